@@ -1,0 +1,246 @@
+package secp256k1
+
+import "errors"
+
+// ErrIdentity is returned by a batch function if one of its results would be the identity.
+var ErrIdentity = errors.New("secp256k1: a result is the identity")
+
+// Affine is an element of the group other than the identity, in affine coordinates. It is what the batch functions work
+// on: many equal steps on many points share one field inversion (Montgomery's trick), which makes an affine addition
+// cheaper than any other. Its zero value is not valid.
+type Affine struct{ x, y field }
+
+// Point returns a as a [Point].
+func (a *Affine) Point() *Point { return &Point{a.x, a.y, fieldOne} }
+
+// PutBytes writes the 33-byte compressed encoding of a to dst.
+func (a *Affine) PutBytes(dst []byte) {
+	dst[0] = 2 | byte(a.y.IsOddBit())
+	a.x.PutBytesUnchecked(dst[1:PointSize])
+}
+
+// Select sets a = x if cond is 1, a = y if it is 0. It runs in constant time.
+func (a *Affine) Select(x, y *Affine, cond int) {
+	mask := -uint64(cond)
+	fieldSelect(&a.x, &x.x, &y.x, mask)
+	fieldSelect(&a.y, &x.y, &y.y, mask)
+}
+
+func (a *Affine) normalize() {
+	a.x.Normalize()
+	a.y.Normalize()
+}
+
+// batch is the scratch of lockstep arithmetic on at most n points. A step goes through the points twice: forwards to make
+// the products of the denominators of their slopes, and, after one inversion, backwards to take the inverses apart and
+// finish each point. The work on one point is a function of its own, called often, because V8 optimises a wasm function
+// only after many calls.
+type batch struct {
+	den, prod  []field // prod[i] is the product of den[:i]
+	inv        *field  // of the product of what is left
+	next       *field
+	s, t, u, v field
+	chain      chain
+}
+
+// batchSize bounds the points that go through a multiplication together: enough to make the shared inversion cheap, few
+// enough for tables and accumulators to stay in the cache.
+const batchSize = 168
+
+func newBatch(n int) *batch {
+	b := &batch{den: make([]field, n), prod: make([]field, n+1), inv: new(field), next: new(field)}
+	b.prod[0].Set(&fieldOne)
+	return b
+}
+
+// invert ends the way forwards through n points. It returns false if a denominator is zero.
+func (b *batch) invert(n int) bool {
+	t := &b.t
+	t.Set(&b.prod[n])
+	if t.Normalize().IsZero() {
+		return false
+	}
+	b.chain.invert(b.inv, t)
+	return true
+}
+
+// pop returns 1/den[i], given that of the product up to it.
+func (b *batch) pop(i int) *field {
+	b.next.Mul2(b.inv, &b.den[i])
+	b.den[i].Mul2(b.inv, &b.prod[i])
+	b.inv, b.next = b.next, b.inv
+	return &b.den[i]
+}
+
+// invertAll replaces the first n of den by their inverses. It returns false, and leaves them, if one is zero.
+func (b *batch) invertAll(n int) bool {
+	for i := range n {
+		b.push(i)
+	}
+	if !b.invert(n) {
+		return false
+	}
+	for i := n - 1; i >= 0; i-- {
+		b.pop(i)
+	}
+	return true
+}
+
+//go:noinline
+func (b *batch) push(i int) { b.prod[i+1].Mul2(&b.prod[i], &b.den[i]) }
+
+// add sets p[i] = p[i] + q[i]. It returns false if p[i] = q[i] or p[i] = -q[i] for some i; p is unchanged then.
+func (b *batch) add(p, q []Affine) bool {
+	for i := range p {
+		b.pushAdd(i, &p[i], &q[i])
+	}
+	if !b.invert(len(p)) {
+		return false
+	}
+	for i := len(p) - 1; i >= 0; i-- {
+		b.popAdd(i, &p[i], &q[i])
+	}
+	return true
+}
+
+//go:noinline
+func (b *batch) pushAdd(i int, p, q *Affine) {
+	fieldSub(&b.den[i], &q.x, &p.x)
+	b.prod[i+1].Mul2(&b.prod[i], &b.den[i])
+}
+
+//go:noinline
+func (b *batch) popAdd(i int, p, q *Affine) {
+	slope := b.pop(i)
+	fieldSub(&b.t, &q.y, &p.y)
+	slope.Mul(&b.t)
+	b.finish(p, &q.x, slope)
+}
+
+// double sets p[i] = 2 p[i]. There is no point of order two: it cannot fail.
+func (b *batch) double(p []Affine) {
+	for i := range p {
+		b.pushDouble(i, &p[i])
+	}
+	b.invert(len(p))
+	for i := len(p) - 1; i >= 0; i-- {
+		b.popDouble(i, &p[i])
+	}
+}
+
+//go:noinline
+func (b *batch) pushDouble(i int, p *Affine) {
+	fieldDouble(&b.den[i], &p.y)
+	b.prod[i+1].Mul2(&b.prod[i], &b.den[i])
+}
+
+//go:noinline
+func (b *batch) popDouble(i int, p *Affine) {
+	slope := b.pop(i)
+	b.t.SquareVal(&p.x)
+	fieldTriple(&b.t, &b.t)
+	slope.Mul(&b.t)
+	b.finish(p, &p.x, slope)
+}
+
+// finish sets p to the third point, negated, of the line through p with the given slope that also meets qx.
+func (b *batch) finish(p *Affine, qx, slope *field) {
+	s, t := &b.s, &b.t
+	s.SquareVal(slope)
+	fieldThird(&p.x, t, qx, s)
+	t.Mul(slope)
+	fieldSubWeak(&p.y, t, &p.y)
+}
+
+// AddBatch sets dst[i] = a[i] + b[i], in constant time. dst may be a or b. It returns [ErrIdentity] if a result is the
+// identity; dst is undefined then.
+func AddBatch(dst, a, b []Affine) error { return addBatch(dst, a, b, 0) }
+
+// SubBatch sets dst[i] = a[i] - b[i], in constant time. dst may be a or b. It returns [ErrIdentity] if a result is the
+// identity; dst is undefined then.
+func SubBatch(dst, a, b []Affine) error { return addBatch(dst, a, b, ^uint64(0)) }
+
+func addBatch(dst, a, b []Affine, negate uint64) error {
+	if len(dst) != len(a) || len(dst) != len(b) {
+		panic("secp256k1: batches of different lengths")
+	}
+	n := min(len(dst), batchSize)
+	scratch := newBatch(n)
+	p, q := make([]Affine, n), make([]Affine, n)
+	for at := 0; at < len(dst); at += n {
+		n := min(n, len(dst)-at)
+		copy(p, a[at:at+n])
+		copy(q, b[at:at+n])
+		if negate != 0 {
+			for i := range n {
+				fieldNegate(&q[i].y, &q[i].y)
+			}
+		}
+		if !scratch.add(p[:n], q[:n]) {
+			if err := addSlow(p[:n], q[:n]); err != nil {
+				return err
+			}
+		}
+		for i := range n {
+			p[i].normalize()
+			dst[at+i] = p[i]
+		}
+	}
+	return nil
+}
+
+// addSlow sets p[i] = p[i] + q[i] whatever they are. Random points get here with negligible probability.
+func addSlow(p, q []Affine) error {
+	for i := range p {
+		var ok bool
+		sum := p[i].Point()
+		if p[i], ok = sum.Add(sum, q[i].Point()).Affine(); !ok {
+			return ErrIdentity
+		}
+	}
+	return nil
+}
+
+// DecodeBatch sets dst[i] to the point whose x-coordinate is xs[32i:32i+32], big endian, and whose y-coordinate is odd if
+// bit i%8 of signs[i/8] is set. It returns [ErrPoint] if the lengths are not 32*len(dst) and ceil(len(dst)/8), if an x is
+// not below p or not that of a point, or if an unused bit is set. It takes time that depends on whether it fails.
+func DecodeBatch(dst []Affine, xs, signs []byte) error {
+	n := len(dst)
+	if len(xs) != 32*n || len(signs) != (n+7)/8 {
+		return ErrPoint
+	}
+	if n%8 != 0 && signs[n/8]>>(n%8) != 0 {
+		return ErrPoint
+	}
+	d := new(decoder)
+	for i := range dst {
+		if !d.decode(&dst[i], (*[32]byte)(xs[32*i:]), uint32(signs[i/8]>>(i%8))&1) {
+			return ErrPoint
+		}
+	}
+	return nil
+}
+
+type decoder struct {
+	chain chain
+	s, t  field
+}
+
+//go:noinline
+func (d *decoder) decode(a *Affine, x *[32]byte, odd uint32) bool {
+	if a.x.SetBytes(x) != 0 {
+		return false
+	}
+	d.t.SquareVal(&a.x).Mul(&a.x)
+	d.t.AddInt(curveB)
+	d.chain.sqrt(&a.y, &d.t)
+	d.s.SquareVal(&a.y)
+	if equalMask(&d.s, &d.t, &d.s) == 0 {
+		return false
+	}
+	a.y.Normalize()
+	fieldNegate(&d.t, &a.y)
+	d.t.Normalize()
+	fieldSelect(&a.y, &d.t, &a.y, -uint64(a.y.IsOddBit()^odd))
+	return true
+}

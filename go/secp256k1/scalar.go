@@ -1,0 +1,342 @@
+package secp256k1
+
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"math/bits"
+	"unsafe"
+
+	secp "github.com/decred/dcrd/dcrec/secp256k1/v4"
+)
+
+// ScalarSize is the length of an encoded scalar in bytes.
+const ScalarSize = 32
+
+// UniformSize is the number of uniform bytes that are reduced to one scalar or field element, so that its distance from
+// uniform is below 2^-128 (RFC 9380, section 5).
+const UniformSize = 48
+
+// ErrScalar is returned for an encoding that is not 32 bytes or not below the group order.
+var ErrScalar = errors.New("secp256k1: not a canonical scalar")
+
+// ErrRandom is returned when a random source fails or gives zeros.
+var ErrRandom = errors.New("secp256k1: the random source failed")
+
+// Scalar is an integer modulo q, the order of the group. Its zero value is 0. All methods run in constant time, and their
+// receivers may be among their arguments.
+type Scalar struct{ n secp.ModNScalar }
+
+var (
+	scalarOne  = *new(Scalar).SetUint64(1)
+	scalarHalf = mustScalar("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1") // 1/2
+	two256     = mustScalar("000000000000000000000000000000014551231950b75fc4402da1732fc9bebf") // 2^256 mod q
+)
+
+func mustScalar(s string) Scalar {
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		panic("secp256k1: bad constant")
+	}
+	var r Scalar
+	if _, err := r.SetBytes(b); err != nil {
+		panic("secp256k1: bad constant")
+	}
+	return r
+}
+
+// Set sets s = a.
+func (s *Scalar) Set(a *Scalar) *Scalar {
+	*s = *a
+	return s
+}
+
+// SetUint64 sets s = v.
+func (s *Scalar) SetUint64(v uint64) *Scalar {
+	var b [32]byte
+	for i := range 8 {
+		b[31-i] = byte(v >> (8 * i))
+	}
+	s.n.SetBytes(&b)
+	return s
+}
+
+// SetBytes sets s to the value of 32 bytes, big endian. It returns [ErrScalar], and leaves s as it was, if b is not the
+// canonical encoding of a scalar. Whether b is canonical may show in timing.
+func (s *Scalar) SetBytes(b []byte) (*Scalar, error) {
+	if len(b) != ScalarSize {
+		return nil, ErrScalar
+	}
+	var n secp.ModNScalar
+	if n.SetBytes((*[32]byte)(b)) != 0 {
+		return nil, ErrScalar
+	}
+	s.n = n
+	return s, nil
+}
+
+// SetDigest sets s to the value of 32 bytes, big endian, reduced modulo q, as ECDSA does with a digest. It panics if b is
+// not 32 bytes long.
+func (s *Scalar) SetDigest(b []byte) *Scalar {
+	s.n.SetBytes((*[32]byte)(b))
+	return s
+}
+
+// SetUniformBytes sets s to the value of 48 bytes, big endian, reduced modulo q. It panics if b has another length.
+func (s *Scalar) SetUniformBytes(b []byte) *Scalar {
+	if len(b) != UniformSize {
+		panic("secp256k1: SetUniformBytes wants 48 bytes")
+	}
+	var hi [32]byte
+	var lo secp.ModNScalar
+	copy(hi[16:], b[:16])
+	lo.SetBytes((*[32]byte)(b[16:]))
+	s.n.SetBytes(&hi)
+	s.n.Mul(&two256.n).Add(&lo)
+	return s
+}
+
+// RandomScalar returns a uniform scalar other than 0 from 48 bytes of rand, or [ErrRandom].
+func RandomScalar(rand io.Reader) (*Scalar, error) {
+	var b [UniformSize]byte
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return nil, ErrRandom
+	}
+	s := new(Scalar).SetUniformBytes(b[:])
+	clear(b[:])
+	if s.IsZero() == 1 {
+		return nil, ErrRandom
+	}
+	return s, nil
+}
+
+// Bytes returns the 32-byte big-endian encoding of s.
+func (s *Scalar) Bytes() []byte {
+	b := make([]byte, ScalarSize)
+	s.n.PutBytesUnchecked(b)
+	return b
+}
+
+// PutBytes writes the 32-byte big-endian encoding of s to dst.
+func (s *Scalar) PutBytes(dst []byte) { s.n.PutBytesUnchecked(dst[:ScalarSize]) }
+
+// Add sets s = a + b.
+func (s *Scalar) Add(a, b *Scalar) *Scalar {
+	s.n.Add2(&a.n, &b.n)
+	return s
+}
+
+// Sub sets s = a - b.
+func (s *Scalar) Sub(a, b *Scalar) *Scalar {
+	var t secp.ModNScalar
+	t.NegateVal(&b.n)
+	s.n.Add2(&a.n, &t)
+	return s
+}
+
+// Neg sets s = -a.
+func (s *Scalar) Neg(a *Scalar) *Scalar {
+	s.n.NegateVal(&a.n)
+	return s
+}
+
+// Mul sets s = a*b.
+func (s *Scalar) Mul(a, b *Scalar) *Scalar {
+	s.n.Mul2(&a.n, &b.n)
+	return s
+}
+
+// MulAdd sets s = a*b + c.
+func (s *Scalar) MulAdd(a, b, c *Scalar) *Scalar {
+	t := c.n
+	s.n.Mul2(&a.n, &b.n)
+	s.n.Add(&t)
+	return s
+}
+
+// Invert sets s = 1/a, or 0 if a is 0.
+func (s *Scalar) Invert(a *Scalar) *Scalar {
+	// a^(q-2), four bits of the public exponent at a time.
+	var table [16]Scalar
+	table[0] = scalarOne
+	for i := 1; i < 16; i++ {
+		table[i].Mul(&table[i-1], a)
+	}
+	r := scalarOne
+	for _, b := range orderMinus2 {
+		for _, digit := range [2]byte{b >> 4, b & 15} {
+			for range 4 {
+				r.Mul(&r, &r)
+			}
+			r.Mul(&r, &table[digit])
+		}
+	}
+	*s = r
+	for i := range table {
+		table[i].Clear()
+	}
+	return s
+}
+
+var orderMinus2 = func() [32]byte {
+	var t Scalar
+	t.Neg(new(Scalar).SetUint64(2))
+	return [32]byte(t.Bytes())
+}()
+
+// Select sets s = a if cond is 1, s = b if it is 0.
+func (s *Scalar) Select(a, b *Scalar, cond int) *Scalar {
+	mask := -uint32(cond)
+	x, y, z := s.limbs(), a.limbs(), b.limbs()
+	for i := range x {
+		x[i] = z[i] ^ (mask & (y[i] ^ z[i]))
+	}
+	return s
+}
+
+// limbs gives access to the eight 32-bit limbs, least significant first, which decred keeps private.
+func (s *Scalar) limbs() *[8]uint32 { return (*[8]uint32)(unsafe.Pointer(&s.n)) }
+
+// IsZero returns 1 if s is 0, and 0 otherwise.
+func (s *Scalar) IsZero() int { return int(s.n.IsZeroBit()) }
+
+// Equal returns 1 if s = a, and 0 otherwise.
+func (s *Scalar) Equal(a *Scalar) int {
+	var t Scalar
+	return t.Sub(s, a).IsZero()
+}
+
+// IsHigh returns 1 if s is above q/2, and 0 otherwise.
+func (s *Scalar) IsHigh() int {
+	if s.n.IsOverHalfOrder() {
+		return 1
+	}
+	return 0
+}
+
+// Clear sets s = 0.
+func (s *Scalar) Clear() { s.n.Zero() }
+
+// The endomorphism (x, y) -> (beta x, y) multiplies by lambda. split decomposes scalars as in "Guide to
+// Elliptic Curve Cryptography", section 3.5, with the rounded divisions as products by precomputed g1 and g2.
+var (
+	lambda     = mustScalar("5363ad4cc05c30e0a5261c028812645a122e22ea20816678df02967c1b23bd72")
+	minusB1    = mustScalar("00000000000000000000000000000000e4437ed6010e88286f547fa90abfe4c3")
+	minusB2    = mustScalar("fffffffffffffffffffffffffffffffe8a280ac50774346dd765cda83db1562c")
+	two128     = mustScalar("0000000000000000000000000000000100000000000000000000000000000000")
+	glvG1      = mustScalar("3086d221a7d46bcde86c90e49284eb153daa8a1471e8ca7fe893209a45dbb031")
+	glvG2      = mustScalar("e4437ed6010e88286f547fa90abfe4c4221208ac9df506c61571b4ae8ac47f71")
+	glvOffset  = glvOffsetConstant()
+	combOffset = combOffsetConstant()
+)
+
+// A digit stands for an odd number: the index of its absolute value in a table of 1, 3, 5, ... times a point, and a mask of
+// all ones if it is negative.
+type digit struct {
+	index    uint32
+	negative uint64
+}
+
+// makeDigit reads w bits as the sum of 2^i for a one and -2^i for a zero.
+func makeDigit(b uint32, w int) digit {
+	negative := b>>(w-1) - 1 // all ones if the top bit is zero
+	return digit{index: (b ^ negative) & (1<<(w-1) - 1), negative: uint64(int64(int32(negative)))}
+}
+
+// Windows of four bits balance the multiples that each point of a batch needs against the additions they save; a table
+// that serves a whole batch has windows of five.
+const (
+	glvWindow  = 4
+	glvDigits  = 33
+	combWindow = 5
+	combDigits = 52
+)
+
+// glvOffsetConstant is (2^132 - 2^129 - 1)(1 + lambda): see split.
+func glvOffsetConstant() Scalar {
+	var t, u Scalar
+	t.Mul(&two128, u.SetUint64(16-2))
+	t.Sub(&t, &scalarOne)
+	return *t.Mul(&t, u.Add(&lambda, &scalarOne))
+}
+
+// combOffsetConstant is 2^260 - 1: see comb.
+func combOffsetConstant() Scalar {
+	var t, u Scalar
+	t.Mul(&two256, u.SetUint64(16))
+	return *t.Sub(&t, &scalarOne)
+}
+
+// split writes k as sum 16^i (u_i + lambda v_i) with all digits odd, so that no partial sum of a multiplication is ever
+// the identity. With s = (k + (2^132 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2, |s1|, |s2| < 2^128, the 132 bits of
+// s1 + 2^128 and of s2 + 2^128, read as signs, have this sum.
+func (k *Scalar) split(u, v *[glvDigits]digit) {
+	var s, s1, s2, t Scalar
+	s.Add(k, &glvOffset)
+	s.Mul(&s, &scalarHalf)
+	s2.Mul(mulShift384(&t, &s, &glvG1), &minusB1)
+	s1.Mul(mulShift384(&t, &s, &glvG2), &minusB2)
+	s2.Add(&s2, &s1)
+	s1.Mul(&s2, &lambda)
+	s1.Sub(&s, &s1)
+	s1.Add(&s1, &two128)
+	s2.Add(&s2, &two128)
+	for i := range glvDigits {
+		u[i] = makeDigit(s1.window(i, glvWindow), glvWindow)
+		v[i] = makeDigit(s2.window(i, glvWindow), glvWindow)
+	}
+	s.Clear()
+	s1.Clear()
+	s2.Clear()
+	t.Clear()
+}
+
+// comb writes k as sum 32^i u_i with all digits odd: the 260 bits of (k + 2^260 - 1)/2 mod q, read as signs.
+func (k *Scalar) comb(u *[combDigits]digit) {
+	var s Scalar
+	s.Add(k, &combOffset)
+	s.Mul(&s, &scalarHalf)
+	for i := range combDigits {
+		u[i] = makeDigit(s.window(i, combWindow), combWindow)
+	}
+	s.Clear()
+}
+
+// window returns bits i*w to i*w+w-1 of s.
+func (s *Scalar) window(i, w int) uint32 {
+	n, bit := s.limbs(), i*w
+	b := uint64(n[bit/32])
+	if bit/32 < 7 {
+		b |= uint64(n[bit/32+1]) << 32
+	}
+	return uint32(b>>(bit%32)) & (1<<w - 1)
+}
+
+// mulShift384 sets r = a*b / 2^384, rounded, on integers.
+func mulShift384(r, a, b *Scalar) *Scalar {
+	var x, y [4]uint64
+	for i := range 4 {
+		x[i] = uint64(a.limbs()[2*i]) | uint64(a.limbs()[2*i+1])<<32
+		y[i] = uint64(b.limbs()[2*i]) | uint64(b.limbs()[2*i+1])<<32
+	}
+	var z [8]uint64
+	for i := range 4 {
+		var carry uint64
+		for j := range 4 {
+			hi, lo := bits.Mul64(x[i], y[j])
+			var c uint64
+			lo, c = bits.Add64(lo, z[i+j], 0)
+			hi += c
+			lo, c = bits.Add64(lo, carry, 0)
+			hi += c
+			z[i+j], carry = lo, hi
+		}
+		z[i+4] = carry
+	}
+	lo, c := bits.Add64(z[6], z[5]>>63, 0)
+	hi := z[7] + c
+	r.Clear()
+	n := r.limbs()
+	n[0], n[1], n[2], n[3] = uint32(lo), uint32(lo>>32), uint32(hi), uint32(hi>>32)
+	return r
+}

@@ -1,0 +1,78 @@
+package transcript
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"io"
+
+	"golang.org/x/crypto/chacha20"
+
+	"tandem/go/secp256k1"
+)
+
+// SeedSize is the length of a stream's seed in bytes.
+const SeedSize = 32
+
+// Stream is a source of secret randomness that never runs dry: the key stream of ChaCha20 under a 32-byte key.
+type Stream struct{ cipher *chacha20.Cipher }
+
+// NewStream returns a hedged stream: its key is derived by HKDF-SHA256 from 32 fresh bytes of rand, from long-term secrets and
+// from all that was received so far. If rand repeats itself, as that of a machine restored from a snapshot does, other
+// secrets or other messages still give an independent stream. It returns [secp256k1.ErrRandom] if rand fails or gives
+// zeros only.
+func NewStream(rand io.Reader, label string, secret, received []byte) (*Stream, error) {
+	seed, err := HedgedSeed(rand, label, secret, received)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(seed)
+	return StreamFromSeed(seed, label), nil
+}
+
+// HedgedSeed returns the 32-byte seed of such a stream, for a session that must make its randomness again later.
+func HedgedSeed(rand io.Reader, label string, secret, received []byte) ([]byte, error) {
+	var fresh [SeedSize]byte
+	defer clear(fresh[:])
+	if _, err := io.ReadFull(rand, fresh[:]); err != nil {
+		return nil, secp256k1.ErrRandom
+	}
+	if fresh == [SeedSize]byte{} {
+		return nil, secp256k1.ErrRandom
+	}
+	ikm := make([]byte, 0, SeedSize+4+len(secret)+4+len(received))
+	ikm = append(ikm, fresh[:]...)
+	ikm = append(append(ikm, U32(len(secret))...), secret...)
+	ikm = append(append(ikm, U32(len(received))...), received...)
+	defer clear(ikm)
+	return hkdf.Key(sha256.New, ikm, nil, tagPrefix+label, SeedSize)
+}
+
+// StreamFromSeed returns the stream of a 32-byte seed. It panics if seed has another length.
+func StreamFromSeed(seed []byte, label string) *Stream {
+	key := Expand("STREAM", chacha20.KeySize, seed, []byte(label))
+	defer clear(key)
+	cipher, err := chacha20.NewUnauthenticatedCipher(key, make([]byte, chacha20.NonceSize))
+	if err != nil || len(seed) != SeedSize {
+		panic("transcript: a seed has 32 bytes")
+	}
+	return &Stream{cipher}
+}
+
+// Read fills b. It never fails.
+func (s *Stream) Read(b []byte) (int, error) {
+	clear(b)
+	s.cipher.XORKeyStream(b, b)
+	return len(b), nil
+}
+
+// Scalar returns a uniform scalar other than 0.
+func (s *Stream) Scalar() *secp256k1.Scalar {
+	for {
+		if k, err := secp256k1.RandomScalar(s); err == nil {
+			return k
+		}
+	}
+}
+
+// Clear forgets the key.
+func (s *Stream) Clear() { *s.cipher = chacha20.Cipher{} }
