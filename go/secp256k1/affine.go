@@ -37,6 +37,8 @@ func (a *Affine) normalize() {
 // only after many calls.
 type batch struct {
 	den, prod  []field // prod[i] is the product of den[:i]
+	tail       []field // tail[i] is the product of den[i:], in the second half of doubleAdd
+	slope, x   []field // of the first half of doubleAdd
 	inv        *field  // of the product of what is left
 	next       *field
 	s, t, u, v field
@@ -48,15 +50,19 @@ type batch struct {
 const batchSize = 168
 
 func newBatch(n int) *batch {
-	b := &batch{den: make([]field, n), prod: make([]field, n+1), inv: new(field), next: new(field)}
+	b := &batch{
+		den: make([]field, n), prod: make([]field, n+1), tail: make([]field, n+1),
+		slope: make([]field, n), x: make([]field, n),
+		inv: new(field), next: new(field),
+	}
 	b.prod[0].Set(&fieldOne)
 	return b
 }
 
-// invert ends the way forwards through n points. It returns false if a denominator is zero.
-func (b *batch) invert(n int) bool {
+// invert ends the way forwards, with the product of all denominators. It returns false if one is zero.
+func (b *batch) invert(product *field) bool {
 	t := &b.t
-	t.Set(&b.prod[n])
+	t.Set(product)
 	if t.Normalize().IsZero() {
 		return false
 	}
@@ -64,10 +70,10 @@ func (b *batch) invert(n int) bool {
 	return true
 }
 
-// pop returns 1/den[i], given that of the product up to it.
-func (b *batch) pop(i int) *field {
+// pop returns 1/den[i], given the product of the denominators that are left after it.
+func (b *batch) pop(i int, left *field) *field {
 	b.next.Mul2(b.inv, &b.den[i])
-	b.den[i].Mul2(b.inv, &b.prod[i])
+	b.den[i].Mul2(b.inv, left)
 	b.inv, b.next = b.next, b.inv
 	return &b.den[i]
 }
@@ -77,11 +83,11 @@ func (b *batch) invertAll(n int) bool {
 	for i := range n {
 		b.push(i)
 	}
-	if !b.invert(n) {
+	if !b.invert(&b.prod[n]) {
 		return false
 	}
 	for i := n - 1; i >= 0; i-- {
-		b.pop(i)
+		b.pop(i, &b.prod[i])
 	}
 	return true
 }
@@ -94,7 +100,7 @@ func (b *batch) add(p, q []Affine) bool {
 	for i := range p {
 		b.pushAdd(i, &p[i], &q[i])
 	}
-	if !b.invert(len(p)) {
+	if !b.invert(&b.prod[len(p)]) {
 		return false
 	}
 	for i := len(p) - 1; i >= 0; i-- {
@@ -111,7 +117,7 @@ func (b *batch) pushAdd(i int, p, q *Affine) {
 
 //go:noinline
 func (b *batch) popAdd(i int, p, q *Affine) {
-	slope := b.pop(i)
+	slope := b.pop(i, &b.prod[i])
 	fieldSub(&b.t, &q.y, &p.y)
 	slope.Mul(&b.t)
 	b.finish(p, &q.x, slope)
@@ -122,7 +128,7 @@ func (b *batch) double(p []Affine) {
 	for i := range p {
 		b.pushDouble(i, &p[i])
 	}
-	b.invert(len(p))
+	b.invert(&b.prod[len(p)])
 	for i := len(p) - 1; i >= 0; i-- {
 		b.popDouble(i, &p[i])
 	}
@@ -136,7 +142,7 @@ func (b *batch) pushDouble(i int, p *Affine) {
 
 //go:noinline
 func (b *batch) popDouble(i int, p *Affine) {
-	slope := b.pop(i)
+	slope := b.pop(i, &b.prod[i])
 	b.t.SquareVal(&p.x)
 	fieldTriple(&b.t, &b.t)
 	slope.Mul(&b.t)
@@ -150,6 +156,54 @@ func (b *batch) finish(p *Affine, qx, slope *field) {
 	fieldThird(&p.x, t, qx, s)
 	t.Mul(slope)
 	fieldSubWeak(&p.y, t, &p.y)
+}
+
+// doubleAdd sets p[i] = 2 p[i] + q[i], as (p[i] + q[i]) + p[i] without the y-coordinate of the first sum (Eisenträger,
+// Lauter and Montgomery, 2003). It returns false, and p is undefined, if an addition is exceptional.
+func (b *batch) doubleAdd(p, q []Affine) bool {
+	n := len(p)
+	for i := range p {
+		b.pushAdd(i, &p[i], &q[i])
+	}
+	if !b.invert(&b.prod[n]) {
+		return false
+	}
+	b.tail[n].Set(&fieldOne)
+	for i := n - 1; i >= 0; i-- {
+		b.popSum(i, &p[i], &q[i])
+	}
+	if !b.invert(&b.tail[0]) {
+		return false
+	}
+	for i := range p {
+		b.popDoubleAdd(i, &p[i])
+	}
+	return true
+}
+
+// popSum computes the slope of p + q and the x-coordinate of the sum, and pushes the denominator of the slope of (p + q) + p.
+//
+//go:noinline
+func (b *batch) popSum(i int, p, q *Affine) {
+	slope, x := &b.slope[i], &b.x[i]
+	fieldSub(&b.t, &q.y, &p.y)
+	slope.Mul2(b.pop(i, &b.prod[i]), &b.t)
+	b.s.SquareVal(slope)
+	fieldSubSub(x, &b.s, &p.x, &q.x)
+	fieldSub(&b.den[i], x, &p.x)
+	b.tail[i].Mul2(&b.tail[i+1], &b.den[i])
+}
+
+// popDoubleAdd finishes p + (p + q): its slope is -slope - 2y/(x - p.x).
+//
+//go:noinline
+func (b *batch) popDoubleAdd(i int, p *Affine) {
+	inv, slope := b.pop(i, &b.tail[i+1]), &b.slope[i]
+	fieldDouble(&b.t, &p.y)
+	b.t.Mul(inv)
+	fieldAdd(slope, slope, &b.t)
+	fieldNegate(slope, slope)
+	b.finish(p, &b.x[i], slope)
 }
 
 // AddBatch sets dst[i] = a[i] + b[i], in constant time. dst may be a or b. It returns [ErrIdentity] if a result is the

@@ -94,15 +94,18 @@ func (m *multiplier) run(dst, points []Affine) bool {
 			return false
 		}
 	}
-	for w := glvDigits - 1; w >= 0; w-- {
-		m.gather(acc, sum, w, w == glvDigits-1)
-		if w < glvDigits-1 {
-			for range glvWindow {
-				m.batch.double(acc)
-			}
-			if !m.batch.add(acc, sum) {
-				return false
-			}
+	m.gather(acc, glvDigits-1)
+	m.gatherLambda(sum, glvDigits-1)
+	if !m.batch.add(acc, sum) {
+		return false
+	}
+	for w := glvDigits - 2; w >= 0; w-- {
+		for range glvWindow - 1 {
+			m.batch.double(acc)
+		}
+		m.gather(sum, w)
+		if !m.batch.doubleAdd(acc, sum) {
+			return false
 		}
 		m.gatherLambda(sum, w)
 		if !m.batch.add(acc, sum) {
@@ -124,24 +127,21 @@ func (m *multiplier) store(i, j int) {
 	t.betaX[j].Mul2(&p.x, &beta)
 }
 
-// gather sets sum, or acc at the first digit, to the multiples by digit w of the first half of the scalar.
-func (m *multiplier) gather(acc, sum []Affine, w int, first bool) {
+// gather sets p to the multiples by digit w of the first half of the scalar.
+func (m *multiplier) gather(p []Affine, w int) {
 	d := &m.u[w]
 	m.masks.set(d.index)
-	if first {
-		sum = acc
-	}
-	for i := range sum {
-		m.gatherOne(&sum[i], m.multiple[i].x[:], m.multiple[i].y[:], d.negative)
+	for i := range p {
+		m.gatherOne(&p[i], m.multiple[i].x[:], m.multiple[i].y[:], d.negative)
 	}
 }
 
 // gatherLambda does the same for the second half.
-func (m *multiplier) gatherLambda(sum []Affine, w int) {
+func (m *multiplier) gatherLambda(p []Affine, w int) {
 	d := &m.v[w]
 	m.masks.set(d.index)
-	for i := range sum {
-		m.gatherOne(&sum[i], m.multiple[i].betaX[:], m.multiple[i].y[:], d.negative)
+	for i := range p {
+		m.gatherOne(&p[i], m.multiple[i].betaX[:], m.multiple[i].y[:], d.negative)
 	}
 }
 
