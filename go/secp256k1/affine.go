@@ -36,13 +36,13 @@ func (a *Affine) normalize() {
 // finish each point. The work on one point is a function of its own, called often, because V8 optimises a wasm function
 // only after many calls.
 type batch struct {
-	den, prod  []field // prod[i] is the product of den[:i]
-	tail       []field // tail[i] is the product of den[i:], in the second half of doubleAdd
-	slope, x   []field // of the first half of doubleAdd
-	inv        *field  // of the product of what is left
-	next       *field
-	s, t, u, v field
-	chain      chain
+	den, prod []field // prod[i] is the product of den[:i]
+	tail      []field // tail[i] is the product of den[i:], in the second half of doubleAdd
+	slope, x  []field // of the first half of doubleAdd
+	inv       *field  // of the product of what is left
+	next      *field
+	s, t      field
+	chain     chain
 }
 
 // batchSize bounds the points that go through a multiplication together: enough to make the shared inversion cheap, few

@@ -94,19 +94,22 @@ func fieldAdd(r, a, b *field) {
 }
 
 // fieldThird sets x to the x-coordinate s - x - q of a third point, and t = x - s, lazy, to how far it is from the first.
-// All are weak.
+// All are weak. t is none of the others.
 //
 //go:noinline
 func fieldThird(x, t, q, s *field) {
-	old, w := *limbs(x), limbs(t)
-	fieldSubSub(x, s, x, q)
-	z := limbs(x)
-	w[0] = old[0] + 4*p0 - z[0]
-	w[1] = old[1] + 4*p1 - z[1]
-	for i := 2; i < 9; i++ {
-		w[i] = old[i] + 4*p2 - z[i]
-	}
-	w[9] = old[9] + 4*p9 - z[9]
+	fieldSubSub(t, s, x, q)
+	u, v := limbs(x), limbs(t)
+	u[0], v[0] = v[0], u[0]+4*p0-v[0]
+	u[1], v[1] = v[1], u[1]+4*p1-v[1]
+	u[2], v[2] = v[2], u[2]+4*p2-v[2]
+	u[3], v[3] = v[3], u[3]+4*p2-v[3]
+	u[4], v[4] = v[4], u[4]+4*p2-v[4]
+	u[5], v[5] = v[5], u[5]+4*p2-v[5]
+	u[6], v[6] = v[6], u[6]+4*p2-v[6]
+	u[7], v[7] = v[7], u[7]+4*p2-v[7]
+	u[8], v[8] = v[8], u[8]+4*p2-v[8]
+	u[9], v[9] = v[9], u[9]+4*p9-v[9]
 }
 
 // fieldDouble sets r = 2a, lazy. a is weak.
@@ -114,9 +117,8 @@ func fieldThird(x, t, q, s *field) {
 //go:noinline
 func fieldDouble(r, a *field) {
 	x, y := limbs(r), limbs(a)
-	for i := range x {
-		x[i] = 2 * y[i]
-	}
+	x[0], x[1], x[2], x[3], x[4] = 2*y[0], 2*y[1], 2*y[2], 2*y[3], 2*y[4]
+	x[5], x[6], x[7], x[8], x[9] = 2*y[5], 2*y[6], 2*y[7], 2*y[8], 2*y[9]
 }
 
 // fieldTriple sets r = 3a, lazy. a is weak.
@@ -124,9 +126,8 @@ func fieldDouble(r, a *field) {
 //go:noinline
 func fieldTriple(r, a *field) {
 	x, y := limbs(r), limbs(a)
-	for i := range x {
-		x[i] = 3 * y[i]
-	}
+	x[0], x[1], x[2], x[3], x[4] = 3*y[0], 3*y[1], 3*y[2], 3*y[3], 3*y[4]
+	x[5], x[6], x[7], x[8], x[9] = 3*y[5], 3*y[6], 3*y[7], 3*y[8], 3*y[9]
 }
 
 // fieldMulSmall sets r = n*a for n at most 32. a is weak.

@@ -1,5 +1,7 @@
 package secp256k1
 
+import "sync"
+
 // masks holds all ones at the index of a digit and zero elsewhere.
 type masks [16]uint64
 
@@ -191,16 +193,8 @@ func NewTable(p *Point) *Table {
 	return t
 }
 
-var baseTable *Table
-
-// BaseTable returns the table of the generator, which is made when it is first asked for. It must not be called by two
-// goroutines at once before it has returned.
-func BaseTable() *Table {
-	if baseTable == nil {
-		baseTable = NewTable(NewGenerator())
-	}
-	return baseTable
-}
+// BaseTable returns the table of the generator, which is made when it is first asked for.
+var BaseTable = sync.OnceValue(func() *Table { return NewTable(NewGenerator()) })
 
 // ScalarMult sets p = k times the table's point, in constant time, and returns p.
 func (t *Table) ScalarMult(p *Point, k *Scalar) *Point {

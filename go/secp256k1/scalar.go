@@ -128,9 +128,19 @@ func (s *Scalar) Add(a, b *Scalar) *Scalar {
 
 // Sub sets s = a - b.
 func (s *Scalar) Sub(a, b *Scalar) *Scalar {
-	var t secp.ModNScalar
-	t.NegateVal(&b.n)
-	s.n.Add2(&a.n, &t)
+	switch s {
+	case b:
+		s.n.Negate()
+		if a == b {
+			s.n.Zero()
+		} else {
+			s.n.Add(&a.n)
+		}
+	case a:
+		s.n.Negate().Add(&b.n).Negate()
+	default:
+		s.n.NegateVal(&b.n).Add(&a.n)
+	}
 	return s
 }
 

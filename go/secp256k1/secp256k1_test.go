@@ -106,6 +106,15 @@ func TestScalarArithmetic(t *testing.T) {
 		if alias.Sub(alias, alias).IsZero() != 1 {
 			t.Fatal("a - a with all arguments the same")
 		}
+		for _, b := range values[:10] {
+			want := new(Scalar).Sub(a, b)
+			if alias.Set(a); alias.Sub(alias, b).Equal(want) != 1 {
+				t.Fatal("a - b in a")
+			}
+			if alias.Set(b); alias.Sub(a, alias).Equal(want) != 1 {
+				t.Fatal("a - b in b")
+			}
+		}
 		alias.Set(a)
 		if alias.MulAdd(alias, alias, alias).Equal(new(Scalar).MulAdd(a, a, a)) != 1 {
 			t.Fatal("MulAdd with all arguments the same")

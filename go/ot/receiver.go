@@ -1,0 +1,146 @@
+package ot
+
+import (
+	"bytes"
+	"io"
+
+	"tandem/go/secp256k1"
+	"tandem/go/wire"
+)
+
+// Receiver is the receiver's side of a batch. It holds secrets: Clear it.
+type Receiver struct {
+	sid     []byte
+	choices []byte
+	x       []secp256k1.Scalar
+}
+
+// NewReceiver starts a batch of n instances; choices holds their choice bits, packed as for [Bit], and is copied. It draws
+// the x_i, so the same rand, read from the same place, makes the same Receiver again. It fails only if rand does, with code
+// internal.
+func NewReceiver(sid, choices []byte, n int, rand io.Reader) (*Receiver, error) {
+	r := &Receiver{
+		sid:     bytes.Clone(sid),
+		choices: bytes.Clone(choices[:(n+7)/8]),
+		x:       make([]secp256k1.Scalar, n),
+	}
+	if err := draw(r.x, rand); err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
+	}
+	return r, nil
+}
+
+// Message draws the rho_i and returns the message to the sender, of [MessageSize] bytes. An error has code internal: rand
+// failed or a point came out as the identity, which has negligible probability.
+func (r *Receiver) Message(rand io.Reader) ([]byte, error) {
+	message, err := r.message(rand)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
+	}
+	return message, nil
+}
+
+func (r *Receiver) message(rand io.Reader) ([]byte, error) {
+	n := len(r.x)
+	message := make([]byte, MessageSize(n))
+	xs, signs := message[:2*xSize*n], message[2*xSize*n:]
+
+	hash := newHasher("OT-POINT", r.sid)
+	defer hash.clear()
+	var (
+		rho     [chunk]secp256k1.Scalar
+		chosen  [chunk]secp256k1.Affine // r_c
+		other   [chunk]secp256k1.Affine // r_{1-c}
+		hashed  [chunk]secp256k1.Affine // H_c(r_{1-c})
+		uniform [chunk * uniformSize]byte
+		encoded [secp256k1.PointSize]byte
+		point   secp256k1.Affine
+	)
+	base := secp256k1.BaseTable()
+	for at := 0; at < n; at += chunk {
+		m := min(chunk, n-at)
+		if err := draw(rho[:m], rand); err != nil {
+			return nil, err
+		}
+		if err := base.ScalarMultBatch(other[:m], rho[:m]); err != nil {
+			return nil, err
+		}
+		if err := base.ScalarMultBatch(chosen[:m], r.x[at:at+m]); err != nil {
+			return nil, err
+		}
+		for k := range m {
+			other[k].PutBytes(encoded[:])
+			hash.expand(uniform[uniformSize*k:][:uniformSize], at+k, Bit(r.choices, at+k), encoded[:])
+		}
+		if err := secp256k1.MapToCurveBatch(hashed[:m], uniform[:uniformSize*m]); err != nil {
+			return nil, err
+		}
+		if err := secp256k1.SubBatch(chosen[:m], chosen[:m], hashed[:m]); err != nil {
+			return nil, err
+		}
+		for k := range m {
+			for b := range 2 {
+				point.Select(&chosen[k], &other[k], 1^b^Bit(r.choices, at+k))
+				point.PutBytes(encoded[:])
+				i := 2*(at+k) + b
+				copy(xs[xSize*i:], encoded[1:])
+				signs[i/8] |= (encoded[0] & 1) << (i % 8)
+			}
+		}
+	}
+	clearScalars(rho[:])
+	clear(uniform[:])
+	clear(other[:])
+	clear(chosen[:])
+	clear(hashed[:])
+	return message, nil
+}
+
+// Keys returns the keys of the chosen side of every instance, given T of the message that was sent and the sender's B. An
+// error has code internal and negligible probability.
+func (r *Receiver) Keys(transcript []byte, b *secp256k1.Point) (*ReceiverKeys, error) {
+	n := len(r.x)
+	keys := &ReceiverKeys{
+		kdf:     newHasher("OT-KEY", r.sid, transcript, b.Bytes()),
+		choices: bytes.Clone(r.choices),
+		points:  make([]byte, n*secp256k1.PointSize),
+	}
+	table := secp256k1.NewTable(b)
+	var points [chunk]secp256k1.Affine
+	defer clear(points[:])
+	for at := 0; at < n; at += chunk {
+		m := min(chunk, n-at)
+		if err := table.ScalarMultBatch(points[:m], r.x[at:at+m]); err != nil {
+			return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
+		}
+		for k := range m {
+			points[k].PutBytes(keys.points[secp256k1.PointSize*(at+k):])
+		}
+	}
+	return keys, nil
+}
+
+// Clear forgets the choice bits and the x_i.
+func (r *Receiver) Clear() {
+	clear(r.choices)
+	clearScalars(r.x)
+}
+
+// ReceiverKeys are the receiver's keys of a batch: one for each instance.
+type ReceiverKeys struct {
+	kdf     *hasher
+	choices []byte
+	points  []byte // x_i·B
+}
+
+// Expand fills dst with the receiver's key of instance i: what the sender's [SenderKeys.Expand] gives for its choice bit.
+func (k *ReceiverKeys) Expand(dst []byte, i int) {
+	k.kdf.expand(dst, i, Bit(k.choices, i), k.points[secp256k1.PointSize*i:][:secp256k1.PointSize])
+}
+
+// Clear forgets the keys.
+func (k *ReceiverKeys) Clear() {
+	k.kdf.clear()
+	clear(k.choices)
+	clear(k.points)
+}

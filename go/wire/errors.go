@@ -1,0 +1,55 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The codes of Error: what a caller decides by.
+const (
+	CodeInput    = "input"    // an argument or a message does not parse or is out of range
+	CodeSession  = "session"  // the session is of another kind, round or share
+	CodeIdentity = "identity" // a message of another key, party or set of signers
+	CodeStale    = "stale"    // an answer to another session; no secret was touched
+	CodeCheck    = "check"    // a check against secrets failed; the share must be locked
+	CodeParty    = "party"    // a party, named in Party, broke the protocol
+	CodeInternal = "internal" // a failed random source, or a fault of this program
+)
+
+// Error is the error of every protocol step. Message is for people and holds no
+// secret; Party is the index of the party at fault where the protocol can name
+// one, else 0.
+type Error struct {
+	Code    string
+	Message string
+	Party   int
+}
+
+func (e *Error) Error() string {
+	if e.Party != 0 {
+		return fmt.Sprintf("%s (party %d)", e.Message, e.Party)
+	}
+	return e.Message
+}
+
+// Errorf returns an Error of the given code.
+func Errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// PartyErrorf returns an Error of code party that names the party at fault.
+func PartyErrorf(party int, format string, args ...any) *Error {
+	return &Error{Code: CodeParty, Message: fmt.Sprintf(format, args...), Party: party}
+}
+
+// CodeOf returns the code of err: CodeInternal if it is not an Error, "" if nil.
+func CodeOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}

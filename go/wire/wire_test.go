@@ -1,0 +1,185 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"tandem/go/wire"
+)
+
+type letter struct {
+	Version int            `cbor:"1,keyasint"`
+	Kind    string         `cbor:"2,keyasint"`
+	Nonce   [2]byte        `cbor:"3,keyasint"`
+	Body    []byte         `cbor:"4,keyasint"`
+	List    []int          `cbor:"5,keyasint"`
+	Shares  map[int][]byte `cbor:"6,keyasint"`
+	Epoch   uint32         `cbor:"7,keyasint,omitempty"`
+}
+
+func sample() letter {
+	return letter{
+		Version: wire.Version, Kind: "letter", Nonce: [2]byte{1, 2}, Body: []byte{3},
+		List: []int{1, 2}, Shares: map[int][]byte{2: {9}, 1: {8}}, Epoch: 7,
+	}
+}
+
+const encodedSample = "a7" + "0101" + "02666c6574746572" + "03420102" + "044103" + "05820102" + "06a2014108024109" + "0707"
+
+func TestMarshal(t *testing.T) {
+	value := sample()
+	data, err := wire.Marshal(&value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(data); got != encodedSample {
+		t.Fatalf("got  %s\nwant %s", got, encodedSample)
+	}
+	var decoded letter
+	if err := wire.Unmarshal(data, len(data), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(decoded) != fmt.Sprint(value) {
+		t.Fatalf("got %v, want %v", decoded, value)
+	}
+	if wire.CodeOf(wire.Unmarshal(data, len(data)-1, new(letter))) != wire.CodeInput {
+		t.Error("longer than the limit, and accepted")
+	}
+}
+
+func TestUnmarshalRejects(t *testing.T) {
+	swap := func(from, to string) string {
+		if strings.Count(encodedSample, from) != 1 {
+			t.Fatalf("%q does not occur once", from)
+		}
+		return strings.Replace(encodedSample, from, to, 1)
+	}
+	for name, data := range map[string]string{
+		"empty":                   "",
+		"truncated":               encodedSample[:len(encodedSample)-2],
+		"trailing byte":           encodedSample + "00",
+		"not a map":               "80",
+		"null":                    "f6",
+		"unknown key":             "a8" + encodedSample[2:] + "0801",
+		"missing key":             strings.Replace(swap("044103", ""), "a7", "a6", 1),
+		"repeated key":            "a8" + encodedSample[2:] + "0707",
+		"optional key with zero":  swap("0707", "0700"),
+		"keys out of order":       swap("03420102044103", "04410303420102"),
+		"map out of order":        swap("014108024109", "024109014108"),
+		"map key twice":           swap("014108024109", "014108014109"),
+		"long integer":            swap("0101"+"02", "011801"+"02"),
+		"long length":             swap("044103", "04580103"),
+		"long key":                swap("044103", "18044103"),
+		"negative":                swap("0707", "0720"),
+		"out of range":            swap("0707", "071b0000000100000000"),
+		"float":                   swap("0707", "07f94700"),
+		"indefinite map":          "bf" + encodedSample[2:] + "ff",
+		"indefinite bytes":        swap("044103", "045f4103ff"),
+		"tag":                     swap("044103", "04d84041 03"),
+		"array too short":         swap("03420102", "034101"),
+		"array too long":          swap("03420102", "0343010203"),
+		"list as bytes":           swap("044103", "048103"),
+		"text as bytes":           swap("044103", "046103"),
+		"bytes as text":           swap("666c6574746572", "466c6574746572"),
+		"text not UTF-8":          swap("666c6574746572", "66ff6574746572"),
+		"null as bytes":           swap("044103", "04f6"),
+		"undefined as list":       swap("05820102", "05f7"),
+		"null as map":             swap("06a2014108024109", "06f6"),
+		"null as integer":         swap("0707", "07f6"),
+		"bool as integer":         swap("0101"+"02", "01f5"+"02"),
+		"big number as integer":   swap("0707", "07c24107"),
+		"claims 2^32 bytes":       swap("044103", "045b0000000100000000"),
+		"claims 2^31 elements":    swap("05820102", "059a7fffffff"),
+		"nested lists, very deep": swap("05820102", "05"+strings.Repeat("81", 40)+"01"),
+	} {
+		raw, err := hex.DecodeString(strings.ReplaceAll(data, " ", ""))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := wire.Unmarshal(raw, 1000, new(letter)); wire.CodeOf(err) != wire.CodeInput {
+			t.Errorf("%s: got %v, want code input", name, err)
+		}
+	}
+}
+
+func TestEmptyNotNull(t *testing.T) {
+	data, err := wire.Marshal(&letter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := hex.EncodeToString(data), "a6"+"0100"+"0260"+"03420000"+"0440"+"0580"+"06a0"; got != want {
+		t.Fatalf("got %s, want %s", got, want)
+	}
+}
+
+func TestHeader(t *testing.T) {
+	for _, test := range []struct {
+		version int
+		kind    string
+		code    string
+	}{
+		{wire.Version, "letter", ""},
+		{wire.Version + 1, "letter", wire.CodeInput},
+		{0, "letter", wire.CodeInput},
+		{wire.Version, "postcard", wire.CodeInput},
+		{wire.Version, "", wire.CodeInput},
+	} {
+		if got := wire.CodeOf(wire.Header(test.version, test.kind, "letter")); got != test.code {
+			t.Errorf("%d %q: code %q, want %q", test.version, test.kind, got, test.code)
+		}
+	}
+}
+
+func TestError(t *testing.T) {
+	err := wire.PartyErrorf(3, "proof of %s", "possession")
+	if err.Code != wire.CodeParty || err.Party != 3 || err.Error() != "proof of possession (party 3)" {
+		t.Errorf("got %#v, %q", err, err.Error())
+	}
+	if code := wire.CodeOf(fmt.Errorf("deal: %w", err)); code != wire.CodeParty {
+		t.Errorf("wrapped: code %q", code)
+	}
+	if code := wire.CodeOf(fmt.Errorf("foreign")); code != wire.CodeInternal {
+		t.Errorf("foreign: code %q", code)
+	}
+}
+
+// Whatever Unmarshal accepts, it accepts in that encoding only.
+func FuzzUnmarshal(f *testing.F) {
+	raw, err := hex.DecodeString(encodedSample)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add([]byte{0xa0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var value letter
+		if wire.Unmarshal(data, 4096, &value) != nil {
+			return
+		}
+		again, err := wire.Marshal(&value)
+		if err != nil || !bytes.Equal(again, data) {
+			t.Fatalf("accepted %x, encodes to %x (%v)", data, again, err)
+		}
+	})
+}
+
+func ExampleUnmarshal() {
+	type note struct {
+		Version int    `cbor:"1,keyasint"`
+		Kind    string `cbor:"2,keyasint"`
+		Text    []byte `cbor:"3,keyasint"`
+	}
+	data, err := wire.Marshal(&note{wire.Version, "note", []byte("hi")})
+	fmt.Printf("%x %v\n", data, err)
+
+	var decoded note
+	fmt.Println(wire.Unmarshal(data, 64, &decoded), string(decoded.Text))
+	fmt.Println(wire.Unmarshal(append(data, 0), 64, &decoded))
+	// Output:
+	// a3010102646e6f746503426869 <nil>
+	// <nil> hi
+	// not a valid encoding
+}
