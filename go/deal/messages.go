@@ -1,0 +1,162 @@
+package deal
+
+import (
+	"tandem/go/transcript"
+	"tandem/go/wire"
+)
+
+// Labels of the hashes and key derivations. doc.go says what goes into each.
+const (
+	labelTerms      = "DEAL-TERMS"
+	labelSeed       = "DEAL-SEED"
+	labelSecrets    = "DEAL-SECRET"
+	labelCommitment = "DEAL-COM"
+	labelConstant   = "DEAL-POK"
+	labelID         = "DEAL-ID"
+	labelBox        = "TANDEM-V1-DEAL-BOX"  // info of HKDF
+	labelZero       = "TANDEM-V1-DEAL-ZERO" // info of HKDF
+	labelMessage    = "DEAL-MSG"
+	labelChainCode  = "DEAL-CC"
+	labelKey        = "DEAL-KEY"
+	labelTranscript = "DEAL-TRANS"
+	labelConfirm    = "DEAL-CONF"
+)
+
+// Kinds of what travels or is kept.
+const (
+	kindRound1   = "deal/1"
+	kindRound2   = "deal/2"
+	kindRound3   = "deal/3"
+	kindSession1 = "deal/session/1"
+	kindSession2 = "deal/session/2"
+	kindSession3 = "deal/session/3"
+	kindKey      = "key"
+	kindShare    = "share"
+)
+
+// Most bytes of each.
+const (
+	maxMessage = 4 << 10
+	maxSession = 6 << 10
+	maxShare   = 2 << 10
+)
+
+// boxSize is the length of a sealed scalar: 32 bytes and the tag.
+const boxSize = 32 + 16
+
+type (
+	point   = [33]byte
+	box     = [boxSize]byte
+	digests = map[int][32]byte // of the messages of round 2, by sender: what a receiver has seen
+)
+
+type round1Message struct {
+	Version    int      `cbor:"1,keyasint"`
+	Kind       string   `cbor:"2,keyasint"`
+	From       int      `cbor:"3,keyasint"`
+	Commitment [32]byte `cbor:"4,keyasint"` // com
+	Ephemeral  point    `cbor:"5,keyasint"` // E
+}
+
+type round2Message struct {
+	Version int      `cbor:"1,keyasint"`
+	Kind    string   `cbor:"2,keyasint"`
+	From    int      `cbor:"3,keyasint"`
+	DealID  [32]byte `cbor:"4,keyasint"`
+	Opening opening  `cbor:"5,keyasint"`
+	Boxes   []box    `cbor:"6,keyasint"` // f(j) for each receiver j but the sender, ascending
+}
+
+// opening opens a commitment of round 1. That of a party that does not contribute has a salt and nothing else.
+type opening struct {
+	Salt      [32]byte `cbor:"1,keyasint"`
+	Points    []point  `cbor:"2,keyasint"` // F
+	Proof     []byte   `cbor:"3,keyasint"` // π, 64 bytes
+	ChainCode []byte   `cbor:"4,keyasint"` // cc, 32 bytes
+}
+
+type round3Message struct {
+	Version int      `cbor:"1,keyasint"`
+	Kind    string   `cbor:"2,keyasint"`
+	From    int      `cbor:"3,keyasint"`
+	Digests digests  `cbor:"4,keyasint"`
+	Proof   [64]byte `cbor:"5,keyasint"` // of x under X: the key confirmation
+}
+
+// commitment returns com = H(i, E, F, π, cc, salt).
+func (o *opening) commitment(i int, ephemeral point) [32]byte {
+	var F []byte
+	for _, p := range o.Points {
+		F = append(F, p[:]...)
+	}
+	return transcript.Hash(labelCommitment, transcript.U32(i), ephemeral[:], F, o.Proof, o.ChainCode, o.Salt[:])
+}
+
+// header checks version, kind and sender of a decoded message from party i.
+func header(version int, kind string, from int, want string, i int) error {
+	if err := wire.Header(version, kind, want); err != nil {
+		return err
+	}
+	if from != i {
+		return wire.Errorf(wire.CodeInput, "a message of party %d in the place of another's", from)
+	}
+	return nil
+}
+
+func decodeRound1(data []byte, i int) (*round1Message, error) {
+	var m round1Message
+	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+		return nil, blame(i, err)
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound1, i); err != nil {
+		return nil, blame(i, err)
+	}
+	if _, err := decodePoints([]point{m.Ephemeral}); err != nil {
+		return nil, blame(i, err)
+	}
+	return &m, nil
+}
+
+func decodeRound2(data []byte, i int) (*round2Message, error) {
+	var m round2Message
+	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+		return nil, blame(i, err)
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound2, i); err != nil {
+		return nil, blame(i, err)
+	}
+	return &m, nil
+}
+
+func decodeRound3(data []byte, i int) (*round3Message, error) {
+	var m round3Message
+	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+		return nil, blame(i, err)
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound3, i); err != nil {
+		return nil, blame(i, err)
+	}
+	return &m, nil
+}
+
+// blame makes err, about a message of party i, one that names the party.
+func blame(i int, err error) error { return wire.PartyErrorf(i, "%v", err) }
+
+var errOwnMessage = wire.Errorf(wire.CodeInput, "the party's own message is not the one it sent")
+
+// expect checks that there is one message of each of the given parties and no other. Self's own may be missing.
+func expect(messages map[int][]byte, from []int, self int) error {
+	found := 0
+	for _, i := range from {
+		_, ok := messages[i]
+		if ok {
+			found++
+		} else if i != self {
+			return wire.Errorf(wire.CodeInput, "the message of party %d is missing", i)
+		}
+	}
+	if found != len(messages) {
+		return wire.Errorf(wire.CodeInput, "messages of parties that send none in this round")
+	}
+	return nil
+}

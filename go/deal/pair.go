@@ -1,0 +1,105 @@
+package deal
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"tandem/go/secp256k1"
+	"tandem/go/transcript"
+	"tandem/go/wire"
+)
+
+// pair is what two parties of a deal have in common and nobody else: the Diffie-Hellman secret of their ephemeral keys.
+type pair struct {
+	secret []byte
+	dealID [32]byte
+}
+
+// pairs are a party's with each of the others.
+type pairs map[int]*pair
+
+// pairs returns those of the given parties with the party whose contribution this is.
+func (c *contribution) pairs(with []int, peers peers, dealID [32]byte) (pairs, error) {
+	all := make(pairs, len(with))
+	for _, i := range with {
+		ephemeral := peers[i].Ephemeral
+		E, err := new(secp256k1.Point).SetBytes(ephemeral[:])
+		if err != nil {
+			return nil, wire.Errorf(wire.CodeInternal, "an ephemeral key is no point") // checked when it was received
+		}
+		all[i] = &pair{E.ScalarMult(c.e, E).Bytes(), dealID}
+		E.Set(secp256k1.NewIdentity())
+	}
+	return all, nil
+}
+
+func (all pairs) clear() {
+	for _, p := range all {
+		clear(p.secret)
+	}
+}
+
+// derive returns the key for one use between parties i and j.
+func (p *pair) derive(label string, i, j int) ([]byte, error) {
+	info := label + string(transcript.U32(i)) + string(transcript.U32(j))
+	key, err := hkdf.Key(sha256.New, p.secret, p.dealID[:], info, chacha20poly1305.KeySize)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
+	}
+	return key, nil
+}
+
+// nonce is that of every box: each key seals one value only.
+var nonce [chacha20poly1305.NonceSize]byte
+
+// seal seals the share that party i gives to party j.
+func (p *pair) seal(i, j int, share *secp256k1.Scalar) (box, error) {
+	key, err := p.derive(labelBox, i, j)
+	if err != nil {
+		return box{}, err
+	}
+	defer clear(key)
+	aead, err := chacha20poly1305.New(key)
+	if err != nil {
+		return box{}, wire.Errorf(wire.CodeInternal, "%v", err)
+	}
+	plain := share.Bytes()
+	defer clear(plain)
+	return box(aead.Seal(nil, nonce[:], plain, nil)), nil
+}
+
+// open opens the box that party i made for party j.
+func (p *pair) open(i, j int, sealed box) (*secp256k1.Scalar, error) {
+	key, err := p.derive(labelBox, i, j)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	aead, err := chacha20poly1305.New(key)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
+	}
+	plain, err := aead.Open(nil, nonce[:], sealed[:], nil)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "the sealed share does not open")
+	}
+	defer clear(plain)
+	share, err := new(secp256k1.Scalar).SetBytes(plain)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "the sealed share is no scalar")
+	}
+	return share, nil
+}
+
+// zeroSeed puts the seed of the zero-sharing between parties i and j in dst: the same from both sides.
+func (p *pair) zeroSeed(dst *[32]byte, i, j int) error {
+	seed, err := p.derive(labelZero, min(i, j), max(i, j))
+	if err != nil {
+		return err
+	}
+	copy(dst[:], seed)
+	clear(seed)
+	return nil
+}
