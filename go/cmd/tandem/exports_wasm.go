@@ -1,0 +1,45 @@
+package main
+
+import "tandem/go/abi"
+
+//go:wasmexport version
+func exportVersion(ptr, n uint32) uint64 { return abi.Export(ptr, n, version) }
+
+//go:wasmexport message_digest
+func exportMessageDigest(ptr, n uint32) uint64 { return abi.Export(ptr, n, messageDigest) }
+
+//go:wasmexport deal_round1
+func exportDealRound1(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealRound1) }
+
+//go:wasmexport deal_join
+func exportDealJoin(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealJoin) }
+
+//go:wasmexport deal_round2
+func exportDealRound2(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealRound2) }
+
+//go:wasmexport deal_round3
+func exportDealRound3(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealRound3) }
+
+//go:wasmexport deal_finish
+func exportDealFinish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealFinish) }
+
+//go:wasmexport deal_id
+func exportDealID(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealID) }
+
+//go:wasmexport share_info
+func exportShareInfo(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareInfo) }
+
+//go:wasmexport share_key
+func exportShareKey(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareKey) }
+
+//go:wasmexport derive
+func exportDerive(ptr, n uint32) uint64 { return abi.Export(ptr, n, derive) }
+
+//go:wasmexport dkls18_request
+func exportDkls18Request(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Request) }
+
+//go:wasmexport dkls18_respond
+func exportDkls18Respond(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Respond) }
+
+//go:wasmexport dkls18_finish
+func exportDkls18Finish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Finish) }

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"tandem/go/bip32"
+	"tandem/go/deal"
+	"tandem/go/secp256k1"
+	"tandem/go/wire"
+)
+
+type shareInput struct {
+	Share []byte `cbor:"share"`
+}
+
+func shareInfo(in *shareInput) (*deal.Info, error) {
+	share, err := deal.DecodeKeyShare(in.Share)
+	if err != nil {
+		return nil, err
+	}
+	defer share.Clear()
+	return share.Info(), nil
+}
+
+type shareKeyOutput struct {
+	Key []byte `cbor:"key"`
+}
+
+// shareKey gives what a party without a share needs to take part in a reshare.
+func shareKey(in *shareInput) (*shareKeyOutput, error) {
+	share, err := deal.DecodeKeyShare(in.Share)
+	if err != nil {
+		return nil, err
+	}
+	defer share.Clear()
+	key, err := share.Key.Encode()
+	return &shareKeyOutput{key}, err
+}
+
+type deriveInput struct {
+	PublicKey []byte `cbor:"publicKey"`
+	ChainCode []byte `cbor:"chainCode"`
+	Path      string `cbor:"path"`
+}
+
+type deriveOutput struct {
+	PublicKey []byte `cbor:"publicKey"`
+	Address   []byte `cbor:"address"`
+}
+
+// derive gives the public key and address of a wallet's child.
+func derive(in *deriveInput) (*deriveOutput, error) {
+	q, err := new(secp256k1.Point).SetBytes(in.PublicKey)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "not a public key")
+	}
+	if err := checkChainCode(in.ChainCode); err != nil {
+		return nil, err
+	}
+	path, err := bip32.ParsePath(in.Path)
+	if err != nil {
+		return nil, err
+	}
+	child, err := bip32.Derive(q, in.ChainCode, path)
+	if err != nil {
+		return nil, err
+	}
+	address := (&deal.Key{Q: child.Q}).Address()
+	return &deriveOutput{child.Q.Bytes(), address[:]}, nil
+}
+
+func checkChainCode(b []byte) error {
+	if len(b) != bip32.ChainCodeSize {
+		return wire.Errorf(wire.CodeInput, "a chain code has %d bytes", bip32.ChainCodeSize)
+	}
+	return nil
+}
