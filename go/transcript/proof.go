@@ -9,9 +9,12 @@ import (
 // ProofSize is the length of a proof in bytes.
 const ProofSize = 2 * secp256k1.ScalarSize
 
-// Prove returns a Schnorr proof of knowledge of x for the statement x*base: the challenge and the response, 64 bytes. The
-// challenge binds the label, base, statement and context, where the context names whoever proves and the session, so that
-// a proof of one kind, party or session passes for no other. rand is a hedged stream.
+// Prove returns a Schnorr proof of knowledge of x for the statement x*base: c ‖ z, 64 bytes, with
+//
+//	c = Scalar(label, base, statement, k*base, context...) and z = k + c*x
+//
+// for a k of 48 bytes of rand modulo q. So it binds the label, base, statement and context, where the context names whoever
+// proves and the session, and a proof of one kind, party or session passes for no other. rand is a hedged stream.
 func Prove(rand io.Reader, label string, base *secp256k1.Point, x *secp256k1.Scalar, context ...[]byte) ([]byte, error) {
 	k, err := secp256k1.RandomScalar(rand)
 	if err != nil {

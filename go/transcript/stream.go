@@ -13,7 +13,8 @@ import (
 // SeedSize is the length of a stream's seed in bytes.
 const SeedSize = 32
 
-// Stream is a source of secret randomness that never runs dry: the key stream of ChaCha20 under a 32-byte key.
+// Stream is a source of secret randomness that never runs dry: the key stream of ChaCha20 (RFC 8439) with nonce and counter
+// 0 under the key Expand("STREAM", 32, seed, label), for a seed of 32 bytes.
 type Stream struct{ cipher *chacha20.Cipher }
 
 // NewStream returns a hedged stream: its key is derived by HKDF-SHA256 from 32 fresh bytes of rand, from long-term secrets and
@@ -29,7 +30,9 @@ func NewStream(rand io.Reader, label string, secret, received []byte) (*Stream, 
 	return StreamFromSeed(seed, label), nil
 }
 
-// HedgedSeed returns the 32-byte seed of such a stream, for a session that must make its randomness again later.
+// HedgedSeed returns the 32-byte seed of such a stream, for a session that must make its randomness again later: HKDF-SHA256
+// without salt, with "TANDEM-V1-" + label as info, of fresh ‖ U32(len(secret)) ‖ secret ‖ U32(len(received)) ‖ received, where
+// fresh are 32 bytes of rand.
 func HedgedSeed(rand io.Reader, label string, secret, received []byte) ([]byte, error) {
 	var fresh [SeedSize]byte
 	defer clear(fresh[:])
@@ -65,7 +68,7 @@ func (s *Stream) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Scalar returns a uniform scalar other than 0.
+// Scalar returns a uniform scalar other than 0: the next 48 bytes modulo q, or those after them if that is 0.
 func (s *Stream) Scalar() *secp256k1.Scalar {
 	for {
 		if k, err := secp256k1.RandomScalar(s); err == nil {

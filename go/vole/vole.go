@@ -10,7 +10,7 @@
 // made from 48 uniform bytes, big endian, modulo q.
 //
 //  1. Receiver: ξ random bits b_j, the choice bits of ξ OTs. The gadget is
-//     g_j = Scalar("VOLE-GADGET", sid, T, U32(v), U32(j)), and β = Σ g_j b_j.
+//     g_j = Scalar("VOLE-GADGET", sid, T, U32(v), U32(j)), and β = Σ g_j b_j. j counts the OTs of this RVOLE from 0.
 //  2. Sender, with a of width ℓ: â ← Z_q; α = (a, â). From the keys of OT j come k0, k1 ∈ Z_q^{ℓ+1}, 48 bytes for each
 //     scalar; τ_j = k0 - k1 + α; c_j = -k0. With τ = τ_0 ‖ τ_1 ‖ ... and
 //     (θ_0, ..., θ_{ℓ-1}) = Expand("VOLE-THETA", 48ℓ, ssid, T, B, U32(v), τ), 48 bytes each: η = â + Σ θ_i a_i and
