@@ -1,0 +1,63 @@
+# Every target installs what it needs; see toolchain/ for how. Needs Go, Node 20 with npm, and on Debian or Ubuntu
+# root or sudo for the packages of toolchain/packages.sh.
+
+MODULES := build/tandem.wasm build/ecrecover.wasm
+TOOLCHAIN := toolchain/target.json $(wildcard toolchain/*.sh)
+TS := node_modules/.package-lock.json
+GO_SOURCES := go.mod go.sum $(shell find go -name '*.go' ! -name '*_test.go')
+
+MAKEFLAGS += --jobs=2
+
+.PHONY: wasm demo test lint go-lint go-test bench ct verify record clean
+
+wasm: $(MODULES) build/wasm_exec.js
+
+build/%.wasm: $(GO_SOURCES) $(TOOLCHAIN) $(TS) | build/wasm_exec.js
+	@toolchain/build.sh $* $@
+
+build/wasm_exec.js: toolchain/env.sh toolchain/tinygo.sh
+	@mkdir -p build
+	@root=$$(toolchain/tinygo.sh) && cp "$$root/targets/wasm_exec.js" $@
+
+$(TS): package-lock.json
+	npm ci
+	@touch $@
+
+demo: build/tandem.wasm $(TS)
+	npx tsx scripts/demo.ts
+
+test: wasm lint go-test
+	npm test
+
+lint: $(TS) go-lint
+	npm run lint
+	npm run typecheck
+
+go-lint:
+	@test -z "$$(gofmt -l go)" || { echo 'gofmt -w these:'; gofmt -l go; exit 1; }
+	go vet ./go/...
+	GOOS=js GOARCH=wasm go vet ./go/abi ./go/cmd/...
+	go build -o build/staticcheck honnef.co/go/tools/cmd/staticcheck
+	build/staticcheck $$(go list ./go/... | grep -v /cmd/)
+	GOOS=js GOARCH=wasm build/staticcheck -checks inherit,-U1000 ./go/abi ./go/cmd/...
+
+# The packages are pure and start no goroutine; under the race detector, which is slow, all of them run behind the exports.
+go-test: | build/wasm_exec.js
+	go test ./go/...
+	CC=$$(command -v gcc clang-19 | head -n 1) go test -race -short ./go/abi ./go/cmd/... ./go/transcript ./go/wire ./go/vole
+
+bench: wasm build/bench.wasm
+	npm run bench
+
+ct: build/ct.wasm
+	go build -o build/ct ./go/cmd/ct
+	npx tsx scripts/ct.ts
+
+verify: $(TS)
+	@toolchain/verify.sh
+
+record: $(TS)
+	@toolchain/verify.sh --record $(MODULES)
+
+clean:
+	rm -rf build
