@@ -1,0 +1,473 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { before, describe, test } from 'node:test';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { bytesToHex, getAddress, hashMessage, recoverAddress } from 'viem';
+import { privateKeyToAddress, publicKeyToAddress } from 'viem/accounts';
+import packageJson from '../package.json' with { type: 'json' };
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { TandemError } from '../ts/core/errors.ts';
+import type { Glue } from '../ts/core/glue.ts';
+import { loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
+import { type DealParams, instantiate, type Messages, type ShareInfo, type Tandem } from '../ts/core/wasm.ts';
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+const hex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
+
+let wasm: WebAssembly.Module;
+let glue: Glue;
+before(async () => {
+  wasm = await loadModule('tandem');
+  glue = await loadGlue();
+});
+
+/** An instance without our loader: raw bytes in, raw bytes out. */
+async function raw() {
+  const go = new glue();
+  const { exports } = await WebAssembly.instantiate(wasm, go.importObject);
+  await go.run({ exports });
+  const memory = () => new Uint8Array((exports.memory as WebAssembly.Memory).buffer);
+  const alloc = exports.tandem_alloc as (n: number) => number;
+  const free = exports.tandem_free as (pointer: number, n: number) => void;
+  const step = (name: string) => exports[name] as (pointer: number, n: number) => bigint;
+  const view = (packed: bigint) => {
+    const at = Number(BigInt.asUintN(64, packed) >> 32n);
+    return memory().subarray(at, at + Number(packed & 0xffffffffn));
+  };
+  const call = (name: string, input: Uint8Array) => {
+    const pointer = alloc(input.length);
+    assert.notEqual(pointer, 0);
+    memory().set(input, pointer);
+    const output = view(step(name)(pointer, input.length));
+    return { output, input: memory().subarray(pointer, pointer + input.length) };
+  };
+  return { memory, alloc, free, step, view, call };
+}
+
+function keygen(self: number): DealParams {
+  return { kind: 'keygen', threshold: 2, parties: [1, 2, 3], contributors: [1, 2, 3], self, epoch: 0 };
+}
+
+type Shares = Map<number, Uint8Array>;
+
+function share(shares: Shares, index: number): Uint8Array {
+  const found = shares.get(index);
+  assert.ok(found);
+  return found;
+}
+
+/** A keygen of parties 1, 2 and 3. */
+function generate() {
+  return dealt([1, 2, 3], keygen);
+}
+
+/** Deals among parties with an instance each; party 2 joins, as an action does. */
+async function dealt(parties: number[], params: (self: number) => DealParams) {
+  const others = (messages: Messages, self: number) => new Map([...messages].filter(([index]) => index !== self));
+  const instances = new Map<number, Tandem>();
+  for (const index of parties) instances.set(index, await loadTandem());
+
+  const sessions = new Map<number, Uint8Array>();
+  const round1 = new Map<number, Uint8Array>();
+  const round2 = new Map<number, Uint8Array>();
+  for (const [index, tandem] of instances) {
+    if (index === 2) continue;
+    const { session, message } = tandem.dealRound1(params(index));
+    sessions.set(index, session);
+    round1.set(index, message);
+  }
+  const joined = instances.get(2)?.dealJoin(params(2), round1);
+  assert.ok(joined);
+  round1.set(2, joined.message1);
+  round2.set(2, joined.message2);
+
+  sessions.set(2, joined.session);
+  for (const [index, tandem] of instances) {
+    if (index === 2) continue;
+    const { session, message } = tandem.dealRound2(share(sessions, index), others(round1, index));
+    sessions.set(index, session);
+    round2.set(index, message);
+  }
+  const round3 = new Map<number, Uint8Array>();
+  for (const [index, tandem] of instances) {
+    const { session, message } = tandem.dealRound3(share(sessions, index), others(round2, index));
+    sessions.set(index, session);
+    round3.set(index, message);
+  }
+  const shares: Shares = new Map();
+  const infos = new Map<number, ShareInfo>();
+  for (const [index, tandem] of instances) {
+    const finished = tandem.dealFinish(share(sessions, index), others(round3, index));
+    shares.set(index, finished.share);
+    infos.set(index, finished.info);
+  }
+  return { shares, infos };
+}
+
+/** Signs a random digest with two shares and returns the address that viem recovers. */
+async function signedBy(shares: Shares, user: number, peer: number, path: string): Promise<string> {
+  const [asking, answering] = [await loadTandem(), await loadTandem()];
+  const digest = crypto.getRandomValues(new Uint8Array(32));
+  const { session, request } = asking.dkls18Request({ share: share(shares, user), peer });
+  const response = answering.dkls18Respond({ share: share(shares, peer), peer: user, digest, path, request });
+  const signature = asking.dkls18Finish({ share: share(shares, user), session, digest, path, response });
+  return recoverAddress({
+    hash: bytesToHex(digest),
+    signature: { r: bytesToHex(signature.r), s: bytesToHex(signature.s), yParity: signature.yParity },
+  });
+}
+
+function uncompressed(publicKey: Uint8Array) {
+  return bytesToHex(secp256k1.Point.fromBytes(publicKey).toBytes(false));
+}
+
+function errorCode(output: Uint8Array): unknown {
+  const reply = decodeCbor(output);
+  assert.ok(reply instanceof Map);
+  const error: unknown = reply.get('error');
+  assert.ok(error instanceof Map, 'an error was expected');
+  assert.equal(typeof error.get('message'), 'string');
+  return error.get('code');
+}
+
+describe('the wasm module', () => {
+  test('tells the version of package.json', async () => {
+    const tandem = await loadTandem();
+    assert.deepEqual(tandem.version(), { version: packageJson.version, protocols: ['deal', 'dkls18'] });
+  });
+
+  test('needs nothing from its host but the glue', () => {
+    const modules = new Set(WebAssembly.Module.imports(wasm).map((entry) => entry.module));
+    assert.deepEqual([...modules].sort(), ['gojs', 'wasi_snapshot_preview1']);
+  });
+
+  const messages: Record<string, string> = {
+    empty: '',
+    'of one character': 'x',
+    unicode: 'Grüße, 世界 🔑 \u0000 é',
+    'with digits first': '123456',
+    'of 100,000 bytes': 'tandem '.repeat(14_286).slice(0, 100_000),
+  };
+  for (const [name, message] of Object.entries(messages)) {
+    test(`gives the EIP-191 digest of a message ${name}`, async () => {
+      const tandem = await loadTandem();
+      const digest = tandem.messageDigest(utf8(message));
+      assert.equal(bytesToHex(digest), hashMessage(message));
+    });
+  }
+
+  test('digests bytes that are no text, lengths around the block size of Keccak, and the longest message', async () => {
+    const tandem = await loadTandem();
+    const framing = encodeCbor({ message: new Uint8Array(1 << 20) }).length - (1 << 20);
+    for (const length of [1, 105, 108, 109, 136, 137, 272, (1 << 20) - framing]) {
+      const message = Uint8Array.from({ length }, (_, i) => 255 - (i % 251));
+      assert.equal(bytesToHex(tandem.messageDigest(message)), hashMessage({ raw: message }), `${length} bytes`);
+    }
+    assert.throws(() => tandem.messageDigest(new Uint8Array((1 << 20) - framing + 1)), { code: 'input' });
+  });
+
+  test('serves many calls on one instance', async () => {
+    const tandem = await loadTandem();
+    for (let i = 0; i < 200; i++) {
+      assert.equal(bytesToHex(tandem.messageDigest(utf8(`${i}`))), hashMessage(`${i}`));
+    }
+  });
+});
+
+describe('the boundary', () => {
+  const good = encodeCbor({ message: utf8('hello') });
+  const refused: Record<string, Uint8Array> = {
+    garbage: hex('ff00c0ffee'),
+    'a lone number': hex('00'),
+    'a list': hex('80'),
+    null: hex('f6'),
+    'a map without the field': hex('a0'),
+    'a field of another type': encodeCbor({ message: 'hello' }),
+    'a field of null': encodeCbor({ message: null }),
+    'an unknown field': encodeCbor({ massage: utf8('hello'), message: utf8('hello') }),
+    'a field named in capitals': encodeCbor({ MESSAGE: utf8('hello') }),
+    'a trailing byte': Uint8Array.of(...good, 0),
+    'two values': Uint8Array.of(...good, ...good),
+    'a repeated field': hex('a2676d6573736167654101676d6573736167654102'),
+    'a longer length than need be': hex('a1676d65737361676558016a'),
+    'an indefinite byte string': hex('a1676d6573736167655f4101ff'),
+    'an indefinite map': hex('bf676d6573736167654101ff'),
+    'a tag': hex('a1676d657373616765c24101'),
+    'a length past the end': hex('a1676d6573736167655affffffff00'),
+    'a length past 64 bits of memory': hex('a1676d6573736167655bffffffffffffffff00'),
+    'lists nested a hundred thousand deep': new Uint8Array(100_000).fill(0x81),
+    'maps nested a hundred thousand deep': new Uint8Array(100_000).fill(0xa1),
+    'a list that claims four billion elements': hex('9affffffff'),
+    'a key that is no text': hex('a1014101'),
+    'a field that is no UTF-8': hex('a162c3284101'),
+  };
+
+  for (const [name, input] of Object.entries(refused)) {
+    test(`refuses ${name}`, async () => {
+      const { call } = await raw();
+      assert.equal(errorCode(call('message_digest', input).output), 'input');
+      // The instance still works.
+      assert.ok(decodeCbor(call('message_digest', good).output) instanceof Map);
+    });
+  }
+
+  test('refuses every truncation', async () => {
+    const { call } = await raw();
+    for (let n = 1; n < good.length; n++) {
+      assert.equal(errorCode(call('message_digest', good.slice(0, n)).output), 'input', `${n} bytes`);
+    }
+  });
+
+  test('answers to every flipped bit with a result or an error', async () => {
+    const { call } = await raw();
+    for (let bit = 0; bit < good.length * 8; bit++) {
+      const altered = good.slice();
+      altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      const { output } = call('message_digest', altered);
+      // Only the five bytes of the message may change freely.
+      if (bit >> 3 < good.length - 5) assert.equal(errorCode(output), 'input', `bit ${bit}`);
+      else assert.ok((decodeCbor(output) as Map<string, unknown>).has('ok'), `bit ${bit}`);
+    }
+  });
+
+  test('gives no buffer of no or too many bytes', async () => {
+    const { alloc } = await raw();
+    assert.equal(alloc(0), 0);
+    assert.equal(alloc((1 << 20) + 1), 0);
+    assert.equal(alloc(-1), 0);
+    assert.notEqual(alloc(1 << 20), 0);
+  });
+
+  test('reads no memory that it did not hand out', async () => {
+    const { memory, alloc, free, step, view } = await raw();
+    const pointer = alloc(good.length);
+    memory().set(good, pointer);
+    const attempts: [number, number][] = [
+      [0, 0],
+      [0, good.length],
+      [pointer + 1, good.length - 1],
+      [pointer, good.length + 1],
+      [pointer, 0],
+      [0xfffffff0, 100],
+      [8, 0xffffffff],
+    ];
+    for (const [at, length] of attempts) {
+      assert.equal(errorCode(view(step('message_digest')(at, length))), 'input', `${length} bytes at ${at}`);
+      free(pointer + 1, 1);
+    }
+    assert.ok((decodeCbor(view(step('message_digest')(pointer, good.length))) as Map<string, unknown>).has('ok'));
+    free(pointer, good.length);
+    assert.equal(errorCode(view(step('message_digest')(pointer, good.length))), 'input');
+  });
+
+  test('clears inputs after the call, and results when they are freed', async () => {
+    const { memory, free, call } = await raw();
+    const { output, input } = call('message_digest', good);
+    assert.deepEqual(input, new Uint8Array(good.length));
+    assert.ok(output.some((byte) => byte !== 0));
+    const { byteOffset, length } = output;
+    free(byteOffset, length);
+    assert.deepEqual(memory().slice(byteOffset, byteOffset + length), new Uint8Array(length));
+  });
+});
+
+describe('the loader', () => {
+  test('keeps instances apart', async () => {
+    const [one, two] = await Promise.all([instantiate(wasm, glue), instantiate(wasm, glue)]);
+    assert.equal(bytesToHex(one.messageDigest(utf8('a'))), hashMessage('a'));
+    assert.equal(bytesToHex(two.messageDigest(utf8('b'))), hashMessage('b'));
+  });
+
+  test('leaves the arguments of the caller alone', async () => {
+    const message = utf8('mine');
+    (await instantiate(wasm, glue)).messageDigest(message);
+    assert.deepEqual(message, utf8('mine'));
+  });
+
+  test('refuses a module that is not ours', async () => {
+    const empty = await WebAssembly.compile(hex('0061736d01000000'));
+    await assert.rejects(
+      instantiate(empty, glue),
+      (error) => error instanceof TandemError && error.code === 'internal',
+    );
+  });
+
+  test('turns a trap into an error and does not use the instance again', async () => {
+    let randomness = true;
+    class Flaky extends glue {
+      constructor() {
+        super();
+        const wasi = this.importObject.wasi_snapshot_preview1 as Record<string, (...args: number[]) => number>;
+        const { random_get } = wasi;
+        wasi.random_get = (...args) => (randomness && random_get ? random_get(...args) : 52);
+      }
+    }
+    const tandem = await instantiate(wasm, Flaky);
+    tandem.dealRound1(keygen(1));
+    randomness = false;
+    assert.throws(() => tandem.dealRound1(keygen(1)), { code: 'internal', message: /failed in deal_round1/ });
+    randomness = true;
+    assert.throws(() => tandem.version(), { code: 'internal', message: /start a new one/ });
+    assert.ok((await instantiate(wasm, Flaky)).version());
+  });
+
+  test('does not start without randomness', async () => {
+    class Broken extends glue {
+      constructor() {
+        super();
+        (this.importObject.wasi_snapshot_preview1 as Record<string, unknown>).random_get = () => 52;
+      }
+    }
+    await assert.rejects(instantiate(wasm, Broken), { name: 'TandemError', code: 'internal' });
+  });
+});
+
+describe('the protocols', () => {
+  test('keygen, with one party that joins: all agree, and any two sign', async () => {
+    const { shares, infos } = await generate();
+    const [first] = infos.values();
+    assert.ok(first);
+    for (const [index, info] of infos) {
+      assert.deepEqual(info, { ...first, index });
+      assert.deepEqual((await loadTandem()).shareInfo(share(shares, index)), info);
+      assert.ok(share(shares, index).length < 400);
+    }
+    assert.deepEqual(first.parties, [1, 2, 3]);
+    assert.equal(getAddress(bytesToHex(first.address)), publicKeyToAddress(uncompressed(first.publicKey)));
+    for (const [user, peer] of [
+      [1, 2],
+      [2, 1],
+      [3, 2],
+    ] as const) {
+      assert.equal(await signedBy(shares, user, peer, 'm'), getAddress(bytesToHex(first.address)));
+    }
+    const child = (await loadTandem()).derive({ ...first, path: 'm/44/60' });
+    assert.notDeepEqual(child.publicKey, first.publicKey);
+    assert.equal(await signedBy(shares, 1, 2, 'm/44/60'), getAddress(bytesToHex(child.address)));
+  });
+
+  test('import of a known key', async () => {
+    const secret = hex('4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318');
+    const terms = { kind: 'import', threshold: 2, parties: [1, 2], contributors: [1], epoch: 0 } as const;
+    const { shares, infos } = await dealt([1, 2], (self) =>
+      self === 1 ? { ...terms, self, secret } : { ...terms, self },
+    );
+    const address = privateKeyToAddress(bytesToHex(secret));
+    assert.equal(getAddress(bytesToHex(infos.get(2)?.address ?? secret)), address);
+    assert.equal(await signedBy(shares, 2, 1, 'm'), address);
+  });
+
+  test('reshare: a new party in the place of a lost one, the same key', async () => {
+    const { shares, infos } = await generate();
+    const old = (await loadTandem()).shareKey(share(shares, 1));
+    const params = (self: number): DealParams => ({
+      ...{ kind: 'reshare', threshold: 2, parties: [1, 2, 4], contributors: [1, 2], self, epoch: 1 },
+      ...(self === 4 ? { old } : { share: share(shares, self) }),
+    });
+    const next = await dealt([1, 2, 4], params);
+    const address = getAddress(bytesToHex(infos.get(1)?.address ?? old));
+    assert.equal(await signedBy(next.shares, 4, 2, 'm'), address);
+    assert.equal(next.infos.get(4)?.epoch, 1);
+    assert.notDeepEqual(next.infos.get(4)?.keyId, infos.get(1)?.keyId);
+    // An old share and a new one do not go together.
+    const mixed = new Map([...next.shares, [1, share(shares, 1)]]);
+    await assert.rejects(signedBy(mixed, 1, 2, 'm'), { code: 'identity' });
+  });
+
+  test('a deal id is common to all participants and changes with the messages', async () => {
+    const [one, two] = [await loadTandem(), await loadTandem()];
+    const messages = new Map([1, 2, 3].map((i) => [i, one.dealRound1(keygen(i)).message]));
+    const id = one.dealId(keygen(1), messages);
+    assert.equal(id.length, 32);
+    assert.deepEqual(two.dealId(keygen(3), messages), id);
+    messages.set(2, two.dealRound1(keygen(2)).message);
+    assert.notDeepEqual(two.dealId(keygen(3), messages), id);
+  });
+
+  test('errors carry a code, and the party at fault', async () => {
+    const { shares } = await generate();
+    const tandem = await loadTandem();
+    const [one, two, three] = [share(shares, 1), share(shares, 2), share(shares, 3)];
+    const digest = new Uint8Array(32).fill(5);
+    const { session, request } = tandem.dkls18Request({ share: one, peer: 2 });
+    const response = tandem.dkls18Respond({ share: two, peer: 1, digest, path: 'm', request });
+    const finish = { share: one, session, digest, path: 'm', response };
+
+    assert.throws(() => tandem.shareInfo(one.slice(1)), { code: 'input' });
+    assert.throws(() => tandem.dkls18Request({ share: one, peer: 9 }), { code: 'input' });
+    assert.throws(() => tandem.dkls18Respond({ share: three, peer: 1, digest, path: 'm', request }), {
+      code: 'identity',
+    });
+    assert.throws(() => tandem.dkls18Respond({ share: two, peer: 1, digest, path: "m/0'", request }), {
+      code: 'input',
+    });
+    assert.throws(() => tandem.dkls18Respond({ share: two, peer: 1, digest: digest.slice(1), path: 'm', request }), {
+      code: 'input',
+    });
+    assert.throws(() => tandem.dealRound2(session, new Map()), { code: 'session' });
+    assert.throws(() => tandem.dkls18Finish({ ...finish, share: two }), { code: 'session' });
+    assert.throws(() => tandem.dkls18Finish({ ...finish, digest: digest.map((byte) => byte ^ 1) }), { code: 'stale' });
+    const altered = response.slice();
+    altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
+    assert.throws(() => tandem.dkls18Finish({ ...finish, response: altered }), { code: 'check' });
+    assert.equal(tandem.dkls18Finish(finish).r.length, 32);
+
+    const junk = new Map([2, 3].map((i) => [i, hex('a0')]));
+    assert.throws(() => tandem.dealJoin(keygen(1), junk), { code: 'party', party: 2 });
+  });
+});
+
+describe('CBOR', () => {
+  test('is written deterministically: shortest forms, keys in the order of their bytes', () => {
+    const value = {
+      b: 1,
+      aa: new Map([
+        [10, 'x'],
+        [-1, 'y'],
+        [1, 'z'],
+      ] as const),
+      a: [24, true, null],
+      c: undefined,
+    };
+    assert.equal(
+      Buffer.from(encodeCbor(value)).toString('hex'),
+      'a361618318' + '18f5f661620162' + '6161a301617a0a61782061' + '79',
+    );
+  });
+
+  test('round-trips', () => {
+    const value = new Map<unknown, unknown>([
+      [1, Uint8Array.of(1, 2, 3)],
+      ['k', new Map([[7, [1, 'two', -3]]])],
+    ]);
+    assert.deepEqual(decodeCbor(encodeCbor(value)), value);
+  });
+
+  for (const [name, data] of Object.entries({
+    nothing: '',
+    'a trailing byte': '0000',
+    'a long form': '1801',
+    'keys out of order': 'a2616201616101',
+    'a repeated key': 'a2616101616102',
+    'an indefinite list': '9fff',
+    'an indefinite map': 'bfff',
+    undefined: 'f7',
+    'not-a-number': 'f97e00',
+    infinity: 'f97c00',
+    'a long float': 'fb3ff8000000000000',
+    'an integer as a float': 'f93c00',
+    'a tag': 'c101',
+    'text that is no UTF-8': '62c328',
+    'a truncated byte string': '4201',
+  })) {
+    test(`refuses ${name}`, () => {
+      assert.throws(() => decodeCbor(hex(data)));
+    });
+  }
+});
+
+test('the glue is TinyGo’s own and generates no code from strings', async () => {
+  const source = await readFile(new URL('../build/wasm_exec.js', import.meta.url), 'utf8');
+  assert.match(source, /modified for use by the TinyGo compiler/);
+  assert.doesNotMatch(source, /\beval\(|new Function\(/);
+});

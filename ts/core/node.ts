@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type Glue, globalGlue } from './glue.ts';
+import { instantiate, type Tandem } from './wasm.ts';
+
+/** What `make wasm` leaves behind. */
+export const buildPath: string = fileURLToPath(new URL('../../build/', import.meta.url));
+
+let loaded: Promise<{ module: WebAssembly.Module; glue: Glue }> | undefined;
+
+/**
+ * Starts a fresh instance of build/tandem.wasm, to serve one session. The file is read and compiled once.
+ *
+ * @throws Error that names the remedy if the module was not built
+ */
+export async function loadTandem(): Promise<Tandem> {
+  loaded ??= Promise.all([loadModule('tandem'), loadGlue()]).then(([module, glue]) => ({ module, glue }));
+  const { module, glue } = await loaded;
+  return instantiate(module, glue);
+}
+
+/** Reads and compiles a wasm module that `make wasm` built. */
+export async function loadModule(name: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await built(readFile(`${buildPath}${name}.wasm`)));
+}
+
+/** Runs the built `wasm_exec.js` and returns what it defines. */
+export async function loadGlue(): Promise<Glue> {
+  await built(import(new URL('../../build/wasm_exec.js', import.meta.url).href));
+  return globalGlue();
+}
+
+async function built<T>(file: Promise<T>): Promise<T> {
+  try {
+    return await file;
+  } catch (cause) {
+    throw new Error('the wasm module is not built; run: make wasm', { cause });
+  }
+}

@@ -1,0 +1,226 @@
+import type { Glue } from './glue.ts';
+import { type Call, type Result, startModule } from './module.ts';
+
+/** The kinds of deal. */
+export type DealKind = 'keygen' | 'import' | 'reshare';
+
+/** The messages of one round by the index (1 to 255) of the party that broadcast them. */
+export type Messages = ReadonlyMap<number, Uint8Array>;
+
+/** What a deal is about: down to `epoch`, but for `self`, the same for all its parties. */
+export interface DealParams {
+  kind: DealKind;
+  /** How many shares sign, at least 2. */
+  threshold: number;
+  /** The indices of those who receive a share, ascending. */
+  parties: readonly number[];
+  /** The indices of those who contribute, ascending: in a keygen all parties, in an import one. */
+  contributors: readonly number[];
+  /** The index of the caller. */
+  self: number;
+  /** Counts the reshares: 0 for a new key. */
+  epoch: number;
+  /** Import, for the contributor only: the private key, 32 bytes. */
+  secret?: Uint8Array;
+  /** Import, for the contributor only: the chain code that belongs to the key, 32 bytes; without it, a new one. */
+  chainCode?: Uint8Array;
+  /** Reshare: what {@link Tandem.shareKey} gives for an old share, for those who have none. */
+  old?: Uint8Array;
+  /** Reshare: the caller's old share. */
+  share?: Uint8Array;
+}
+
+/** One step of a deal. */
+export interface DealStep {
+  /** Secret: what the caller's next step needs. To be used once. */
+  session: Uint8Array;
+  /** To be broadcast to all participants; a relay learns nothing from it. */
+  message: Uint8Array;
+}
+
+/** What a key share tells of itself; all of it public. */
+export interface ShareInfo {
+  index: number;
+  threshold: number;
+  parties: number[];
+  epoch: number;
+  /** The public key of the wallet, 33 bytes (SEC1, compressed). */
+  publicKey: Uint8Array;
+  /** Its Ethereum address, 20 bytes. */
+  address: Uint8Array;
+  /** 32 bytes that stand for the key, its chain code and its sharing: the parties of one deal have it in common. */
+  keyId: Uint8Array;
+  /** The BIP32 chain code, 32 bytes. */
+  chainCode: Uint8Array;
+  /** The public share of each party, 33 bytes (SEC1, compressed). */
+  publicShares: Map<number, Uint8Array>;
+}
+
+/** A signature in Ethereum's form: low s, both numbers 32 bytes big endian. */
+export interface Signature {
+  r: Uint8Array;
+  s: Uint8Array;
+  yParity: 0 | 1;
+}
+
+/**
+ * Starts an instance of the wasm module. An instance serves one session (a deal, a signature) and is then dropped: its
+ * memory only ever grows.
+ *
+ * @param module build/tandem.wasm, compiled; one compiled module serves any number of instances
+ * @param glue what `wasm_exec.js` of the same build defines, see {@link globalGlue}
+ * @throws {@link TandemError} with code `internal` if the module does not start or is another one
+ */
+export async function instantiate(module: WebAssembly.Module, glue: Glue): Promise<Tandem> {
+  return new Tandem(await startModule(module, glue));
+}
+
+/**
+ * The protocols, one method per export of the wasm module. Every method throws a {@link TandemError} and clears the
+ * copies that it made of its arguments, not the arguments themselves. After code `internal` the instance is dead.
+ */
+export class Tandem {
+  readonly #call: Call;
+
+  /** @internal use {@link instantiate} */
+  constructor(call: Call) {
+    this.#call = call;
+  }
+
+  /** The version of the module and the protocols it knows. */
+  version(): { version: string; protocols: string[] } {
+    const out = this.#call('version', {});
+    return { version: out.text('version'), protocols: out.texts('protocols') };
+  }
+
+  /** The digest (32 bytes) that `personal_sign` signs for a message of up to 1 MB: EIP-191, version 0x45. */
+  messageDigest(message: Uint8Array): Uint8Array {
+    return this.#call('message_digest', { message }).bytes('digest');
+  }
+
+  /**
+   * Begins a deal: the message commits the caller to its contribution. The session must stay in the caller's memory; a
+   * party whose sessions are kept by others uses {@link dealJoin}.
+   */
+  dealRound1(params: DealParams): DealStep {
+    return dealStep(this.#call('deal_round1', dealArgument(params)));
+  }
+
+  /** Rounds 1 and 2 at once, given the round 1 messages of all others; the session is for {@link dealRound3}. */
+  dealJoin(
+    params: DealParams,
+    messages: Messages,
+  ): { session: Uint8Array; message1: Uint8Array; message2: Uint8Array } {
+    const out = this.#call('deal_join', { ...dealArgument(params), messages });
+    return { session: out.bytes('session'), message1: out.bytes('message1'), message2: out.bytes('message2') };
+  }
+
+  /**
+   * Takes the round 1 messages of all others; the new message opens the commitment and holds a sealed part for every
+   * party. The session is empty for a contributor that receives no share: its part ends here.
+   */
+  dealRound2(session: Uint8Array, messages: Messages): DealStep {
+    return dealStep(this.#call('deal_round2', { session, messages }));
+  }
+
+  /** Takes the round 2 messages of all others; the new message confirms the caller's share. */
+  dealRound3(session: Uint8Array, messages: Messages): DealStep {
+    return dealStep(this.#call('deal_round3', { session, messages }));
+  }
+
+  /** Takes the round 3 messages of all others and returns the key share, a secret of some 115 + 71·n bytes. */
+  dealFinish(session: Uint8Array, messages: Messages): { share: Uint8Array; info: ShareInfo } {
+    const out = this.#call('deal_finish', { session, messages });
+    return { share: out.bytes('share'), info: shareInfo(out.child('info')) };
+  }
+
+  /** The id (32 bytes) of the deal that the round 1 messages of all participants begin: what an authority signs. */
+  dealId(params: DealParams, messages: Messages): Uint8Array {
+    return this.#call('deal_id', { ...dealArgument(params), messages }).bytes('id');
+  }
+
+  /** Reads a key share, whose consistency is checked. */
+  shareInfo(share: Uint8Array): ShareInfo {
+    return shareInfo(this.#call('share_info', { share }));
+  }
+
+  /** The public part of a key share, encoded: what {@link DealParams.old} takes. */
+  shareKey(share: Uint8Array): Uint8Array {
+    return this.#call('share_key', { share }).bytes('key');
+  }
+
+  /** The public key (33 bytes) and address (20 bytes) under a non-hardened BIP32 path such as `m/0/5`. */
+  derive(input: { publicKey: Uint8Array; chainCode: Uint8Array; path: string }): {
+    publicKey: Uint8Array;
+    address: Uint8Array;
+  } {
+    const { publicKey, chainCode, path } = input;
+    const out = this.#call('derive', { publicKey, chainCode, path });
+    return { publicKey: out.bytes('publicKey'), address: out.bytes('address') };
+  }
+
+  /**
+   * The user's first step of a 2-of-n signature with `peer`. The session must stay in memory and be finished at most
+   * once; the request may be sent any number of times.
+   */
+  dkls18Request(input: { share: Uint8Array; peer: number }): { session: Uint8Array; request: Uint8Array } {
+    const { share, peer } = input;
+    const out = this.#call('dkls18_request', { share, peer });
+    return { session: out.bytes('session'), request: out.bytes('request') };
+  }
+
+  /**
+   * The only step of the other signer: answers the request of `peer` for a digest of 32 bytes and a derivation path
+   * (`m` for the wallet's own key).
+   */
+  dkls18Respond(input: {
+    share: Uint8Array;
+    peer: number;
+    digest: Uint8Array;
+    path: string;
+    request: Uint8Array;
+  }): Uint8Array {
+    const { share, peer, digest, path, request } = input;
+    return this.#call('dkls18_respond', { share, peer, digest, path, request }).bytes('response');
+  }
+
+  /**
+   * The user's last step: the verified signature. After code `check` the share must be locked before the error is
+   * shown; after code `stale` nothing secret was touched, and the session still stands.
+   */
+  dkls18Finish(input: {
+    share: Uint8Array;
+    session: Uint8Array;
+    digest: Uint8Array;
+    path: string;
+    response: Uint8Array;
+  }): Signature {
+    const { share, session, digest, path, response } = input;
+    const out = this.#call('dkls18_finish', { share, session, digest, path, response });
+    return { r: out.bytes('r'), s: out.bytes('s'), yParity: out.int('yParity') === 1 ? 1 : 0 };
+  }
+}
+
+// The module refuses fields that it does not know, and TypeScript lets them through.
+function dealArgument(params: DealParams) {
+  const { kind, threshold, parties, contributors, self, epoch, secret, chainCode, old, share } = params;
+  return { kind, threshold, parties, contributors, self, epoch, secret, chainCode, old, share };
+}
+
+function dealStep(out: Result): DealStep {
+  return { session: out.bytes('session'), message: out.bytes('message') };
+}
+
+function shareInfo(out: Result): ShareInfo {
+  return {
+    index: out.int('index'),
+    threshold: out.int('threshold'),
+    parties: out.ints('parties'),
+    epoch: out.int('epoch'),
+    publicKey: out.bytes('publicKey'),
+    address: out.bytes('address'),
+    keyId: out.bytes('keyId'),
+    chainCode: out.bytes('chainCode'),
+    publicShares: out.indexed('publicShares'),
+  };
+}
