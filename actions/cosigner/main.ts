@@ -1,0 +1,79 @@
+import { POLICY } from 'tandem:constants';
+import * as v from 'valibot';
+import { encodeCbor } from '../../ts/core/cbor.ts';
+import { globalGlue } from '../../ts/core/glue.ts';
+import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
+import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal, REFUSED } from '../template/action.ts';
+import { currentHost } from '../template/host.ts';
+import { loadWasm } from '../template/wasm.ts';
+import { deal1, deal2 } from './deal.ts';
+import { policySchema } from './policy/index.ts';
+import {
+  type Deal1Answer,
+  type Deal2Answer,
+  MAX_SIGNATURES,
+  requestSchema,
+  type SignAnswer,
+  type SignManyAnswer,
+} from './protocol.ts';
+import { sign, signMany } from './sign.ts';
+
+type CosignerAnswer = Deal1Answer | Deal2Answer | SignAnswer | SignManyAnswer;
+
+const policy = v.parse(policySchema, POLICY);
+
+/** The co-signer: one party of a threshold key, which signs what its policy allows. */
+export const main = (params: unknown): Promise<Answer<CosignerAnswer>> => (isMany(params) ? many : one)(params);
+
+const one = actionMain(handle);
+
+async function handle(params: unknown): Promise<CosignerAnswer> {
+  const request = v.parse(requestSchema, params);
+  const context = { host: currentHost(), policy, policyHash: await hashOf(policy), start: starter() };
+  switch (request.op) {
+    case 'deal1':
+      return deal1(context, request);
+    case 'deal2':
+      return deal2(context, request);
+    case 'sign':
+      return sign(context, request);
+    case 'signMany':
+      return signMany(context, request);
+  }
+}
+
+function isMany(params: unknown): boolean {
+  return (
+    typeof params === 'object' &&
+    params !== null &&
+    Object.hasOwn(params, 'op') &&
+    'op' in params &&
+    params.op === 'signMany'
+  );
+}
+
+/** As {@link actionMain} does, for a host that takes more than what is sure everywhere: several requests need it. */
+async function many(params: unknown): Promise<Answer<CosignerAnswer>> {
+  try {
+    const text = JSON.stringify(params);
+    if (text.length > MAX_SIGNATURES * MAX_PARAMS) return REFUSED;
+    const answer = { ok: await handle(JSON.parse(text)) };
+    return JSON.stringify(answer).length > MAX_SIGNATURES * MAX_RESPONSE ? REFUSED : answer;
+  } catch (error) {
+    if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };
+    return REFUSED;
+  }
+}
+
+/** Starts instances of the wasm module, which is compiled for the first. */
+function starter(): () => Promise<Tandem> {
+  let module: Promise<WebAssembly.Module> | undefined;
+  return async () => {
+    module ??= loadWasm();
+    return instantiate(await module, globalGlue());
+  };
+}
+
+async function hashOf(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', encodeCbor(value)));
+}

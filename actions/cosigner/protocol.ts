@@ -1,0 +1,130 @@
+import * as v from 'valibot';
+import { fromBase64, fromHex } from '../template/bytes.ts';
+
+// What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
+// what a caller sends, outputs what the action works with.
+
+/** The longest message of a deal, request or sealed secret in characters: what is left of the parameters bounds them. */
+const MAX_TEXT = 64 * 1024;
+
+/** How many signatures one call makes at most. */
+export const MAX_SIGNATURES = 8;
+
+/** Applies a conversion that throws on what it cannot convert. */
+function converted<T>(convert: (text: string) => T) {
+  return v.pipe(
+    v.string(),
+    v.maxLength(MAX_TEXT),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return convert(dataset.value);
+      } catch {
+        addIssue({ message: 'malformed' });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+const base64 = converted(fromBase64);
+const hex = converted(fromHex);
+const sealed = v.pipe(v.string(), v.nonEmpty(), v.maxLength(MAX_TEXT));
+const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
+const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
+const wellFormed = v.pipe(
+  v.string(),
+  v.check((text) => !/\p{Surrogate}/u.test(text)),
+);
+
+/** Messages of one round by the sender's index in decimal. */
+const messages = v.pipe(
+  v.record(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,2}$/)), base64),
+  v.transform((record) => new Map(Object.entries(record).map(([key, bytes]) => [Number(key), bytes]))),
+);
+
+/**
+ * Who may ask the action to take part in dealing its share anew, fixed at key generation: a cold party, the owner of an
+ * address, or nobody.
+ */
+const authority = v.union([v.picklist(['cold', 'none']), address]);
+
+/** What is to be signed. The action derives the digest itself. */
+export const intentSchema = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('message'),
+    message: v.union([wellFormed, v.strictObject({ raw: hex })]),
+  }),
+  v.strictObject({
+    kind: v.literal('digest'),
+    digest: v.pipe(
+      hex,
+      v.check((bytes) => bytes.length === 32),
+    ),
+  }),
+]);
+
+/** What the requests for signatures have in common: the wallet, the derivation path, and the other party. */
+const signing = {
+  wallet: address,
+  share: sealed,
+  path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
+  /** By default the hot party. */
+  peer: v.optional(index),
+};
+
+/** A request to the co-signer. */
+export const requestSchema = v.variant('op', [
+  /** Key generation, first call: the others' first messages. */
+  v.strictObject({
+    op: v.literal('deal1'),
+    wallet: address,
+    threshold: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(16)),
+    parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+    self: index,
+    authority,
+    messages,
+  }),
+  /** Key generation, second call: the others' second and third messages. */
+  v.strictObject({
+    op: v.literal('deal2'),
+    wallet: address,
+    session: sealed,
+    messages: v.strictObject({ round2: messages, round3: messages }),
+  }),
+  /** A signature. */
+  v.strictObject({ op: v.literal('sign'), ...signing, intent: intentSchema, request: base64 }),
+  /** Several signatures, each from a request of its own. */
+  v.strictObject({
+    op: v.literal('signMany'),
+    ...signing,
+    requests: v.pipe(
+      v.array(v.strictObject({ intent: intentSchema, request: base64 })),
+      v.minLength(1),
+      v.maxLength(MAX_SIGNATURES),
+    ),
+  }),
+]);
+
+/** The parties of a key other than the action: the lowest index is hot, the others are cold. */
+export function otherParties(parties: readonly number[], self: number): { hot: number | undefined; cold: number[] } {
+  const [hot, ...cold] = parties.filter((party) => party !== self);
+  return { hot, cold };
+}
+
+/** An intent as the action works with it. */
+export type Intent = v.InferOutput<typeof intentSchema>;
+
+/** A request as a caller writes it. */
+export type CosignerRequest = v.InferInput<typeof requestSchema>;
+
+type Parsed<Op> = Extract<v.InferOutput<typeof requestSchema>, { op: Op }>;
+export type Deal1Request = Parsed<'deal1'>;
+export type Deal2Request = Parsed<'deal2'>;
+export type SignRequest = Parsed<'sign'>;
+export type SignManyRequest = Parsed<'signMany'>;
+
+/** What the co-signer answers, inside `ok`. Bytes are base64, `session` and `share` are sealed. */
+export type Deal1Answer = { session: string; messages: { round1: string; round2: string } };
+export type Deal2Answer = { message: string; share: string };
+export type SignAnswer = { response: string };
+export type SignManyAnswer = { responses: string[] };

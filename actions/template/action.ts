@@ -1,0 +1,46 @@
+/** The longest parameters taken, and the longest response given, as JSON in bytes: the strictest figures of any host. */
+export const MAX_PARAMS = 64 * 1024;
+export const MAX_RESPONSE = 100 * 1024;
+
+/**
+ * A refusal whose reason the caller may know, because it follows from what the caller sent and from this source alone.
+ * Whatever else goes wrong shows as one and the same answer: a caller who can ask at will must not learn from errors
+ * anything about what is sealed.
+ */
+export class PublicRefusal extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** The answer of an action: what it was asked for, or the reason why not. */
+export type Answer<T> = { readonly ok: T } | { readonly error: { readonly code: string; readonly message: string } };
+
+/** The one answer to everything that is refused without a public reason. */
+export const REFUSED = { error: { code: 'refused', message: 'request refused' } } as const;
+
+/**
+ * Makes the `main` of an action: it hands the parameters to `handle`, whose result it wraps into an {@link Answer}. It
+ * never throws, and what is longer than hosts allow is refused.
+ */
+export function actionMain<T>(handle: (params: unknown) => Promise<T>): (params: unknown) => Promise<Answer<T>> {
+  return async (params) => {
+    try {
+      const text = JSON.stringify(params);
+      if (byteLength(text) > MAX_PARAMS) return REFUSED;
+      // Parsed anew, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
+      const answer = { ok: await handle(JSON.parse(text)) };
+      return byteLength(JSON.stringify(answer)) > MAX_RESPONSE ? REFUSED : answer;
+    } catch (error) {
+      if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };
+      return REFUSED;
+    }
+  };
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}

@@ -1,0 +1,110 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type ActionParts, buildWithToolchain, MODES } from '../ts/build/action.ts';
+import { manifestOf, manifestPath } from '../ts/build/manifest.ts';
+import { buildPath } from '../ts/core/node.ts';
+import type { Json } from '../ts/runtime/types.ts';
+
+const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
+
+usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none] [--mode inline|fetch|import] [--url URL]
+         [--encoding deflate|plain] [--define NAME=VALUE]... --out FILE [--json]
+
+  --main      the TypeScript or JavaScript file that exports main(params)
+  --wasm      the wasm module
+  --glue      the script that runs before the action: wasm_exec.js of the compiler that built the module, TinyGo's or
+              Go's (default build/wasm_exec.js in this repository). none: the entry file imports what the module needs,
+              as with wasm-bindgen. With --mode import: the file in node_modules that jsDelivr is to serve
+  --mode      inline: the source holds the module (default). fetch: the source pins its URL, length and SHA-256.
+              import: as fetch, and the glue is imported from jsDelivr, pinned by version and SHA-384
+  --url       where the module is fetched (import: by default from jsDelivr, if it lies in node_modules)
+  --encoding  how an inlined module is written: deflate (default), or plain
+  --define    a constant that the action imports from tandem:constants; VALUE is JSON, or else a text. NAME:text=VALUE
+              takes any VALUE as a text, NAME:json=VALUE takes JSON only
+
+Beside the source comes FILE's manifest (action.manifest.json for action.js), from which verify-action.ts builds it again.`;
+
+/** Wrong arguments: exit code 64. */
+class UsageError extends Error {}
+
+function constant(argument: string): [string, Json] {
+  const [, name, type, value] = /^([^=:]+)(?::(text|json))?=(.*)$/s.exec(argument) ?? [];
+  if (name === undefined || value === undefined) throw new UsageError(`--define wants NAME=VALUE, not ${argument}`);
+  if (type === 'text') return [name, value];
+  try {
+    return [name, JSON.parse(value) as Json];
+  } catch {
+    if (type === 'json') throw new UsageError(`--define ${name}: not JSON: ${value}`);
+    return [name, value];
+  }
+}
+
+function constants(list: readonly string[]): Record<string, Json> {
+  const entries = list.map(constant);
+  const names = entries.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`--define ${twice} is given twice`);
+  return Object.fromEntries(entries);
+}
+
+function read() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        main: { type: 'string' },
+        wasm: { type: 'string' },
+        glue: { type: 'string', default: `${buildPath}wasm_exec.js` },
+        mode: { type: 'string', default: 'inline' },
+        encoding: { type: 'string' },
+        url: { type: 'string' },
+        define: { type: 'string', multiple: true, default: [] },
+        out: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function oneOf<T extends string>(name: string, value: string, choices: readonly T[]): T {
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${value}`);
+  return choice;
+}
+
+async function run(): Promise<void> {
+  const { main, wasm, glue, mode, encoding, url, define, out, json, help } = read();
+  if (help) return console.log(USAGE);
+  if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
+  const parts: ActionParts = {
+    main,
+    wasm,
+    mode: oneOf('mode', mode, MODES),
+    define: constants(define),
+    ...(glue !== 'none' && { glue }),
+    ...(encoding !== undefined && { encoding: oneOf('encoding', encoding, ['deflate', 'plain']) }),
+    ...(url !== undefined && { url }),
+  };
+  if (parts.glue !== undefined && !existsSync(parts.glue))
+    throw new Error(`${parts.glue} does not exist; run: make wasm`);
+  const built = await buildWithToolchain(parts);
+  writeFileSync(out, built.source);
+  const manifest = manifestPath(out);
+  writeFileSync(manifest, `${JSON.stringify(manifestOf(manifest, parts, built), null, 2)}\n`);
+  const { cid, bytes, sha256, wasmSha256 } = built;
+  if (json) console.log(JSON.stringify({ cid, bytes, sha256, wasmSha256 }));
+  else
+    console.log(
+      `${resolve(out)}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}\n${resolve(manifest)}`,
+    );
+}
+
+run().catch((error: unknown) => {
+  const isUsage = error instanceof UsageError;
+  console.error(`${error instanceof Error ? error.message : error}${isUsage ? `\n\n${USAGE}` : ''}`);
+  process.exitCode = isUsage ? 64 : 1;
+});

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { UsageError } from '../ts/client/errors.ts';
+import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LitServer } from '../ts/runtime/server.ts';
+import { run, wholeNumber } from './cli.ts';
+
+const USAGE = `Serves Lit's API on this machine: actions run in a real Deno, keys and groups are kept in a folder.
+
+usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits strict|documented] [--spare N] [--concurrency N]
+         [--address IP] [--quiet]
+
+  --port         default 8787; 0 for any that is free
+  --store        the folder of the state, DIR/local-lit (default ./.tandem): the same that --runtime local uses
+  --limits       strict: of each pair of figures that Lit's documentation and servers give, the lower (default)
+  --spare        how many processes wait for the next calls (default 4)
+  --concurrency  how many calls run at once (default: four for each processor)
+  --address      where to listen (default 127.0.0.1): whoever reaches the server can make an account and run code
+  --quiet        print no line for each request
+
+Clients find it at http://127.0.0.1:8787, the description of the API under /core/v1/openapi.json.`;
+
+run(USAGE, async (signal) => {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8787' },
+      store: { type: 'string', default: '.tandem' },
+      limits: { type: 'string', default: 'strict' },
+      spare: { type: 'string', default: '4' },
+      concurrency: { type: 'string' },
+      address: { type: 'string', default: '127.0.0.1' },
+      quiet: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (values.limits !== 'strict' && values.limits !== 'documented') {
+    throw new UsageError('--limits is strict or documented.');
+  }
+  const concurrency = values.concurrency === undefined ? undefined : wholeNumber(values.concurrency, 'concurrency');
+  if (concurrency === 0) throw new UsageError('--concurrency is at least 1.');
+  const server = await LitServer.start({
+    dir: join(values.store, 'local-lit'),
+    limits: values.limits === 'strict' ? STRICT_LIMITS : DOCUMENTED_LIMITS,
+    spare: wholeNumber(values.spare, 'spare'),
+    ...(concurrency !== undefined && { concurrency }),
+    port: wholeNumber(values.port, 'port'),
+    address: values.address,
+    ...(!values.quiet && {
+      onRequest: ({ method, path, status, ms }) => console.error(`${status} ${method} ${path} ${ms.toFixed(0)} ms`),
+    }),
+    onFault: (error) => console.error(error),
+  });
+  console.log(`listening at ${server.url}`);
+  process.once('SIGTERM', () => void server.close());
+  signal.addEventListener('abort', () => void server.close());
+});

@@ -1,0 +1,72 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cidOf } from '../ts/build/cid.ts';
+import { type Manifest, readManifest, verifyManifest } from '../ts/build/manifest.ts';
+import { buildPath } from '../ts/core/node.ts';
+
+const USAGE = `Builds an action again from its manifest and compares: does this CID come from these files?
+
+usage: npx tsx scripts/verify-action.ts CID [MANIFEST]... [--json]
+
+Without MANIFEST, it takes the CID's among the *.manifest.json of this folder and of build/. The action file beside the
+manifest is compared too, if it is there. Exit code 0: all as the CID says; 1: something differs, and it says what;
+64: wrong arguments.`;
+
+/** Wrong arguments: exit code 64. */
+class UsageError extends Error {}
+
+function read() {
+  try {
+    const options = { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
+    return parseArgs({ options, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function manifestsIn(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith('.manifest.json'));
+  return names.map((name) => join(folder, name));
+}
+
+async function find(cid: string, given: readonly string[]): Promise<[path: string, manifest: Manifest]> {
+  const paths = given.length > 0 ? given : [...manifestsIn('.'), ...manifestsIn(buildPath)];
+  for (const path of paths) {
+    const manifest = await readManifest(path);
+    if (manifest.cid === cid) return [path, manifest];
+  }
+  throw new Error(
+    `no manifest of ${cid}${paths.length > 0 ? ` among ${paths.join(', ')}` : ''}; name it after the CID`,
+  );
+}
+
+/** The action file beside a manifest must be the one that it speaks of. */
+async function fileDifferences(path: string, { cid }: Manifest): Promise<string[]> {
+  const file = path.replace(/\.manifest\.json$/, '.js');
+  if (!existsSync(file)) return [];
+  const found = await cidOf(await readFile(file));
+  return found === cid ? [] : [`the CID of ${file} is ${found}`];
+}
+
+async function run(): Promise<void> {
+  const { values, positionals } = read();
+  if (values.help) return console.log(USAGE);
+  const [cid, ...given] = positionals;
+  if (cid === undefined || !/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(cid)) throw new UsageError('the CID (Qm…) comes first');
+  const [path, manifest] = await find(cid, given);
+  const differences = [...(await fileDifferences(path, manifest)), ...(await verifyManifest(path, manifest))];
+  if (values.json)
+    console.log(JSON.stringify({ cid, manifest: path, verified: differences.length === 0, differences }));
+  else if (differences.length === 0) console.log(`${cid} is what ${path} builds`);
+  else console.error([`${cid} is not what ${path} builds:`, ...differences.map((line) => `  ${line}`)].join('\n'));
+  if (differences.length > 0) process.exitCode = 1;
+}
+
+run().catch((error: unknown) => {
+  const isUsage = error instanceof UsageError;
+  console.error(`${error instanceof Error ? error.message : error}${isUsage ? `\n\n${USAGE}` : ''}`);
+  process.exitCode = isUsage ? 64 : 1;
+});

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { runInNewContext } from 'node:vm';
+import { inflateRawSync } from 'node:zlib';
+import { BuildError, buildAction } from '../ts/build/action.ts';
+import { cidOf } from '../ts/build/cid.ts';
+import { buildPath } from '../ts/core/node.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..');
+const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
+
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tandem-build-'));
+});
+after(() => rm(dir, { recursive: true, force: true }));
+
+/** CIDv0 by the book: UnixFS files of 262,144 bytes in dag-pb nodes of 174 links, SHA-256 multihash, base58. */
+function referenceCid(data: Uint8Array): string {
+  interface Node {
+    hash: Uint8Array;
+    fileSize: number;
+    totalSize: number;
+  }
+  const varint = (n: number): number[] => (n < 128 ? [n] : [(n % 128) | 128, ...varint(Math.floor(n / 128))]);
+  const field = (number: number, bytes: Uint8Array) =>
+    Buffer.concat([Buffer.from([number * 8 + 2]), Buffer.from(varint(bytes.length)), bytes]);
+  const number = (tag: number, value: number) => Buffer.from([tag * 8, ...varint(value)]);
+  const hashed = (block: Uint8Array) => Buffer.concat([Buffer.from([0x12, 0x20]), sha256(block)]);
+  const leaf = (bytes: Uint8Array): Node => {
+    const content = bytes.length > 0 ? field(2, bytes) : Buffer.alloc(0);
+    const block = field(1, Buffer.concat([number(1, 2), content, number(3, bytes.length)]));
+    return { hash: hashed(block), fileSize: bytes.length, totalSize: block.length };
+  };
+  const parent = (nodes: Node[]): Node => {
+    const fileSize = nodes.reduce((sum, node) => sum + node.fileSize, 0);
+    const links = nodes.map((node) =>
+      field(2, Buffer.concat([field(1, node.hash), field(2, Buffer.alloc(0)), number(3, node.totalSize)])),
+    );
+    const sizes = nodes.map((node) => number(4, node.fileSize));
+    const unixfs = Buffer.concat([number(1, 2), number(3, fileSize), ...sizes]);
+    const block = Buffer.concat([...links, field(1, unixfs)]);
+    return { hash: hashed(block), fileSize, totalSize: block.length + nodes.reduce((sum, n) => sum + n.totalSize, 0) };
+  };
+  const groups = <T>(items: readonly T[], size: number): T[][] =>
+    Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+  const count = Math.max(1, Math.ceil(data.length / 262_144));
+  let level = Array.from({ length: count }, (_, i) => leaf(data.subarray(i * 262_144, (i + 1) * 262_144)));
+  while (level.length > 1) level = groups(level, 174).map(parent);
+  let value = BigInt(`0x${Buffer.from(level[0]?.hash ?? []).toString('hex')}`);
+  let text = '';
+  for (; value > 0n; value /= 58n) {
+    text = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'.charAt(Number(value % 58n)) + text;
+  }
+  return text;
+}
+
+describe('the CID of a source', () => {
+  const published = {
+    '': 'QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH',
+    'hello world': 'Qmf412jQZiuVUtdgnB36FXFX7xg5V6KEbSJ4dpQuhkLyfD',
+    'hello world\n': 'QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o',
+  };
+  for (const [text, cid] of Object.entries(published)) {
+    test(`is the published one for ${JSON.stringify(text)}`, async () => {
+      assert.equal(await cidOf(text), cid);
+      assert.equal(referenceCid(Buffer.from(text)), cid);
+    });
+  }
+
+  const MB = 1024 * 1024;
+  for (const size of [1, 262_143, 262_144, 262_145, 2 * 262_144, 10 * MB, 174 * 262_144, 174 * 262_144 + 1]) {
+    test(`follows the definition for ${size} bytes`, async () => {
+      const data = Buffer.alloc(size);
+      for (let i = 0; i < size; i += 4096) data.writeUInt8((i / 4096) % 251, i);
+      assert.equal(await cidOf(data), referenceCid(data));
+    });
+  }
+});
+
+describe('building an action', () => {
+  const glue = '// Copyright the glue.\nglobalThis.Go = class { ran = 1; };\n';
+  const main = [
+    "import { data, length } from 'tandem:wasm';",
+    "import { NAME, RULES } from 'tandem:constants';",
+    'export async function main(params: { x: number }) {',
+    '  return { NAME, RULES, data, length, go: new (globalThis as any).Go().ran, x: params.x };',
+    '}',
+  ].join('\n');
+  const wasm = Buffer.from([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
+  const define = { NAME: 'a "name"', RULES: { b: [1, null], a: true } };
+
+  async function parts(folder: string) {
+    const path = join(dir, folder);
+    await mkdir(path, { recursive: true });
+    const files = { main: join(path, 'main.ts'), wasm: join(path, 'a.wasm'), glue: join(path, 'glue.js') };
+    await writeFile(files.main, main);
+    await writeFile(files.wasm, wasm);
+    await writeFile(files.glue, glue);
+    return { ...files, define };
+  }
+
+  test('gives one script that leaves a global main', async () => {
+    const built = await buildAction(await parts('script'));
+    const context: { main?: (params: object) => Promise<Record<string, unknown>> } = {};
+    runInNewContext(built.source, context);
+    const result = await context.main?.({ x: 7 });
+    assert.ok(result);
+    const { data, ...rest } = result;
+    assert.deepEqual(inflateRawSync(Buffer.from(String(data), 'base64')), wasm);
+    assert.deepEqual(JSON.parse(JSON.stringify(rest)), { ...define, length: wasm.length, go: 1, x: 7 });
+  });
+
+  test('reports size, hashes and CID of what it gives', async () => {
+    const built = await buildAction(await parts('report'));
+    assert.equal(built.bytes, Buffer.byteLength(built.source));
+    assert.equal(built.sha256, sha256(built.source).toString('hex'));
+    assert.equal(built.wasmSha256, sha256(wasm).toString('hex'));
+    assert.equal(built.cid, referenceCid(Buffer.from(built.source)));
+    assert.match(built.source, /Copyright the glue/);
+  });
+
+  test('gives the same bytes in another folder, and whatever the order of constants', async () => {
+    const first = await buildAction(await parts('here'));
+    const second = await buildAction({
+      ...(await parts('some/where/else')),
+      define: { RULES: { a: true, b: [1, null] }, NAME: define.NAME },
+    });
+    assert.equal(second.source, first.source);
+    assert.doesNotMatch(first.source, new RegExp(`${dir}|${root}|main\\.ts`));
+  });
+
+  test('gives another CID for another constant', async () => {
+    const given = await parts('constants');
+    const first = await buildAction(given);
+    const second = await buildAction({ ...given, define: { ...define, NAME: 'b' } });
+    assert.notEqual(second.cid, first.cid);
+  });
+
+  test('fails if a constant is missing or is no constant', async () => {
+    const given = await parts('missing');
+    await assert.rejects(buildAction({ ...given, define: { NAME: 'a' } }), (error: unknown) => {
+      assert.ok(error instanceof BuildError);
+      assert.match(error.message, /RULES/);
+      return true;
+    });
+    await assert.rejects(buildAction({ ...given, define: { ...define, 'a b': 1 } }), BuildError);
+  });
+
+  test('the command does the same, and has an exit code for wrong arguments', async () => {
+    const given = await parts('command');
+    const out = join(dir, 'out.js');
+    const script = join(root, 'scripts/build-action.ts');
+    const args = ['--import', 'tsx', script, '--main', given.main, '--wasm', given.wasm, '--glue', given.glue];
+    const constants = ['--define', 'NAME=a "name"', '--define', `RULES=${JSON.stringify(define.RULES)}`];
+    const { stdout } = await run(process.execPath, [...args, ...constants, '--out', out, '--json'], { cwd: root });
+    const { source, ...result } = await buildAction(given);
+    assert.deepEqual(JSON.parse(stdout), result);
+    assert.equal(await readFile(out, 'utf8'), source);
+    await assert.rejects(run(process.execPath, [...args, '--out', out, '--mode', 'other'], { cwd: root }), {
+      code: 64,
+    });
+    await assert.rejects(run(process.execPath, [...args, '--out', out], { cwd: root }), { code: 1 });
+  });
+
+  test('the co-signer is the same from a copy of this repository', async () => {
+    const copy = join(dir, 'copy');
+    await mkdir(copy);
+    for (const folder of ['actions', 'ts', 'scripts', 'package.json']) {
+      await cp(join(root, folder), join(copy, folder), { recursive: true });
+    }
+    await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+    const here = await buildAction({
+      main: join(root, 'actions/cosigner/main.ts'),
+      wasm: `${buildPath}tandem.wasm`,
+      glue: `${buildPath}wasm_exec.js`,
+      define: { POLICY: 'messages' },
+    });
+    const command = ['--import', 'tsx', 'scripts/build-action.ts', '--main', 'actions/cosigner/main.ts'];
+    const shared = ['--wasm', `${buildPath}tandem.wasm`, '--glue', `${buildPath}wasm_exec.js`];
+    const options = ['--define', 'POLICY=messages', '--out', 'action.js', '--json'];
+    const { stdout } = await run(process.execPath, [...command, ...shared, ...options], { cwd: copy });
+    const { source: _, ...result } = here;
+    assert.deepEqual(JSON.parse(stdout), result);
+    assert.ok(here.bytes < 2 * 1024 * 1024, 'longer than gateways were seen to take');
+  });
+});

@@ -1,0 +1,410 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { brotliCompressSync } from 'node:zlib';
+import { keccak256, sha256, stringToBytes, toHex } from 'viem';
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
+import { type ActionParts, BuildError, buildAction } from '../ts/build/action.ts';
+import { npmFileAt, parseNpmFile } from '../ts/build/npm.ts';
+import { buildPath } from '../ts/core/node.ts';
+import { RuntimeError } from '../ts/runtime/errors.ts';
+import { LitHost } from '../ts/runtime/host.ts';
+import type { Json } from '../ts/runtime/types.ts';
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, '..');
+const brotliFolder = join(root, 'node_modules/brotli-dec-wasm/pkg');
+
+let dir: string;
+let host: LitHost;
+let files: Server;
+let base: string;
+/** What the file server has, by path. */
+const served = new Map<string, Uint8Array>();
+
+interface Case {
+  readonly name: string;
+  readonly parts: ActionParts;
+  /** The glue as a file of an npm package. */
+  readonly packaged: string;
+  readonly params: Json;
+  readonly answer: Json;
+}
+const cases: Case[] = [];
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tandem-modes-'));
+  host = await LitHost.open({ dir: join(dir, 'host'), modules: dir });
+  files = createServer(({ url = '' }, answer) => {
+    const bytes = served.get(url);
+    answer.writeHead(bytes ? 200 : 404).end(bytes);
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => files.once('listening', resolve));
+  base = `http://127.0.0.1:${(files.address() as AddressInfo).port}`;
+  cases.push(await tinygo(), await standardGo(), wasmBindgen());
+});
+after(() => {
+  files.closeAllConnections();
+  files.close();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** A package with one file, as npm would install it. */
+function install(name: string, file: string): string {
+  const folder = join(dir, 'node_modules', name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, version: '1.2.3' }));
+  const path = join(folder, 'wasm_exec.js');
+  cpSync(file, path);
+  return path;
+}
+
+async function tinygo(): Promise<Case> {
+  const wasm = `${buildPath}ecrecover.wasm`;
+  const glue = `${buildPath}wasm_exec.js`;
+  const account = privateKeyToAccount(generatePrivateKey());
+  const digest = keccak256(stringToBytes('who signed this?'));
+  const signature = await account.sign({ hash: digest });
+  return {
+    name: 'TinyGo',
+    parts: { main: join(root, 'actions/ecrecover/main.ts'), wasm, glue },
+    packaged: install('tinygo-glue', glue),
+    params: {
+      signatures: [
+        { digest, signature },
+        { digest, signature: `${signature.slice(0, -2)}05` },
+      ],
+    },
+    answer: { ok: { signers: [account.address.toLowerCase(), null] } },
+  };
+}
+
+async function standardGo(): Promise<Case> {
+  const folder = join(dir, 'std');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'go.mod'), 'module example.com/hash\n\ngo 1.24\n');
+  const program = `package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"syscall/js"
+)
+
+func main() {
+	js.Global().Set("goSha256", js.FuncOf(func(_ js.Value, args []js.Value) any {
+		data := make([]byte, args[0].Length())
+		js.CopyBytesToGo(data, args[0])
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:])
+	}))
+	select {}
+}
+`;
+  writeFileSync(join(folder, 'main.go'), program);
+  const main = join(folder, 'main.ts');
+  const template = JSON.stringify(join(root, 'actions/template')).slice(1, -1);
+  const source = `import { actionMain } from '${template}/action.ts';
+import { startGo } from '${template}/go.ts';
+import { loadWasm } from '${template}/wasm.ts';
+export const main = actionMain(async ({ text }) => {
+  await startGo(await loadWasm());
+  return globalThis.goSha256(new TextEncoder().encode(text));
+});
+`;
+  writeFileSync(main, source);
+  const wasm = join(folder, 'hash.wasm');
+  const env = { ...process.env, GOOS: 'js', GOARCH: 'wasm', GOFLAGS: '', GOWORK: 'off' };
+  await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', wasm, '.'], { cwd: folder, env });
+  const { stdout } = await run('go', ['env', 'GOROOT'], { cwd: folder });
+  const glue = join(stdout.trim(), 'lib/wasm/wasm_exec.js');
+  const text = 'hash me';
+  return {
+    name: 'standard Go',
+    parts: { main, wasm, glue },
+    packaged: install('@go/glue', glue),
+    params: { text },
+    answer: { ok: sha256(stringToBytes(text)).slice(2) },
+  };
+}
+
+function wasmBindgen(): Case {
+  const data = Buffer.from('the same again and again '.repeat(40));
+  // The fixture's own node_modules stand in for jsDelivr, so the package is there too.
+  cpSync(join(root, 'node_modules/brotli-dec-wasm'), join(dir, 'node_modules/brotli-dec-wasm'), { recursive: true });
+  return {
+    name: 'wasm-bindgen',
+    parts: { main: join(root, 'actions/brotli/main.ts'), wasm: join(brotliFolder, 'brotli_dec_wasm_bg.wasm') },
+    packaged: join(brotliFolder, 'brotli_dec_wasm.js'),
+    params: { compressed: brotliCompressSync(data).toString('base64') },
+    answer: { ok: { data: data.toString('base64') } },
+  };
+}
+
+async function respond(parts: ActionParts, params: Json): Promise<Json> {
+  const { source } = await buildAction(parts);
+  return (await host.execute({ source, params })).response;
+}
+
+function url(name: string, bytes: Uint8Array): string {
+  served.set(`/${name}`, bytes);
+  return `${base}/${name}`;
+}
+
+describe('each way to the module, with each kind of module,', () => {
+  const ways: Record<string, (given: Case) => ActionParts> = {
+    'inline, compressed': ({ parts }) => parts,
+    'inline, plain': ({ parts }) => ({ ...parts, encoding: 'plain' }),
+    fetch: ({ parts }) => ({ ...parts, mode: 'fetch', url: url('module.wasm', readFileSync(parts.wasm)) }),
+    import: ({ parts, packaged }) => ({
+      ...parts,
+      glue: packaged,
+      mode: 'import',
+      url: url('module.wasm', readFileSync(parts.wasm)),
+    }),
+  };
+  for (const [way, change] of Object.entries(ways)) {
+    test(`answers: ${way}`, async () => {
+      for (const given of cases) assert.deepEqual(await respond(change(given), given.params), given.answer, given.name);
+    });
+  }
+
+  test('gives a source that grows by the module only where it is inlined', async () => {
+    for (const given of cases) {
+      const size = readFileSync(given.parts.wasm).length;
+      const sizes = await Promise.all(
+        Object.values(ways).map(async (change) => (await buildAction(change(given))).bytes),
+      );
+      const [deflated = 0, plain = 0, fetched = 0, imported = 0] = sizes;
+      assert.ok(
+        plain > (size * 4) / 3 && deflated < plain && fetched < 60_000 && imported < fetched,
+        `${given.name}: ${sizes}`,
+      );
+    }
+  });
+});
+
+describe('a module that is not the pinned one', () => {
+  const wasm = join(brotliFolder, 'brotli_dec_wasm_bg.wasm');
+  const bytes = readFileSync(wasm);
+  const altered = Uint8Array.from(bytes);
+  altered[5000] = (altered[5000] ?? 0) ^ 1;
+  const main = join(root, 'actions/brotli/main.ts');
+  const refusal = async (address: string) => {
+    const answer = await respond({ main, wasm, mode: 'fetch', url: address }, { compressed: '' });
+    const { error } = answer as { error: { code: string; message: string } };
+    assert.equal(error.code, 'wasm');
+    return error.message.replace(address, 'URL');
+  };
+
+  test('is refused, each time with its own message', async () => {
+    const closed = 'http://127.0.0.1:1/module.wasm';
+    const messages = [
+      await refusal(url('altered.wasm', altered)),
+      await refusal(url('short.wasm', bytes.subarray(0, -1))),
+      await refusal(url('long.wasm', Buffer.concat([bytes, Buffer.alloc(1)]))),
+      await refusal(`${base}/missing.wasm`),
+      await refusal(closed),
+    ];
+    const expected = [
+      /^the wasm module at URL has the SHA-256 [0-9a-f]{64} where this source pins [0-9a-f]{64}$/,
+      new RegExp(`^the wasm module at URL has ${bytes.length - 1} bytes where this source pins ${bytes.length}$`),
+      new RegExp(`^the wasm module at URL is longer than the ${bytes.length} bytes that this source pins$`),
+      /^the wasm module at URL cannot be fetched: the server answered 404$/,
+      /^the wasm module at URL cannot be fetched: .*(?:error sending request|refused)/,
+    ];
+    for (const [i, pattern] of expected.entries()) assert.match(messages[i] ?? '', pattern);
+  });
+
+  test('is not read past its length, however much the server sends', async () => {
+    assert.match(await refusal(url('huge.wasm', new Uint8Array(300 * 1024 * 1024))), /is longer than/);
+  });
+
+  test('inside the source changes the CID, and is refused if it is damaged', async () => {
+    const { source, cid } = await buildAction({ main, wasm });
+    const at = source.indexOf('"', source.length / 2) - 2000;
+    const damaged = `${source.slice(0, at)}${source[at] === 'A' ? 'B' : 'A'}${source.slice(at + 1)}`;
+    assert.notEqual(await host.cidOf(damaged), cid);
+    const { response } = await host.execute({ source: damaged, params: { compressed: '' } });
+    assert.deepEqual(response, { error: { code: 'wasm', message: 'the wasm module in this source is damaged' } });
+  });
+
+  test('cannot be pinned in the first place', async () => {
+    for (const address of [
+      'http://example.com/a.wasm',
+      'ftp://example.com/a',
+      'https://a:b@example.com/',
+      'https://e.com/#x',
+      'x',
+    ]) {
+      await assert.rejects(buildAction({ main, wasm, mode: 'fetch', url: address }), BuildError, address);
+    }
+    await assert.rejects(buildAction({ main, wasm, mode: 'fetch' }), /needs its URL/);
+    await assert.rejects(buildAction({ main, wasm: main }), /is no wasm module/);
+    await assert.rejects(buildAction({ main, wasm, mode: 'import', glue: main }), /is in no node_modules/);
+  });
+});
+
+describe('imports from jsDelivr', () => {
+  const hash = async () => {
+    const { source } = await buildAction({ ...wasmBindgen().parts, mode: 'import', glue: wasmBindgen().packaged });
+    return /#(sha384-[^"]+)/.exec(source)?.[1] ?? '';
+  };
+  const file = 'brotli-dec-wasm@2.3.2/pkg/brotli_dec_wasm.js';
+  const action = (specifier: string) =>
+    `import { initSync as start } from "${specifier}";\nasync function main() { return typeof start }`;
+  const fails = (source: string, message: RegExp) =>
+    assert.rejects(host.execute({ source, params: null }), (error: unknown) => {
+      assert.ok(error instanceof RuntimeError && error.kind === 'action', String(error));
+      assert.match(error.message, message);
+      return true;
+    });
+
+  test('come from node_modules, by either name, pinned or not', async () => {
+    const pin = await hash();
+    for (const name of [file, `https://cdn.jsdelivr.net/npm/${file}`, `${file}#${pin}`]) {
+      assert.equal((await host.execute({ source: action(name), params: null })).response, 'function', name);
+    }
+  });
+
+  test('are refused if they are altered, not pinned to a version, or not to be had', async () => {
+    const pin = (await hash()).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
+    await fails(action(`${file}#${pin}`), /has the hash sha384-.* where the source pins sha384-/);
+    await fails(action(`${file}#sha256-x`), /pinned by something other than a SHA-384/);
+    for (const name of [
+      'brotli-dec-wasm',
+      'brotli-dec-wasm@^2.3.2',
+      'brotli-dec-wasm@latest',
+      './a.js',
+      'https://example.com/a.js',
+    ]) {
+      await fails(action(name), /no file of an npm package at an exact version/);
+    }
+    await fails(action('brotli-dec-wasm@2.3.2/../../std/main.ts'), /no file of an npm package/);
+    await fails(action('brotli-dec-wasm@2.3.2/absent.js'), /cannot be fetched/);
+  });
+
+  test('in a text or a comment are none', async () => {
+    const source =
+      'const text = `\nimport x from "nowhere";\n`;\n/*\nimport y from "nowhere"\n*/ async function main() { return text }';
+    assert.equal((await host.execute({ source, params: null })).response, '\nimport x from "nowhere";\n');
+  });
+
+  test('are named as jsDelivr names them', () => {
+    assert.deepEqual(parseNpmFile('@scope/name@1.0.0-rc.1/a/b.js'), {
+      name: '@scope/name',
+      version: '1.0.0-rc.1',
+      file: 'a/b.js',
+    });
+    assert.deepEqual(parseNpmFile('zod@3.22.4'), { name: 'zod', version: '3.22.4', file: '+esm' });
+    assert.equal(parseNpmFile('zod'), undefined);
+    assert.deepEqual(npmFileAt(join(brotliFolder, 'brotli_dec_wasm.js')), parseNpmFile(file));
+    assert.equal(npmFileAt(join(root, 'package.json')), undefined);
+  });
+});
+
+describe('constants', () => {
+  const wasm = join(brotliFolder, 'brotli_dec_wasm_bg.wasm');
+  const action = (name: string, schema?: string) => {
+    const folder = join(dir, name);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(
+      join(folder, 'main.ts'),
+      "export * as values from 'tandem:constants'; export const main = () => 1;\n",
+    );
+    writeFileSync(
+      join(folder, 'main.ts'),
+      "import * as all from 'tandem:constants';\nexport const main = () => ({ ...all });\n",
+    );
+    if (schema) writeFileSync(join(folder, 'constants.ts'), schema);
+    return join(folder, 'main.ts');
+  };
+
+  test('reach the action as they were given, and in any order give one CID', async () => {
+    const main = action('constants');
+    const define = { A: 1.5, B: ['x', null, { z: true, a: -0 }], C: 'é "quoted" \u2028' };
+    const { source, cid } = await buildAction({ main, wasm, define });
+    const again = await buildAction({ main, wasm, define: { C: define.C, B: ['x', null, { a: 0, z: true }], A: 1.5 } });
+    assert.equal(again.cid, cid);
+    assert.deepEqual((await host.execute({ source, params: null })).response, {
+      ...define,
+      B: ['x', null, { z: true, a: 0 }],
+    });
+  });
+
+  test('are refused if they are not JSON', async () => {
+    const main = action('constants');
+    const wrong: unknown[] = [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      2 ** 53,
+      '\ud800',
+      undefined,
+      1n,
+      () => 1,
+      new Date(),
+      [undefined],
+      new Map(),
+    ];
+    for (const value of wrong) {
+      await assert.rejects(buildAction({ main, wasm, define: { A: value as Json } }), BuildError, String(value));
+    }
+    await assert.rejects(buildAction({ main, wasm, define: { A: { b: [2 ** 60] } } }), /A\.b\[0\]/);
+  });
+
+  test('have the types that constants.ts beside the entry gives them', async () => {
+    const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
+    const main = action(
+      'typed',
+      `import * as v from ${valibot};
+export const constants = v.strictObject({ OWNER: v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/i), v.toLowerCase()), EPOCH: v.optional(v.pipe(v.number(), v.integer()), 0) });
+`,
+    );
+    const owner = `0x${'aB'.repeat(20)}`;
+    const { cid } = await buildAction({ main, wasm, define: { OWNER: owner } });
+    assert.equal((await buildAction({ main, wasm, define: { EPOCH: 0, OWNER: owner.toLowerCase() } })).cid, cid);
+    assert.notEqual((await buildAction({ main, wasm, define: { EPOCH: 1, OWNER: owner } })).cid, cid);
+    await assert.rejects(buildAction({ main, wasm, define: { OWNER: owner, EPOCH: '1' } }), /EPOCH/);
+    await assert.rejects(buildAction({ main, wasm, define: { OWNER: toHex(1) } }), /OWNER/);
+    await assert.rejects(buildAction({ main, wasm, define: { OWNER: owner, OTHER: 1 } }), /OTHER/);
+  });
+});
+
+describe('verify-action', () => {
+  const command = (...args: string[]) => run(process.execPath, ['--import', 'tsx', ...args], { cwd: root });
+
+  test('builds an action again from its manifest, and tells what differs', async () => {
+    const main = join(dir, 'verified.ts');
+    writeFileSync(main, "import { NAME } from 'tandem:constants';\nexport const main = () => NAME;\n");
+    const out = join(dir, 'verified.js');
+    const wasm = join(brotliFolder, 'brotli_dec_wasm_bg.wasm');
+    const args = ['--main', main, '--wasm', wasm, '--glue', 'none', '--define', 'NAME:text=5', '--out', out, '--json'];
+    const built = JSON.parse((await command('scripts/build-action.ts', ...args)).stdout) as { cid: string };
+    const manifest = join(dir, 'verified.manifest.json');
+    const verify = (cid: string) => command('scripts/verify-action.ts', cid, manifest, '--json');
+    assert.deepEqual(JSON.parse((await verify(built.cid)).stdout), {
+      cid: built.cid,
+      manifest,
+      verified: true,
+      differences: [],
+    });
+    assert.ok(!readFileSync(manifest, 'utf8').includes(dir), 'the manifest names a folder of this machine');
+    await assert.rejects(verify('QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o'), { code: 1 });
+    await assert.rejects(verify('Qm'), { code: 64 });
+    writeFileSync(main, "import { NAME } from 'tandem:constants';\nexport const main = () => [NAME];\n");
+    await assert.rejects(verify(built.cid), ({ code, stdout }: { code: number; stdout: string }) => {
+      assert.equal(code, 1);
+      assert.match(
+        (JSON.parse(stdout) as { differences: string[] }).differences.join('\n'),
+        /the CID is Qm\w+, where the manifest has Qm/,
+      );
+      return true;
+    });
+  });
+});

@@ -1,0 +1,470 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { privateKeyToAddress } from 'viem/accounts';
+import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
+import { type CallResult, LitHost } from '../ts/runtime/host.ts';
+import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import type { Json, Limits } from '../ts/runtime/types.ts';
+
+let dir: string;
+let host: LitHost;
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tandem-runtime-'));
+  host = await LitHost.open({ dir: join(dir, 'host') });
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+const main = (body: string) => `async function main(params) { ${body} }`;
+const call = (source: string, params: Json = {}, on = host): Promise<CallResult> => on.execute({ source, params });
+const response = async (body: string, params: Json = {}, on = host) => (await call(main(body), params, on)).response;
+/** The response of an expression: its value, or the text of what it throws. */
+const tried = (expression: string, params: Json = {}) =>
+  response(`try { return await (${expression}) } catch (error) { return String(error) }`, params);
+const limited = (limits: Partial<Limits>) =>
+  LitHost.open({ dir: join(dir, 'host'), limits: { ...STRICT_LIMITS, ...limits } });
+
+function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message = /./): Promise<void> {
+  return assert.rejects(promise, (error: unknown) => {
+    assert.ok(error instanceof RuntimeError, String(error));
+    assert.equal(error.kind, kind, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+/** The Deno processes that this process has started and that still run. */
+function guests(): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      const [, name, , parent] = /^\d+ \((.*)\) (\S) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+      return name === 'deno' && Number(parent) === process.pid;
+    } catch {
+      return false;
+    }
+  });
+}
+
+describe('the script', () => {
+  test('is given the parameters, and what main returns is the response', async () => {
+    assert.deepEqual(await call(main('return { got: params, list: [1, null, "é"] }'), { a: [true] }), {
+      response: { got: { a: [true] }, list: [1, null, 'é'] },
+      logs: '',
+    });
+  });
+
+  test('is a script: its top-level names are global, and module syntax is an error', async () => {
+    const source =
+      'const answer = 42; const main = async () => [answer, globalThis.answer, typeof require, this === undefined];';
+    assert.deepEqual((await call(source)).response, [42, null, 'undefined', false]);
+    await fails(call('export async function main() {}'), 'action', /SyntaxError/);
+    await fails(call('const x = 1'), 'action', /ReferenceError: main is not defined/);
+  });
+
+  test('may answer by setResponse, and late', async () => {
+    assert.deepEqual(await response('setTimeout(() => Lit.Actions.setResponse({ response: { late: 1 } }), 20)'), {
+      late: 1,
+    });
+    assert.equal(await response('Lit.Actions.setResponse({ response: "a text" })'), 'a text');
+    assert.equal(await response(''), '');
+  });
+
+  test('has parameters as a literal in its source has them', async () => {
+    assert.deepEqual(await response('return [Object.keys(params), params.x]', JSON.parse('{"__proto__": {"x": 1}}')), [
+      [],
+      1,
+    ]);
+  });
+
+  test('that throws fails with its own error and without paths of this machine', async () => {
+    await fails(
+      response('throw new Error("boom")'),
+      'action',
+      /^Uncaught \(in promise\) Error: boom\n {4}at main \(file:\/\/\/user/,
+    );
+    for (const body of [
+      'await Lit.Actions.Encrypt({ pkpId: "0x0", message: "m" })',
+      'throw new Error("b")',
+      'console.log("x".repeat(2e5))',
+    ]) {
+      await assert.rejects(response(body), (error: Error) => !error.message.includes(process.cwd()));
+    }
+  });
+
+  test('prints into the logs', async () => {
+    const { logs } = await call(main('console.log("n = %d", 5, { a: [1] }); console.error("e")'));
+    assert.equal(logs, 'n = 5 { a: [ 1 ] }\ne\n');
+  });
+});
+
+describe('the globals', () => {
+  test('are those of a Lit host', async () => {
+    const { response } = await host.execute({
+      source: main(`return {
+        same: [Lit.Actions === LitActions, Lit.Auth === LitAuth, Lit.Headers === LitHeaders, global === globalThis],
+        frozen: [Object.isFrozen(Lit), Object.isFrozen(Lit.Actions), Object.isFrozen(Lit.Auth)],
+        auth: Lit.Auth, id: Lit.Headers.get('x-request-id'), actions: Object.keys(Lit.Actions).sort(),
+        web: [typeof fetch, typeof crypto.subtle, typeof DecompressionStream, typeof WebAssembly],
+      }`),
+      params: null,
+      headers: { 'x-request-id': 'r1' },
+    });
+    assert.deepEqual(response, {
+      same: [true, true, true, true],
+      frozen: [true, true, true],
+      auth: [],
+      id: 'r1',
+      actions: [
+        'Decrypt',
+        'Encrypt',
+        'getLitActionPrivateKey',
+        'getLitActionPublicKey',
+        'getLitActionWalletAddress',
+        'getPrivateKey',
+        'setResponse',
+        'showImportDetails',
+      ],
+      web: ['function', 'object', 'function', 'object'],
+    });
+  });
+
+  test('include ethers 5 and viem', async () => {
+    assert.equal(await response('return ethers.utils.id("x") === viem.keccak256(viem.stringToHex("x"))'), true);
+    assert.match(String(await response('return ethers.version')), /^ethers\/5\./);
+    assert.equal((await call(`var viem = 5; ${main('return viem')}`)).response, 5);
+  });
+
+  test('do not include what a Lit host lacks', async () => {
+    const names = [
+      'Worker',
+      'process',
+      'caches',
+      'require',
+      'Buffer',
+      'Deno.build',
+      'Deno.permissions',
+      'Deno.version',
+      'Deno.stdin',
+      'Deno.stdout',
+      'Deno.stderr',
+      'Deno.internal',
+      'Deno[Symbol.for("Deno.internal")]',
+    ];
+    const types = await response(`return [${names.map((name) => `typeof ${name}`).join(',')}]`);
+    assert.deepEqual(
+      types,
+      names.map(() => 'undefined'),
+    );
+    assert.deepEqual(await response('return Object.getOwnPropertySymbols(Deno).map(String)'), []);
+  });
+
+  test('cannot be replaced', async () => {
+    assert.match(String(await tried('(() => { "use strict"; Lit.Actions.Decrypt = 1 })()')), /^TypeError/);
+    assert.match(String(await tried('(() => { "use strict"; globalThis.Lit = 1 })()')), /^TypeError/);
+  });
+});
+
+describe('an action that misbehaves', () => {
+  const refused: Record<string, RegExp> = {
+    'Deno.readTextFile("/etc/passwd")': /NotCapable: Requires read access/,
+    'Deno.writeTextFile("/tmp/x", "")': /NotCapable: Requires write access/,
+    'Deno.open("/dev/fd/0")': /NotCapable|PermissionDenied/,
+    'Deno.open("/dev/stdout", { write: true })': /NotCapable|PermissionDenied/,
+    'Deno.env.get("PATH")': /NotCapable: Requires env access/,
+    'Deno.env.toObject()': /NotCapable: Requires env access/,
+    'new Deno.Command("/bin/sh").output()': /NotCapable: Requires run access/,
+    'Deno.kill(Deno.ppid)': /NotCapable: Requires run access/,
+    'Deno.dlopen("x.so", {})': /NotCapable: Requires ffi access/,
+    'Deno.hostname()': /NotCapable: Requires sys access/,
+    'import("file:///etc/passwd")': /Requires read access/,
+    'import("https://cdn.jsdelivr.net/npm/zod@3.22.4/+esm")': /--no-remote/,
+    'import("npm:zod")': /--no-npm/,
+    'import("ext:core/ops")': /TypeError/,
+    'eval("1")': /EvalError/,
+    'new Function("return 1")()': /EvalError/,
+    'Deno.exit(0)': /PermissionDenied/,
+    localStorage: /NotSupported/,
+  };
+  test('may not touch the machine, nor make code from text', async () => {
+    const expressions = Object.keys(refused);
+    const attempt = (expression: string) => `await (async () => ${expression})().then(() => "allowed", String)`;
+    const results = (await response(`return [${expressions.map(attempt).join(',')}]`)) as string[];
+    for (const [i, expression] of expressions.entries()) {
+      assert.match(String(results[i]), refused[expression] ?? /never/, expression);
+    }
+  });
+
+  test('gets none of Node', async () => {
+    const list = readFileSync(join(import.meta.dirname, '../ts/runtime/guest-imports.json'), 'utf8');
+    const names = Object.keys((JSON.parse(list) as { imports: object }).imports);
+    const source = 'const r = []; for (const n of params) await import(n).then(() => r.push(n), () => {}); return r';
+    assert.ok(names.includes('node:fs') && names.includes('node:module') && names.includes('node:process'));
+    assert.deepEqual(await response(source, names), []);
+  });
+
+  test('finds nothing that an earlier call left', async () => {
+    const source =
+      'const before = globalThis.x ?? sessionStorage.getItem("x"); globalThis.x = 1; sessionStorage.setItem("x", 1); return before';
+    assert.equal(await response(source), null);
+    assert.equal(await response(source), null);
+  });
+
+  test('is stopped when it runs too long, however busy', async () => {
+    const quick = await limited({ timeoutMs: 600 });
+    const start = performance.now();
+    await fails(response('for (;;) {}', {}, quick), 'timeout', /600 ms/);
+    await fails(call('for (;;) {}', {}, quick), 'timeout');
+    await fails(response('await new Promise(() => setInterval(() => {}, 10))', {}, quick), 'timeout');
+    assert.ok(performance.now() - start < 20_000);
+    assert.deepEqual(guests(), []);
+  });
+
+  test('is stopped when it grows too large', async () => {
+    const message = /maximum memory of 64 MB/;
+    await fails(response('const a = []; for (;;) a.push(new Array(1000).fill(1))'), 'memory', message);
+    await fails(response('let s = ""; for (;;) { s += "hello"; if (s.length % 1e6 === 0) s[5] }'), 'memory', message);
+    const buffers =
+      'const a = []; for (;;) { a.push(new Uint8Array(1 << 22).fill(1)); await new Promise((r) => setTimeout(r)) }';
+    await fails(response(buffers), 'memory', message);
+    assert.deepEqual(guests(), []);
+  });
+
+  test('is stopped when it floods its host', async () => {
+    await fails(response('return "x".repeat(8e6)'), 'limit');
+    await fails(response('throw new Error("x".repeat(1e6))'), 'action');
+  });
+
+  test('cannot end its call in another way than by its end', async () => {
+    assert.equal(await response('close(); await new Promise(() => setInterval(() => {}, 9))'), '');
+    assert.equal(await response('alert("x"); return [confirm("x"), prompt("x")].length'), 2);
+  });
+});
+
+describe('the limits', () => {
+  test('come in both documented sets, and the stricter is the default', async () => {
+    assert.deepEqual(host.limits, STRICT_LIMITS);
+    assert.deepEqual([STRICT_LIMITS.maxResponseLength, DOCUMENTED_LIMITS.maxResponseLength], [102_400, 1_048_576]);
+    const generous = await limited(DOCUMENTED_LIMITS);
+    const long = 'return "x".repeat(102_401)';
+    assert.equal(String(await response(long, {}, generous)).length, 102_401);
+    await fails(response(long), 'action', /the response has 102401 bytes; 102400 are allowed/);
+    assert.equal(String(await response('return "x".repeat(102_400)')).length, 102_400);
+    for (const [key, value] of Object.entries(STRICT_LIMITS)) {
+      assert.ok(value <= DOCUMENTED_LIMITS[key as keyof Limits], key);
+    }
+  });
+
+  test('bound code and parameters before anything runs', async () => {
+    const small = await limited({ maxCodeLength: 50 });
+    await fails(
+      call(main('return "é"').padEnd(50), {}, small),
+      'limit',
+      /the code: 51 bytes, where the host allows 50/,
+    );
+    assert.equal((await call(main('return 1').padEnd(50), {}, small)).response, 1);
+    const wrapping = JSON.stringify({ p: '' }).length;
+    assert.equal(await response('return params.p.length', { p: 'x'.repeat(65_536 - wrapping) }), 65_536 - wrapping);
+    await fails(response('return 1', { p: 'x'.repeat(65_537 - wrapping) }), 'limit', /the parameters: 65537 bytes/);
+  });
+
+  test('bound what is printed', async () => {
+    assert.equal((await call(main('console.log("x".repeat(102_399))'))).logs.length, 102_400);
+    await fails(response('console.log("x".repeat(102_399)); console.log("y")'), 'action', /102400/);
+  });
+
+  test('bound requests to the network', async () => {
+    const server = createServer((_, answer) => answer.end('pong')).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => server.once('listening', resolve));
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const two = await limited({ maxFetchCount: 2 });
+      const body =
+        'const r = []; for (let i = 0; i < 3; i++) r.push(await fetch(params).then((a) => a.text(), String)); return r';
+      const [first, second, third] = (await response(body, url, two)) as string[];
+      assert.deepEqual([first, second], ['pong', 'pong']);
+      assert.match(String(third), /2 HTTP requests/);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('bound operations with keys', async () => {
+    const body =
+      'let n = 0; try { for (;;) { await Lit.Actions.getLitActionPrivateKey(); n++ } } catch (e) { return [n, e.message] }';
+    assert.deepEqual(await response(body), [10, 'an action may do 10 key operations']);
+  });
+});
+
+describe('keys', () => {
+  const ENCRYPT = 'return await Lit.Actions.Encrypt({ pkpId: params.wallet, message: params.message })';
+  const DECRYPT = 'return await Lit.Actions.Decrypt({ pkpId: params.wallet, ciphertext: params.ciphertext })';
+  const both = main(`if (params.message) { ${ENCRYPT} } ${DECRYPT}`);
+
+  async function permitted(source: string): Promise<string> {
+    const wallet = await host.createWallet();
+    await host.permit(wallet, await host.cidOf(source));
+    return wallet;
+  }
+
+  test('encrypt and decrypt for the action that may use the wallet', async () => {
+    const wallet = await permitted(both);
+    const { response: ciphertext } = await call(both, { wallet, message: 'sécret' });
+    assert.match(String(ciphertext), /^[0-9a-f]+$/);
+    assert.equal((await call(both, { wallet, ciphertext })).response, 'sécret');
+    assert.equal(
+      (await call(both, { wallet: wallet.toUpperCase().replace('0X', '0x'), ciphertext })).response,
+      'sécret',
+    );
+    assert.notEqual((await call(both, { wallet, message: 'sécret' })).response, ciphertext);
+  });
+
+  test('are refused to another action, for another wallet, and for an altered ciphertext', async () => {
+    const wallet = await permitted(both);
+    const other = await permitted(both);
+    const ciphertext = String((await call(both, { wallet, message: 'm' })).response);
+    const flipped = ciphertext.replace(/.$/, (digit) => (digit === '0' ? '1' : '0'));
+    await fails(call(`${both} `, { wallet, ciphertext }), 'action', /may not use this wallet/);
+    await fails(call(both, { wallet: other, ciphertext }), 'action', /decryption failed/);
+    await fails(call(both, { wallet, ciphertext: flipped }), 'action', /decryption failed/);
+    await fails(call(both, { wallet, ciphertext: ciphertext.slice(0, -2) }), 'action', /decryption failed/);
+    await fails(call(both, { wallet: `0x${'0'.repeat(40)}`, ciphertext }), 'action', /may not use this wallet/);
+    await fails(call(both, { wallet: '__proto__', ciphertext }), 'action', /may not use this wallet/);
+    await fails(call(both, { wallet: ' ', ciphertext }), 'action', /must not be blank/);
+  });
+
+  test('pass to the action permitted last, and to no other', async () => {
+    const wallet = await permitted(both);
+    await host.permit(wallet, await host.cidOf(`${both}//2`));
+    await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
+    assert.match(String((await call(`${both}//2`, { wallet, message: 'm' })).response), /^[0-9a-f]+$/);
+  });
+
+  test('need action and wallet in one group', async () => {
+    const wallet = await host.createWallet();
+    const cid = await host.cidOf(both);
+    const [one, two] = [await host.createGroup('one'), await host.createGroup('two')];
+    await host.changeGroup(one, 'add', { cid });
+    await host.changeGroup(two, 'add', { wallet });
+    await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
+    await host.changeGroup(one, 'add', { wallet });
+    await call(both, { wallet, message: 'm' });
+    await host.changeGroup(one, 'remove', { cid });
+    await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
+    await fails(host.changeGroup(one, 'add', { cid: '0' }), 'input');
+    await fails(host.changeGroup(one, 'add', { wallet: `0x${'0'.repeat(40)}` }), 'input');
+    await fails(host.permit(wallet, '*'), 'input');
+  });
+
+  test('of a wallet are its address', async () => {
+    const source = main('return await Lit.Actions.getPrivateKey({ pkpId: params })');
+    const wallet = await permitted(source);
+    const { response } = await call(source, wallet);
+    assert.equal(privateKeyToAddress(response as `0x${string}`).toLowerCase(), wallet);
+    await fails(call(source, await host.createWallet()), 'action', /may not use this wallet/);
+  });
+
+  test('of an action are those of its source alone, whatever it asks', async () => {
+    const body = `return {
+      own: await Lit.Actions.getLitActionPrivateKey({ ipfsId: params.cid, cid: params.cid }),
+      publicKey: await Lit.Actions.getLitActionPublicKey({ ipfsId: params.cid }),
+      address: await Lit.Actions.getLitActionWalletAddress({ ipfsId: params.cid }),
+    }`;
+    interface Keys {
+      own: `0x${string}`;
+      publicKey: string;
+      address: string;
+    }
+    const [a, b] = [main(body), main(`${body} /* another source */`)];
+    const keys = async (source: string, of: string) =>
+      (await call(source, { cid: await host.cidOf(of) })).response as unknown as Keys;
+    const [ofA, ofB, aOnB] = [await keys(a, a), await keys(b, b), await keys(a, b)];
+    assert.notEqual(ofA.own, ofB.own);
+    assert.deepEqual(aOnB, { own: ofA.own, publicKey: ofB.publicKey, address: ofB.address });
+    assert.equal(privateKeyToAddress(ofA.own).toLowerCase(), ofA.address);
+    const publicKey = secp256k1.getPublicKey(Buffer.from(ofA.own.slice(2), 'hex'), false);
+    assert.equal(ofA.publicKey, `0x${Buffer.from(publicKey).toString('hex')}`);
+  });
+});
+
+describe('the state', () => {
+  test('is private to its owner and outlives the host', async () => {
+    const folder = join(dir, 'state');
+    const source = main(
+      'return [await Lit.Actions.getPrivateKey({ pkpId: params }), await Lit.Actions.getLitActionPrivateKey()]',
+    );
+    const first = await LitHost.open({ dir: folder });
+    const wallet = await first.createWallet();
+    await first.permit(wallet, await first.cidOf(source));
+    assert.equal(statSync(folder).mode & 0o777, 0o700);
+    assert.equal(statSync(join(folder, 'state.json')).mode & 0o777, 0o600);
+    assert.deepEqual(readdirSync(folder), ['state.json']);
+    const keys = await call(source, wallet, first);
+    assert.deepEqual(await call(source, wallet, await LitHost.open({ dir: folder })), keys);
+    const other = await LitHost.open({ dir: join(dir, 'other') });
+    assert.notDeepEqual(
+      await call(main('return await Lit.Actions.getLitActionPrivateKey()'), null, other),
+      (keys.response as Json[])[1],
+    );
+  });
+
+  test('takes changes from several hosts at once', async () => {
+    const folder = join(dir, 'shared');
+    const hosts = await Promise.all([1, 2, 3].map(() => LitHost.open({ dir: folder })));
+    const made = await Promise.all(hosts.flatMap((each) => [1, 2, 3].map(() => each.createWallet())));
+    assert.deepEqual(hosts[0]?.wallets().sort(), made.sort());
+  });
+
+  test('that is damaged is neither used nor replaced', async () => {
+    const folder = join(dir, 'damaged');
+    const broken = await LitHost.open({ dir: folder });
+    const path = join(folder, 'state.json');
+    const half = readFileSync(path, 'utf8').slice(0, 40);
+    writeFileSync(path, half);
+    await fails(LitHost.open({ dir: folder }), 'unavailable', /state\.json/);
+    await fails(broken.createWallet(), 'unavailable');
+    assert.equal(readFileSync(path, 'utf8'), half);
+  });
+});
+
+describe('the local runtime', () => {
+  test('runs the source of the CID it is given, and no other', async () => {
+    const runtime = await LocalRuntime.open({ dir: join(dir, 'host') });
+    const source = main('return params');
+    const cid = await host.cidOf(source);
+    assert.deepEqual(await runtime.run({ cid, source }, { a: 1 }), { a: 1 });
+    await fails(runtime.run({ cid, source: `${source}\n` }, {}), 'input', /CID/);
+    assert.deepEqual(await runtime.limits(), STRICT_LIMITS);
+  });
+
+  test('kills an action whose call is aborted', async () => {
+    const runtime = await LocalRuntime.open({ dir: join(dir, 'host') });
+    const source = main('for (;;) {}');
+    const action = { cid: await host.cidOf(source), source };
+    const controller = new AbortController();
+    const running = runtime.run(action, {}, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 300);
+    await fails(running, 'aborted');
+    await fails(runtime.run(action, {}, { signal: AbortSignal.abort() }), 'aborted');
+    assert.deepEqual(guests(), []);
+  });
+
+  test('uses a process that waited for one call only', async () => {
+    const ready = await LitHost.open({ dir: join(dir, 'host'), spare: 2 });
+    try {
+      const pids = await Promise.all([1, 2, 3, 4].map(() => response('return Deno.pid', {}, ready)));
+      assert.equal(new Set(pids).size, 4);
+      while (guests().length > 2) await new Promise((resolve) => setTimeout(resolve, 10)); // the used ones are ending
+      assert.equal(guests().length, 2);
+    } finally {
+      ready.close();
+    }
+    await fails(call(main('for (;;) {}'), {}, await limited({ timeoutMs: 100 })), 'timeout');
+    assert.deepEqual(guests(), []);
+  });
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { randomBytes, webcrypto } from 'node:crypto';
+import { describe, test } from 'node:test';
+import { sign } from '../actions/cosigner/sign.ts';
+import { PublicRefusal } from '../actions/template/action.ts';
+import { fromBase64, fromHex, toBase64 } from '../actions/template/bytes.ts';
+import type { Host } from '../actions/template/host.ts';
+import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
+
+const WALLET = `0x${'ab'.repeat(20)}`;
+const OTHER = `0x${'cd'.repeat(20)}`;
+
+/** A host whose outer encryption protects nothing: what the seal promises must come from inside. */
+function weakHost(actionKey = randomBytes(32)) {
+  const calls: string[] = [];
+  const host: Host = {
+    encrypt: async (_, message) => {
+      calls.push('encrypt');
+      return message;
+    },
+    decrypt: async (_, ciphertext) => {
+      calls.push('decrypt');
+      return ciphertext;
+    },
+    actionKey: async () => {
+      calls.push('actionKey');
+      return new Uint8Array(actionKey);
+    },
+  };
+  return { host, calls };
+}
+
+const header: SealHeader = { purpose: 'share', wallet: WALLET, keyId: new Uint8Array(32).fill(7), epoch: 3 };
+const secret = () => new TextEncoder().encode('a secret');
+
+describe('a sealed secret', () => {
+  test('opens for the same action, purpose and wallet, with its header', async () => {
+    const { host } = weakHost();
+    const sealed = await seal(host, header, secret());
+    const opened = await unseal(host, header, sealed);
+    assert.deepEqual(opened.secret, secret());
+    assert.deepEqual(opened.header, header);
+    const bare = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
+    assert.deepEqual((await unseal(host, { purpose: 'session', wallet: WALLET }, bare)).header, {
+      purpose: 'session',
+      wallet: WALLET,
+      epoch: 0,
+    });
+  });
+
+  test('does not open for another action, wallet or purpose', async () => {
+    const { host } = weakHost();
+    const sealed = await seal(host, header, secret());
+    await assert.rejects(unseal(weakHost().host, header, sealed));
+    await assert.rejects(unseal(host, { ...header, wallet: OTHER }, sealed));
+    await assert.rejects(unseal(host, { ...header, purpose: 'session' }, sealed));
+  });
+
+  test('does not open if a byte of it, or anything in its header, is another', async () => {
+    const { host } = weakHost();
+    const sealed = fromBase64(await seal(host, header, secret()));
+    for (let at = 0; at < sealed.length; at++) {
+      const altered = sealed.slice();
+      altered[at] = (altered[at] ?? 0) ^ 1;
+      await assert.rejects(unseal(host, header, toBase64(altered)), `byte ${at}`);
+    }
+    for (const length of [0, 1, sealed.length - 1]) {
+      await assert.rejects(unseal(host, header, toBase64(sealed.subarray(0, length))));
+    }
+    const [, salt, ciphertext] = decodeCbor(sealed) as Uint8Array[];
+    for (const change of [{ epoch: 4 }, { keyId: new Uint8Array(32) }, { wallet: fromHex(OTHER) }, { purpose: 'x' }]) {
+      const fields = { version: 1, ...header, wallet: fromHex(WALLET), ...change };
+      const forged = toBase64(encodeCbor([encodeCbor(fields), salt, ciphertext]));
+      const expected = { purpose: String(fields.purpose), wallet: 'wallet' in change ? OTHER : WALLET };
+      await assert.rejects(unseal(host, expected, forged), { name: 'OperationError' });
+    }
+  });
+
+  test('never shares a key and nonce with another, even if the random source repeats itself', async (context) => {
+    const { host } = weakHost();
+    context.mock.method(webcrypto, 'getRandomValues', (bytes: Uint8Array) => bytes.fill(9));
+    const salt = async (of: SealHeader, text: string) => {
+      const parts = decodeCbor(fromBase64(await seal(host, of, new TextEncoder().encode(text)))) as Uint8Array[];
+      return Buffer.from(parts[1] ?? []).toString('hex');
+    };
+    const salts = [await salt(header, 'a'), await salt(header, 'b'), await salt({ ...header, epoch: 4 }, 'a')];
+    assert.equal(new Set(salts).size, 3);
+    assert.equal(await salt(header, 'a'), salts[0], 'the random source was not the one replaced');
+  });
+});
+
+describe('what is public is checked before any key is asked for', () => {
+  const request = {
+    op: 'sign' as const,
+    wallet: WALLET,
+    share: 'x',
+    intent: { kind: 'digest' as const, digest: new Uint8Array(32) },
+    request: new Uint8Array(1),
+    path: 'm',
+  };
+  const policyHash = new Uint8Array(32);
+
+  test('a policy refusal asks for none', async () => {
+    const { host, calls } = weakHost();
+    const context = { host, policy: 'messages' as const, policyHash, start: loadTandem };
+    await assert.rejects(sign(context, request), (error) => error instanceof PublicRefusal && error.code === 'policy');
+    assert.deepEqual(calls, []);
+  });
+
+  test('a blob for another wallet or purpose gets to the outer key only', async () => {
+    const { host, calls } = weakHost();
+    const context = { host, policy: 'any' as const, policyHash, start: loadTandem };
+    const session = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
+    const foreign = await seal(host, { ...header, wallet: OTHER }, secret());
+    for (const share of [session, foreign, 'x']) {
+      calls.length = 0;
+      await assert.rejects(sign(context, { ...request, share }));
+      assert.deepEqual(calls, ['decrypt']);
+    }
+  });
+});
+
+describe('base64', () => {
+  test('is read in its one canonical form only', () => {
+    for (const length of [0, 1, 2, 3, 4, 9000]) {
+      const bytes = new Uint8Array(randomBytes(length));
+      assert.equal(toBase64(bytes), Buffer.from(bytes).toString('base64'));
+      assert.deepEqual(fromBase64(toBase64(bytes)), bytes);
+    }
+    for (const text of ['A', 'AA', 'AA=', 'AB==', 'AAB=', 'AA==\n', ' AA==', 'AA==AA==', 'A-==', '====', 'AAAA=']) {
+      assert.throws(() => fromBase64(text), text);
+    }
+  });
+});

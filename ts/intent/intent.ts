@@ -1,0 +1,314 @@
+import type { AccessList, Address, Hex } from 'viem';
+import { hashAuthorization, hashMessage, hashTypedData, keccak256, serializeTransaction } from 'viem/utils';
+import { copyJson, InputError, type Json, parseJson } from './json.ts';
+import {
+  address,
+  count,
+  entries,
+  hex,
+  list,
+  literal,
+  nullable,
+  object,
+  type Reader,
+  text,
+  uint,
+  variant,
+} from './read.ts';
+import { readStructs, readValue, type Structs, type Value } from './types.ts';
+
+export { InputError } from './json.ts';
+
+/**
+ * What is to be signed, parsed: a frozen object which the policy and the digest both read, and they read nothing else.
+ * Only {@link parseIntent} and {@link parseIntentJson} make one. Its parts are what viem's functions take: numbers are
+ * bigints or (chain ids, nonces) numbers up to 2^53 - 1; addresses and bytes are lower-case hex.
+ */
+export type Intent = MessageIntent | TypedDataIntent | TransactionIntent | AuthorizationIntent | DigestIntent;
+
+/** EIP-191, as personal_sign: text, or bytes. */
+export interface MessageIntent {
+  readonly kind: 'message';
+  readonly message: string | { readonly raw: Hex };
+}
+
+/** EIP-712. */
+export interface TypedDataIntent {
+  readonly kind: 'typedData';
+  readonly typedData: TypedData;
+}
+
+export interface TypedData {
+  readonly domain: Domain;
+  /** The structs that `primaryType` needs; EIP712Domain goes without saying. */
+  readonly types: Structs;
+  readonly primaryType: string;
+  readonly message: { readonly [field: string]: Value };
+}
+
+/** The EIP712Domain: its standard fields, in their standard order. */
+export interface Domain {
+  readonly name?: string;
+  readonly version?: string;
+  readonly chainId?: bigint;
+  readonly verifyingContract?: Address;
+  readonly salt?: Hex;
+}
+
+export interface TransactionIntent {
+  readonly kind: 'transaction';
+  readonly transaction: Transaction;
+}
+
+export type Transaction = Legacy | Eip2930 | Eip1559 | Eip4844 | Eip7702;
+
+interface Common {
+  /** At least 1: a signature without a chain id (before EIP-155) is good on every chain. */
+  readonly chainId: number;
+  readonly nonce: number;
+  readonly gas: bigint;
+  /** `null` creates a contract, and `data` is its init code. */
+  readonly to: Address | null;
+  readonly value: bigint;
+  readonly data: Hex;
+}
+
+interface Fees {
+  readonly maxFeePerGas: bigint;
+  readonly maxPriorityFeePerGas: bigint;
+}
+
+export interface Legacy extends Common {
+  readonly type: 'legacy';
+  readonly gasPrice: bigint;
+}
+
+export interface Eip2930 extends Common {
+  readonly type: 'eip2930';
+  readonly gasPrice: bigint;
+  readonly accessList: AccessList;
+}
+
+export interface Eip1559 extends Common, Fees {
+  readonly type: 'eip1559';
+  readonly accessList: AccessList;
+}
+
+export interface Eip4844 extends Common, Fees {
+  readonly type: 'eip4844';
+  readonly to: Address;
+  readonly accessList: AccessList;
+  readonly maxFeePerBlobGas: bigint;
+  readonly blobVersionedHashes: readonly Hex[];
+}
+
+export interface Eip7702 extends Common, Fees {
+  readonly type: 'eip7702';
+  readonly to: Address;
+  readonly accessList: AccessList;
+  readonly authorizationList: readonly SignedAuthorization[];
+}
+
+/** EIP-7702: lets the code at `address` act for the signing account. */
+export interface Authorization {
+  /** 0 means every chain. */
+  readonly chainId: number;
+  readonly address: Address;
+  readonly nonce: number;
+}
+
+export interface SignedAuthorization extends Authorization {
+  readonly yParity: number;
+  readonly r: Hex;
+  readonly s: Hex;
+}
+
+export interface AuthorizationIntent {
+  readonly kind: 'authorization';
+  readonly authorization: Authorization;
+}
+
+/** 32 bytes that nobody can see the meaning of. */
+export interface DigestIntent {
+  readonly kind: 'digest';
+  readonly digest: Hex;
+}
+
+const accessList = list(object<AccessList[number]>({ address, storageKeys: list(hex(32)) }, {}));
+const head = <const T extends string>(type: T) => ({ type: literal(type), chainId: count(1), nonce: count() });
+const fees = { maxFeePerGas: uint(256), maxPriorityFeePerGas: uint(256) };
+const call = <T>(to: Reader<T>) => ({ gas: uint(64), to, value: uint(256), data: hex() });
+
+const transaction = variant<Transaction>('type', {
+  legacy: object<Legacy>({ ...head('legacy'), gasPrice: uint(256), ...call(nullable(address)) }, {}),
+  eip2930: object<Eip2930>({ ...head('eip2930'), gasPrice: uint(256), ...call(nullable(address)), accessList }, {}),
+  eip1559: object<Eip1559>({ ...head('eip1559'), ...fees, ...call(nullable(address)), accessList }, {}),
+  eip4844: object<Eip4844>(
+    {
+      ...head('eip4844'),
+      ...fees,
+      ...call(address),
+      accessList,
+      maxFeePerBlobGas: uint(256),
+      blobVersionedHashes: list(versionedHash, 1),
+    },
+    {},
+  ),
+  eip7702: object<Eip7702>(
+    {
+      ...head('eip7702'),
+      ...fees,
+      ...call(address),
+      accessList,
+      authorizationList: list(
+        object<SignedAuthorization>({ chainId: count(), address, nonce: count(), yParity, r: hex(32), s: hex(32) }, {}),
+        1,
+      ),
+    },
+    {},
+  ),
+});
+
+function versionedHash(value: Json, path: string): Hex {
+  const hash = hex(32)(value, path);
+  if (!hash.startsWith('0x01')) throw new InputError(path, 'not a versioned hash of a blob');
+  return hash;
+}
+
+function yParity(value: Json, path: string): number {
+  if (value !== '0' && value !== '1') throw new InputError(path, 'not 0 or 1');
+  return Number(value);
+}
+
+function feesInOrder(value: Json, path: string): Transaction {
+  const read = transaction(value, path);
+  if ('maxFeePerGas' in read && read.maxPriorityFeePerGas > read.maxFeePerGas) {
+    throw new InputError(`${path}.maxPriorityFeePerGas`, 'more than maxFeePerGas');
+  }
+  return read;
+}
+
+/** Reads an EIP712Domain. */
+export const readDomain = object<Domain>(
+  {},
+  { name: text, version: text, chainId: uint(256), verifyingContract: address, salt: hex(32) },
+);
+
+const domainTypes = {
+  name: 'string',
+  version: 'string',
+  chainId: 'uint256',
+  verifyingContract: 'address',
+  salt: 'bytes32',
+};
+
+function typedData(value: Json, path: string): TypedData {
+  // The message and the types cannot be read by themselves.
+  const unread: Reader<Json> = (value) => value;
+  const given = object<{ domain: Domain; types: Json; primaryType: string; message: Json }>(
+    { domain: readDomain, types: unread, primaryType: text, message: unread },
+    {},
+  )(value, path);
+
+  const { domain, primaryType } = given;
+  const { EIP712Domain, ...others } = Object.fromEntries(entries(given.types, `${path}.types`));
+  const implied = Object.entries(domainTypes).filter(([name]) => name in domain);
+  const domainStruct = implied.map(([name, type]) => ({ name, type }));
+  if (EIP712Domain !== undefined) {
+    const field = object<{ name: string; type: string }>({ name: text, type: text }, {});
+    const stated = list(field)(EIP712Domain, `${path}.types.EIP712Domain`);
+    if (JSON.stringify(stated) !== JSON.stringify(domainStruct)) {
+      throw new InputError(`${path}.types.EIP712Domain`, 'not the standard fields that the domain has');
+    }
+  }
+  const { structs, type } = readStructs(others, primaryType, `${path}.types`);
+  const message = readValue(type, given.message, `${path}.message`) as TypedData['message'];
+  return Object.freeze({ domain, types: structs, primaryType, message });
+}
+
+const intent = variant<Intent>('kind', {
+  message: object<MessageIntent>({ kind: literal('message'), message: readMessage }, {}),
+  typedData: object<TypedDataIntent>({ kind: literal('typedData'), typedData }, {}),
+  transaction: object<TransactionIntent>({ kind: literal('transaction'), transaction: feesInOrder }, {}),
+  authorization: object<AuthorizationIntent>(
+    {
+      kind: literal('authorization'),
+      authorization: object<Authorization>({ chainId: count(), address, nonce: count() }, {}),
+    },
+    {},
+  ),
+  digest: object<DigestIntent>({ kind: literal('digest'), digest: hex(32) }, {}),
+});
+
+function readMessage(value: Json, path: string): MessageIntent['message'] {
+  return typeof value === 'string' ? value : object<{ raw: Hex }>({ raw: hex() }, {})(value, path);
+}
+
+const parsed = new WeakSet<Intent>();
+
+/**
+ * Parses an intent from an object, as JSON.parse gives it; docs/policies.md describes the format. Prefer
+ * {@link parseIntentJson}: an object has lost any repeated keys.
+ *
+ * @throws {@link InputError} if `value` is anything but exactly an intent; the error names the place
+ */
+export function parseIntent(value: unknown): Intent {
+  return read(copyJson(value));
+}
+
+/**
+ * Parses an intent from JSON text of at most 131,072 characters.
+ *
+ * @throws {@link InputError} as {@link parseIntent} does, and if a key is repeated
+ */
+export function parseIntentJson(text: string): Intent {
+  return read(parseJson(text));
+}
+
+function read(value: Json): Intent {
+  const result = intent(value, '');
+  parsed.add(result);
+  return result;
+}
+
+/** @throws TypeError if this object is not from the parser: a mistake of the caller's */
+export function assertParsed(intent: Intent): void {
+  if (!parsed.has(intent)) throw new TypeError('not an intent from parseIntent');
+}
+
+/** The intent as JSON text: what {@link parseIntentJson} gives the same intent for, the same for every equal intent. */
+export function intentJson(intent: Intent): string {
+  assertParsed(intent);
+  return JSON.stringify(intent, (_, value: unknown) =>
+    typeof value === 'bigint' || typeof value === 'number' ? String(value) : value,
+  );
+}
+
+const GAS_PER_BLOB = 131_072n;
+
+/** The most that a transaction can cost in fees, in wei: gas and blob gas at their full prices. */
+export function maxFeeOf(transaction: Transaction): bigint {
+  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
+  const blobs =
+    transaction.type === 'eip4844'
+      ? BigInt(transaction.blobVersionedHashes.length) * GAS_PER_BLOB * transaction.maxFeePerBlobGas
+      : 0n;
+  return transaction.gas * price + blobs;
+}
+
+/** The 32 bytes that a signature of this intent is over. */
+export function digestOf(intent: Intent): Hex {
+  assertParsed(intent);
+  switch (intent.kind) {
+    case 'message':
+      return hashMessage(intent.message);
+    case 'typedData':
+      return hashTypedData(intent.typedData);
+    case 'transaction':
+      return keccak256(serializeTransaction(intent.transaction));
+    case 'authorization':
+      return hashAuthorization(intent.authorization);
+    case 'digest':
+      return intent.digest;
+  }
+}

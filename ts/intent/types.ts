@@ -1,0 +1,140 @@
+import type { TypedDataParameter } from 'viem';
+import { InputError, type Json, within } from './json.ts';
+import { address, boolean, entries, hex, int, list, object, type Reader, text, uint } from './read.ts';
+
+/** A type of Solidity's ABI or of EIP-712. Structs of a name that occurs twice are one object. */
+export type Type =
+  | { readonly kind: 'atom'; readonly name: string }
+  | { readonly kind: 'list'; readonly item: Type; readonly length: number | undefined }
+  | { readonly kind: 'struct'; readonly fields: readonly Field[] };
+
+export interface Field {
+  readonly name: string;
+  readonly type: Type;
+}
+
+/** A value of a {@link Type} in its only form: numbers are bigints, addresses and bytes are lower-case hex. */
+export type Value = string | boolean | bigint | readonly Value[] | { readonly [field: string]: Value };
+
+/** The structs of EIP-712 typed data by name, without EIP712Domain: frozen, without a prototype. */
+export type Structs = { readonly [name: string]: readonly TypedDataParameter[] };
+
+// A guard against hashing one long type again for each of many values; the longest in use have some 700 characters.
+const MAX_TYPE_SIZE = 4096;
+
+const NAME = /^[A-Za-z_$][\w$]{0,79}$/;
+const ATOM = /^(?:address|bool|string|(bytes)([1-9]\d?)?|(u?int)([1-9]\d{0,2}))$/;
+
+/** Tells whether `name` is a type without parts; those of EIP-712 and of the ABI are the same. */
+export function isAtom(name: string): boolean {
+  const match = ATOM.exec(name);
+  const [, , size, , bits] = match ?? [];
+  return match !== null && !(Number(size) > 32) && !(Number(bits) > 256) && !(Number(bits) % 8 > 0);
+}
+
+/** Tells whether `name` may name a struct or a field: not `__proto__`, `toString` and the like. */
+export function isName(name: string): boolean {
+  return NAME.test(name) && !(name in {});
+}
+
+/** The type that `name` names with the brackets that follow it, outermost last, as in `T[2][]`. */
+export function withBrackets(type: Type, brackets: string): Type {
+  return [...brackets.matchAll(/\[(\d*)\]/g)].reduce<Type>(
+    (item, [, length]) => ({ kind: 'list', item, length: length ? Number(length) : undefined }),
+    type,
+  );
+}
+
+/**
+ * Reads the structs of typed data, and finds the types they stand for.
+ *
+ * Exactly those that `primaryType` needs must be there, of valid and different names, none empty and none within itself.
+ *
+ * @throws InputError
+ */
+export function readStructs(value: Json, primaryType: string, path: string): { structs: Structs; type: Type } {
+  const readField = object<TypedDataParameter>({ name: text, type: text }, {});
+  const given = new Map(
+    entries(value, path).map(([name, fields]) => [name, list(readField, 1)(fields, within(path, name))]),
+  );
+  const found = new Map<string, Type | undefined>();
+
+  function find(name: string, place: string): Type {
+    if (isAtom(name)) return { kind: 'atom', name };
+    if (found.has(name)) {
+      const type = found.get(name);
+      if (type === undefined) throw new InputError(place, 'a struct within itself');
+      return type;
+    }
+    const struct = given.get(name);
+    if (struct === undefined) throw new InputError(place, 'a type that is not defined');
+    // Like int7 or bytes33: other implementations take them for atoms.
+    if (!isName(name) || /^(address|bool|string|function|bytes\d*|u?(int|fixed)[\dx]*)$/.test(name)) {
+      throw new InputError(within(path, name), 'not a name for a struct');
+    }
+    found.set(name, undefined);
+    const names = new Set<string>();
+    const fields = struct.map((field, i) => {
+      const place = `${within(path, name)}[${i}]`;
+      if (!isName(field.name) || names.has(field.name))
+        throw new InputError(`${place}.name`, 'not a name, or not a new one');
+      names.add(field.name);
+      const [, base = '', brackets = ''] = /^([\w$]+)((?:\[(?:[1-9]\d{0,3})?\]){0,4})$/.exec(field.type) ?? [];
+      return { name: field.name, type: withBrackets(find(base, `${place}.type`), brackets) };
+    });
+    const type: Type = { kind: 'struct', fields };
+    found.set(name, type);
+    return type;
+  }
+
+  if (isAtom(primaryType)) throw new InputError('typedData.primaryType', 'not a struct');
+  const type = find(primaryType, 'typedData.primaryType');
+  const structs: Record<string, readonly TypedDataParameter[]> = Object.create(null);
+  for (const name of [...given.keys()].sort()) {
+    if (!found.has(name)) throw new InputError(within(path, name), `not needed for ${primaryType}`);
+    structs[name] = given.get(name) ?? [];
+  }
+  if (encodeType(structs, primaryType).length > MAX_TYPE_SIZE) {
+    throw new InputError(path, `longer than ${MAX_TYPE_SIZE} characters when encoded`);
+  }
+  return { structs: Object.freeze(structs), type };
+}
+
+/** EIP-712's encodeType, for structs that are exactly those needed. */
+export function encodeType(structs: Structs, primaryType: string): string {
+  const others = Object.keys(structs).filter((name) => name !== primaryType);
+  return [primaryType, ...others.sort()]
+    .map((name) => `${name}(${structs[name]?.map((field) => `${field.type} ${field.name}`).join(',')})`)
+    .join('');
+}
+
+/** Reads a value of `type` from JSON: whole numbers as decimal strings, structs as objects with exactly their fields. */
+export function readValue(type: Type, value: Json, path: string): Value {
+  switch (type.kind) {
+    case 'atom':
+      return atomReader(type.name)(value, path);
+    case 'list': {
+      const items = list((item, place) => readValue(type.item, item, place))(value, path);
+      if (type.length !== undefined && items.length !== type.length) {
+        throw new InputError(path, `not ${type.length} items`);
+      }
+      return items;
+    }
+    case 'struct': {
+      const readers = type.fields.map(({ name, type }) => [
+        name,
+        (item: Json, place: string) => readValue(type, item, place),
+      ]);
+      return object<{ [field: string]: Value }>(Object.fromEntries(readers), {})(value, path);
+    }
+  }
+}
+
+function atomReader(name: string): Reader<Value> {
+  if (name === 'address') return address;
+  if (name === 'bool') return boolean;
+  if (name === 'string') return text;
+  if (name === 'bytes') return hex();
+  if (name.startsWith('bytes')) return hex(Number(name.slice(5)));
+  return name.startsWith('uint') ? uint(Number(name.slice(4))) : int(Number(name.slice(3)));
+}

@@ -1,0 +1,30 @@
+import { type Policy, parsePolicy } from './policy.ts';
+
+/**
+ * The policies that have a name:
+ * - `messages`: messages, typed data and transactions of every kind; no raw digests, no authorizations of a delegate
+ * - `any`: everything, raw digests too; whoever can have a digest signed can have anything signed
+ */
+export const builtinPolicies: { readonly messages: Policy; readonly any: Policy } = {
+  messages: parsePolicy({
+    version: 1,
+    rules: [
+      { name: 'messages', kind: 'message', prefixes: 'any' },
+      { name: 'typed data', kind: 'typedData', domains: 'any', types: 'any' },
+      {
+        name: 'transactions',
+        kind: 'transaction',
+        chains: 'any',
+        to: 'any',
+        maxValue: 'any',
+        maxFee: 'any',
+        calls: 'any',
+        create: 'any',
+        accessList: 'any',
+        maxBlobs: 'any',
+        delegates: 'any',
+      },
+    ],
+  }),
+  any: parsePolicy({ version: 1, rules: 'any' }),
+};

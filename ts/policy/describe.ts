@@ -1,0 +1,107 @@
+import { formatEther } from 'viem/utils';
+import type { Constraint, Constraints, Policy, Rule, RuleOf } from './schema.ts';
+
+/** The policy in words, for people: one block of lines for each rule. */
+export function describePolicy(policy: Policy): string {
+  if (policy.rules === 'any') return 'Allows everything, raw digests too.';
+  if (policy.rules.length === 0) return 'Allows nothing.';
+  const blocks = policy.rules.map((rule) =>
+    [`${rule.name}: ${headOf(rule)}`, ...[...linesOf(rule), ...conditions(rule)].map((line) => `  ${line}`)].join('\n'),
+  );
+  return ['Allows what one of these rules allows, and nothing else.', ...blocks].join('\n');
+}
+
+function headOf(rule: Rule): string {
+  switch (rule.kind) {
+    case 'message':
+      return 'messages (EIP-191)';
+    case 'typedData':
+      return 'typed data (EIP-712)';
+    case 'transaction':
+      return 'transactions';
+    case 'authorization':
+      return 'authorizations of a delegate (EIP-7702)';
+  }
+}
+
+function linesOf(rule: Rule): string[] {
+  switch (rule.kind) {
+    case 'message':
+      return [`that begin with ${choice(rule.prefixes, (prefix) => JSON.stringify(prefix))}`];
+    case 'typedData':
+      return [
+        `of the domain ${choice(rule.domains, (domain) => JSON.stringify(domain))}`,
+        `of the type ${choice(rule.types)}`,
+        ...constraintLines(rule.fields),
+      ];
+    case 'transaction':
+      return transactionLines(rule);
+    case 'authorization':
+      return [`on chain ${choice(rule.chains)}`, `of the delegate ${choice(rule.delegates)}`];
+  }
+}
+
+function transactionLines(rule: RuleOf<'transaction'>): string[] {
+  const { calls, create, accessList, maxBlobs, delegates, maxGas, maxFeePerGas } = rule;
+  const ether = (wei: string) =>
+    wei === 'any' ? 'any amount' : `at most ${formatEther(BigInt(wei))} ETH (${wei} wei)`;
+  return [
+    `on chain ${choice(rule.chains)}`,
+    `to ${choice(rule.to)}`,
+    ...(calls === undefined ? ['without data'] : calls === 'any' ? ['with any data'] : []),
+    ...(Array.isArray(calls)
+      ? calls.flatMap((call) => [`calling ${call.function}`, ...constraintLines(call.args).map((line) => `  ${line}`)])
+      : []),
+    `value: ${ether(rule.maxValue)}`,
+    `fee: ${ether(rule.maxFee)}`,
+    ...(maxGas === undefined ? [] : [`gas limit: at most ${maxGas}`]),
+    ...(maxFeePerGas === undefined ? [] : [`fee per gas: at most ${maxFeePerGas} wei`]),
+    ...(create === undefined ? [] : [`or creating a contract; keccak256 of its init code: ${choice(create)}`]),
+    ...(accessList === undefined ? [] : ['with any access list']),
+    ...(maxBlobs === undefined ? [] : [`blobs: ${maxBlobs === 'any' ? 'any number' : `at most ${maxBlobs}`}`]),
+    ...(delegates === undefined ? [] : [`carrying authorizations of the delegate ${choice(delegates)}`]),
+  ];
+}
+
+function conditions({ notBefore, notAfter, guardian, reads }: Rule): string[] {
+  const time = (seconds: string) => {
+    const date = new Date(Number(seconds) * 1000);
+    return Number.isNaN(date.getTime()) ? seconds : `${seconds} (${date.toISOString()})`;
+  };
+  return [
+    ...(notBefore === undefined ? [] : [`not before ${time(notBefore)}`]),
+    ...(notAfter === undefined ? [] : [`not after ${time(notAfter)}`]),
+    ...(guardian === undefined ? [] : [`approved of by the guardian ${guardian}`]),
+    ...(reads ?? []).map(({ url, balanceOf, call, min, max }) => {
+      const what =
+        call === undefined
+          ? `the balance of ${balanceOf}`
+          : `${call.function} of ${call.to} for ${call.args.join(', ')}`;
+      return `if ${what} is ${bounds({ min, max })}, as ${url} says`;
+    }),
+  ];
+}
+
+function constraintLines(constraints: Constraints = {}, path = ''): string[] {
+  return Object.entries(constraints).flatMap(([name, constraint]) => constraintLine(constraint, `${path}${name}`));
+}
+
+function constraintLine(constraint: Constraint, path: string): string[] {
+  if (constraint.each !== undefined) return constraintLine(constraint.each, `each of ${path}`);
+  if (constraint.fields !== undefined) return constraintLines(constraint.fields, `${path}.`);
+  const { in: list, min, max } = constraint;
+  return [
+    ...(list === undefined ? [] : [`${path} is ${choice(list, (item) => JSON.stringify(item))}`]),
+    ...(min === undefined && max === undefined ? [] : [`${path} is ${bounds({ min, max })}`]),
+  ];
+}
+
+function bounds({ min, max }: { min: string | undefined; max: string | undefined }): string {
+  return [...(min === undefined ? [] : [`at least ${min}`]), ...(max === undefined ? [] : [`at most ${max}`])].join(
+    ' and ',
+  );
+}
+
+function choice<T>(list: 'any' | readonly T[], show: (item: T) => string = String): string {
+  return list === 'any' ? 'any' : list.map(show).join(' or ');
+}

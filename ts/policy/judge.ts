@@ -1,0 +1,146 @@
+import type { Address, Hex } from 'viem';
+import { hashMessage } from 'viem/utils';
+import { assertParsed as assertIntent, type Intent, intentJson } from '../intent/intent.ts';
+import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData } from './kinds.ts';
+import { assertParsed, policyHash } from './policy.ts';
+import { type Fetch, readChain } from './reads.ts';
+import type { ChainRead, Policy, Rule } from './schema.ts';
+
+/** What a judgement may depend on besides policy and intent. Where a rule needs what is not here, it does not allow. */
+export interface Context {
+  /** The host's clock: seconds since 1970. */
+  readonly now: number;
+  /**
+   * The address whose key would sign: a guardian approves for it, and rules may read its balances. It may be the
+   * client's word, but then whoever signs must first have checked it against the share.
+   */
+  readonly account?: string | undefined;
+  /** A guardian's signature (65 bytes) of {@link approvalText} as a message (EIP-191). */
+  readonly approval?: string | undefined;
+  /** Recovers the address whose key made a signature of 65 bytes. */
+  readonly recover?: ((digest: Hex, signature: Hex) => Promise<string> | string) | undefined;
+  readonly fetch?: Fetch | undefined;
+}
+
+export type Verdict = { readonly allowed: true; readonly rule: string } | Refusal;
+
+export interface Refusal {
+  readonly allowed: false;
+  /** The rule that came closest; undefined if there is none for this kind of intent. */
+  readonly rule: string | undefined;
+  /** What failed there. It depends on policy, intent and context alone: it is no secret. */
+  readonly reason: string;
+  /** Every rule for this kind of intent, in their order. */
+  readonly failed: readonly { readonly rule: string; readonly reason: string }[];
+}
+
+const kindNames = {
+  message: 'messages',
+  typedData: 'typed data',
+  transaction: 'transactions',
+  authorization: 'authorizations of a delegate',
+  digest: 'raw digests',
+};
+
+/**
+ * Judges an intent: the first rule that it fits in every respect allows it; else it is refused. A check that cannot be
+ * made, for want of a chain or a clock, fails.
+ */
+export async function judge(policy: Policy, intent: Intent, context: Context): Promise<Verdict> {
+  assertParsed(policy);
+  assertIntent(intent);
+  if (policy.rules === 'any') return { allowed: true, rule: 'any' };
+
+  const failed: { rule: string; reason: string }[] = [];
+  let closest: { rule: string; reason: string; passed: number } | undefined;
+  for (const rule of policy.rules) {
+    if (rule.kind !== intent.kind) continue;
+    const failure = await apply(policy, rule, intent, context);
+    if (failure === undefined) return { allowed: true, rule: rule.name };
+    failed.push({ rule: rule.name, reason: failure.reason });
+    if (closest === undefined || failure.passed > closest.passed) closest = { rule: rule.name, ...failure };
+  }
+  const reason = closest?.reason ?? `no rule is for ${kindNames[intent.kind]}`;
+  return { allowed: false, rule: closest?.rule, reason, failed };
+}
+
+/** What failed, and after how many checks; undefined if nothing did. */
+async function apply(policy: Policy, rule: Rule, intent: Intent, context: Context) {
+  let passed = 0;
+  try {
+    for (const check of checks(policy, rule, intent, context)) {
+      const reason = await check;
+      if (reason !== false) return { reason, passed };
+      passed += 1;
+    }
+    return undefined;
+  } catch (error) {
+    return { reason: `a check failed: ${error instanceof Error ? error.message : 'unknown error'}`, passed };
+  }
+}
+
+/** The checks of a rule, each made only when the one before it has passed; what takes time comes last. */
+function* checks(policy: Policy, rule: Rule, intent: Intent, context: Context): Generator<Check | Promise<Check>> {
+  yield* checkKind(rule, intent);
+  yield checkTime(rule, context.now);
+  if (rule.guardian !== undefined) yield checkApproval(policy, rule.guardian, intent, context);
+  for (const read of rule.reads ?? []) yield checkChain(read, context);
+}
+
+function* checkKind(rule: Rule, intent: Intent): Generator<Check> {
+  if (rule.kind === 'message' && intent.kind === 'message') yield* checkMessage(rule, intent.message);
+  else if (rule.kind === 'typedData' && intent.kind === 'typedData') yield* checkTypedData(rule, intent.typedData);
+  else if (rule.kind === 'transaction' && intent.kind === 'transaction')
+    yield* checkTransaction(rule, intent.transaction);
+  else if (rule.kind === 'authorization' && intent.kind === 'authorization') {
+    yield* checkAuthorization(rule, intent.authorization);
+  } else yield 'the rule is for another kind of intent';
+}
+
+function checkTime({ notBefore, notAfter }: Rule, now: number): Check {
+  if (notBefore === undefined && notAfter === undefined) return false;
+  if (!Number.isSafeInteger(now)) return 'the time is not known';
+  if (notBefore !== undefined && BigInt(now) < BigInt(notBefore)) return `not valid before ${notBefore}`;
+  return notAfter !== undefined && BigInt(now) > BigInt(notAfter) && `not valid after ${notAfter}`;
+}
+
+async function checkApproval(policy: Policy, guardian: string, intent: Intent, context: Context): Promise<Check> {
+  const { approval, recover } = context;
+  const account = accountOf(context);
+  if (approval === undefined) return `the approval of the guardian ${guardian} is missing`;
+  if (recover === undefined || account === undefined) return 'an approval cannot be checked here';
+  if (!/^0x[0-9a-fA-F]{130}$/.test(approval)) return 'the approval is not a signature of 65 bytes';
+  const digest = hashMessage(approvalText(policy, account, intent));
+  const signer = await recover(digest, approval as Hex);
+  return signer.toLowerCase() !== guardian && `the approval is not of the guardian ${guardian} for this intent`;
+}
+
+async function checkChain(read: ChainRead, context: Context): Promise<Check> {
+  const what = read.call === undefined ? 'the balance' : `${read.call.function.split('(')[0]} of ${read.call.to}`;
+  if (context.fetch === undefined) return `${what} cannot be read here`;
+  let value: bigint;
+  try {
+    value = await readChain(read, accountOf(context), context.fetch);
+  } catch (error) {
+    return `${what} could not be read: ${error instanceof Error ? error.message : 'unknown error'}`;
+  }
+  if (read.min !== undefined && value < BigInt(read.min)) return `${what} is ${value}, below ${read.min}`;
+  return read.max !== undefined && value > BigInt(read.max) && `${what} is ${value}, above ${read.max}`;
+}
+
+function accountOf({ account }: Context): Address | undefined {
+  return account !== undefined && /^0x[0-9a-fA-F]{40}$/.test(account) ? (account.toLowerCase() as Address) : undefined;
+}
+
+/**
+ * What a guardian signs as a message (EIP-191) to approve of an intent: for this account and under this policy only. The
+ * approval has no end of its own; a transaction's nonce sees to it that it is of use once.
+ */
+export function approvalText(policy: Policy, account: Address, intent: Intent): string {
+  return [
+    'tandem approval',
+    `account ${account.toLowerCase()}`,
+    `policy ${policyHash(policy)}`,
+    `intent ${intentJson(intent)}`,
+  ].join('\n');
+}

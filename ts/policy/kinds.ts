@@ -1,0 +1,106 @@
+import type { Hex } from 'viem';
+import { keccak256, stringToHex } from 'viem/utils';
+import { type Authorization, type Domain, maxFeeOf, type Transaction, type TypedData } from '../intent/intent.ts';
+import { encodeType } from '../intent/types.ts';
+import { decodeArguments, parseFunction, parseStructType } from './abi.ts';
+import { violation } from './constraint.ts';
+import type { RuleOf } from './schema.ts';
+
+// What each kind of rule asks of an intent of its kind.
+
+/** The result of one check: what is wrong, or `false`. */
+export type Check = string | false;
+
+export function* checkMessage(
+  { prefixes }: RuleOf<'message'>,
+  message: string | { readonly raw: Hex },
+): Generator<Check> {
+  const bytes = typeof message === 'string' ? stringToHex(message) : message.raw;
+  yield isNone(prefixes, (prefix) => bytes.startsWith(stringToHex(prefix))) && 'the message does not begin as it must';
+}
+
+export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData): Generator<Check> {
+  const { domain, types, primaryType, message } = typedData;
+  yield isNone(rule.domains, (allowed) => isSame(allowed, domain)) && 'the domain is not allowed';
+  const inFull = encodeType(types, primaryType);
+  yield isNone(rule.types, (type) => type === (type.includes('(') ? inFull : primaryType)) &&
+    `the type ${primaryType} is not allowed, or is defined otherwise`;
+  if (rule.fields !== undefined) yield violation(parseStructType(rule.types[0] ?? '', ''), message, rule.fields, '');
+}
+
+export function* checkAuthorization(rule: RuleOf<'authorization'>, authorization: Authorization): Generator<Check> {
+  const { chainId, address } = authorization;
+  yield !rule.chains.includes(String(chainId)) && `chain ${chainId} is not allowed`;
+  yield !rule.delegates.includes(address) && `the delegate ${address} is not allowed`;
+}
+
+export function* checkTransaction(rule: RuleOf<'transaction'>, transaction: Transaction): Generator<Check> {
+  const { chainId, to, value, data, gas } = transaction;
+  yield isNone(rule.chains, (chain) => chain === String(chainId)) && `chain ${chainId} is not allowed`;
+  if (to === null) {
+    // Init code is not a call: neither `to` nor `calls` say anything of it.
+    yield rule.create === undefined && 'creating a contract is not allowed';
+    yield isNone(rule.create ?? [], (hash) => hash === keccak256(data)) && 'this init code is not allowed';
+  } else {
+    yield isNone(rule.to, (address) => address === to) && `the recipient ${to} is not allowed`;
+    yield* checkCall(rule.calls, data);
+  }
+  if ('accessList' in transaction) {
+    yield transaction.accessList.length > 0 && rule.accessList !== 'any' && 'an access list is not allowed';
+  }
+  if ('blobVersionedHashes' in transaction) {
+    const blobs = BigInt(transaction.blobVersionedHashes.length);
+    yield isAbove(blobs, rule.maxBlobs ?? '0') && `${blobs} blobs are more than allowed`;
+  }
+  if ('authorizationList' in transaction) {
+    for (const { address } of transaction.authorizationList) {
+      yield isNone(rule.delegates ?? [], (delegate) => delegate === address) &&
+        `the delegate ${address} is not allowed`;
+    }
+  }
+  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
+  const fee = maxFeeOf(transaction);
+  yield isAbove(value, rule.maxValue) && `the value ${value} is above ${rule.maxValue}`;
+  yield isAbove(gas, rule.maxGas ?? 'any') && `the gas limit ${gas} is above ${rule.maxGas}`;
+  yield isAbove(price, rule.maxFeePerGas ?? 'any') && `the fee per gas ${price} is above ${rule.maxFeePerGas}`;
+  yield isAbove(fee, rule.maxFee) && `the fee of up to ${fee} is above ${rule.maxFee}`;
+}
+
+function* checkCall(calls: RuleOf<'transaction'>['calls'], data: Hex): Generator<Check> {
+  if (calls === 'any') return;
+  yield calls === undefined && data !== '0x' && 'data is not allowed';
+  if (calls === undefined) return;
+
+  const selector = data.slice(0, 10);
+  const functions = calls.map(({ function: signature, args }) => ({ args, called: parseFunction(signature, '') }));
+  const named = functions.filter(({ called }) => called.selector === selector);
+  yield named.length === 0 &&
+    (data === '0x' ? 'a call without data is not allowed' : `the method ${selector} is not allowed`);
+  const results = named.map(({ args, called }): Check => {
+    if (args === undefined) return false;
+    const values = decodeArguments(called, data);
+    return values === undefined
+      ? 'the data is not the exact encoding of the arguments'
+      : violation(called.type, values, args, 'args.');
+  });
+  yield results.includes(false) ? false : (results[0] ?? false);
+}
+
+function isNone<T>(allowed: 'any' | readonly T[], fits: (item: T) => boolean): boolean {
+  return allowed !== 'any' && !allowed.some(fits);
+}
+
+function isAbove(value: bigint, max: string): boolean {
+  return max !== 'any' && value > BigInt(max);
+}
+
+/** The same fields with the same values, and no others. */
+function isSame(allowed: Exclude<RuleOf<'typedData'>['domains'], 'any'>[number], domain: Domain): boolean {
+  return (
+    allowed.name === domain.name &&
+    allowed.version === domain.version &&
+    allowed.chainId === domain.chainId?.toString() &&
+    allowed.verifyingContract === domain.verifyingContract &&
+    allowed.salt === domain.salt
+  );
+}

@@ -1,0 +1,116 @@
+import * as v from 'valibot';
+
+// The form of a policy. What a schema cannot say (checksums, types of arguments) policy.ts checks after it.
+
+const Uint = v.pipe(v.string(), v.regex(/^(0|[1-9][0-9]{0,77})$/));
+const Int = v.pipe(v.string(), v.regex(/^(0|-?[1-9][0-9]{0,77})$/));
+const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/));
+const Bytes32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
+
+const some = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.minLength(1));
+const anyOr = <T extends v.GenericSchema>(schema: T) => v.union([v.literal('any'), schema]);
+
+/** What a value must be: of those listed, within bounds, of such items, or with such fields. */
+export interface Constraint {
+  readonly in?: readonly (string | boolean)[];
+  readonly min?: string;
+  readonly max?: string;
+  readonly each?: Constraint;
+  readonly fields?: Constraints;
+}
+
+/** A constraint for each field or argument named; the others may be anything. */
+export interface Constraints {
+  readonly [name: string]: Constraint;
+}
+
+export const ConstraintSchema: v.GenericSchema<Constraint> = v.strictObject({
+  in: v.exactOptional(some(v.union([v.string(), v.boolean()]))),
+  min: v.exactOptional(Int),
+  max: v.exactOptional(Int),
+  each: v.exactOptional(v.lazy(() => ConstraintSchema)),
+  fields: v.exactOptional(
+    v.record(
+      v.string(),
+      v.lazy(() => ConstraintSchema),
+    ),
+  ),
+});
+const ConstraintsSchema = v.record(v.string(), ConstraintSchema);
+
+const ReadSchema = v.strictObject({
+  url: v.string(),
+  balanceOf: v.exactOptional(v.union([v.literal('account'), Address])),
+  call: v.exactOptional(
+    v.strictObject({ to: Address, function: v.string(), args: v.array(v.union([v.string(), v.boolean()])) }),
+  ),
+  min: v.exactOptional(Uint),
+  max: v.exactOptional(Uint),
+  timeoutMs: v.exactOptional(Uint),
+});
+
+const conditions = {
+  name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][\w .-]{0,63}$/)),
+  notBefore: v.exactOptional(Uint),
+  notAfter: v.exactOptional(Uint),
+  guardian: v.exactOptional(Address),
+  reads: v.exactOptional(some(ReadSchema)),
+};
+
+const MessageRule = v.strictObject({
+  ...conditions,
+  kind: v.literal('message'),
+  prefixes: anyOr(some(v.pipe(v.string(), v.minLength(1)))),
+});
+
+const DomainSchema = v.strictObject({
+  name: v.exactOptional(v.string()),
+  version: v.exactOptional(v.string()),
+  chainId: v.exactOptional(Uint),
+  verifyingContract: v.exactOptional(Address),
+  salt: v.exactOptional(Bytes32),
+});
+
+const TypedDataRule = v.strictObject({
+  ...conditions,
+  kind: v.literal('typedData'),
+  domains: anyOr(some(DomainSchema)),
+  types: anyOr(some(v.string())),
+  fields: v.exactOptional(ConstraintsSchema),
+});
+
+const CallSchema = v.strictObject({ function: v.string(), args: v.exactOptional(ConstraintsSchema) });
+
+const TransactionRule = v.strictObject({
+  ...conditions,
+  kind: v.literal('transaction'),
+  chains: anyOr(some(Uint)),
+  to: anyOr(some(Address)),
+  maxValue: anyOr(Uint),
+  maxFee: anyOr(Uint),
+  maxGas: v.exactOptional(Uint),
+  maxFeePerGas: v.exactOptional(Uint),
+  calls: v.exactOptional(anyOr(some(CallSchema))),
+  create: v.exactOptional(anyOr(some(Bytes32))),
+  accessList: v.exactOptional(v.literal('any')),
+  maxBlobs: v.exactOptional(anyOr(Uint)),
+  delegates: v.exactOptional(anyOr(some(Address))),
+});
+
+const AuthorizationRule = v.strictObject({
+  ...conditions,
+  kind: v.literal('authorization'),
+  chains: some(Uint),
+  delegates: some(Address),
+});
+
+export const PolicySchema = v.strictObject({
+  version: v.literal(1),
+  rules: anyOr(v.array(v.variant('kind', [MessageRule, TypedDataRule, TransactionRule, AuthorizationRule]))),
+});
+
+export type Policy = v.InferOutput<typeof PolicySchema>;
+export type Rule = Exclude<Policy['rules'], 'any'>[number];
+export type RuleOf<Kind extends Rule['kind']> = Extract<Rule, { kind: Kind }>;
+export type ChainRead = v.InferOutput<typeof ReadSchema>;
+export type Call = v.InferOutput<typeof CallSchema>;

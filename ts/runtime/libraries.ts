@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+
+const require = createRequire(import.meta.url);
+const texts = new Map<string, Promise<string>>();
+
+/** The script whose value is a library that a Lit host has as a global; undefined if it has no such library. */
+export async function library(name: string): Promise<string | undefined> {
+  let text = texts.get(name);
+  if (text === undefined) {
+    if (name === 'ethers') text = ethers();
+    else if (name === 'viem') text = viem();
+    else return undefined;
+    texts.set(name, text);
+  }
+  return text;
+}
+
+async function ethers(): Promise<string> {
+  const script = await readFile(require.resolve('ethers-v5/dist/ethers.umd.min.js'), 'utf8');
+  // As a CommonJS module it leaves no global behind.
+  return `((module) => { const { exports } = module;\n${script}\nreturn module.exports.ethers; })({ exports: {} })`;
+}
+
+async function viem(): Promise<string> {
+  const { build } = await import('esbuild');
+  const contents =
+    "export * from 'viem'; export * as accounts from 'viem/accounts'; export * as chains from 'viem/chains';";
+  const result = await build({
+    stdin: { contents, resolveDir: import.meta.dirname },
+    bundle: true,
+    write: false,
+    format: 'iife',
+    globalName: 'viem',
+    minify: true,
+    target: 'es2022',
+    logLevel: 'silent',
+  });
+  return `(() => {\n${result.outputFiles[0]?.text}\n; return viem; })()`;
+}

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import * as v from 'valibot';
+import { type Caller, ENDPOINTS, type Endpoint, findCaller, SourceCache } from './api.ts';
+import { ApiError, apiError } from './api-errors.ts';
+import { LitHost, type LitHostOptions } from './host.ts';
+
+const BASE = '/core/v1/';
+const MAX_CACHED = 64 * 1024 * 1024;
+
+/** Options of {@link LitServer.start}. */
+export interface LitServerOptions extends LitHostOptions {
+  /** Default 0: any that is free. */
+  readonly port?: number;
+  /** The address to listen at. Default 127.0.0.1: whoever reaches the server can make an account and run code. */
+  readonly address?: string;
+  /** Told of each request once it is answered. */
+  readonly onRequest?: (request: { method: string; path: string; status: number; ms: number }) => void;
+  /** Told of errors that are the server's own fault. */
+  readonly onFault?: (error: unknown) => void;
+}
+
+/** A {@link LitHost} behind Lit's HTTP API. */
+export class LitServer {
+  readonly host: LitHost;
+  /** Where clients find it, such as `http://127.0.0.1:8787`. */
+  readonly url: string;
+  readonly #http: Server;
+
+  private constructor(host: LitHost, http: Server) {
+    this.host = host;
+    this.#http = http;
+    const { address, family, port } = http.address() as AddressInfo;
+    this.url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /**
+   * Opens the host and listens.
+   *
+   * @throws {RuntimeError} `unavailable` if the state cannot be read; Error if the port cannot be had
+   */
+  static async start(options: LitServerOptions): Promise<LitServer> {
+    const host = await LitHost.open(options);
+    const cache = new SourceCache(MAX_CACHED);
+    const handler = new Handler(host, cache, options);
+    const http = createServer((request, response) => void handler.handle(request, response));
+    try {
+      await new Promise<void>((resolve, reject) => {
+        http.once('error', reject);
+        http.listen(options.port ?? 0, options.address ?? '127.0.0.1', resolve);
+      });
+    } catch (error) {
+      host.close();
+      throw error;
+    }
+    return new LitServer(host, http);
+  }
+
+  /** Stops listening, ends what runs, and returns once that is done. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#http.close(resolve));
+    this.#http.closeAllConnections();
+    await closed;
+    this.host.close();
+  }
+}
+
+class Handler {
+  readonly #host: LitHost;
+  readonly #cache: SourceCache;
+  readonly #options: LitServerOptions;
+  readonly #isLocal: boolean;
+
+  constructor(host: LitHost, cache: SourceCache, options: LitServerOptions) {
+    this.#host = host;
+    this.#cache = cache;
+    this.#options = options;
+    this.#isLocal = isLoopback(options.address ?? '127.0.0.1');
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const start = performance.now();
+    const { pathname, searchParams } = new URL(`http://host${request.url?.startsWith('/') ? request.url : '/'}`);
+    const controller = new AbortController();
+    response.once('close', () => controller.abort(new Error('the client is gone')));
+    let status = 200;
+    let body: unknown;
+    try {
+      body = await this.#answer(request, pathname, searchParams, controller.signal);
+    } catch (error) {
+      const failure = apiError(error);
+      status = failure.status;
+      body = failure.body;
+      if (status === 500 && failure.fix !== undefined) this.#options.onFault?.(error);
+    }
+    const bytes = Buffer.from(JSON.stringify(body));
+    const headers = { 'content-type': 'application/json', 'content-length': bytes.length, 'cache-control': 'no-store' };
+    // What was not read of a request that was refused early cannot be told from the next one.
+    response.writeHead(status, request.complete ? headers : { ...headers, connection: 'close' }).end(bytes);
+    const method = request.method ?? '';
+    this.#options.onRequest?.({ method, path: pathname, status, ms: performance.now() - start });
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    path: string,
+    search: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    // A page in a browser that had its name resolve to this machine must not get at the API.
+    if (this.#isLocal && !isLoopback(hostName(request.headers.host))) {
+      throw new ApiError(403, 'this server answers to the name localhost only', 'call it as localhost or 127.0.0.1');
+    }
+    if (path === `${BASE}openapi.json` && request.method === 'GET') return description();
+    const endpoint = ENDPOINTS.find((candidate) => path === `${BASE}${candidate.path}`);
+    if (!endpoint?.methods.some((method) => method === request.method)) {
+      throw new ApiError(404, 'there is no such endpoint', `see GET ${BASE}openapi.json`);
+    }
+    const key = apiKey(request);
+    const caller = this.#authorised(endpoint, key);
+    const query = checked(endpoint.query, Object.fromEntries(search), 'the query');
+    const sent = endpoint.body && parse(await read(request, 2 * this.#host.limits.maxCodeLength + 1024 * 1024));
+    const body = checked(endpoint.body, sent, 'the body');
+    const correlation = request.headers['x-correlation-id'];
+    const headers = {
+      'x-request-id': randomUUID(),
+      ...(typeof correlation === 'string' && { 'x-correlation-id': correlation }),
+    };
+    return endpoint.handle({ host: this.#host, cache: this.#cache, caller, query, body, key, headers, signal });
+  }
+
+  #authorised({ auth }: Endpoint, key: string): Caller {
+    if (auth === 'none') return { account: -1 };
+    const fix = 'send the key of an account in the header X-Api-Key; POST new_account makes one';
+    if (key === '') throw new ApiError(401, 'there is no API key', fix);
+    const caller = auth === 'any' ? { account: -1 } : findCaller(this.#host.state.read(), key);
+    if (caller === undefined) throw new ApiError(401, 'this API key belongs to no account', fix);
+    return caller;
+  }
+}
+
+/** The description of the API; scripts/openapi.ts writes it. */
+function description(): unknown {
+  return JSON.parse(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+}
+
+function apiKey({ headers }: IncomingMessage): string {
+  const key = headers['x-api-key'];
+  if (typeof key === 'string' && key !== '') return key;
+  return /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+}
+
+async function read(request: IncomingMessage, limit: number): Promise<Buffer> {
+  // Only a JSON request makes a browser ask first whether a foreign page may send it.
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    throw new ApiError(400, 'the body is not declared as JSON', 'send the header Content-Type: application/json');
+  }
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    length += part.length;
+    if (length > limit) throw new ApiError(413, `the body has more than ${limit} bytes`, 'send a shorter action');
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (error) {
+    throw new ApiError(400, `the body is not JSON: ${(error as Error).message}`, `see GET ${BASE}openapi.json`);
+  }
+}
+
+function checked(schema: v.GenericSchema | undefined, value: unknown, what: string): unknown {
+  if (schema === undefined) return undefined;
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  const where = v.getDotPath(issue);
+  throw new ApiError(
+    422,
+    `${what}${where === null ? '' : `, ${where}`}: ${issue.message}`,
+    `see GET ${BASE}openapi.json`,
+  );
+}
+
+function hostName(host: string | undefined): string {
+  return (host ?? '').replace(/:[0-9]+$/, '');
+}
+
+function isLoopback(name: string): boolean {
+  return /^(?:localhost|127\.[0-9.]+|\[?::1\]?)$/.test(name);
+}

@@ -1,0 +1,62 @@
+/** A JSON value. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** An action: its source and the CIDv0 of that source. */
+export interface Action {
+  readonly cid: string;
+  readonly source: string;
+}
+
+/** What a host allows one call. Sizes are in bytes, of the UTF-8 text. */
+export interface Limits {
+  readonly maxCodeLength: number;
+  readonly maxParamsLength: number;
+  readonly maxResponseLength: number;
+  readonly maxConsoleLogLength: number;
+  readonly maxFetchCount: number;
+  readonly maxGetKeysCount: number;
+  readonly memoryLimitMb: number;
+  readonly timeoutMs: number;
+}
+
+/** Options of one call. */
+export interface RunOptions {
+  /** Aborting ends the call; on a local host the action's process is killed. */
+  readonly signal?: AbortSignal;
+  /** Told in plain words what the call is doing (waiting, retrying), for a person to read. */
+  readonly onProgress?: (step: string) => void;
+}
+
+/** A host that runs Lit Actions: the local one, Chipotle over HTTP, or the older network's client. */
+export interface Runtime {
+  readonly name: 'local' | 'chipotle' | 'lit-node-client';
+
+  /**
+   * Makes a wallet (a PKP): the key under whose encryption an action's share is kept.
+   *
+   * @returns its id, an address in lower-case hex: `0x` and 40 digits
+   * @throws {RuntimeError}
+   */
+  createWallet(): Promise<string>;
+
+  /**
+   * Lets exactly this action use the wallet. Called again with another CID, it replaces the first.
+   *
+   * @throws {RuntimeError}
+   */
+  permit(wallet: string, cid: string): Promise<void>;
+
+  /**
+   * Runs an action once and returns its response.
+   *
+   * @throws {RuntimeError} if the host refuses the call, or if the action throws or exceeds a limit
+   */
+  run(action: Action, params: Json, options?: RunOptions): Promise<Json>;
+
+  /**
+   * The limits in force.
+   *
+   * @throws {RuntimeError}
+   */
+  limits(): Promise<Limits>;
+}
