@@ -1,0 +1,491 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { runInThisContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
+import { generateIdentity } from 'age-encryption';
+import { cidOf } from '../ts/build/cid.ts';
+import { base64, fromBase64 } from '../ts/client/ask.ts';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { UsageError } from '../ts/client/errors.ts';
+import { digestOf, type Intent } from '../ts/client/intent.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { SigningRequest } from '../ts/client/request.ts';
+import { findWallet, openStore, readAction, readShare, readWallet, type Store } from '../ts/client/store.ts';
+import { openWallet } from '../ts/client/wallet.ts';
+import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
+import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+import { run, wholeNumber } from './cli.ts';
+
+const USAGE = `Measures sizes and times. Cold is the first time in a new process, warm what it comes to after a while; medians.
+docs/performance.md says what each figure is.
+
+usage: npm run bench -- [--runs N] [--json]
+
+  --runs N   how many new processes for each time (7)
+  --json     print one JSON value alone`;
+
+const INTENT: Intent = { kind: 'message', message: 'benchmark' };
+const REPEATS = 12;
+const WARM_FROM = 4;
+const MANY = 8;
+/** How many calls the processor time of a call is measured over. */
+const CALLS = 3;
+
+run(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '7' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+      // What the new processes do, for this script's own use.
+      child: { type: 'string' },
+      store: { type: 'string' },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const { child, store: dir } = values;
+  if (child !== undefined && dir !== undefined) {
+    const identity = process.env.BENCH_IDENTITY ?? '';
+    const store = openStore(dir, async () => ({ identities: [identity] }));
+    console.log(JSON.stringify(await (child === 'keygen' ? keygenOnce(store) : signOnce(store))));
+    return;
+  }
+  const runs = wholeNumber(values.runs, 'runs');
+  if (runs < 1) throw new UsageError('--runs must be at least 1.');
+  const report = await measure(runs);
+  console.log(values.json ? JSON.stringify(report) : table(report));
+});
+
+type Report = Awaited<ReturnType<typeof measure>>;
+
+async function measure(runs: number) {
+  const unitNs = await measureUnit();
+  const wasm = readFileSync(`${buildPath}tandem.wasm`);
+  const action = await buildCosigner('messages');
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+  const identity = await generateIdentity();
+  const once = async <T>(child: string, store: string): Promise<T> => {
+    const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', child, '--store', store];
+    const { stdout } = await promisify(execFile)(process.execPath, args, {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, BENCH_IDENTITY: identity },
+    });
+    return JSON.parse(stdout) as T;
+  };
+  try {
+    const keygens: Keygen[] = [];
+    const signs: Sign[] = [];
+    for (let i = 0; i < runs; i++) {
+      const store = join(dir, String(i));
+      keygens.push(await once<Keygen>('keygen', store));
+      signs.push(await once<Sign>('sign', store));
+    }
+    const [keygen] = keygens;
+    const [sign] = signs;
+    if (keygen === undefined || sign === undefined) throw new Error('nothing was measured');
+    const units = (ms: number) => Math.round((ms * 1e6) / unitNs);
+    const withUnits = (ms: number) => ({ ms, units: units(ms) });
+    /** Median cold and warm times. */
+    const times = (of: (sign: Sign) => Times) => {
+      const [coldMs, warmMs] = [median(signs.map((one) => of(one).cold)), median(signs.map((one) => of(one).warm))];
+      return { coldMs, warmMs, coldUnits: units(coldMs), warmUnits: units(warmMs) };
+    };
+    const user = times((one) => one.user);
+    const finishMs = median(signs.map((one) => one.finish));
+    const respond = times((one) => one.respond);
+    const main = times((one) => one.main);
+    const many = withUnits(median(signs.map((one) => one.many.ms / MANY)));
+    const callCpuMs = median(signs.map((one) => one.callCpuMs ?? Number.NaN));
+    const bothMs = median(signs.map((one) => one.user.cold + one.respond.cold));
+    const compute = withUnits(median(keygens.map((one) => one.computeMs)));
+    const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
+    return {
+      unitNs,
+      wasm: { bytes: wasm.length, gzip: gzipSync(wasm, { level: 9 }).length },
+      action: { bytes: Buffer.byteLength(action.source) },
+      instantiateMs: median(signs.map((one) => one.instantiateMs)),
+      memory: {
+        userBytes: Math.max(...signs.map((one) => one.memory.user), ...keygens.map((one) => one.memory.user)),
+        actionBytes: Math.max(...signs.map((one) => one.memory.action), ...keygens.map((one) => one.memory.action)),
+      },
+      keyshareBytes: keygen.keyshareBytes,
+      keygen: {
+        calls: keygen.calls,
+        ...withUnits(median(keygens.map(({ ms }) => ms))),
+        computeMs: compute.ms,
+        computeUnits: compute.units,
+      },
+      sign: {
+        calls: keygen.signCalls,
+        requestBytes,
+        responseBytes,
+        paramsBytes,
+        answerBytes,
+        user: { ...user, finishMs, finishUnits: units(finishMs) },
+        action: {
+          ...respond,
+          main,
+          callCpuMs,
+          perMinuteAndCore: Math.round(60_000 / callCpuMs),
+          warmPerMinuteAndCore: Math.round(60_000 / main.warmMs),
+        },
+        both: { coldMs: bothMs, coldUnits: units(bothMs) },
+      },
+      signMany: {
+        count: MANY,
+        msPerSignature: many.ms,
+        unitsPerSignature: many.units,
+        paramsBytesPerSignature: Math.round(sign.many.paramsBytes / MANY),
+        answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
+      },
+      runs,
+    };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Nanoseconds of one field multiplication in wasm, warm: the best of many, which is what the machine can do. */
+async function measureUnit(): Promise<number> {
+  if (!existsSync(`${buildPath}bench.wasm`)) {
+    const root = fileURLToPath(new URL('..', import.meta.url));
+    const built = spawnSync('make', ['build/bench.wasm'], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (built.status !== 0) throw new Error('build/bench.wasm cannot be built');
+  }
+  const [module, glue] = await Promise.all([loadModule('bench'), loadGlue()]);
+  const go = new glue();
+  const instance = await WebAssembly.instantiate(module, go.importObject);
+  await go.run(instance);
+  const multiply = instance.exports.field_mul as (pairs: number) => number;
+  const pairs = 20_000;
+  const times = Array.from({ length: 100 }, () => {
+    const start = performance.now();
+    multiply(pairs);
+    return ((performance.now() - start) * 1e6) / (2 * pairs);
+  });
+  return Math.round(Math.min(...times) * 100) / 100;
+}
+
+/** What the wasm instances of a process did. */
+interface Watch {
+  /** Compiling the module, once. */
+  compileMs: number;
+  /** Starting instances. */
+  startMs: number;
+  starts: number;
+  /** The name of each call that was made, and how long it took. */
+  calls: [name: string, ms: number][];
+  /** The memory of the largest instance. */
+  memory: number;
+}
+
+/** A script for Node and for the action: it wraps WebAssembly so that globalThis.wasmWatch tells what is done with it. */
+const WATCH = `
+{ const { compile, instantiate } = WebAssembly;
+  const { performance } = globalThis;
+  const timed = (work, note) => (...args) => {
+    const start = performance.now();
+    try {
+      return work(...args);
+    } finally {
+      note(performance.now() - start);
+    }
+  };
+  globalThis.watchWasm = () => (globalThis.wasmWatch = { compileMs: 0, startMs: 0, starts: 0, calls: [], memory: 0 });
+  watchWasm();
+  WebAssembly.compile = async (bytes) => {
+    const start = performance.now();
+    const module = await compile(bytes);
+    wasmWatch.compileMs += performance.now() - start;
+    return module;
+  };
+  WebAssembly.instantiate = async (module, imports) => {
+    const start = performance.now();
+    const instance = await instantiate(module, imports);
+    wasmWatch.startMs += performance.now() - start;
+    wasmWatch.starts++;
+    const { memory } = instance.exports;
+    const exports = Object.entries(instance.exports).map(([name, value]) => {
+      if (name === '_initialize') return [name, timed(value, (ms) => { wasmWatch.startMs += ms; })];
+      if (typeof value !== 'function' || name.startsWith('tandem_')) return [name, value];
+      return [name, timed(value, (ms) => {
+        wasmWatch.calls.push([name, ms]);
+        wasmWatch.memory = Math.max(wasmWatch.memory, memory.buffer.byteLength);
+      })];
+    });
+    return { exports: Object.fromEntries(exports) };
+  };
+}`;
+
+/** Appended to the action: with `laps`, it does the same request so many times and tells how long each took, and where. */
+const STOPWATCH = `${WATCH}
+{ const real = globalThis.main;
+  globalThis.main = async ({ laps, ...params }) => {
+    if (laps === undefined) return real(params);
+    let answer;
+    const times = [];
+    for (let i = 0; i < laps; i++) {
+      const watch = watchWasm();
+      const start = performance.now();
+      answer = await real(params);
+      times.push({ ms: performance.now() - start, watch });
+    }
+    return { answer, laps: times };
+  };
+}`;
+
+/** One time round an action's main. */
+interface Lap {
+  ms: number;
+  watch: Watch;
+}
+
+/** Begins a watch over the wasm instances of this process. */
+function watchWasm(): Watch {
+  if (!('watchWasm' in globalThis)) runInThisContext(WATCH);
+  return (globalThis as unknown as { watchWasm: () => Watch }).watchWasm();
+}
+
+function callMs({ calls }: Watch, name?: string): number {
+  return calls.reduce((sum, [call, ms]) => (name === undefined || call === name ? sum + ms : sum), 0);
+}
+
+/** All that the wasm module took: to compile it, to start instances, to call them. */
+function computeMs(watch: Watch): number {
+  return watch.compileMs + watch.startMs + callMs(watch);
+}
+
+/** A call of the action, which measures itself. */
+async function timedRun(
+  runtime: LocalRuntime,
+  action: Action,
+  params: object,
+  laps: number,
+  options?: RunOptions,
+): Promise<{ answer: Json; laps: Lap[] }> {
+  const result = await runtime.run(action, { ...params, laps } as Json, options);
+  return result as unknown as { answer: Json; laps: Lap[] };
+}
+
+interface Keygen {
+  calls: number;
+  ms: number;
+  /** What the wasm module took at all parties together. */
+  computeMs: number;
+  memory: { user: number; action: number };
+  signCalls: number;
+  keyshareBytes: number;
+}
+
+/** Makes a wallet whose action also can measure itself. */
+async function keygenOnce(store: Store): Promise<Keygen> {
+  const built = await buildCosigner('messages');
+  const source = built.source + STOPWATCH;
+  const runtime = await openRuntime(store);
+  const laps: Lap[] = [];
+  const host: Runtime = {
+    name: runtime.name,
+    createWallet: () => runtime.createWallet(),
+    permit: (wallet, cid) => runtime.permit(wallet, cid),
+    limits: () => runtime.limits(),
+    run: async (action, params, options) => {
+      const timed = await timedRun(runtime, action, params as object, 1, options);
+      laps.push(...timed.laps);
+      return timed.answer;
+    },
+  };
+  const action = { ...built, source, cid: await cidOf(source), runtime: host };
+  const watch = watchWasm();
+  const start = performance.now();
+  const { wallet, calls } = await createWallet({ store, action, threshold: 2, parties: 3 });
+  const ms = performance.now() - start;
+  const watches = [watch, ...laps.map((lap) => lap.watch)];
+  const compute = watches.reduce((sum, one) => sum + computeMs(one), 0);
+  const memory = { user: watch.memory, action: Math.max(...laps.map((lap) => lap.watch.memory)) };
+  const signed = await openWallet(store, { runtime }).sign(INTENT);
+  runtime.close();
+  const keyshareBytes = (await readShare(store, wallet, 1)).length;
+  return { calls, ms, computeMs: compute, memory, signCalls: signed.calls, keyshareBytes };
+}
+
+interface Sign {
+  requestBytes: number;
+  responseBytes: number;
+  /** The parameters and the answer of the call, as JSON. */
+  paramsBytes: number;
+  answerBytes: number;
+  /** All work of the wasm module for one signature, its compilation included; without the share's age file. */
+  user: Times;
+  /** The part of it that comes after the answer, the first time in the process. */
+  finish: number;
+  /** The action from request bytes to response bytes: the module's dkls18_respond alone, in Deno. */
+  respond: Times;
+  /** The action's main, from parameters to answer. */
+  main: Times;
+  /** Compiling the module and starting an instance, in a new Deno. */
+  instantiateMs: number;
+  memory: { user: number; action: number };
+  /** Main with several signatures, in a new process. */
+  many: { ms: number; paramsBytes: number; answerBytes: number };
+  /** Processor time of one call with its process, on all threads; null where it cannot be read. */
+  callCpuMs: number | null;
+}
+
+interface Times {
+  cold: number;
+  warm: number;
+}
+
+async function signOnce(store: Store): Promise<Sign> {
+  const info = readWallet(store, findWallet(store));
+  const [hot, cold] = [await readShare(store, info, 1), await readShare(store, info, 3)];
+  const { wallet, cid, source, sealed } = readAction(store, info);
+  const action = { cid, source };
+  const runtime = await openRuntime(store);
+  const watch = watchWasm();
+
+  let laps: Lap[] = [];
+  let bytes = { paramsBytes: 0, answerBytes: 0, requestBytes: 0, responseBytes: 0 };
+  let asked = new Uint8Array();
+  const common = { wallet, share: sealed, path: 'm' };
+  const first = await signTimed(hot, 2, async (request) => {
+    const params = { op: 'sign', ...common, intent: INTENT, request: base64(request) };
+    const timed = await timedRun(runtime, action, params, REPEATS);
+    laps = timed.laps;
+    const response = fromBase64((timed.answer as { ok: { response: string } }).ok.response);
+    asked = new Uint8Array(request);
+    const [requestBytes, responseBytes] = [request.length, response.length];
+    bytes = { requestBytes, responseBytes, paramsBytes: jsonBytes(params), answerBytes: jsonBytes(timed.answer) };
+    return response;
+  });
+  const userMemory = watch.memory; // before this process answers requests itself
+  const item = { intent: INTENT, request: base64(asked) };
+  const callCpuMs = await childCpuMs(CALLS, () => runtime.run(action, { op: 'sign', ...common, ...item } as Json));
+  const params = { op: 'signMany', ...common, requests: Array(MANY).fill(item) };
+  const many = await timedRun(runtime, action, params, 1);
+  runtime.close();
+
+  const userTimes = [first];
+  for (let i = 1; i < REPEATS; i++) {
+    const local = async (request: Uint8Array) =>
+      (await loadTandem()).dkls18Respond({ share: cold, peer: 1, digest: digestOf(INTENT), path: 'm', request });
+    userTimes.push(await signTimed(hot, 3, local));
+  }
+  const [lap] = laps;
+  const [manyLap] = many.laps;
+  if (lap === undefined || manyLap === undefined) throw new Error('the action measured nothing');
+  return {
+    ...bytes,
+    user: coldAndWarm(userTimes.map(({ ms }) => ms)),
+    finish: first.finishMs,
+    respond: coldAndWarm(laps.map((one) => callMs(one.watch, 'dkls18_respond'))),
+    main: coldAndWarm(laps.map(({ ms }) => ms)),
+    instantiateMs: lap.watch.compileMs + lap.watch.startMs,
+    memory: { user: userMemory, action: Math.max(...[...laps, manyLap].map((one) => one.watch.memory)) },
+    many: { ms: manyLap.ms, paramsBytes: jsonBytes(params), answerBytes: jsonBytes(many.answer) },
+    callCpuMs,
+  };
+}
+
+/** The user's side of one signature, without the time of the other side. */
+async function signTimed(share: Uint8Array, peer: number, answer: (request: Uint8Array) => Promise<Uint8Array>) {
+  const start = performance.now();
+  const tandem = await loadTandem();
+  const request = new SigningRequest(tandem, tandem.shareInfo(share), share, peer);
+  const asked = performance.now();
+  const response = await answer(request.message);
+  const answered = performance.now();
+  request.finish(await loadTandem(), { digest: digestOf(INTENT), path: 'm', response });
+  const finishMs = performance.now() - answered;
+  return { ms: asked - start + finishMs, finishMs };
+}
+
+/** Milliseconds of processor time that the processes started by `work` use, each time; null if the system does not tell. */
+async function childCpuMs(times: number, work: () => Promise<unknown>): Promise<number | null> {
+  const untilGone = () => new Promise((resolve) => setTimeout(resolve, 200)); // the processes of calls that have ended
+  await untilGone();
+  const before = reapedCpuMs();
+  for (let i = 0; i < times; i++) await work();
+  await untilGone();
+  const after = reapedCpuMs();
+  return before === null || after === null ? null : (after - before) / times;
+}
+
+/** Of all processes that this one has started and that have ended. */
+function reapedCpuMs(): number | null {
+  try {
+    const fields = readFileSync('/proc/self/stat', 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const TICK_MS = 10;
+    return (Number(fields[13]) + Number(fields[14])) * TICK_MS;
+  } catch {
+    return null;
+  }
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
+}
+
+function openRuntime(store: Store): Promise<LocalRuntime> {
+  // Each repetition asks for keys anew, and several requests need more room.
+  const limits = {
+    ...STRICT_LIMITS,
+    maxGetKeysCount: 1000,
+    maxParamsLength: MANY * STRICT_LIMITS.maxParamsLength,
+    maxResponseLength: MANY * STRICT_LIMITS.maxResponseLength,
+  };
+  return LocalRuntime.open({ dir: join(store.dir, 'local-lit'), limits });
+}
+
+function coldAndWarm(times: number[]): Times {
+  return { cold: times[0] ?? Number.NaN, warm: median(times.slice(WARM_FROM)) };
+}
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const value = sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+  return Math.round((value ?? Number.NaN) * 100) / 100;
+}
+
+function table(report: Report): string {
+  const { unitNs, wasm, action, instantiateMs, memory, keyshareBytes, keygen, sign, signMany, runs } = report;
+  const bytes = (count: number) => `${count.toLocaleString('en')} bytes`;
+  const time = (ms: number, units: number) =>
+    `${ms.toFixed(1).padStart(8)} ms  ${units.toLocaleString('en').padStart(14)} units`;
+  return [
+    `unit: a field multiplication in wasm, ${unitNs} ns; medians of ${runs} new processes`,
+    '',
+    `wasm module              ${bytes(wasm.bytes)}, ${bytes(wasm.gzip)} gzipped`,
+    `action                   ${bytes(action.bytes)}`,
+    `instantiate, cold        ${instantiateMs.toFixed(1).padStart(8)} ms`,
+    `peak wasm memory         user ${bytes(memory.userBytes)}, action ${bytes(memory.actionBytes)}`,
+    `key share                ${bytes(keyshareBytes)}`,
+    `keygen, ${keygen.calls} calls          ${time(keygen.ms, keygen.units)}`,
+    `  compute, 3 parties     ${time(keygen.computeMs, keygen.computeUnits)}`,
+    `sign, ${sign.calls} call`,
+    `  request, response      ${bytes(sign.requestBytes)}, ${bytes(sign.responseBytes)}`,
+    `  params, answer         ${bytes(sign.paramsBytes)}, ${bytes(sign.answerBytes)}`,
+    `  user, cold             ${time(sign.user.coldMs, sign.user.coldUnits)}`,
+    `    finish alone         ${time(sign.user.finishMs, sign.user.finishUnits)}`,
+    `  user, warm             ${time(sign.user.warmMs, sign.user.warmUnits)}`,
+    `  action, cold           ${time(sign.action.coldMs, sign.action.coldUnits)}`,
+    `    main                 ${time(sign.action.main.coldMs, sign.action.main.coldUnits)}`,
+    `  action, warm           ${time(sign.action.warmMs, sign.action.warmUnits)}`,
+    `    main                 ${time(sign.action.main.warmMs, sign.action.main.warmUnits)}`,
+    `  both parties, cold     ${time(sign.both.coldMs, sign.both.coldUnits)}`,
+    `  per minute and core    ${sign.action.perMinuteAndCore} with a process for each, ${sign.action.warmPerMinuteAndCore} warm`,
+    `signMany, ${signMany.count} in 1 call, for each`,
+    `  main, cold             ${time(signMany.msPerSignature, signMany.unitsPerSignature)}`,
+    `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
+  ].join('\n');
+}

@@ -1,0 +1,148 @@
+// What the commands have in common: exit codes, the key of the store, progress, hosts. Not a command itself.
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Key } from '../ts/client/age.ts';
+import { LockedError, PolicyError, UsageError, WalletError } from '../ts/client/errors.ts';
+import { makeFolder } from '../ts/client/files.ts';
+import type { KeySource } from '../ts/client/store.ts';
+import { RuntimeError } from '../ts/runtime/errors.ts';
+import type { Runtime } from '../ts/runtime/types.ts';
+import { promptPassphrase } from './prompt.ts';
+
+const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 130 };
+
+/**
+ * Runs a command to its exit code: 2 if the policy refuses, 3 if the share is locked, 64 for wrong usage, 1 for anything
+ * else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly; the second kills.
+ */
+export function run(usage: string, command: (signal: AbortSignal) => Promise<void>): void {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  command(controller.signal).catch((error: unknown) => {
+    if (isUsage(error)) {
+      console.error(`${error.message}\n\n${usage}`);
+      process.exitCode = EXIT.usage;
+      return;
+    }
+    console.error(controller.signal.aborted ? 'Interrupted.' : describe(error));
+    if (controller.signal.aborted) process.exitCode = EXIT.interrupted;
+    else if (error instanceof PolicyError) process.exitCode = EXIT.policy;
+    else if (error instanceof LockedError) process.exitCode = EXIT.locked;
+    else process.exitCode = EXIT.failure;
+  });
+}
+
+function isUsage(error: unknown): error is Error {
+  if (error instanceof UsageError) return true;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS');
+}
+
+function describe(error: unknown): string {
+  if (error instanceof RuntimeError) {
+    return `The host says: ${error.message}.${error.fix === undefined ? '' : `\nNext: ${error.fix}.`}`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A whole number of the command line. @throws UsageError */
+export function wholeNumber(text: string, name: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} wants a whole number, not "${text}".`);
+  return Number(text);
+}
+
+/** Prints the one JSON value of a command, or lines for a person: a name, aligned, and what it is. */
+export function print(json: boolean, value: object, lines: Record<string, string | number>): void {
+  if (json) {
+    console.log(JSON.stringify(value));
+    return;
+  }
+  const width = Math.max(...Object.keys(lines).map((name) => name.length));
+  for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(width)}  ${text}`);
+}
+
+/** Shows what is being done: on a terminal only, only once it has taken two seconds, and not while something is asked. */
+export const progress = {
+  step(step: string): void {
+    current = step;
+    if (process.stderr.isTTY) timer ??= setTimeout(show, 2000).unref();
+    if (isShown) show();
+  },
+  end(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (isShown) process.stderr.write('\r\x1b[K');
+    isShown = false;
+  },
+};
+
+let current = '';
+let isShown = false;
+let timer: NodeJS.Timeout | undefined;
+
+function show(): void {
+  isShown = true;
+  process.stderr.write(`\r\x1b[K${current} …`);
+}
+
+/**
+ * The key of the store: the identities in the file that TANDEM_IDENTITY names, the passphrase in TANDEM_PASSPHRASE, or one
+ * that is typed in. For new shares an identity goes before a passphrase.
+ */
+export const environmentKey: KeySource = async (kind, what) => {
+  const identityFile = process.env.TANDEM_IDENTITY;
+  const passphrase = process.env.TANDEM_PASSPHRASE;
+  if (identityFile && kind !== 'passphrase') return readIdentities(identityFile);
+  if (kind === 'identity') {
+    throw new WalletError(`${what} opens with an age identity.`, {
+      next: 'name the identity file in the environment variable TANDEM_IDENTITY.',
+    });
+  }
+  if (passphrase) return { passphrase };
+  progress.end();
+  return { passphrase: await promptPassphrase(what, kind === 'any') };
+};
+
+function readIdentities(path: string): Key {
+  const next = 'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments.';
+  let text: string;
+  try {
+    if (statSync(path).size > 64 * 1024) throw new Error('it is too long');
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new WalletError(`TANDEM_IDENTITY names ${path}, which cannot be read: ${(cause as Error).message}.`, {
+      next,
+      cause,
+    });
+  }
+  const identities = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  if (identities.length === 0 || !identities.every((line) => /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/.test(line))) {
+    throw new WalletError(`TANDEM_IDENTITY names ${path}, which is not a file of age identities.`, { next });
+  }
+  return { identities };
+}
+
+/** A connected host, and what ends it. */
+export interface Connection {
+  readonly runtime: Runtime | undefined;
+  close(): void;
+}
+
+/** Connects to the host that a wallet's action runs at; with `none` there is nothing to connect to. @throws UsageError */
+export async function connect(name: string, storeDir: string): Promise<Connection> {
+  switch (name) {
+    case 'none':
+      return { runtime: undefined, close: () => {} };
+    case 'local': {
+      makeFolder(storeDir);
+      const { LocalRuntime } = await import('../ts/runtime/local.ts');
+      const runtime = await LocalRuntime.open({ dir: join(storeDir, 'local-lit') });
+      return { runtime, close: () => runtime.close() };
+    }
+    default:
+      throw new UsageError(`There is no host "${name}".`, { next: 'choose one of local, none.' });
+  }
+}

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { generateIdentity } from 'age-encryption';
+import { recoverMessageAddress } from 'viem';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore } from '../ts/client/store.ts';
+import { openWallet, type Signed } from '../ts/client/wallet.ts';
+import { connect, progress, run } from './cli.ts';
+
+// What `make demo` shows: a wallet is made and signs a message, by way of the real action in a real Deno, in a folder that
+// is deleted afterwards. go-ethereum and viem then say whose signature it is.
+
+const USAGE = 'usage: npx tsx scripts/demo.ts';
+const MESSAGE = 'Two hold one key; both must turn it.';
+
+run(USAGE, async (signal) => {
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
+  const identity = await generateIdentity();
+  const store = openStore(dir, async () => ({ identities: [identity] }));
+  const { runtime, close } = await connect('local', dir);
+  try {
+    if (runtime === undefined) throw new Error('there is no local host');
+    progress.step('building the action');
+    const built = await buildCosigner('messages');
+
+    const start = performance.now();
+    const action = { runtime, ...built };
+    const made = await createWallet({ store, action, threshold: 2, parties: 3, onProgress: progress.step, signal });
+    const keygenMs = performance.now() - start;
+    const { address } = made.wallet;
+
+    const signed = await openWallet(store, { runtime }).signMessage(MESSAGE, { onProgress: progress.step, signal });
+    progress.step('asking go-ethereum and viem');
+    const [geth, viem] = await Promise.all([
+      goEthereum(signed),
+      recoverMessageAddress({ message: MESSAGE, signature: signed.signature }),
+    ]);
+    progress.end();
+
+    console.log(`
+A 2-of-3 wallet, made in ${calls(made.calls)} and ${ms(keygenMs)}:
+  address      ${address}
+  shares       hot (here), action ${built.cid}, cold (to be put away)
+
+The message "${MESSAGE}", signed in ${calls(signed.calls)} and ${ms(signed.ms)}:
+  digest       ${signed.digest}
+  signature    ${signed.signature}
+
+Whose signature is it?
+  go-ethereum  ${geth}
+  viem         ${viem}`);
+    if (geth !== address || viem !== address) throw new Error(`That is not ${address}.`);
+    console.log('  Both say: that of the wallet, whose private key was never in one place.');
+  } finally {
+    progress.end();
+    close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+async function goEthereum({ digest, signature }: Signed): Promise<string> {
+  const { stdout } = await promisify(execFile)('go', ['run', './go/internal/ecrecover', digest, signature], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { ...process.env, CGO_ENABLED: '0' }, // needs no C compiler
+  });
+  return stdout.trim();
+}
+
+function calls(count: number): string {
+  return count === 1 ? '1 call of the action' : `${count} calls of the action`;
+}
+
+function ms(time: number): string {
+  return `${Math.round(time)} ms`;
+}

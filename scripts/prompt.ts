@@ -1,0 +1,73 @@
+import { openSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import { WalletError } from '../ts/client/errors.ts';
+
+let previous: Promise<unknown> = Promise.resolve();
+
+/**
+ * Asks for a passphrase on the terminal, without echo; for new shares twice. Several questions are asked one after the
+ * other.
+ *
+ * @throws WalletError if there is no terminal, or the two differ
+ */
+export function promptPassphrase(what: string, isNew: boolean): Promise<string> {
+  const answer = previous.then(async () => {
+    const passphrase = await ask(`Passphrase for ${what}: `);
+    if (isNew && passphrase === '') throw new WalletError('An empty passphrase protects nothing.');
+    if (isNew && (await ask('Once more: ')) !== passphrase) throw new WalletError('The two passphrases differ.');
+    return passphrase;
+  });
+  previous = answer.catch(() => {});
+  return answer;
+}
+
+function ask(question: string): Promise<string> {
+  const terminal = openTerminal();
+  process.stderr.write(question);
+  terminal.setRawMode(true);
+  terminal.setEncoding('utf8');
+  return new Promise<string>((resolve, reject) => {
+    let text = '';
+    const end = (settle: () => void) => {
+      terminal.setRawMode(false);
+      terminal.destroy();
+      process.stderr.write('\n');
+      settle();
+    };
+    const done = () => end(() => resolve(text));
+    terminal.on('error', (error) => end(() => reject(error)));
+    terminal.on('data', (typed: string) => {
+      for (const key of typed) {
+        switch (key) {
+          case '\r':
+          case '\n':
+          case '\u0004': // Ctrl-D
+            return done();
+          case '\u0003': // Ctrl-C, which raw mode hands over as a character
+            return end(() => reject(new WalletError('No passphrase was given.')));
+          case '\u007f':
+          case '\b':
+            text = Array.from(text).slice(0, -1).join('');
+            break;
+          case '\u0015': // Ctrl-U
+            text = '';
+            break;
+          default:
+            text += key;
+        }
+      }
+    });
+  });
+}
+
+/** The terminal itself, so that stdin may be something else. */
+function openTerminal(): ReadStream {
+  try {
+    return new ReadStream(openSync('/dev/tty', 'r'));
+  } catch (cause) {
+    throw new WalletError('There is no terminal to ask for the passphrase.', {
+      next: 'set TANDEM_PASSPHRASE, or TANDEM_IDENTITY to an age identity file.',
+      cause,
+    });
+  }
+}

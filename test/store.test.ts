@@ -1,0 +1,497 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
+import { type Key, keyKindOf, sealer } from '../ts/client/age.ts';
+import { LockedError, StoreError, UsageError } from '../ts/client/errors.ts';
+import { takeLock } from '../ts/client/files.ts';
+import {
+  assertUnlocked,
+  draftWallet,
+  findWallet,
+  holdWallet,
+  listWallets,
+  openStore,
+  readAction,
+  readShare,
+  readWallet,
+  type Store,
+  type WalletInfo,
+} from '../ts/client/store.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+
+// The store does not look into shares: any bytes do.
+const HOT = new Uint8Array(300).fill(0x17);
+const COLD = new Uint8Array(300).fill(0x42);
+const SOURCE = 'globalThis.main = () => 1; // 🔑\n';
+
+const root = mkdtempSync(join(tmpdir(), 'tandem-store-'));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+let identity: Key & { identities: readonly string[] };
+before(async () => {
+  identity = { identities: [await generateIdentity()] };
+});
+
+let count = 0;
+const freshStore = (key: Key = identity): Store => openStore(join(root, `store${count++}`), async () => key);
+
+function infoOf(digit: string): WalletInfo {
+  return {
+    version: 1,
+    address: `0x${digit.repeat(40)}`,
+    publicKey: `0x02${digit.repeat(64)}`,
+    keyId: `0x${digit.repeat(64)}`,
+    epoch: 0,
+    threshold: 2,
+    parties: [
+      { index: 1, role: 'hot' },
+      { index: 2, role: 'action' },
+      { index: 3, role: 'cold' },
+      { index: 4, role: 'cold' },
+    ],
+    runtime: 'local',
+    action: { wallet: `0x${'9'.repeat(40)}`, cid: `Qm${'a'.repeat(44)}`, policy: 'messages', authority: 'cold' },
+    created: '2026-01-01T00:00:00.000Z',
+  };
+}
+
+async function addWallet(store: Store, digit = '1', indices = [1, 3, 4]): Promise<WalletInfo> {
+  const info = infoOf(digit);
+  const draft = await draftWallet(store, indices.length);
+  const shares = new Map(indices.map((index) => [index, index === 1 ? HOT : COLD]));
+  await draft.finish({ info, shares, action: { sealed: 'c2VhbGVk', source: SOURCE } });
+  return info;
+}
+
+function fails(kind: StoreError['kind'], message?: RegExp) {
+  return (error: unknown): true => {
+    assert.ok(error instanceof StoreError, `not a StoreError: ${error}`);
+    assert.equal(error.kind, kind, error.message);
+    if (message) assert.match(error.message, message);
+    return true;
+  };
+}
+
+describe('a wallet in the store', () => {
+  test('comes back as it was stored', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    assert.deepEqual(listWallets(store), [info.address]);
+    assert.deepEqual(readWallet(store, findWallet(store)), info);
+    assert.deepEqual(await readShare(store, info, 1), HOT);
+    assert.deepEqual(await readShare(store, info, 4), COLD);
+    assert.deepEqual(readAction(store, info), { ...pick(info), sealed: 'c2VhbGVk', source: SOURCE });
+  });
+
+  test('is readable by its owner only', async () => {
+    const store = freshStore();
+    const { address } = await addWallet(store);
+    const files = ['wallet.json', 'hot.age', 'cold.age', 'cold-4.age', 'action.sealed', 'actions'];
+    assert.deepEqual(readdirSync(join(store.dir, address)).sort(), files.sort());
+    for (const entry of readdirSync(store.dir, { recursive: true, withFileTypes: true })) {
+      const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
+      assert.equal(mode, entry.isDirectory() ? 0o700 : 0o600, entry.name);
+    }
+    assert.equal(statSync(store.dir).mode & 0o777, 0o700);
+  });
+
+  test('is not replaced by another', async () => {
+    const store = freshStore();
+    await addWallet(store);
+    await assert.rejects(addWallet(store), fails('exists'));
+    assert.equal(listWallets(store).length, 1);
+  });
+
+  test('is found by its address in any case, or alone', async () => {
+    const store = freshStore();
+    assert.throws(() => findWallet(store), fails('missing', /scripts\/keygen\.ts/));
+    const { address } = await addWallet(store, 'A');
+    assert.equal(findWallet(store, address.toLowerCase()), address);
+    await addWallet(store, 'b');
+    assert.throws(() => findWallet(store), UsageError);
+    assert.throws(() => findWallet(store, `0x${'c'.repeat(40)}`), fails('missing'));
+  });
+
+  const pick = (info: WalletInfo) => ({ wallet: info.action?.wallet, cid: info.action?.cid });
+});
+
+describe('share files', () => {
+  test('are age files that any age tool opens, holding CBOR', async () => {
+    const store = freshStore({ passphrase: 'five random words are better' });
+    const info = await addWallet(store, '1', [1]);
+    const file = readFileSync(join(store.dir, info.address, 'hot.age'));
+    assert.match(file.toString('latin1'), /^age-encryption\.org\/v1\n-> scrypt [^ ]{22} 18\n/);
+    assert.equal(keyKindOf(file), 'passphrase');
+    const decrypter = new Decrypter();
+    decrypter.addPassphrase('five random words are better');
+    const content = decodeCbor(await decrypter.decrypt(new Uint8Array(file)));
+    assert.deepEqual(
+      content,
+      new Map<string, unknown>([
+        ['index', 1],
+        ['share', HOT],
+        ['wallet', info.address],
+        ['version', 1],
+      ]),
+    );
+    await assert.rejects(
+      readShare(
+        openStore(store.dir, async () => ({ passphrase: 'wrong' })),
+        info,
+        1,
+      ),
+      fails('passphrase'),
+    );
+  });
+
+  test('may come from another age tool', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const encrypter = new Encrypter();
+    encrypter.setPassphrase('p');
+    encrypter.setScryptWorkFactor(10);
+    const share = Uint8Array.of(1, 2, 3);
+    const file = await encrypter.encrypt(encodeCbor({ version: 1, wallet: info.address, index: 1, share }));
+    writeFileSync(join(store.dir, info.address, 'hot.age'), file);
+    const asked: string[] = [];
+    const other = openStore(store.dir, async (kind, what) => {
+      asked.push(kind, what);
+      return { passphrase: 'p' };
+    });
+    assert.deepEqual(await readShare(other, info, 1), share);
+    assert.deepEqual(asked, ['passphrase', 'hot.age']);
+  });
+
+  test('show what they open with, and refuse another key', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    assert.equal(keyKindOf(readFileSync(join(store.dir, info.address, 'hot.age'))), 'identity');
+    const other: Key = { identities: [await generateIdentity()] };
+    await assert.rejects(
+      readShare(
+        openStore(store.dir, async () => other),
+        info,
+        1,
+      ),
+      fails('identity', /TANDEM_IDENTITY/),
+    );
+    const both: Key = { identities: [...other.identities, ...identity.identities] };
+    assert.deepEqual(
+      await readShare(
+        openStore(store.dir, async () => both),
+        info,
+        1,
+      ),
+      HOT,
+    );
+  });
+
+  test('cut short or altered at any place are refused as such', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const path = join(store.dir, info.address, 'hot.age');
+    const file = readFileSync(path);
+    for (let length = 0; length < file.length; length += 13) {
+      writeFileSync(path, file.subarray(0, length));
+      await assert.rejects(readShare(store, info, 1), fails('altered', /hot\.age/), `${length} bytes`);
+    }
+    for (let at = 0; at < file.length; at += 7) {
+      const altered = Buffer.from(file);
+      altered[at] = (altered[at] ?? 0) ^ 4;
+      writeFileSync(path, altered);
+      // An altered recipient stanza may look like a key of somebody else.
+      await assert.rejects(readShare(store, info, 1), (error) => {
+        assert.ok(error instanceof StoreError && ['altered', 'identity'].includes(error.kind), `byte ${at}: ${error}`);
+        return true;
+      });
+    }
+    writeFileSync(path, Buffer.alloc(1 << 20));
+    await assert.rejects(readShare(store, info, 1), fails('altered', /1048576 bytes/));
+  });
+
+  test('of another wallet, another party or another version are refused as such', async () => {
+    const store = freshStore();
+    const one = await addWallet(store, '1');
+    const two = await addWallet(store, '2');
+    const path = (info: WalletInfo, name: string) => join(store.dir, info.address, name);
+    copyFileSync(path(two, 'hot.age'), path(one, 'hot.age'));
+    await assert.rejects(readShare(store, one, 1), fails('other-wallet', new RegExp(two.address)));
+    copyFileSync(path(one, 'cold.age'), path(one, 'hot.age'));
+    await assert.rejects(readShare(store, one, 1), fails('other-wallet', /party 3/));
+    rmSync(path(one, 'cold.age'));
+    await assert.rejects(readShare(store, one, 3), fails('missing', /moved away/));
+
+    const write = async (content: unknown) =>
+      writeFileSync(path(one, 'hot.age'), await sealer(identity)(encodeCbor(content)));
+    const share = HOT;
+    await write({ version: 2, wallet: one.address, index: 1, share });
+    await assert.rejects(readShare(store, one, 1), fails('version', /version 2.*version 1/s));
+    for (const content of [
+      { version: 1, wallet: one.address, index: 1 },
+      { version: 1, wallet: one.address, index: 1, share, more: 1 },
+      { version: 1, wallet: one.address, index: 1, share: '' },
+      { version: 1, wallet: one.address, index: 1, share: new Uint8Array(0) },
+      [1],
+      'text',
+    ]) {
+      await write(content);
+      await assert.rejects(readShare(store, one, 1), fails('altered'), JSON.stringify(content));
+    }
+  });
+});
+
+describe('public files', () => {
+  test('are parsed strictly', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const path = join(store.dir, info.address, 'wallet.json');
+    const text = readFileSync(path, 'utf8');
+    const refused = (content: string | Buffer, kind: StoreError['kind'], message?: RegExp) => {
+      writeFileSync(path, content);
+      assert.throws(() => readWallet(store, info.address), fails(kind, message), content.toString().slice(0, 80));
+    };
+    refused(text.slice(0, 100), 'altered', /not JSON/);
+    refused(Buffer.from([0xff, 0xfe]), 'altered', /UTF-8/);
+    refused('null', 'altered');
+    refused(text.replace('"version": 1', '"version": 7'), 'version', /newer/);
+    refused(text.replace('"threshold": 2', '"threshold": 5'), 'altered', /contradicts/);
+    refused(text.replace('"threshold": 2', '"threshold": 2, "more": 1'), 'altered', /more/);
+    refused(text.replaceAll('1'.repeat(40), '2'.repeat(40)), 'altered', /another wallet/);
+    refused(' '.repeat(100_000), 'altered', /100000 bytes/);
+    rmSync(path);
+    assert.throws(() => readWallet(store, info.address), fails('missing'));
+    mkdirSync(path);
+    assert.throws(() => readWallet(store, info.address), fails('altered', /not a file/));
+  });
+
+  test("the action's share must be this wallet's", async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const path = join(store.dir, info.address, 'action.sealed');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('Qma', 'Qmb'));
+    assert.throws(() => readAction(store, info), fails('other-wallet'));
+    writeFileSync(path, text.slice(0, -10));
+    assert.throws(() => readAction(store, info), fails('altered'));
+    writeFileSync(path, text);
+    rmSync(join(store.dir, info.address, 'actions'), { recursive: true });
+    assert.throws(() => readAction(store, info), fails('missing', /Qma.*\.js/));
+  });
+});
+
+/** Runs a script in a process of its own, in which the named function of node:fs kills the process before it does anything. */
+function runAndDie(at: string, script: string): void {
+  const code = `
+    import fs from 'node:fs';
+    import { syncBuiltinESMExports } from 'node:module';
+    import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/client/store.ts', import.meta.url)))};
+    fs.${at} = () => process.kill(process.pid, 'SIGKILL');
+    syncBuiltinESMExports();
+    ${script}
+    console.error('still alive');`;
+  const child = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+    encoding: 'utf8',
+  });
+  assert.equal(child.signal, 'SIGKILL', child.stderr);
+}
+
+describe('a process that is killed', () => {
+  test('between write and rename of the lock leaves the wallet as it was, and what it left is cleaned', async () => {
+    const store = freshStore();
+    const { address } = await addWallet(store);
+    runAndDie(
+      'renameSync',
+      `const held = await store.holdWallet(store.openStore(${JSON.stringify(store.dir)}, null), '${address}');
+       held.lockHot('a test');`,
+    );
+    const leftover = () => readdirSync(join(store.dir, address)).filter((name) => name.startsWith('.tmp-'));
+    assert.equal(leftover().length, 1, 'it had written');
+    assert.ok(existsSync(join(store.dir, address, 'lock')), 'it held the wallet');
+    assertUnlocked(store, address);
+    const hold = await holdWallet(store, address);
+    assert.deepEqual(leftover(), []);
+    hold.release();
+    assert.ok(!existsSync(join(store.dir, address, 'lock')));
+  });
+
+  test('before a new wallet has its name leaves no wallet, and its folder is cleaned in time', async () => {
+    const store = freshStore();
+    runAndDie(
+      'renameSync',
+      `const draft = await store.draftWallet(store.openStore(${JSON.stringify(store.dir)}, async () => (${JSON.stringify(identity)})), 1);
+       const info = ${JSON.stringify(infoOf('1'))};
+       await draft.finish({ info, shares: new Map([[1, new Uint8Array(9)]]), action: { sealed: 'x', source: '' } });`,
+    );
+    assert.deepEqual(listWallets(store), []);
+    const leftover = readdirSync(store.dir)[0] ?? '';
+    assert.match(leftover, /^\.new-/, 'it had begun');
+    assert.ok(existsSync(join(store.dir, leftover, 'wallet.json')), 'it had written all');
+    await addWallet(store);
+    assert.ok(existsSync(join(store.dir, leftover)), 'it might be in use');
+    utimesSync(join(store.dir, leftover), 0, 0);
+    await addWallet(store, '2');
+    assert.deepEqual(readdirSync(store.dir).sort(), [infoOf('1').address, infoOf('2').address]);
+  });
+});
+
+describe('a locked hot share', () => {
+  test('is locked for every process, from the moment lockHot returns', async () => {
+    const store = freshStore();
+    const { address } = await addWallet(store);
+    const hold = await holdWallet(store, address);
+    hold.lockHot('the proof is wrong');
+    hold.release();
+    const path = join(store.dir, address, 'hot.locked');
+    assert.equal(statSync(path).mode & 0o777, 0o600);
+    assert.throws(
+      () => assertUnlocked(store, address),
+      (error) => {
+        assert.ok(error instanceof LockedError);
+        assert.match(error.message, /the proof is wrong/);
+        assert.match(error.message, /--recovery/);
+        return true;
+      },
+    );
+    writeFileSync(path, '');
+    assert.throws(() => assertUnlocked(store, address), LockedError, 'whatever the file says');
+  });
+});
+
+describe('the lock of a wallet', () => {
+  test('is waited for, and given up on with the name of its holder', async () => {
+    const path = join(root, 'busy.lock');
+    const release = await takeLock(path);
+    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${process.pid}`)));
+    await assert.rejects(takeLock(path, { signal: AbortSignal.timeout(40) }), { name: /Abort|Timeout/ });
+    const next = takeLock(path);
+    release();
+    (await next)();
+    assert.ok(!existsSync(path));
+  });
+
+  test('of a dead process is taken over, of a live one not', async () => {
+    const path = join(root, 'stale.lock');
+    const url = JSON.stringify(fileURLToPath(new URL('../ts/client/files.ts', import.meta.url)));
+    const code = `import { takeLock } from ${url}; await takeLock(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    await once(child.stdout, 'data');
+    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${child.pid}`)));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    (await takeLock(path, { waitMs: 1000 }))();
+    // A process with the same id but another start is another process.
+    const held = { pid: process.pid, host: execFileSync('hostname', { encoding: 'utf8' }).trim(), started: '1' };
+    writeFileSync(path, JSON.stringify(held));
+    (await takeLock(path, { waitMs: 1000 }))();
+    // What runs on another machine cannot be seen from here.
+    writeFileSync(path, JSON.stringify({ ...held, host: 'elsewhere' }));
+    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', /elsewhere/));
+  });
+
+  test('lets only one in at a time', async () => {
+    const path = join(root, 'many.lock');
+    let inside = 0;
+    const turn = async () => {
+      const release = await takeLock(path);
+      assert.equal(++inside, 1);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      inside--;
+      release();
+    };
+    await Promise.all(Array.from({ length: 8 }, turn));
+  });
+});
+
+/** A file system of its own; skips the test where that is not possible. */
+function mountTmpfs(t: TestContext, options: string): string | undefined {
+  const dir = mkdtempSync(join(root, 'mnt-'));
+  const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', dir]);
+  if (mount.status !== 0) {
+    t.skip('needs to mount a tmpfs: run as root');
+    return undefined;
+  }
+  t.after(() => execFileSync('umount', ['-l', dir]));
+  return dir;
+}
+
+describe('a file system that does not take it', () => {
+  test('read-only: refused before anything is done', async (t) => {
+    const dir = mountTmpfs(t, 'size=1m');
+    if (dir === undefined) return;
+    const store = openStore(dir, async () => identity);
+    const { address } = await addWallet(store);
+    execFileSync('mount', ['-o', 'remount,ro', dir]);
+    await assert.rejects(holdWallet(store, address), fails('read-only'));
+    await assert.rejects(draftWallet(store, 2), fails('read-only'));
+    await assert.rejects(
+      draftWallet(
+        openStore(join(dir, 'new'), async () => identity),
+        2,
+      ),
+      fails('read-only'),
+    );
+    assert.deepEqual(await readShare(store, readWallet(store, address), 1), HOT);
+  });
+
+  test('not writable for this user: refused as read-only', async (t) => {
+    if (process.getuid?.() === 0) return t.skip('root may write anywhere');
+    const store = freshStore();
+    const { address } = await addWallet(store);
+    chmodSync(join(store.dir, address), 0o500);
+    t.after(() => chmodSync(join(store.dir, address), 0o700));
+    await assert.rejects(holdWallet(store, address), fails('read-only'));
+  });
+
+  test('full: a new wallet leaves nothing, and a failed check still locks', async (t) => {
+    const dir = mountTmpfs(t, 'size=64k');
+    if (dir === undefined) return;
+    const store = openStore(dir, async () => identity);
+    const { address } = await addWallet(store);
+    const draft = await draftWallet(store, 2);
+    const hold = await holdWallet(store, address);
+    assert.throws(() => writeFileSync(join(dir, 'filler'), new Uint8Array(64 * 1024)), { code: 'ENOSPC' });
+    await assert.rejects(
+      draft.finish({ info: infoOf('2'), shares: new Map([[1, HOT]]), action: { sealed: 'x', source: SOURCE } }),
+      fails('full'),
+    );
+    draft.discard();
+    assert.deepEqual(readdirSync(dir).sort(), [address, 'filler']);
+    hold.lockHot('no space for this');
+    assert.throws(() => assertUnlocked(store, address), LockedError);
+    hold.release();
+    await assert.rejects(holdWallet(store, address), fails('full'));
+  });
+});
+
+test('the recipient of an identity is in no file of the store but the age files', async () => {
+  const store = freshStore();
+  const { address } = await addWallet(store);
+  const [secret = ''] = identity.identities;
+  const recipient = await identityToRecipient(secret);
+  for (const name of ['wallet.json', 'action.sealed']) {
+    const text = readFileSync(join(store.dir, address, name), 'utf8');
+    assert.ok(
+      !text.includes(recipient) && !text.includes(secret) && !text.includes(Buffer.from(HOT).toString('base64')),
+    );
+  }
+});

@@ -1,0 +1,432 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { generateIdentity } from 'age-encryption';
+import { type Hex, hashMessage, hexToBytes, recoverAddress } from 'viem';
+import { HDKey, publicKeyToAddress } from 'viem/accounts';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import {
+  CheckFailedError,
+  LockedError,
+  ProtocolError,
+  RefusedError,
+  StaleResponseError,
+  StoreError,
+  UsageError,
+} from '../ts/client/errors.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore, type Store } from '../ts/client/store.ts';
+import { openWallet, type Wallet } from '../ts/client/wallet.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+
+// End to end: the commands in processes of their own, the real action in real Deno. One wallet serves almost all tests.
+
+const ORDER = secp256k1.Point.Fn.ORDER;
+const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'tandem-wallet-'));
+const dir = join(root, 'store');
+const identityFile = join(root, 'identity.txt');
+
+interface Outcome {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command as a user would, with nothing in the environment but what is given. */
+async function command(name: string, args: string[], env: Record<string, string> = { TANDEM_IDENTITY: identityFile }) {
+  // Detached: without a terminal there is nobody to ask for a passphrase.
+  const options = { env: { PATH: process.env.PATH ?? '', ...env }, detached: true, cwd: root } as const;
+  const tsx = fileURLToPath(import.meta.resolve('tsx'));
+  const child = spawn(process.execPath, ['--import', tsx, join(scripts, `${name}.ts`), ...args], options);
+  const outcome: Outcome = { code: null, stdout: '', stderr: '' };
+  child.stdout.on('data', (data) => {
+    outcome.stdout += data;
+  });
+  child.stderr.on('data', (data) => {
+    outcome.stderr += data;
+  });
+  outcome.code = await new Promise((resolve) => child.on('close', resolve));
+  return outcome;
+}
+
+/** The one JSON value on stdout of a command that succeeded. */
+function json({ code, stdout, stderr }: Outcome): Record<string, unknown> {
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+let made: Record<string, unknown>;
+let store: Store;
+let runtime: LocalRuntime;
+let address: Hex;
+before(async () => {
+  const identity = await generateIdentity();
+  writeFileSync(identityFile, `# created: today\n# public key: age1…\n${identity}\n`);
+  made = json(await command('keygen', ['--store', dir, '--policy', 'any', '--json']));
+  address = made.address as Hex;
+  store = openStore(dir, async () => ({ identities: [identity] }));
+  runtime = await LocalRuntime.open({ dir: join(dir, 'local-lit') });
+});
+after(() => {
+  runtime?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const walletFolder = () => join(dir, address);
+const lockFile = () => join(walletFolder(), 'hot.locked');
+
+/** The runtime with its action's parameters or answers changed on the way. */
+function relay(change: { params?: (params: Json) => Json; answer?: (answer: Json) => Json }): Runtime {
+  const run = async (action: Action, params: Json, options?: RunOptions) => {
+    const answer = await runtime.run(action, change.params?.(params) ?? params, options);
+    return change.answer === undefined ? answer : change.answer(answer);
+  };
+  const { name } = runtime;
+  return {
+    name,
+    run,
+    createWallet: () => runtime.createWallet(),
+    permit: async () => {},
+    limits: () => runtime.limits(),
+  };
+}
+
+/** Changes the bytes of the action's response. */
+const tampered = (change: (response: Map<number, unknown>) => void): Runtime =>
+  relay({
+    answer: (answer) => {
+      const text = (answer as { ok: { response: string } }).ok.response;
+      const response = decodeCbor(new Uint8Array(Buffer.from(text, 'base64'))) as Map<number, unknown>;
+      change(response);
+      return { ok: { response: Buffer.from(encodeCbor(response)).toString('base64') } };
+    },
+  });
+
+function flip(value: unknown): void {
+  assert.ok(value instanceof Uint8Array);
+  value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
+}
+
+/** Verifies with viem and noble, neither of which the action uses. */
+async function assertSigned(signed: Record<string, unknown>, digest: Hex, by: Hex = address): Promise<void> {
+  const { signature, r, s, yParity } = signed as { signature: Hex; r: Hex; s: Hex; yParity: number };
+  assert.match(signature, /^0x[0-9a-f]{130}$/);
+  assert.equal(signature, `${r}${s.slice(2)}${yParity === 0 ? '1b' : '1c'}`);
+  assert.ok(BigInt(s) <= ORDER / 2n, 'low s');
+  assert.equal(signed.digest, digest);
+  assert.equal(signed.address, by);
+  assert.equal(signed.protocol, 'dkls18');
+  assert.equal(await recoverAddress({ hash: digest, signature }), by);
+  if (by !== address) return;
+  const compact = hexToBytes(`${r}${s.slice(2)}` as Hex);
+  const publicKey = hexToBytes(made.publicKey as Hex);
+  assert.ok(secp256k1.verify(compact, hexToBytes(digest), publicKey, { prehash: false, lowS: true }));
+}
+
+describe('keygen', () => {
+  test('makes a 2-of-3 wallet in two calls and prints it as JSON alone', () => {
+    assert.deepEqual(Object.keys(made), ['wallet', 'address', 'publicKey', 'threshold', 'parties', 'calls', 'ms']);
+    assert.equal(made.wallet, made.address);
+    const point = secp256k1.Point.fromHex(String(made.publicKey).slice(2));
+    assert.equal(publicKeyToAddress(`0x${point.toHex(false)}`), address);
+    assert.deepEqual([made.threshold, made.parties, made.calls], [2, 3, 2]);
+    assert.deepEqual(readdirSync(dir).sort(), [address, 'local-lit']);
+    const files = ['action.sealed', 'actions', 'cold.age', 'hot.age', 'wallet.json'];
+    assert.deepEqual(readdirSync(walletFolder()).sort(), files);
+  });
+
+  test('without an action deals all shares here, and they sign', async () => {
+    const alone = join(root, 'alone');
+    const outcome = await command('keygen', ['--store', alone, '--runtime', 'none', '--parties', '2']);
+    assert.equal(outcome.code, 0, outcome.stderr);
+    assert.match(outcome.stdout, /^shares +1 hot, 2 cold; 2 of them sign$/m);
+    assert.match(outcome.stderr, /cold share .* Move it .*\n +mv .*cold\.age /s);
+    const wallet = openWallet(openStore(alone, store.key));
+    const signed = await wallet.signMessage('two of two');
+    assert.equal(signed.calls, 0);
+    assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), wallet.info.address);
+  });
+
+  test('refuses what it cannot make, with exit code 64 and the usage', async () => {
+    const nothing = join(root, 'nothing');
+    for (const args of [
+      ['--store', nothing, '--what'],
+      ['--store', nothing, '--policy', 'everything'],
+      ['--store', nothing, '--parties', '1', '--runtime', 'none'],
+    ]) {
+      const { code, stdout, stderr } = await command('keygen', args);
+      assert.equal(code, 64, `${args} ${stderr}`);
+      assert.equal(stdout, '');
+      assert.match(stderr, /usage: /);
+    }
+    assert.ok(!existsSync(nothing) || readdirSync(nothing).every((name) => name === 'local-lit'));
+    const beyond = { store: openStore(nothing, store.key), threshold: 3, parties: 3 };
+    await assert.rejects(createWallet(beyond), UsageError);
+    await assert.rejects(createWallet({ ...beyond, threshold: 2, parties: 17 }), UsageError);
+  });
+
+  test('stores nothing if the action breaks the protocol', async () => {
+    const nothing = openStore(join(root, 'broken'), store.key);
+    const built = await buildCosigner('messages');
+    const make = (change: (messages: Record<string, Uint8Array>) => void) => {
+      const answer = (answered: Json): Json => {
+        const { ok } = answered as { ok: { messages?: Record<string, string>; message?: string } };
+        const texts = ok.messages ?? { round3: ok.message ?? '' };
+        const messages = Object.fromEntries(
+          Object.entries(texts).map(([name, text]) => [name, new Uint8Array(Buffer.from(text, 'base64'))]),
+        );
+        change(messages);
+        const back = Object.fromEntries(
+          Object.entries(messages).map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+        );
+        return { ok: { ...ok, ...(ok.messages ? { messages: back } : { message: back.round3 ?? '' }) } };
+      };
+      const action = { ...built, runtime: { ...relay({ answer }), permit: runtime.permit.bind(runtime) } };
+      return createWallet({ store: nothing, action, threshold: 2, parties: 3 });
+    };
+    await assert.rejects(
+      make(({ round2 }) => round2 && flip(round2)),
+      ProtocolError,
+    );
+    await assert.rejects(
+      make(({ round3 }) => round3 && flip(round3)),
+      ProtocolError,
+    );
+    assert.deepEqual(readdirSync(nothing.dir), []);
+  });
+});
+
+describe('sign', () => {
+  test('signs a message in one call; JSON alone on stdout', async () => {
+    const outcome = await command('sign', [
+      '--store',
+      dir,
+      '--wallet',
+      address,
+      '--message',
+      'turn both keys ✓',
+      '--json',
+    ]);
+    const signed = json(outcome);
+    assert.equal(outcome.stderr, '');
+    const names = ['signature', 'r', 's', 'yParity', 'address', 'digest', 'protocol', 'calls', 'ms'];
+    assert.deepEqual(Object.keys(signed), names);
+    assert.equal(signed.calls, 1);
+    await assertSigned(signed, hashMessage('turn both keys ✓'));
+    assert.ok(!existsSync(join(walletFolder(), 'lock')));
+  });
+
+  const word = (value: bigint): Hex => `0x${value.toString(16).padStart(64, '0')}`;
+  for (const [name, digest] of Object.entries({
+    '0': 0n,
+    '1': 1n,
+    'q − 1': ORDER - 1n,
+    q: ORDER,
+    '2²⁵⁶ − 1': 2n ** 256n - 1n,
+  })) {
+    test(`signs the digest ${name}`, async () => {
+      await assertSigned({ ...(await openWallet(store, { runtime }).signDigest(word(digest))) }, word(digest));
+    });
+  }
+
+  test('signs with derived keys', async () => {
+    const signed = await openWallet(store, { runtime }).signMessage({ raw: '0x00ff' }, { path: 'm/0/7' });
+    const chainCode = await chainCodeOf();
+    const parent = new HDKey({ publicKey: hexToBytes(made.publicKey as Hex), chainCode });
+    const child = parent.derive('m/0/7').publicKey;
+    assert.ok(child);
+    const by = publicKeyToAddress(`0x${secp256k1.Point.fromBytes(child).toHex(false)}`);
+    await assertSigned({ ...signed }, hashMessage({ raw: '0x00ff' }), by);
+  });
+
+  test('signs in recovery with the hot and the cold share and no call', async () => {
+    const signed = json(await command('sign', ['--store', dir, '--message', 'gone', '--recovery', '--json']));
+    assert.equal(signed.calls, 0);
+    await assertSigned(signed, hashMessage('gone'));
+  });
+
+  test('says where the cold share has to be', async () => {
+    renameSync(join(walletFolder(), 'cold.age'), join(root, 'cold.age'));
+    try {
+      const { code, stderr } = await command('sign', ['--store', dir, '--message', 'x', '--recovery']);
+      assert.equal(code, 1);
+      assert.match(stderr, /cold\.age is not here.*put its file back/s);
+    } finally {
+      renameSync(join(root, 'cold.age'), join(walletFolder(), 'cold.age'));
+    }
+  });
+
+  test('refuses wrong usage with exit code 64, before it asks for anything', async () => {
+    const digest = `0x${'00'.repeat(31)}`;
+    for (const args of [
+      ['--store', dir, '--message', 'x', '--digest', digest],
+      ['--store', dir, '--digest', digest],
+      ['--store', dir, '--message', 'x', '--path', "m/44'/0"],
+    ]) {
+      const { code, stdout, stderr } = await command('sign', args, {});
+      assert.equal(code, 64, `${args} ${stderr}`);
+      assert.equal(stdout, '');
+      assert.match(stderr, /usage: /);
+    }
+  });
+
+  test('two at a time take turns', async () => {
+    const wallet = openWallet(store, { runtime });
+    const signed = await Promise.all([wallet.signMessage('a'), wallet.signMessage('b', { recovery: true })]);
+    await assertSigned({ ...signed[0] }, hashMessage('a'));
+    await assertSigned({ ...signed[1] }, hashMessage('b'));
+  });
+
+  test('can be aborted', async () => {
+    const wallet = openWallet(store, { runtime });
+    await assert.rejects(wallet.signMessage('x', { signal: AbortSignal.timeout(50) }));
+    assert.ok(!existsSync(lockFile()) && !existsSync(join(walletFolder(), 'lock')));
+  });
+});
+
+describe('the policy "messages", with a passphrase', () => {
+  test('signs messages and refuses raw digests with exit code 2 and the reason', async () => {
+    const guarded = join(root, 'guarded');
+    const env = { TANDEM_PASSPHRASE: 'correct horse battery staple' };
+    const wallet = json(await command('keygen', ['--store', guarded, '--parties', '2', '--json'], env));
+    const [digest, message, none] = await Promise.all([
+      command('sign', ['--store', guarded, '--digest', `0x${'ab'.repeat(32)}`, '--json'], env),
+      command('sign', ['--store', guarded, '--message', 'hello', '--json'], env),
+      command('sign', ['--store', guarded, '--message', 'hello'], {}),
+    ]);
+    assert.equal(digest.code, 2);
+    assert.equal(digest.stdout, '');
+    assert.match(digest.stderr, /policy "messages" signs no bare digests/);
+    assert.equal(json(message).address, wallet.address);
+    assert.equal(none.code, 1);
+    assert.match(none.stderr, /no terminal.*TANDEM_PASSPHRASE/s);
+  });
+});
+
+describe('an action that cheats', () => {
+  const sign = (via: Runtime) => openWallet(store, { runtime: via }).signMessage('pay');
+
+  async function locks(via: Runtime): Promise<void> {
+    await assert.rejects(sign(via), (error) => {
+      assert.ok(error instanceof CheckFailedError, String(error));
+      assert.ok(existsSync(lockFile()), 'locked before the error was seen');
+      return true;
+    });
+    await assert.rejects(sign(runtime), LockedError);
+    rmSync(lockFile());
+  }
+
+  async function doesNotLock(
+    via: Runtime,
+    kind: typeof ProtocolError | typeof StaleResponseError | typeof RefusedError,
+  ) {
+    await assert.rejects(sign(via), kind);
+    assert.ok(!existsSync(lockFile()));
+  }
+
+  test('locks the share: the next command exits with 3, and recovery still signs', async () => {
+    await assert.rejects(sign(tampered((response) => flip(response.get(11)))), CheckFailedError);
+    const next = await command('sign', ['--store', dir, '--message', 'pay', '--json']);
+    assert.deepEqual([next.code, next.stdout], [3, '']);
+    assert.match(next.stderr, /locked.*--recovery/s);
+    await assertSigned({ ...(await openWallet(store).signMessage('out', { recovery: true })) }, hashMessage('out'));
+    rmSync(lockFile());
+  });
+
+  test('locks the share with any altered part of an answer', async () => {
+    await locks(tampered((response) => flip(response.get(7))));
+    await locks(tampered((response) => flip(response.get(10))));
+    await locks(
+      tampered((response) => flip([...((response.get(9) as Map<number, unknown>[])[1]?.values() ?? [])].at(-1))),
+    );
+  });
+
+  test('does not lock with an answer to another request, another message or another path', async () => {
+    const earlier: Json[] = [];
+    const record = (answer: Json): Json => {
+      earlier.push(answer);
+      return answer;
+    };
+    await sign(relay({ answer: record }));
+    await doesNotLock(relay({ answer: () => earlier[0] ?? null }), StaleResponseError);
+    const other = (change: object) => relay({ params: (params) => ({ ...(params as object), ...change }) as Json });
+    await doesNotLock(other({ intent: { kind: 'message', message: 'pay twice' } }), StaleResponseError);
+    await doesNotLock(other({ path: 'm/1' }), StaleResponseError);
+  });
+
+  test('does not lock with what is no answer', async () => {
+    await doesNotLock(relay({ answer: () => null }), ProtocolError);
+    await doesNotLock(relay({ answer: () => ({ ok: { response: '*' } }) }), ProtocolError);
+    await doesNotLock(relay({ answer: () => ({ ok: { response: 'AAAA' } }) }), ProtocolError);
+    await doesNotLock(
+      tampered((response) => response.set(99, 1)),
+      ProtocolError,
+    );
+    await doesNotLock(
+      tampered((response) => response.set(11, new Uint8Array(32).fill(255))),
+      ProtocolError,
+    );
+    await doesNotLock(
+      relay({ answer: () => ({ error: { code: 'refused', message: 'request refused' } }) }),
+      RefusedError,
+    );
+  });
+});
+
+describe('a store that was interfered with', () => {
+  const wallet = (): Wallet => openWallet(store, { runtime });
+
+  test('another source of the action is not run', async () => {
+    const folder = join(walletFolder(), 'actions');
+    const path = join(folder, readdirSync(folder)[0] ?? '');
+    const source = readFileSync(path);
+    try {
+      writeFileSync(path, Buffer.concat([source, Buffer.from('\n')]));
+      await assert.rejects(wallet().signMessage('x'), (error) => {
+        assert.ok(error instanceof StoreError && error.kind === 'altered');
+        assert.match(error.message, /CID/);
+        return true;
+      });
+    } finally {
+      writeFileSync(path, source);
+    }
+  });
+
+  test('an altered sealed share is refused by the action, and nothing is locked', async () => {
+    const path = join(walletFolder(), 'action.sealed');
+    const text = readFileSync(path, 'utf8');
+    const sealed = JSON.parse(text) as { share: string };
+    const at = sealed.share.length >> 1;
+    const share = sealed.share.slice(0, at) + (sealed.share[at] === 'A' ? 'B' : 'A') + sealed.share.slice(at + 1);
+    try {
+      writeFileSync(path, JSON.stringify({ ...sealed, share }));
+      await assert.rejects(wallet().signMessage('x'), RefusedError);
+      assert.ok(!existsSync(lockFile()));
+    } finally {
+      writeFileSync(path, text);
+    }
+  });
+
+  test('a wallet is not signed with at another host', async () => {
+    await assert.rejects(openWallet(store).signMessage('x'), UsageError);
+    await assert.rejects(
+      openWallet(store, { runtime: { ...relay({}), name: 'chipotle' } }).signMessage('x'),
+      UsageError,
+    );
+  });
+});
+
+/** The chain code, which the store keeps with the shares only. */
+async function chainCodeOf(): Promise<Uint8Array> {
+  const { loadTandem } = await import('../ts/core/node.ts');
+  const { readShare, readWallet } = await import('../ts/client/store.ts');
+  return (await loadTandem()).shareInfo(await readShare(store, readWallet(store, address), 1)).chainCode;
+}

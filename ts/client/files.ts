@@ -1,0 +1,277 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreError } from './errors.ts';
+
+/** The prefix of files that are being written. Whoever holds a folder's lock may delete the leftovers of a dead writer. */
+const TEMP = '.tmp-';
+
+/**
+ * Reads a regular file of at most `limit` bytes; the size is checked before anything is read.
+ *
+ * @throws StoreError missing, altered (too long, not a file), io
+ */
+export function readLimited(path: string, limit: number): Uint8Array {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    throw fileError(error, path, 'read');
+  }
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new StoreError('altered', `${path} is not a file.`);
+    if (stat.size > limit) {
+      throw new StoreError('altered', `${path} has ${stat.size} bytes; at most ${limit} are expected.`);
+    }
+    const bytes = new Uint8Array(stat.size);
+    let done = 0;
+    while (done < bytes.length) {
+      const got = readSync(file, bytes, done, bytes.length - done, done);
+      if (got === 0) break;
+      done += got;
+    }
+    return bytes.subarray(0, done);
+  } catch (error) {
+    throw fileError(error, path, 'read');
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Writes a file of mode 0600 so that after a crash at any moment the path holds either the old content or the new:
+ * a new file beside it, fsync, rename, fsync of the folder.
+ *
+ * @throws StoreError read-only, full, missing (no such folder), io
+ */
+export function writeDurable(path: string, data: Uint8Array | string): void {
+  const temp = join(dirname(path), `${TEMP}${basename(path)}-${randomBytes(6).toString('hex')}`);
+  try {
+    create(temp, data);
+    renameSync(temp, path);
+    syncFolder(dirname(path));
+  } catch (error) {
+    rmSync(temp, { force: true });
+    throw fileError(error, path, 'write');
+  }
+}
+
+/** Writes a file of mode 0600 that must not exist yet, and fsyncs it. For folders that nobody else sees yet. */
+export function writeNew(path: string, data: Uint8Array | string): void {
+  try {
+    create(path, data);
+  } catch (error) {
+    throw fileError(error, path, 'write');
+  }
+}
+
+function create(path: string, data: Uint8Array | string): void {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Makes a folder of mode 0700 and those above it that are missing.
+ *
+ * @throws StoreError read-only, full, io
+ */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path)); // not mkdir's own recursion, whose errors do not tell a read-only file system
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!existsSync(path)) throw fileError(error, path, 'write');
+  }
+}
+
+/** Makes renames and new names in a folder survive a power cut. */
+export function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Deletes what a killed writer left behind. Only for the holder of the folder's lock. */
+export function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (name.startsWith(TEMP)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/** The StoreError for an error of the file system; anything that is a StoreError already passes unchanged. */
+export function fileError(error: unknown, path: string, doing: 'read' | 'write'): StoreError {
+  if (error instanceof StoreError) return error;
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const cause = error;
+  switch (code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new StoreError('missing', `${path} does not exist.`, { cause });
+    case 'EROFS':
+      return new StoreError('read-only', `${path} is on a read-only file system.`, {
+        next: 'mount the store writable: a signature may have to lock the share.',
+        cause,
+      });
+    case 'EACCES':
+    case 'EPERM':
+      return doing === 'write'
+        ? new StoreError('read-only', `${path} may not be written by this user.`, {
+            next: `check the owner and mode of ${dirname(path)}.`,
+            cause,
+          })
+        : new StoreError('io', `${path} may not be read by this user.`, {
+            next: 'check its owner and mode, or run as the user who owns the store.',
+            cause,
+          });
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new StoreError('full', `No space left to write ${path}; what was there is unchanged.`, {
+        next: 'free some space and try again.',
+        cause,
+      });
+    default:
+      return new StoreError('io', `Could not ${doing} ${path}: ${error instanceof Error ? error.message : error}`, {
+        cause,
+      });
+  }
+}
+
+/** Who holds a lock file. `started` tells two processes with the same id apart where the system tells us. */
+interface Holder {
+  pid: number;
+  host: string;
+  started: string;
+}
+
+/** Locks that this very process holds, so that its own id in a file is not mistaken for a live holder. */
+const held = new Set<string>();
+
+/** How long a lock may be waited for before the holder is named in an error. */
+const LOCK_WAIT_MS = 30_000;
+
+/**
+ * Takes a lock file, waiting for its holder; a lock whose holder is dead is taken over. Returns the release.
+ *
+ * @throws StoreError busy (with the holder's process id), read-only, full, missing, io
+ */
+export async function takeLock(
+  path: string,
+  options: { waitMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<() => void> {
+  const deadline = Date.now() + (options.waitMs ?? LOCK_WAIT_MS);
+  for (;;) {
+    options.signal?.throwIfAborted();
+    if (!held.has(path) && tryLock(path)) return () => release(path);
+    if (Date.now() > deadline) {
+      const holder = readHolder(path);
+      const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
+      throw new StoreError('busy', `${path} is held by ${who}.`, {
+        next: `wait for it to end, or delete ${path} if it is no tandem process.`,
+      });
+    }
+    await sleep(25, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}
+
+function release(path: string): void {
+  if (!held.delete(path)) return;
+  rmSync(path, { force: true });
+}
+
+/**
+ * A lock appears with its content, by link(2), so that nobody ever reads half of one. A dead holder's lock is renamed
+ * away first: of several that found it dead, rename lets only one go on, and the others start again.
+ */
+function tryLock(path: string): boolean {
+  const mine = join(dirname(path), `${TEMP}${basename(path)}-${process.pid}-${randomBytes(6).toString('hex')}`);
+  const me: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  try {
+    create(mine, JSON.stringify(me));
+    linkSync(mine, path);
+    held.add(path);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    // ENOENT: the holder cleaned up our candidate as a leftover. The folder itself is there, or create had failed.
+    if (code !== 'EEXIST' && !(code === 'ENOENT' && existsSync(dirname(path)))) throw fileError(error, path, 'write');
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  const holder = readHolder(path);
+  if (holder === undefined || isAlive(holder)) return false;
+  const away = `${mine}-stale`;
+  try {
+    renameSync(path, away);
+    // Somebody may have taken the dead lock over since we read it: then theirs goes back.
+    const taken = readHolder(away);
+    if (taken !== undefined && isAlive(taken)) linkSync(away, path);
+  } catch {
+    // another waiter was faster
+  }
+  rmSync(away, { force: true });
+  return false;
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(readLimited(path, 4096)));
+    if (typeof value !== 'object' || value === null) return undefined;
+    const { pid, host, started } = value as Record<string, unknown>;
+    if (typeof pid !== 'number' || typeof host !== 'string' || typeof started !== 'string') return undefined;
+    return { pid, host, started };
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(holder: Holder): boolean {
+  // Another machine's (or container's) processes cannot be seen from here.
+  if (holder.host !== hostname()) return true;
+  if (holder.pid === process.pid) return holder.started === startOf(process.pid);
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+  const started = startOf(holder.pid);
+  return started === '' || holder.started === '' || started === holder.started;
+}
+
+/** When a process started, in clock ticks since boot; empty where /proc does not tell. */
+function startOf(pid: number): string {
+  try {
+    // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}

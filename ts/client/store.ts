@@ -1,0 +1,443 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import * as v from 'valibot';
+import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
+import { LockedError, StoreError, UsageError } from './errors.ts';
+import {
+  fileError,
+  makeFolder,
+  readLimited,
+  removeLeftovers,
+  syncFolder,
+  takeLock,
+  writeDurable,
+  writeNew,
+} from './files.ts';
+
+/**
+ * The share store: one folder per wallet, named by the wallet's address.
+ *
+ *     0x…/wallet.json     what is public: address, key id, parties, policy, runtime (JSON)
+ *     0x…/hot.age         the hot share     (age file holding CBOR)
+ *     0x…/cold.age        the cold share    (likewise; further ones are cold-<index>.age)
+ *     0x…/action.sealed   the action's share, which only the action can open (JSON)
+ *     0x…/actions/<cid>.js  the exact source of the action that holds it
+ *     0x…/hot.locked      there if an answer of the action failed a check: the hot share signs no more with it (JSON)
+ *     0x…/lock            there while a process uses the wallet
+ *
+ * Folders are 0700, files 0600. Every file appears complete by a rename, and a wallet's folder does too.
+ */
+export interface Store {
+  /** Absolute path. */
+  readonly dir: string;
+  /** Asked for the passphrase or the identities when a share is opened or made, never before. */
+  readonly key: KeySource;
+}
+
+/**
+ * Gives the key for a file (`what` names it, for a prompt) that opens with this kind of key; or, for `any`, a key of the
+ * source's choice for shares that are to be made.
+ */
+export type KeySource = (kind: KeyKind | 'any', what: string) => Promise<Key>;
+
+const VERSION = 1;
+const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
+const LOCKED = 'hot.locked';
+const DRAFT = '.new-';
+
+const Hex = (bytes: number) =>
+  v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
+const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an address'));
+const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
+const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
+const Short = v.pipe(v.string(), v.maxLength(256));
+
+const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
+const WalletInfo = v.strictObject({
+  version: v.literal(VERSION),
+  address: Address,
+  publicKey: Hex(33),
+  keyId: Hex(32),
+  epoch: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  threshold: Index,
+  parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(255)),
+  runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
+  /** The action that holds a share: its wallet at the runtime (not an address to send anything to) and its source. */
+  action: v.optional(v.strictObject({ wallet: Address, cid: Cid, policy: Short, authority: Short })),
+  created: v.pipe(v.string(), v.isoTimestamp()),
+});
+const SealedShare = v.strictObject({
+  version: v.literal(VERSION),
+  wallet: Address,
+  cid: Cid,
+  share: v.pipe(v.string(), v.minLength(1)),
+});
+const ShareFile = v.strictObject({
+  version: v.literal(VERSION),
+  wallet: Address,
+  index: Index,
+  share: v.pipe(
+    v.instance(Uint8Array),
+    v.check((bytes) => bytes.length > 0 && bytes.length <= 32 * 1024, 'no share'),
+  ),
+});
+const LockNote = v.object({ reason: Short, at: Short });
+
+/** What wallet.json holds; all of it public. */
+export type WalletInfo = v.InferOutput<typeof WalletInfo>;
+export type PartyInfo = v.InferOutput<typeof Party>;
+export type SealedShare = v.InferOutput<typeof SealedShare>;
+
+/** A store at `dir`, which need not exist yet. */
+export function openStore(dir: string, key: KeySource): Store {
+  return { dir: resolve(dir), key };
+}
+
+/** The wallets of a store, by address, in the order of their names. */
+export function listWallets(store: Store): string[] {
+  if (!existsSync(store.dir)) return [];
+  try {
+    return readdirSync(store.dir)
+      .filter((name) => v.is(Address, name))
+      .sort();
+  } catch (error) {
+    throw fileError(error, store.dir, 'read');
+  }
+}
+
+/**
+ * The one wallet of a store, or the one asked for (in any case of letters).
+ *
+ * @throws StoreError missing; UsageError if there are several and none is named
+ */
+export function findWallet(store: Store, id?: string): string {
+  const wallets = listWallets(store);
+  if (id !== undefined) {
+    const found = wallets.find((name) => name.toLowerCase() === id.toLowerCase());
+    if (found !== undefined) return found;
+    throw new StoreError('missing', `The store ${store.dir} has no wallet ${id}.`, { next: listAdvice(wallets) });
+  }
+  const [only, ...more] = wallets;
+  if (only === undefined) {
+    throw new StoreError('missing', `The store ${store.dir} has no wallet.`, {
+      next: `make one: npx tsx scripts/keygen.ts --store ${store.dir}`,
+    });
+  }
+  if (more.length > 0) {
+    throw new UsageError(`The store ${store.dir} has ${wallets.length} wallets.`, { next: listAdvice(wallets) });
+  }
+  return only;
+}
+
+function listAdvice(wallets: string[]): string {
+  return wallets.length === 0
+    ? 'check the folder given as the store.'
+    : `name one of ${wallets.slice(0, 8).join(', ')}.`;
+}
+
+/** The file in which a party's share is kept. */
+export function shareFileName(parties: readonly PartyInfo[], index: number): string {
+  const party = parties.find((p) => p.index === index);
+  if (party === undefined || party.role === 'action') throw new UsageError(`Party ${index} has no share file here.`);
+  if (party.role === 'hot') return 'hot.age';
+  return parties.find((p) => p.role === 'cold') === party ? 'cold.age' : `cold-${index}.age`;
+}
+
+/** @throws StoreError missing, altered, version */
+export function readWallet(store: Store, id: string): WalletInfo {
+  const path = join(store.dir, id, 'wallet.json');
+  const info = parse(WalletInfo, parseJson(readLimited(path, LIMIT.json), path), path);
+  const indices = info.parties.map((party) => party.index);
+  const isSound =
+    info.address === id &&
+    indices.every((index, i) => i === 0 || index > (indices[i - 1] as number)) &&
+    info.threshold >= 2 &&
+    info.threshold <= indices.length &&
+    info.parties.filter((party) => party.role === 'hot').length === 1 &&
+    info.parties.filter((party) => party.role === 'action').length === (info.action === undefined ? 0 : 1);
+  if (!isSound) throw new StoreError('altered', `${path} contradicts itself or is of another wallet.`);
+  return info;
+}
+
+/**
+ * Opens a share and returns its CBOR as the wasm module takes it.
+ *
+ * @throws StoreError missing, passphrase, identity, altered, version, other-wallet
+ */
+export async function readShare(store: Store, info: WalletInfo, index: number): Promise<Uint8Array> {
+  const path = join(store.dir, info.address, shareFileName(info.parties, index));
+  let file: Uint8Array;
+  try {
+    file = readLimited(path, LIMIT.share);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
+    throw new StoreError('missing', `${path} is not here.`, {
+      next: 'if the share was moved away, put its file back for as long as it is needed.',
+      cause: error,
+    });
+  }
+  const plain = await openShare(store, file, path);
+  try {
+    const content = parse(ShareFile, parseCbor(plain, path), path);
+    if (content.wallet !== info.address || content.index !== index) {
+      throw new StoreError(
+        'other-wallet',
+        `${path} holds party ${content.index}'s share of wallet ${content.wallet}.`,
+        {
+          next: `put party ${index}'s share of ${info.address} there.`,
+        },
+      );
+    }
+    return content.share.slice();
+  } finally {
+    plain.fill(0);
+  }
+}
+
+/** The SHA-256 of a party's share file as it is now; undefined if it cannot be read. */
+export function shareFileHash(store: Store, info: WalletInfo, index: number): string | undefined {
+  const path = join(store.dir, info.address, shareFileName(info.parties, index));
+  try {
+    return createHash('sha256').update(readLimited(path, LIMIT.share)).digest('hex');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The action's sealed share and its source; whether the source has this CID is for the caller to check. */
+export function readAction(
+  store: Store,
+  info: WalletInfo,
+): { wallet: string; cid: string; sealed: string; source: string } {
+  if (info.action === undefined) throw new UsageError(`Wallet ${info.address} has no action.`);
+  const path = join(store.dir, info.address, 'action.sealed');
+  const sealed = parse(SealedShare, parseJson(readLimited(path, LIMIT.json), path), path);
+  if (sealed.wallet !== info.action.wallet || sealed.cid !== info.action.cid) {
+    throw new StoreError('other-wallet', `${path} is of another wallet or another action.`, {
+      next: `put back the file that was made for ${info.address}.`,
+    });
+  }
+  const sourcePath = join(store.dir, info.address, 'actions', `${sealed.cid}.js`);
+  const { wallet, cid, share } = sealed;
+  return { wallet, cid, sealed: share, source: parseText(readLimited(sourcePath, LIMIT.source), sourcePath) };
+}
+
+/** What a new wallet's folder is filled with. */
+export interface NewWallet {
+  readonly info: WalletInfo;
+  readonly shares: ReadonlyMap<number, Uint8Array>;
+  readonly action?: { readonly sealed: string; readonly source: string } | undefined;
+}
+
+/** A wallet's folder in the making, which nobody sees before `finish`. */
+export interface Draft {
+  /** Fills the folder and gives it its name in one step. All or nothing. */
+  finish(wallet: NewWallet): Promise<void>;
+  /** Removes the folder, if it was not finished. */
+  discard(): void;
+}
+
+/**
+ * Begins a wallet: makes a folder without a name (so that a store that cannot be written is found before anything is asked
+ * of anybody), asks for the key, and starts the scrypts of the shares.
+ *
+ * @throws StoreError read-only, full, io
+ */
+export async function draftWallet(store: Store, localParties: number): Promise<Draft> {
+  const folder = join(store.dir, `${DRAFT}${randomBytes(6).toString('hex')}`);
+  const discard = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    makeFolder(store.dir);
+    removeOldDrafts(store.dir);
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    throw fileError(error, store.dir, 'write');
+  }
+  const key = await store.key('any', 'the new shares').catch((error) => {
+    discard();
+    throw error;
+  });
+  const seals = Array.from({ length: localParties }, () => sealer(key));
+
+  const fill = async ({ info, shares, action }: NewWallet): Promise<void> => {
+    for (const [index, share] of shares) {
+      const plain = encodeCbor({ version: VERSION, wallet: info.address, index, share });
+      const seal = seals.pop() ?? sealer(key);
+      writeNew(join(folder, shareFileName(info.parties, index)), await seal(plain));
+      plain.fill(0);
+    }
+    if (info.action !== undefined && action !== undefined) {
+      const { wallet, cid } = info.action;
+      writeNew(join(folder, 'action.sealed'), json({ version: VERSION, wallet, cid, share: action.sealed }));
+      mkdirSync(join(folder, 'actions'), { mode: 0o700 });
+      writeNew(join(folder, 'actions', `${cid}.js`), action.source);
+      syncFolder(join(folder, 'actions'));
+    }
+    writeNew(join(folder, 'wallet.json'), json(info));
+    syncFolder(folder);
+  };
+
+  return {
+    finish: async (wallet) => {
+      const path = join(store.dir, wallet.info.address);
+      try {
+        if (existsSync(path)) throw new StoreError('exists', `${path} exists already.`);
+        await fill(wallet);
+        renameSync(folder, path);
+        syncFolder(store.dir);
+      } catch (error) {
+        throw fileError(error, path, 'write');
+      }
+    },
+    discard,
+  };
+}
+
+function removeOldDrafts(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    // An hour is longer than any keygen: this holds for a process of another machine or container too.
+    const isOld = name.startsWith(DRAFT) && Date.now() - statSync(join(dir, name)).mtimeMs > 3_600_000;
+    if (isOld) rmSync(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/** A wallet held by this process alone, until it is released. */
+export interface Hold {
+  /** Locks the hot share on disk. Returns only once it is locked, and throws if it could not be. */
+  lockHot(reason: string): void;
+  release(): void;
+}
+
+/**
+ * Holds a wallet, so that of two processes only one uses its shares at a time, and shows that the store can be written:
+ * a share that could not be locked afterwards is not used.
+ *
+ * @throws StoreError busy, read-only, full, missing, io
+ */
+export async function holdWallet(store: Store, id: string, signal?: AbortSignal): Promise<Hold> {
+  const folder = join(store.dir, id);
+  const lock = join(folder, 'lock');
+  const release = await takeLock(lock, { signal });
+  removeLeftovers(folder);
+  return {
+    release,
+    lockHot: (reason) => {
+      const path = join(folder, LOCKED);
+      try {
+        writeDurable(path, json({ reason, at: new Date().toISOString() }));
+      } catch {
+        // No space for a note: a rename needs none, and that the file is there is what locks.
+        try {
+          renameSync(lock, path);
+          syncFolder(folder);
+        } catch (error) {
+          throw new StoreError(
+            'io',
+            `An answer failed a check (${reason}) and the share could NOT be locked on disk.`,
+            {
+              next: `do not sign with this wallet again; create the file ${path} by hand.`,
+              cause: error,
+            },
+          );
+        }
+      }
+    },
+  };
+}
+
+/**
+ * @throws LockedError if the hot share is locked
+ */
+export function assertUnlocked(store: Store, id: string): void {
+  const path = join(store.dir, id, LOCKED);
+  if (!existsSync(path)) return;
+  let why = '';
+  try {
+    const note = v.parse(LockNote, parseJson(readLimited(path, LIMIT.json), path));
+    why = ` (${note.reason}, ${note.at})`;
+  } catch {
+    // That the file is there is what locks; what it says is only for people.
+  }
+  throw new LockedError(`The hot share of ${id} is locked: an answer of the action failed a check${why}.`, {
+    next:
+      'do not trust this action again: sign with --recovery (hot and cold share, no action) to move what the wallet ' +
+      `holds. If you are sure the failure was harmless, unlock it by deleting ${path}.`,
+  });
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+function parseText(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new StoreError('altered', `${path} is not UTF-8 text.`, { cause });
+  }
+}
+
+function parseJson(bytes: Uint8Array, path: string): unknown {
+  try {
+    return JSON.parse(parseText(bytes, path));
+  } catch (cause) {
+    if (cause instanceof StoreError) throw cause;
+    throw new StoreError('altered', `${path} is cut short or altered: not JSON.`, {
+      next: 'restore the file from a backup.',
+      cause,
+    });
+  }
+}
+
+function parseCbor(bytes: Uint8Array, path: string): unknown {
+  try {
+    const value = decodeCbor(bytes);
+    if (value instanceof Map) return Object.fromEntries(value);
+  } catch {
+    // The cause could quote the share; it is dropped.
+  }
+  throw new StoreError('altered', `${path} does not hold a tandem share.`);
+}
+
+function parse<S extends v.GenericSchema>(schema: S, value: unknown, path: string): v.InferOutput<S> {
+  const version = typeof value === 'object' && value !== null ? (value as { version?: unknown }).version : undefined;
+  if (typeof version === 'number' && version !== VERSION) {
+    throw new StoreError('version', `${path} has version ${version}; this tandem knows version ${VERSION}.`, {
+      next: 'use the tandem that wrote it, or a newer one.',
+    });
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  // Only where and what was expected; never what was received.
+  const issue = result.issues[0];
+  const where = v.getDotPath(issue) ?? 'content';
+  throw new StoreError('altered', `${path} is altered: ${where} should be ${issue.expected ?? issue.type}.`, {
+    next: 'restore the file from a backup.',
+  });
+}
+
+async function openShare(store: Store, file: Uint8Array, path: string): Promise<Uint8Array> {
+  let kind: KeyKind | undefined;
+  try {
+    kind = keyKindOf(file);
+    return await open(file, await store.key(kind, basename(path)));
+  } catch (error) {
+    if (!(error instanceof AgeError)) throw error;
+    if (error.kind === 'altered') {
+      throw new StoreError('altered', `${path} is cut short or altered: ${error.message}.`, {
+        next: 'restore the file from a backup.',
+        cause: error,
+      });
+    }
+    if (kind === 'passphrase') {
+      throw new StoreError('passphrase', `The passphrase does not open ${path}.`, {
+        next: 'try again with the passphrase it was made with.',
+      });
+    }
+    throw new StoreError('identity', `No age identity at hand opens ${path}.`, {
+      next: 'name the identity file it was made with in TANDEM_IDENTITY.',
+    });
+  }
+}

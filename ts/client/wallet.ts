@@ -1,0 +1,410 @@
+import { performance } from 'node:perf_hooks';
+import * as v from 'valibot';
+import { MAX_SIGNATURES } from '../../actions/cosigner/protocol.ts';
+import { cidOf } from '../build/cid.ts';
+import { TandemError } from '../core/errors.ts';
+import { loadTandem } from '../core/node.ts';
+import type { ShareInfo, Signature, Tandem } from '../core/wasm.ts';
+import type { Limits, Runtime } from '../runtime/types.ts';
+import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
+import { CheckFailedError, ProtocolError, StaleResponseError, StoreError, UsageError } from './errors.ts';
+import { addressOf, derivePublicKey, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
+import { digestOf, type Intent } from './intent.ts';
+import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
+import {
+  assertUnlocked,
+  findWallet,
+  type Hold,
+  holdWallet,
+  type PartyInfo,
+  readAction,
+  readShare,
+  readWallet,
+  type Store,
+  shareFileHash,
+  shareFileName,
+  type WalletInfo,
+} from './store.ts';
+
+export interface Wallet {
+  readonly info: WalletInfo;
+  /** Signs an intent; see {@link SignOptions} for with whom. */
+  sign(intent: Intent, options?: SignOptions): Promise<Signed>;
+  /** Signs as personal_sign does (EIP-191). */
+  signMessage(message: string | { readonly raw: Hex }, options?: SignOptions): Promise<Signed>;
+  /** Signs 32 bytes as they are. Only the policy `any` lets an action do that. */
+  signDigest(digest: Hex, options?: SignOptions): Promise<Signed>;
+  /**
+   * Signs up to 8 intents in one call of the action: all of them or none. What the host's limits would refuse is not
+   * sent; the error says how many fit.
+   */
+  signMany(intents: readonly Intent[], options?: SignOptions): Promise<Signed[]>;
+  /**
+   * Sees to it that `count` requests to the action (1 to 8, default 1) are ready, so that the next signatures wait for the
+   * call and the last step alone: the share is opened here. Requests and share stay in this process's memory until
+   * they are used or the wallet is closed; once the share is locked or its file changed they are dropped. One that was
+   * taken for a signature which then failed, for whatever reason, is dropped too.
+   *
+   * @returns how many are ready
+   */
+  prepare(count?: number, options?: Pick<SignOptions, 'signal' | 'onProgress'>): Promise<number>;
+  /** Clears what was prepared. Nothing more can be prepared or signed; a signature under way is still finished. */
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface SignOptions extends AskOptions {
+  /** Sign with the hot and a cold share, both here, instead of the action. */
+  readonly recovery?: boolean | undefined;
+  /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
+  readonly path?: string | undefined;
+}
+
+/** A signature that was checked twice: by the wasm module against the key, and by noble against the address. */
+export interface Signed {
+  /** r, s and v (27 or 28): 65 bytes. */
+  readonly signature: Hex;
+  readonly r: Hex;
+  readonly s: Hex;
+  readonly yParity: 0 | 1;
+  /** Of the key that signed: the wallet's, or the one at the path. */
+  readonly address: Hex;
+  readonly digest: Hex;
+  readonly protocol: 'dkls18';
+  /** How often the action was called. */
+  readonly calls: number;
+  readonly ms: number;
+}
+
+export interface OpenOptions {
+  /** The address; may be left out if the store has only one wallet. */
+  readonly id?: string | undefined;
+  /** Where the wallet's action runs; not needed for recovery. */
+  readonly runtime?: Runtime | undefined;
+  /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
+  readonly load?: (() => Promise<Tandem>) | undefined;
+}
+
+/**
+ * Opens a wallet of a store. No share is opened before something is signed.
+ *
+ * Signing throws UsageError, PolicyError and RefusedError (the action's), LockedError, StoreError, RuntimeError (the
+ * host's), ProtocolError and StaleResponseError (nothing was locked), CheckFailedError (the hot share was locked).
+ *
+ * @throws StoreError, UsageError
+ */
+export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
+  const info = readWallet(store, findWallet(store, options.id));
+  const { runtime, load = loadTandem } = options;
+  const context: Context = { store, info, runtime, load, pool: new RequestPool() };
+  const sign = async (intent: Intent, signOptions: SignOptions = {}): Promise<Signed> => {
+    const [signed] = await signIntents(context, [intent], signOptions);
+    return signed as Signed;
+  };
+  const close = () => context.pool.close();
+  return {
+    info,
+    sign,
+    signMessage: (message, signOptions) => sign({ kind: 'message', message }, signOptions),
+    signDigest: (digest, signOptions) => sign({ kind: 'digest', digest }, signOptions),
+    signMany: (intents, signOptions = {}) => signIntents(context, intents, signOptions),
+    prepare: (count = 1, prepareOptions = {}) => prepare(context, count, prepareOptions),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+interface Context {
+  readonly store: Store;
+  readonly info: WalletInfo;
+  readonly runtime: Runtime | undefined;
+  readonly load: () => Promise<Tandem>;
+  readonly pool: RequestPool;
+}
+
+/** What is signed, as both sides of the protocol get it. */
+interface Job {
+  readonly items: readonly { readonly intent: Intent; readonly digest: Uint8Array }[];
+  readonly path: string;
+  readonly steps: readonly number[];
+}
+
+/** The other signer. */
+interface Cosigner {
+  readonly index: number;
+  readonly calls: number;
+  /** The answers to the requests, in their order: one for each item of the job. */
+  answer(requests: readonly Uint8Array[]): Promise<Uint8Array[]>;
+}
+
+async function signIntents(context: Context, intents: readonly Intent[], options: SignOptions): Promise<Signed[]> {
+  const start = performance.now();
+  const { info, pool } = context;
+  if (intents.length < 1 || intents.length > MAX_SIGNATURES) {
+    throw new UsageError(`${intents.length} signatures at a time are not possible; 1 to ${MAX_SIGNATURES} are.`);
+  }
+  const path = options.path ?? 'm';
+  const items = intents.map((intent) => ({ intent, digest: digestOf(intent) }));
+  const job: Job = { items, path, steps: parsePath(path) };
+  const isRecovery = options.recovery === true || info.action === undefined;
+
+  const hold = await holdPrepared(context, isRecovery, options.signal);
+  const requests = isRecovery ? [] : pool.take(items.length);
+  try {
+    const missing = items.length - requests.length;
+    const opening = isRecovery ? localCosigner(context, job) : actionCosigner(context, job, options);
+    const reading = missing > 0 ? hotShare(context) : Promise.resolve(new Uint8Array());
+    const [cosigner, share] = await allOf(opening, reading);
+    try {
+      for (let i = 0; i < missing; i++) {
+        options.signal?.throwIfAborted();
+        requests.push(await newRequest(context, share, cosigner.index));
+      }
+    } finally {
+      share.fill(0);
+    }
+    const responses = await cosigner.answer(requests.map(({ message }) => message));
+    options.onProgress?.('checking the signature');
+    const signatures: Omit<Signed, 'ms'>[] = [];
+    for (const [i, { digest }] of items.entries()) {
+      const [request, response] = [requests[i] as SigningRequest, responses[i] as Uint8Array];
+      const tandem = await context.load();
+      const address = addressAt(request.known, job.steps);
+      const parts = finish(context, hold, () => request.finish(tandem, { digest, path, response }));
+      if (recoverAddress(digest, parts) !== address) {
+        failCheck(context, hold, 'the signature is not by this address');
+      }
+      signatures.push({
+        ...signatureOf(parts),
+        address,
+        digest: toHex(digest),
+        protocol: 'dkls18',
+        calls: cosigner.calls,
+      });
+    }
+    const ms = performance.now() - start;
+    return signatures.map((signed) => ({ ...signed, ms }));
+  } finally {
+    for (const request of requests) request.clear();
+    hold.release();
+  }
+}
+
+function addressAt({ publicKey, chainCode }: ShareInfo, steps: readonly number[]): Hex {
+  return addressOf(derivePublicKey(publicKey, chainCode, steps));
+}
+
+function signatureOf({ r, s, yParity }: Signature): Pick<Signed, 'signature' | 'r' | 's' | 'yParity'> {
+  const signature: Hex = `${toHex(r)}${toHex(s).slice(2)}${yParity === 0 ? '1b' : '1c'}`;
+  return { signature, r: toHex(r), s: toHex(s), yParity };
+}
+
+async function prepare(
+  context: Context,
+  count: number,
+  options: Pick<SignOptions, 'signal' | 'onProgress'>,
+): Promise<number> {
+  const { info, pool } = context;
+  if (!Number.isInteger(count) || count < 1 || count > MAX_PREPARED) {
+    throw new UsageError(`${count} requests cannot be prepared; 1 to ${MAX_PREPARED} can.`);
+  }
+  const { index } = theParty(info, 'action');
+  const hold = await holdPrepared(context, false, options.signal);
+  try {
+    if (pool.size >= count) return pool.size;
+    options.onProgress?.('preparing');
+    const share = await hotShare(context);
+    try {
+      while (pool.size < count && !pool.isClosed) {
+        options.signal?.throwIfAborted();
+        pool.add(await newRequest(context, share, index));
+      }
+      return pool.size;
+    } finally {
+      share.fill(0);
+    }
+  } finally {
+    hold.release();
+  }
+}
+
+/**
+ * Holds the wallet, and drops the prepared requests that must not be used any more: those of a share that is locked by
+ * now, or whose file was changed or taken away.
+ */
+async function holdPrepared(context: Context, isRecovery: boolean, signal: AbortSignal | undefined): Promise<Hold> {
+  const { store, info, pool } = context;
+  const assertOpen = () => {
+    if (pool.isClosed) throw new UsageError(`The wallet ${info.address} was closed.`, { next: 'open it again.' });
+  };
+  assertOpen();
+  const hold = await holdWallet(store, info.address, signal);
+  try {
+    assertOpen();
+    pool.keepOf(shareFileHash(store, info, theParty(info, 'hot').index));
+    try {
+      assertUnlocked(store, info.address);
+    } catch (error) {
+      pool.clear();
+      if (!isRecovery) throw error;
+    }
+    return hold;
+  } catch (error) {
+    hold.release();
+    throw error;
+  }
+}
+
+/** The hot share, which the caller clears. */
+function hotShare({ store, info }: Context): Promise<Uint8Array> {
+  return readShare(store, info, theParty(info, 'hot').index);
+}
+
+/** A request to `peer` with the hot share, after a check that the share is one of this wallet. */
+async function newRequest(context: Context, share: Uint8Array, peer: number): Promise<SigningRequest> {
+  const { info, store } = context;
+  const { index } = theParty(info, 'hot');
+  const tandem = await context.load();
+  const known = tandem.shareInfo(share);
+  if (toHex(known.keyId) !== info.keyId || toHex(known.publicKey) !== info.publicKey || known.index !== index) {
+    throw new StoreError('other-wallet', `${shareFileName(info.parties, index)} holds a share of another key.`, {
+      next: `put the share of ${info.address} back into ${store.dir}.`,
+    });
+  }
+  return new SigningRequest(tandem, known, share, peer);
+}
+
+/** Takes the step that can fail a check; a failed one locks the share before anybody hears of it. */
+function finish(context: Context, hold: Hold, step: () => Signature): Signature {
+  try {
+    return step();
+  } catch (error) {
+    const code = error instanceof TandemError ? error.code : 'internal';
+    const message = error instanceof Error ? error.message : String(error);
+    switch (code) {
+      case 'stale':
+        throw new StaleResponseError('The answer is to another request; nothing was done with it.', {
+          next: 'sign again. If that repeats, something between here and the action mixes up answers.',
+          cause: error,
+        });
+      case 'input':
+      case 'session':
+      case 'identity':
+        throw new ProtocolError(`The answer is not one of this protocol: ${message}.`, {
+          next: 'sign again. If that repeats, see whether the host runs the action whose source the store keeps.',
+          cause: error,
+        });
+      default:
+        return failCheck(context, hold, message);
+    }
+  }
+}
+
+function failCheck({ info, pool }: Context, hold: Hold, reason: string): never {
+  pool.clear();
+  hold.lockHot(reason);
+  throw new CheckFailedError(`The answer failed a check (${reason}). The hot share of ${info.address} is locked now.`, {
+    next:
+      'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +
+      'holds with --recovery. To sign once more says how to unlock.',
+  });
+}
+
+const One = v.object({ response: Message });
+const Many = v.object({ responses: v.pipe(v.array(Message), v.maxLength(MAX_SIGNATURES)) });
+
+async function actionCosigner({ store, info, runtime }: Context, job: Job, options: SignOptions): Promise<Cosigner> {
+  const { index } = theParty(info, 'action');
+  if (runtime === undefined || runtime.name !== info.runtime) {
+    throw new UsageError(`The action of this wallet runs at ${info.runtime}, which is not connected.`);
+  }
+  const { sealed, cid, source, wallet } = readAction(store, info);
+  const actual = await cidOf(source);
+  if (actual !== cid) {
+    throw new StoreError('altered', `The action's source has CID ${actual}; its share belongs to ${cid}.`, {
+      next: `restore actions/${cid}.js of ${info.address} from a backup: no other source can open the share.`,
+    });
+  }
+  const paramsFor = (requests: readonly string[]) => {
+    const items = requests.map((request, i) => ({ intent: (job.items[i] as Job['items'][number]).intent, request }));
+    const common = { wallet, share: sealed, path: job.path };
+    const [item] = items;
+    if (item !== undefined && items.length === 1) return { op: 'sign' as const, ...common, ...item };
+    return { op: 'signMany' as const, ...common, requests: items };
+  };
+  assertFits(await runtime.limits(), job, paramsFor);
+  return {
+    index,
+    calls: 1,
+    answer: async (requests) => {
+      options.onProgress?.('asking the action');
+      const params = paramsFor(requests.map(base64));
+      const call = <S extends v.GenericSchema>(schema: S) => ask(runtime, { cid, source }, params, schema, options);
+      const responses = params.op === 'sign' ? [(await call(One)).response] : (await call(Many)).responses;
+      if (responses.length !== requests.length) {
+        throw new ProtocolError(`The action gave ${responses.length} answers to ${requests.length} requests.`);
+      }
+      return responses.map(fromBase64);
+    },
+  };
+}
+
+/** The most that a request and a response take in base64, the latter without a path: they hardly vary. */
+const REQUEST_LENGTH = 57_800;
+const RESPONSE_LENGTH = 89_400;
+
+/** @throws UsageError if the host's limits would refuse the call or its answer */
+function assertFits(limits: Limits, { items, steps }: Job, paramsFor: (requests: readonly string[]) => object): void {
+  const { maxParamsLength, maxResponseLength } = limits;
+  const sizes = (count: number) => ({
+    params: Buffer.byteLength(JSON.stringify(paramsFor(Array(count).fill('')))) + count * REQUEST_LENGTH,
+    answer: 64 + count * (RESPONSE_LENGTH + 7 * steps.length),
+  });
+  const fits = (count: number) => {
+    const { params, answer } = sizes(count);
+    return params <= maxParamsLength && answer <= maxResponseLength;
+  };
+  if (fits(items.length)) return;
+  const { params, answer } = sizes(items.length);
+  const what = items.length === 1 ? 'The signature does' : `The ${items.length} signatures do`;
+  const most = items.findLastIndex((_, i) => fits(i + 1)) + 1;
+  throw new UsageError(
+    `${what} not fit one call: parameters of ${params} bytes and an answer of ${answer}, ` +
+      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
+    { next: most === 0 ? 'sign something shorter.' : `sign ${most} of them in one call.` },
+  );
+}
+
+async function localCosigner({ store, info, load }: Context, job: Job): Promise<Cosigner> {
+  const { index } = theParty(info, 'cold');
+  const share = await readShare(store, info, index);
+  const peer = theParty(info, 'hot').index;
+  return {
+    index,
+    calls: 0,
+    answer: async (requests) => {
+      try {
+        const responses: Uint8Array[] = [];
+        for (const [i, { digest }] of job.items.entries()) {
+          const request = requests[i] as Uint8Array;
+          responses.push((await load()).dkls18Respond({ share, peer, digest, path: job.path, request }));
+        }
+        return responses;
+      } finally {
+        share.fill(0);
+      }
+    },
+  };
+}
+
+function theParty(info: WalletInfo, role: PartyInfo['role']): PartyInfo {
+  const party = info.parties.find((p) => p.role === role);
+  if (party === undefined) throw new UsageError(`The wallet ${info.address} has no ${role} share.`);
+  return party;
+}
+
+/** Like Promise.all, but waits for all before it fails: no share is still being opened when the caller hears of it. */
+async function allOf<T extends readonly unknown[]>(...promises: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  await Promise.allSettled(promises);
+  return (await Promise.all(promises)) as unknown as T;
+}
