@@ -1,0 +1,239 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type BuildFailure, build, version as esbuildVersion, type Plugin, transform } from 'esbuild';
+import { deflateSync } from 'fflate';
+import * as v from 'valibot';
+import type { Json } from '../runtime/types.ts';
+import { cidOf } from './cid.ts';
+import { constantsModule } from './constants.ts';
+import { BuildError } from './errors.ts';
+import { CDN, npmFileAt, npmSpecifier, sha384 } from './npm.ts';
+
+export { BuildError } from './errors.ts';
+
+/**
+ * How the wasm gets to the action:
+ * - `inline`: it is in the source, so that the CID commits to it and nothing has to be reached
+ * - `fetch`: the source pins its URL, length and SHA-256, and the action checks them before it is compiled
+ * - `import`: the same, and the glue too stays outside: the host imports it from jsDelivr, pinned by version and SHA-384
+ */
+export const MODES = ['inline', 'fetch', 'import'] as const;
+
+/** See {@link MODES}. */
+export type Mode = (typeof MODES)[number];
+
+/** What an action is built from. */
+export interface ActionParts {
+  /** Path of the TypeScript or JavaScript file that exports `main`. */
+  readonly main: string;
+  /** Path of the wasm module. */
+  readonly wasm: string;
+  /**
+   * Path of a plain script that runs before the action, `wasm_exec.js` for Go. With mode `import` it is the glue, such
+   * a script or the module that wasm-bindgen made, as a file of an installed npm package.
+   */
+  readonly glue?: string;
+  /** What `tandem:constants` exports to the action. */
+  readonly define?: Readonly<Record<string, Json>>;
+  /** Default `inline`. */
+  readonly mode?: Mode;
+  /** How an inlined module is written: `deflate` (default) or, faster to start and longer, `plain`. */
+  readonly encoding?: 'deflate' | 'plain';
+  /** Where the action fetches the module. With mode `import`, default: where jsDelivr has it. */
+  readonly url?: string;
+}
+
+/** A built action. The hashes are SHA-256 in hex. */
+export interface BuiltAction {
+  readonly source: string;
+  readonly cid: string;
+  /** Length of the source in bytes. */
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly wasmSha256: string;
+}
+
+/** What, besides the parts, the bytes of an action follow from: the tools and the packages in it, by version. */
+export interface Toolchain {
+  readonly tools: Readonly<Record<string, string>>;
+  readonly packages: Readonly<Record<string, string>>;
+}
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+
+/**
+ * Bundles an action, its wasm and its constants into one script that leaves a global `main`. The same parts give the
+ * same bytes, on any machine and in any folder: nothing of a path, a date or the machine's own zlib gets in.
+ *
+ * The glue runs before the action. The rest it finds in two modules that exist in this build only:
+ * - `tandem:wasm` says what the module is and where it comes from; `loadWasm` of actions/template goes by it
+ * - `tandem:constants` exports what `define` holds. If a file constants.ts beside `main` exports `constants`, a valibot
+ *   schema of all of them, then it checks and completes them first: equal by the schema is equal in the source
+ *
+ * @throws {BuildError}
+ */
+export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
+  const { toolchain: _, ...built } = await buildWithToolchain(parts);
+  return built;
+}
+
+/** Like {@link buildAction}, and tells what a manifest has to name. @throws {BuildError} */
+export async function buildWithToolchain(parts: ActionParts): Promise<BuiltAction & { toolchain: Toolchain }> {
+  const { mode = 'inline' } = parts;
+  const wasm = await read(parts.wasm);
+  if (!WebAssembly.validate(wasm)) throw new BuildError(`${parts.wasm} is no wasm module`);
+  if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
+  if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
+  const imported = mode === 'import' ? await importedGlue(parts) : undefined;
+  const modules = {
+    'tandem:action': `import { main } from ${JSON.stringify(resolve(parts.main))}; globalThis.main = main;`,
+    'tandem:wasm': wasmModule(wasm, parts),
+    'tandem:constants': constantsModule(await checkedConstants(parts)),
+    ...(imported && { 'tandem:glue': imported.module }),
+  };
+  const before = imported?.statement ?? (parts.glue === undefined ? '' : await script(await read(parts.glue)));
+  const bundled = await bundle(modules, imported?.path);
+  const source = before + bundled.code;
+  return {
+    source,
+    cid: await cidOf(source),
+    bytes: Buffer.byteLength(source),
+    sha256: sha256(source),
+    wasmSha256: sha256(wasm),
+    toolchain: { tools: { esbuild: esbuildVersion, fflate: packageVersion('fflate') }, packages: bundled.packages },
+  };
+}
+
+const output = { target: 'es2022', charset: 'ascii', minify: true, logLevel: 'silent' } as const;
+
+/** A plain script, which stays one (a bundler would see a Node module in it), with its copyright notice. */
+async function script(bytes: Uint8Array): Promise<string> {
+  const code = new TextDecoder().decode(bytes);
+  const notice = /^(\/\/.*\n)*/.exec(code)?.[0] ?? '';
+  return notice + (await transform(code, output)).code;
+}
+
+/** The import statement for a glue that stays outside, and the module that stands for it in the bundle. */
+async function importedGlue({ glue }: ActionParts): Promise<{ path: string; statement: string; module: string }> {
+  if (glue === undefined) throw new BuildError('mode import wants the glue: a file of an installed npm package');
+  const bytes = await read(glue);
+  const file = npmFileAt(glue);
+  if (file === undefined) throw new BuildError(`${glue} is in no node_modules: jsDelivr has the files of npm packages`);
+  const { metafile } = await build({ entryPoints: [glue], write: false, metafile: true, format: 'esm', ...output });
+  const names = Object.values(metafile.outputs).flatMap(({ exports }) => exports);
+  return {
+    path: resolve(glue),
+    // On a line of its own and first, where hosts look for imports.
+    statement: `import * as tandemGlue from ${JSON.stringify(`${npmSpecifier(file)}#${sha384(bytes)}`)};\n`,
+    module: ['export {};', ...names.map((name) => exportOf(name))].join('\n'),
+  };
+}
+
+function exportOf(name: string): string {
+  return name === 'default' ? 'export default tandemGlue.default;' : `export const ${name} = tandemGlue.${name};`;
+}
+
+async function bundle(
+  modules: Readonly<Record<string, string>>,
+  gluePath: string | undefined,
+): Promise<{ code: string; packages: Record<string, string> }> {
+  const virtual: Plugin = {
+    name: 'tandem',
+    setup(build) {
+      build.onResolve({ filter: /^tandem:/ }, ({ path }) => ({ path, namespace: 'tandem' }));
+      build.onLoad({ filter: /.*/, namespace: 'tandem' }, ({ path }) => {
+        const contents = modules[path];
+        return contents === undefined ? { errors: [{ text: `there is no ${path}` }] } : { contents, resolveDir: root };
+      });
+      if (gluePath === undefined) return;
+      build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) =>
+        path === gluePath ? { contents: modules['tandem:glue'] ?? '' } : undefined,
+      );
+    },
+  };
+  try {
+    const { outputFiles, metafile } = await build({
+      entryPoints: ['tandem:action'],
+      bundle: true,
+      write: false,
+      metafile: true,
+      absWorkingDir: root,
+      plugins: [virtual],
+      format: 'iife',
+      platform: 'neutral',
+      mainFields: ['module', 'main'],
+      legalComments: 'inline',
+      logOverride: { 'import-is-undefined': 'error' },
+      tsconfigRaw: '{}',
+      ...output,
+    });
+    const inputs = Object.keys(metafile.inputs).filter((path) => !path.startsWith('tandem:'));
+    const files = inputs.map((path) => npmFileAt(resolve(root, path))).filter((file) => file !== undefined);
+    return {
+      code: outputFiles.map(({ text }) => text).join(''),
+      packages: Object.fromEntries(files.map(({ name, version }) => [name, version] as const).sort()),
+    };
+  } catch (error) {
+    const messages = (error as Partial<BuildFailure>).errors?.map(
+      ({ text, location }) => (location ? `${location.file}:${location.line}: ` : '') + text,
+    );
+    throw messages ? new BuildError(messages.join('\n'), { cause: error }) : error;
+  }
+}
+
+function wasmModule(wasm: Uint8Array, parts: ActionParts): string {
+  const { mode = 'inline' } = parts;
+  const encoding = mode === 'inline' ? (parts.encoding ?? 'deflate') : 'fetch';
+  const bytes = { deflate: () => deflateSync(wasm, { level: 9 }), plain: () => wasm, fetch: () => new Uint8Array() };
+  const data = Buffer.from(bytes[encoding]()).toString('base64');
+  const url = mode === 'inline' ? '' : wasmUrl(parts);
+  const values = { encoding, data, url, length: wasm.length, sha256: sha256(wasm) };
+  return Object.entries(values)
+    .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`)
+    .join('\n');
+}
+
+/** Where an action gets its module. Only HTTPS, but for a server on the machine itself, which tests use. */
+function wasmUrl({ url, mode, wasm }: ActionParts): string {
+  const file = url === undefined && mode === 'import' ? npmFileAt(wasm) : undefined;
+  const text = file ? `${CDN}${npmSpecifier(file)}` : url;
+  if (text === undefined) throw new BuildError('a module that is fetched needs its URL');
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const isSafe =
+    parsed?.protocol === 'https:' ||
+    (parsed?.protocol === 'http:' && /^(127\.0\.0\.1|localhost)$/.test(parsed.hostname));
+  if (!isSafe || parsed.username || parsed.password || parsed.hash) {
+    throw new BuildError(`${text} is no URL to fetch a module from: https, no user, no fragment`);
+  }
+  return parsed.href;
+}
+
+async function checkedConstants({ main, define = {} }: ActionParts): Promise<Readonly<Record<string, Json>>> {
+  const path = join(dirname(resolve(main)), 'constants.ts');
+  if (!existsSync(path)) return define;
+  const { constants } = (await import(pathToFileURL(path).href)) as { constants?: v.GenericSchema };
+  if (constants?.kind !== 'schema') throw new BuildError(`${path} exports no valibot schema as constants`);
+  const { issues, output } = v.safeParse(constants, define);
+  if (!issues) return output as Record<string, Json>;
+  const reasons = issues.map((issue) => `${v.getDotPath(issue) ?? 'constants'}: ${issue.message}`);
+  throw new BuildError(reasons.join('\n'));
+}
+
+async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new BuildError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function packageVersion(name: string): string {
+  return npmFileAt(join(root, 'node_modules', name, 'package.json'))?.version ?? 'unknown';
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}

@@ -1,0 +1,4 @@
+/** The parts do not make an action: an import is missing, a constant is not one, or a file is not what was meant. */
+export class BuildError extends Error {
+  override readonly name = 'BuildError';
+}

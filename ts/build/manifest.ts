@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, relative, resolve, sep } from 'node:path';
+import * as v from 'valibot';
+import type { Json } from '../runtime/types.ts';
+import { type ActionParts, type BuiltAction, buildWithToolchain, MODES, type Toolchain } from './action.ts';
+import { BuildError } from './errors.ts';
+
+const versions = v.record(v.string(), v.string());
+
+const manifestSchema = v.strictObject({
+  version: v.literal(1),
+  cid: v.string(),
+  /** Of the source, in bytes. */
+  bytes: v.number(),
+  sha256: v.string(),
+  wasmSha256: v.string(),
+  /** What the action is built from; paths are relative to the manifest. */
+  parts: v.strictObject({
+    main: v.string(),
+    wasm: v.string(),
+    glue: v.optional(v.string()),
+    mode: v.picklist(MODES),
+    encoding: v.optional(v.picklist(['deflate', 'plain'])),
+    url: v.optional(v.string()),
+    define: v.custom<Record<string, Json>>((value) => v.is(v.record(v.string(), v.unknown()), value)),
+  }),
+  /** The versions of what builds it and of the packages inside it. */
+  toolchain: v.strictObject({ tools: versions, packages: versions }),
+});
+
+/** What is kept beside a built action, for others to build it again and compare. */
+export type Manifest = v.InferOutput<typeof manifestSchema>;
+
+/** Where the manifest of an action file is: `action.manifest.json` beside `action.js`. */
+export function manifestPath(out: string): string {
+  return `${out.replace(/\.js$/, '')}.manifest.json`;
+}
+
+/** The manifest of an action that was built from `parts`, to be kept at `path`. */
+export function manifestOf(path: string, parts: ActionParts, built: BuiltAction & { toolchain: Toolchain }): Manifest {
+  const { cid, bytes, sha256, wasmSha256, toolchain } = built;
+  const folder = dirname(resolve(path));
+  const portable = (file: string) => relative(folder, resolve(file)).split(sep).join('/');
+  const { main, wasm, glue, mode = 'inline', encoding, url, define = {} } = parts;
+  const files = { main: portable(main), wasm: portable(wasm), ...(glue !== undefined && { glue: portable(glue) }) };
+  const options = { mode, ...(encoding && { encoding }), ...(url !== undefined && { url }), define: { ...define } };
+  return { version: 1, cid, bytes, sha256, wasmSha256, parts: { ...files, ...options }, toolchain };
+}
+
+/** Reads a manifest. @throws {BuildError} if the file is none */
+export async function readManifest(path: string): Promise<Manifest> {
+  try {
+    return v.parse(manifestSchema, JSON.parse(await readFile(path, 'utf8')));
+  } catch (cause) {
+    throw new BuildError(`${path} is no manifest of an action: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * Builds the action of a manifest again, from the files as they are now.
+ *
+ * @returns what is different, in words; nothing if the action is the one that the manifest names
+ * @throws {BuildError} if it does not build
+ */
+export async function verifyManifest(path: string, manifest: Manifest): Promise<string[]> {
+  const folder = dirname(resolve(path));
+  const { main, wasm, glue, ...options } = manifest.parts;
+  const files = { main: resolve(folder, main), wasm: resolve(folder, wasm) };
+  const built = await buildWithToolchain({
+    ...(options as Omit<ActionParts, 'main' | 'wasm'>),
+    ...files,
+    ...(glue !== undefined && { glue: resolve(folder, glue) }),
+  });
+  const differences = [
+    ...compare('the SHA-256 of the wasm module', manifest.wasmSha256, built.wasmSha256),
+    ...compare('the CID', manifest.cid, built.cid),
+    ...compare('the SHA-256 of the source', manifest.sha256, built.sha256),
+    ...compare('the length of the source', manifest.bytes, built.bytes),
+  ];
+  if (differences.length === 0) return [];
+  return [...differences, ...comparedVersions(manifest.toolchain, built.toolchain)];
+}
+
+function comparedVersions(then: Toolchain, now: Toolchain): string[] {
+  const [before, after] = [then, now].map(({ tools, packages }): Record<string, string> => ({ ...packages, ...tools }));
+  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].sort();
+  return names.flatMap((name) => compare(name, before?.[name] ?? 'none', after?.[name] ?? 'none'));
+}
+
+function compare(what: string, expected: string | number, found: string | number): string[] {
+  return expected === found ? [] : [`${what} is ${found}, where the manifest has ${expected}`];
+}

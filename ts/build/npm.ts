@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+
+/** Where Lit's hosts take imports from: the files of npm packages, as they were published. */
+export const CDN = 'https://cdn.jsdelivr.net/npm/';
+
+/** A file of an npm package, by the name that it has on jsDelivr. */
+export interface NpmFile {
+  readonly name: string;
+  /** An exact version. */
+  readonly version: string;
+  /** Its path inside the package. */
+  readonly file: string;
+}
+
+const NAME = '(?:@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*';
+const VERSION = '[0-9]+\\.[0-9]+\\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?';
+const SPECIFIER = new RegExp(`^(${NAME})@(${VERSION})(?:/([^?#]+))?$`);
+
+/**
+ * Reads `name@1.2.3/path`, with jsDelivr's address in front of it or not. Without a path it means jsDelivr's own bundle
+ * of the package, `+esm`.
+ *
+ * @returns undefined if it is something else: no exact version, a path that leaves the package
+ */
+export function parseNpmFile(specifier: string): NpmFile | undefined {
+  const path = specifier.startsWith(CDN) ? specifier.slice(CDN.length) : specifier;
+  const [, name, version, file = '+esm'] = SPECIFIER.exec(path) ?? [];
+  if (name === undefined || version === undefined) return undefined;
+  return file.split('/').some((part) => part === '' || part === '.' || part === '..')
+    ? undefined
+    : { name, version, file };
+}
+
+/** The file's name as actions import it: `name@1.2.3/path`. */
+export function npmSpecifier({ name, version, file }: NpmFile): string {
+  return `${name}@${version}/${file}`;
+}
+
+/** The path of a file in the node_modules of a folder or one above it, if that very version is installed. */
+export function findInstalled({ name, version, file }: NpmFile, from: string): string | undefined {
+  const root = packageRoot(name, from);
+  if (root === undefined || versionOf(root) !== version) return undefined;
+  const path = join(root, file);
+  return existsSync(path) && isInside(realpathSync(root), realpathSync(path)) ? path : undefined;
+}
+
+/** Which file of which installed package a path is; undefined if it lies in none. */
+export function npmFileAt(path: string): NpmFile | undefined {
+  const parts = realpathSync(path).split(sep);
+  const at = parts.lastIndexOf('node_modules') + 1;
+  if (at === 0) return undefined;
+  const end = at + (parts[at]?.startsWith('@') ? 2 : 1);
+  const version = versionOf(parts.slice(0, end).join(sep));
+  if (version === undefined) return undefined;
+  return { name: parts.slice(at, end).join('/'), version, file: parts.slice(end).join('/') };
+}
+
+/** The Subresource Integrity of bytes: `sha384-` and base64. */
+export function sha384(bytes: Uint8Array): string {
+  return `sha384-${createHash('sha384').update(bytes).digest('base64')}`;
+}
+
+function packageRoot(name: string, from: string): string | undefined {
+  for (let folder = resolve(from); ; folder = dirname(folder)) {
+    const root = join(folder, 'node_modules', name);
+    if (existsSync(join(root, 'package.json'))) return root;
+    if (dirname(folder) === folder) return undefined;
+  }
+}
+
+function versionOf(root: string): string | undefined {
+  try {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: unknown };
+    return typeof version === 'string' ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isInside(folder: string, path: string): boolean {
+  const inner = relative(folder, path);
+  return inner !== '..' && !inner.startsWith(`..${sep}`);
+}
