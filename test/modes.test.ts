@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { brotliCompressSync } from 'node:zlib';
-import { keccak256, sha256, stringToBytes, toHex } from 'viem';
+import { keccak256, stringToBytes, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { type ActionParts, BuildError, buildAction } from '../ts/build/action.ts';
 import { npmFileAt, parseNpmFile } from '../ts/build/npm.ts';
@@ -85,52 +85,36 @@ async function tinygo(): Promise<Case> {
   };
 }
 
+/** The example of docs/any-wasm.md, so that it is known to work. */
+function documented(): { go: string; ts: string } {
+  const text = readFileSync(join(root, 'docs/any-wasm.md'), 'utf8');
+  const block = (language: string) => new RegExp(`\\n\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(text)?.[1] ?? '';
+  return { go: block('go'), ts: block('ts') };
+}
+
 async function standardGo(): Promise<Case> {
   const folder = join(dir, 'std');
   mkdirSync(folder);
-  writeFileSync(join(folder, 'go.mod'), 'module example.com/hash\n\ngo 1.24\n');
-  const program = `package main
-
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"syscall/js"
-)
-
-func main() {
-	js.Global().Set("goSha256", js.FuncOf(func(_ js.Value, args []js.Value) any {
-		data := make([]byte, args[0].Length())
-		js.CopyBytesToGo(data, args[0])
-		sum := sha256.Sum256(data)
-		return hex.EncodeToString(sum[:])
-	}))
-	select {}
-}
-`;
-  writeFileSync(join(folder, 'main.go'), program);
+  writeFileSync(join(folder, 'go.mod'), 'module example.com/hello\n\ngo 1.24\n');
+  const { go, ts } = documented();
+  writeFileSync(join(folder, 'main.go'), go);
   const main = join(folder, 'main.ts');
-  const template = JSON.stringify(join(root, 'actions/template')).slice(1, -1);
-  const source = `import { actionMain } from '${template}/action.ts';
-import { startGo } from '${template}/go.ts';
-import { loadWasm } from '${template}/wasm.ts';
-export const main = actionMain(async ({ text }) => {
-  await startGo(await loadWasm());
-  return globalThis.goSha256(new TextEncoder().encode(text));
-});
-`;
-  writeFileSync(main, source);
-  const wasm = join(folder, 'hash.wasm');
+  const installed = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
+  writeFileSync(
+    main,
+    ts.replaceAll("'../template/", `'${join(root, 'actions/template')}/`).replace("'valibot'", installed),
+  );
+  const wasm = join(folder, 'hello.wasm');
   const env = { ...process.env, GOOS: 'js', GOARCH: 'wasm', GOFLAGS: '', GOWORK: 'off' };
   await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', wasm, '.'], { cwd: folder, env });
   const { stdout } = await run('go', ['env', 'GOROOT'], { cwd: folder });
   const glue = join(stdout.trim(), 'lib/wasm/wasm_exec.js');
-  const text = 'hash me';
   return {
     name: 'standard Go',
     parts: { main, wasm, glue },
     packaged: install('@go/glue', glue),
-    params: { text },
-    answer: { ok: sha256(stringToBytes(text)).slice(2) },
+    params: { name: 'you' },
+    answer: { ok: 'hello, you' },
   };
 }
 

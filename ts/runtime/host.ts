@@ -20,6 +20,8 @@ export interface LitHostOptions {
   readonly spare?: number;
   /** How many calls run at once; the others wait for their turn. Default: four for each processor. */
   readonly concurrency?: number;
+  /** How many calls may wait before the next is told to come back later. Default 1000. */
+  readonly waiting?: number;
   /** A folder whose node_modules hold what actions import from jsDelivr. Default: this package. */
   readonly modules?: string;
 }
@@ -46,8 +48,6 @@ export interface CallResult {
 export type { Group } from './state.ts';
 
 const MAX_CIDS = 8;
-/** How many calls may wait before the next is told to come back later. */
-const MAX_WAITING = 1000;
 const CID = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
@@ -70,7 +70,7 @@ export class LitHost {
     this.#state = state;
     this.#spareCount = options.spare ?? 0;
     this.#modules = options.modules;
-    this.#turns = new Turns(options.concurrency ?? 4 * availableParallelism(), MAX_WAITING);
+    this.#turns = new Turns(options.concurrency ?? 4 * availableParallelism(), options.waiting ?? 1000);
     this.#refill();
   }
 

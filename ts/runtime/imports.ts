@@ -25,11 +25,12 @@ export function hasImports(source: string): boolean {
 export async function inlineImports(source: string, folder: string = here): Promise<string> {
   const { build } = await import('esbuild');
   try {
-    const { outputFiles } = await build({
+    const { outputFiles, metafile } = await build({
       // A bundler leaves out what nothing uses, and shuts in what it keeps: the host needs a global main.
       stdin: { contents: `${source}\n;globalThis.main = main;`, resolveDir: folder, sourcefile: 'action.js' },
       bundle: true,
       write: false,
+      metafile: true,
       format: 'iife',
       platform: 'neutral',
       target: 'es2022',
@@ -41,7 +42,8 @@ export async function inlineImports(source: string, folder: string = here): Prom
       define: { require: 'undefined' },
       plugins: [fromJsDelivr(folder)],
     });
-    return outputFiles.map(({ text }) => text).join('');
+    const isScript = Object.keys(metafile.inputs).length === 1; // what looked like imports were texts or comments
+    return isScript ? source : outputFiles.map(({ text }) => text).join('');
   } catch (error) {
     const messages = (error as Partial<BuildFailure>).errors?.map(({ text }) => text);
     throw messages ? new RuntimeError('action', messages.join('\n'), { cause: error }) : error;

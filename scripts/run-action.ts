@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { UsageError } from '../ts/client/errors.ts';
+import { LitHost } from '../ts/runtime/host.ts';
+import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import type { Json } from '../ts/runtime/types.ts';
+import { run } from './cli.ts';
+
+const USAGE = `Runs an action once on this machine, as a Lit host would, and prints what it answers.
+
+usage: npx tsx scripts/run-action.ts FILE [PARAMS] [--store DIR] [--limits strict|documented]
+
+  FILE     the action, as build-action.ts wrote it
+  PARAMS   what main is given, in JSON (default null)
+  --store  the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve.ts uses
+  --limits strict (default) or documented; see serve.ts --help
+
+The answer goes to stdout as JSON, what the action prints to stderr.`;
+
+run(USAGE, async (signal) => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      store: { type: 'string', default: '.tandem' },
+      limits: { type: 'string', default: 'strict' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const [file, text = 'null', ...rest] = positionals;
+  if (file === undefined || rest.length > 0)
+    throw new UsageError('An action file is needed, and after it its parameters.');
+  if (values.limits !== 'strict' && values.limits !== 'documented') {
+    throw new UsageError('--limits is strict or documented.');
+  }
+  const limits = values.limits === 'strict' ? STRICT_LIMITS : DOCUMENTED_LIMITS;
+  const host = await LitHost.open({ dir: join(values.store, 'local-lit'), limits });
+  const { response, logs } = await host.execute({ source: readFileSync(file, 'utf8'), params: parsed(text), signal });
+  process.stderr.write(logs);
+  console.log(JSON.stringify(response));
+});
+
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    throw new UsageError(`The parameters are not JSON: ${text}`);
+  }
+}
