@@ -420,6 +420,22 @@ describe('the parser', () => {
       /^transaction.blobs: not a key known here/,
     ],
     'no authorizations': [sent({ type: 'eip7702', authorizationList: [] }), /^transaction.authorizationList: /],
+    'a parity of 27': [
+      sent({
+        type: 'eip7702',
+        authorizationList: [
+          {
+            chainId: '1',
+            address: transaction.to,
+            nonce: '0',
+            yParity: '27',
+            r: `0x${'01'.repeat(32)}`,
+            s: `0x${'01'.repeat(32)}`,
+          },
+        ],
+      }),
+      /^transaction.authorizationList\[0\].yParity: not 0 or 1/,
+    ],
     'an unsigned authorization': [
       sent({ type: 'eip7702', authorizationList: [{ chainId: '1', address: transaction.to, nonce: '0' }] }),
       /^transaction.authorizationList\[0\].yParity: missing/,

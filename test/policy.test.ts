@@ -496,6 +496,14 @@ describe('each rule allows and refuses', () => {
     });
   });
 
+  test('one of several calls of a method is enough', async () => {
+    const call = (to: Hex) => ({ function: 'transfer(address to,uint256 amount)', args: { to: { in: [to] } } });
+    const rule = { ...callRule, calls: [call(alice), { function: 'pause()' }, call(bob)] };
+    for (const to of [alice, bob]) await allows(rule, pay({ to: token, value: 0n, data: transfer(to, 1n) }));
+    const other = pay({ to: token, value: 0n, data: transfer(mallory, 1n) });
+    await refuses(rule, other, /^args.to is not in the list/);
+  });
+
   test('no rule for the kind, no rule at all', async () => {
     const digest = parseIntent({ kind: 'digest', digest: pad('0x01') });
     const none = { allowed: false, rule: undefined, reason: 'no rule is for raw digests', failed: [] };
@@ -1043,6 +1051,8 @@ describe('the policy parser', () => {
     'a function without parentheses': [call('transfer'), /function: no \(/],
     'a function with a space': [call('transfer(address to, uint256 amount)'), /function: an unknown type/],
     uint: [call('transfer(address,uint)'), /function: an unknown type/],
+    'arguments without a comma': [call('f(bool a bool b)'), /function: no , or \)/],
+    'a function without a name': [call('(bool a)'), /function: no name/],
     'something after a function': [call('transfer(address) returns (bool)'), /function: something after/],
     'two arguments of one name': [call('f(bool a,bool a)'), /function: two arguments/],
     'an argument named __proto__': [call('f(bool __proto__)'), /function: a name that is not allowed/],

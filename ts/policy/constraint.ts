@@ -53,13 +53,18 @@ export function violation(
   const fields = type.kind === 'struct' ? type.fields : [];
   for (const [name, constraint] of Object.entries(constraints)) {
     const field = fields.find((field) => field.name === name);
+    const place = `${path}${name}`;
     const broken =
-      field === undefined ||
-      breaks(field.type, (value as { [field: string]: Value })[name], constraint, `${path}${name}`);
-    if (broken === true) return `${path}${name} is not there`;
+      field === undefined ? `${place} is not there` : breaks(field.type, part(value, name), constraint, place);
     if (broken !== false) return broken;
   }
   return false;
+}
+
+function part(value: Value | undefined, name: string): Value | undefined {
+  return typeof value === 'object' && Object.hasOwn(value, name)
+    ? (value as { [field: string]: Value })[name]
+    : undefined;
 }
 
 function breaks(type: Type, value: Value | undefined, constraint: Constraint, path: string): string | false {
