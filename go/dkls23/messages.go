@@ -1,0 +1,375 @@
+package dkls23
+
+import (
+	"crypto/cipher"
+	"crypto/subtle"
+	"maps"
+	"slices"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"tandem/go/deal"
+	"tandem/go/ot"
+	"tandem/go/secp256k1"
+	"tandem/go/transcript"
+	"tandem/go/vole"
+	"tandem/go/wire"
+)
+
+// Kinds of what travels or is kept.
+const (
+	kindRound1   = "dkls23/1"
+	kindRound2   = "dkls23/2"
+	kindRound3   = "dkls23/3"
+	kindSession1 = "dkls23/session/1"
+	kindSession2 = "dkls23/session/2"
+	kindSession3 = "dkls23/session/3"
+)
+
+// Most bytes of each. What there is besides the parts for each other signer is of one size.
+const (
+	maxHeader  = 3 << 10
+	maxBox     = 3*secp256k1.ScalarSize*vole.Xi + 512
+	maxRound3  = maxHeader
+	maxSession = 4 << 10
+)
+
+func maxRound1(others int) int { return maxHeader + others*(ot.MessageSize(vole.Xi)+16) }
+func maxRound2(others int) int { return maxHeader + others*maxBox }
+
+type point = [33]byte
+
+type round1Message struct {
+	Version     int              `cbor:"1,keyasint"`
+	Kind        string           `cbor:"2,keyasint"`
+	From        int              `cbor:"3,keyasint"`
+	Terms       terms            `cbor:"4,keyasint"`
+	Commitment  [32]byte         `cbor:"5,keyasint"` // com
+	Transcripts map[int][32]byte `cbor:"6,keyasint"` // T of the message of the OT receiver to each other signer
+	OTs         map[int][]byte   `cbor:"7,keyasint"` // those messages; the ones for others may be left out
+}
+
+type round2Message struct {
+	Version int              `cbor:"1,keyasint"`
+	Kind    string           `cbor:"2,keyasint"`
+	From    int              `cbor:"3,keyasint"`
+	Digests map[int][32]byte `cbor:"4,keyasint"` // of the messages of round 1 of all signers, as the sender knows them
+	Boxes   map[int][]byte   `cbor:"5,keyasint"` // sealed contents for each other signer; those for others may be left out
+}
+
+// contents is what one party sends another in round 2.
+type contents struct {
+	R      point        `cbor:"1,keyasint"`
+	Salt   [32]byte     `cbor:"2,keyasint"`
+	PK     point        `cbor:"3,keyasint"` // pk_i = sk_i·G
+	Psi    [32]byte     `cbor:"4,keyasint"` // ψ_ij
+	GammaU point        `cbor:"5,keyasint"` // Γ^u_ij
+	GammaV point        `cbor:"6,keyasint"` // Γ^v_ij
+	B      point        `cbor:"7,keyasint"`
+	RVOLE  vole.Message `cbor:"8,keyasint"`
+}
+
+type round3Message struct {
+	Version int              `cbor:"1,keyasint"`
+	Kind    string           `cbor:"2,keyasint"`
+	From    int              `cbor:"3,keyasint"`
+	SID     [32]byte         `cbor:"4,keyasint"`
+	U       [32]byte         `cbor:"5,keyasint"`
+	W       [32]byte         `cbor:"6,keyasint"`
+	Tags    map[int][32]byte `cbor:"7,keyasint"` // for each other signer
+}
+
+// For returns a message without what is meant for other receivers than the given party: all that this party needs of it. A
+// relay may pass that on in place of the message. An error has code input: data is no message of this protocol, or has
+// nothing for the party.
+func For(party int, message []byte) ([]byte, error) {
+	const others = deal.MaxParties - 1
+	var m1 round1Message
+	if wire.Unmarshal(message, maxRound1(others), &m1) == nil && wire.Header(m1.Version, m1.Kind, kindRound1) == nil {
+		if err := only(party, m1.OTs); err != nil {
+			return nil, err
+		}
+		return wire.Marshal(&m1)
+	}
+	var m2 round2Message
+	if wire.Unmarshal(message, maxRound2(others), &m2) == nil && wire.Header(m2.Version, m2.Kind, kindRound2) == nil {
+		if err := only(party, m2.Boxes); err != nil {
+			return nil, err
+		}
+		return wire.Marshal(&m2)
+	}
+	var m3 round3Message
+	if err := wire.Unmarshal(message, maxRound3, &m3); err != nil {
+		return nil, err
+	}
+	if err := wire.Header(m3.Version, m3.Kind, kindRound3); err != nil {
+		return nil, err
+	}
+	return slices.Clone(message), nil
+}
+
+// only drops all parts but that of one party.
+func only(party int, parts map[int][]byte) error {
+	if _, ok := parts[party]; !ok {
+		return wire.Errorf(wire.CodeInput, "the message has nothing for party %d", party)
+	}
+	maps.DeleteFunc(parts, func(j int, _ []byte) bool { return j != party })
+	return nil
+}
+
+// header checks version, kind and sender of a decoded message from party j.
+func header(version int, kind string, from int, want string, j int) error {
+	if err := wire.Header(version, kind, want); err != nil {
+		return err
+	}
+	if from != j {
+		return wire.Errorf(wire.CodeInput, "a message of party %d in the place of another's", from)
+	}
+	return nil
+}
+
+// expect checks that there is one message of each of the others, and at most self's own besides.
+func expect(messages map[int][]byte, others []int, self int) error {
+	found := 0
+	if _, ok := messages[self]; ok {
+		found++
+	}
+	for _, j := range others {
+		if _, ok := messages[j]; !ok {
+			return wire.Errorf(wire.CodeInput, "the message of party %d is missing", j)
+		}
+		found++
+	}
+	if found != len(messages) {
+		return wire.Errorf(wire.CodeInput, "messages of parties that do not sign")
+	}
+	return nil
+}
+
+// complete reports whether m has a value for each of set and for nobody else.
+func complete[V any](m map[int]V, set []int) bool { return within(m, set) && len(m) == len(set) }
+
+// within reports whether m has values for members of set only.
+func within[V any](m map[int]V, set []int) bool {
+	for i := range m {
+		if !slices.Contains(set, i) {
+			return false
+		}
+	}
+	return true
+}
+
+// readRound1 reads the messages of round 1 of all others.
+func (g *signing) readRound1(messages map[int][]byte) (map[int]*round1Message, error) {
+	if err := expect(messages, g.others, g.self); err != nil {
+		return nil, err
+	}
+	all := map[int]*round1Message{}
+	for _, j := range g.others {
+		m, err := g.decodeRound1(messages[j], j)
+		if err != nil {
+			return nil, blame(j, err)
+		}
+		all[j] = m
+	}
+	return all, nil
+}
+
+func (g *signing) decodeRound1(data []byte, j int) (*round1Message, error) {
+	var m round1Message
+	if err := wire.Unmarshal(data, maxRound1(len(g.others)), &m); err != nil {
+		return nil, err
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound1, j); err != nil {
+		return nil, err
+	}
+	if err := g.compare(&m.Terms); err != nil {
+		return nil, err
+	}
+	receivers := g.besides(j)
+	if !complete(m.Transcripts, receivers) || !within(m.OTs, receivers) {
+		return nil, wire.Errorf(wire.CodeInput, "its OT messages are not those for the other signers")
+	}
+	if m.Transcripts[g.self] != [32]byte(ot.Transcript(g.otID(j, g.self, m.Commitment), m.OTs[g.self])) {
+		return nil, wire.Errorf(wire.CodeInput, "its OT message is not the one that it gives the hash of")
+	}
+	return &m, nil
+}
+
+// reply is contents, decoded.
+type reply struct {
+	R, pk, gammaU, gammaV *secp256k1.Point
+	salt                  [32]byte
+	psi                   secp256k1.Scalar
+	rvole                 vole.Response
+}
+
+// readRound2 reads the messages of round 2 of all others. It checks that all received the same round 1.
+func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
+	if err := expect(messages, p.others, p.self); err != nil {
+		return nil, err
+	}
+	all := map[int]*round2Message{}
+	for _, j := range p.others {
+		m, err := p.decodeRound2(messages[j], j)
+		if err != nil {
+			return nil, blame(j, err)
+		}
+		// First what each says of its own message, so that the one whose message was changed on its way is named.
+		if m.Digests[j] != p.digests[j] {
+			return nil, wire.PartyErrorf(j, "its message of round 1 is not the one received")
+		}
+		all[j] = m
+	}
+	replies := map[int]*reply{}
+	for _, j := range p.others {
+		for _, i := range p.Signers {
+			if all[j].Digests[i] != p.digests[i] {
+				return nil, wire.PartyErrorf(j, "it received another message of round 1 from party %d", i)
+			}
+		}
+		sent, err := p.open(j, all[j].Boxes[p.self])
+		if err != nil {
+			return nil, blame(j, err)
+		}
+		if replies[j], err = sent.decode(); err != nil {
+			return nil, blame(j, err)
+		}
+	}
+	return replies, nil
+}
+
+func (g *signing) decodeRound2(data []byte, j int) (*round2Message, error) {
+	var m round2Message
+	if err := wire.Unmarshal(data, maxRound2(len(g.others)), &m); err != nil {
+		return nil, err
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound2, j); err != nil {
+		return nil, err
+	}
+	if !complete(m.Digests, g.Signers) || !within(m.Boxes, g.besides(j)) {
+		return nil, wire.Errorf(wire.CodeInput, "its message is not one for the other signers")
+	}
+	return &m, nil
+}
+
+// nonce is that of every box: each key seals one value only.
+var nonce [chacha20poly1305.NonceSize]byte
+
+// box returns the AEAD for what party i, one of this party and party j, sends the other.
+func (g *signing) box(i, j int) (cipher.AEAD, error) {
+	key, err := g.pairwise(i+j-g.self, labelBox, chacha20poly1305.KeySize, transcript.U32(i), transcript.U32(j))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	aead, err := chacha20poly1305.New(key)
+	if err != nil {
+		return nil, internal(err)
+	}
+	return aead, nil
+}
+
+// seal seals what goes to party j.
+func (g *signing) seal(j int, sent *contents) ([]byte, error) {
+	aead, err := g.box(g.self, j)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := wire.Marshal(sent)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(plain[:0], nonce[:], plain, nil), nil
+}
+
+// open opens the box of party j.
+func (g *signing) open(j int, box []byte) (*contents, error) {
+	aead, err := g.box(j, g.self)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, nonce[:], box, nil)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "what it sealed for party %d does not open", g.self)
+	}
+	sent := new(contents)
+	return sent, wire.Unmarshal(plain, maxBox, sent)
+}
+
+func (c *contents) decode() (*reply, error) {
+	d := &reply{salt: c.Salt, rvole: vole.Response{Messages: []vole.Message{c.RVOLE}}}
+	for _, field := range []struct {
+		name  string
+		bytes point
+		to    **secp256k1.Point
+	}{{"R", c.R, &d.R}, {"pk", c.PK, &d.pk}, {"Γu", c.GammaU, &d.gammaU}, {"Γv", c.GammaV, &d.gammaV}, {"B", c.B, &d.rvole.B}} {
+		p, err := new(secp256k1.Point).SetBytes(field.bytes[:])
+		if err != nil {
+			return nil, wire.Errorf(wire.CodeInput, "%s is not a point", field.name)
+		}
+		*field.to = p
+	}
+	if _, err := d.psi.SetBytes(c.Psi[:]); err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "ψ is not a scalar")
+	}
+	return d, nil
+}
+
+// tag is what shows party j that m is from party i.
+func (g *signing) tag(i, j int, m *round3Message) (tag [32]byte, err error) {
+	b, err := g.pairwise(i+j-g.self, labelTag, len(tag), transcript.U32(i), transcript.U32(j), m.U[:], m.W[:])
+	if err != nil {
+		return tag, err
+	}
+	return [32]byte(b), nil
+}
+
+// fragment is a signer's share of the signature.
+type fragment struct{ u, w secp256k1.Scalar }
+
+// readRound3 reads the messages of round 3 of all others.
+func (g *signing) readRound3(messages map[int][]byte) (map[int]*fragment, error) {
+	if err := expect(messages, g.others, g.self); err != nil {
+		return nil, err
+	}
+	all := map[int]*fragment{}
+	for _, j := range g.others {
+		m, err := g.decodeRound3(messages[j], j)
+		if err != nil {
+			return nil, blame(j, err)
+		}
+		all[j] = m
+	}
+	return all, nil
+}
+
+func (g *signing) decodeRound3(data []byte, j int) (*fragment, error) {
+	var m round3Message
+	if err := wire.Unmarshal(data, maxRound3, &m); err != nil {
+		return nil, err
+	}
+	if err := header(m.Version, m.Kind, m.From, kindRound3, j); err != nil {
+		return nil, err
+	}
+	if m.SID != g.sid {
+		return nil, wire.Errorf(wire.CodeInput, "its message is one of another signature")
+	}
+	if !complete(m.Tags, g.besides(j)) {
+		return nil, wire.Errorf(wire.CodeInput, "its tags are not those for the other signers")
+	}
+	tag, err := g.tag(j, g.self, &m)
+	if err != nil {
+		return nil, err
+	}
+	if got := m.Tags[g.self]; subtle.ConstantTimeCompare(got[:], tag[:]) != 1 {
+		return nil, wire.Errorf(wire.CodeInput, "its tag is not that of the message")
+	}
+	var f fragment
+	_, errU := f.u.SetBytes(m.U[:])
+	_, errW := f.w.SetBytes(m.W[:])
+	if errU != nil || errW != nil {
+		return nil, wire.Errorf(wire.CodeInput, "its share of the signature is no scalars")
+	}
+	return &f, nil
+}

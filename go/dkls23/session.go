@@ -1,0 +1,145 @@
+package dkls23
+
+import (
+	"tandem/go/deal"
+	"tandem/go/secp256k1"
+	"tandem/go/wire"
+)
+
+// part is a signer's part in a signature, as its sessions keep it.
+type part struct {
+	Terms       terms            `cbor:"1,keyasint"`
+	Self        int              `cbor:"2,keyasint"`
+	Seed        [32]byte         `cbor:"3,keyasint"` // that all its secrets are made from
+	Transcripts map[int][32]byte `cbor:"4,keyasint"` // T of its message, as the receiver of an RVOLE, to each other signer
+}
+
+// session1 is what a signer keeps between rounds 1 and 2.
+type session1 struct {
+	Version int    `cbor:"1,keyasint"`
+	Kind    string `cbor:"2,keyasint"`
+	Part    part   `cbor:"3,keyasint"`
+}
+
+// session2 is what a signer keeps between rounds 2 and 3. The digests make the sid.
+type session2 struct {
+	Version     int              `cbor:"1,keyasint"`
+	Kind        string           `cbor:"2,keyasint"`
+	Part        part             `cbor:"3,keyasint"`
+	Digests     map[int][32]byte `cbor:"4,keyasint"` // of the messages of round 1 of all signers
+	Commitments map[int][32]byte `cbor:"5,keyasint"` // of the others
+	CU          [32]byte         `cbor:"6,keyasint"` // Σ c^u
+	CV          [32]byte         `cbor:"7,keyasint"` // Σ c^v
+}
+
+// session3 is what a signer keeps between round 3 and the end. None of it is secret.
+type session3 struct {
+	Version int      `cbor:"1,keyasint"`
+	Kind    string   `cbor:"2,keyasint"`
+	Terms   terms    `cbor:"3,keyasint"`
+	Self    int      `cbor:"4,keyasint"`
+	SID     [32]byte `cbor:"5,keyasint"`
+	R       point    `cbor:"6,keyasint"` // of all signers
+	U       [32]byte `cbor:"7,keyasint"` // the signer's own
+	W       [32]byte `cbor:"8,keyasint"`
+}
+
+func (p *party) part() part { return part{*p.terms, p.self, p.seed, p.transcripts} }
+
+func (p *party) session1() ([]byte, error) {
+	s := &session1{wire.Version, kindSession1, p.part()}
+	defer clear(s.Part.Seed[:])
+	return wire.Marshal(s)
+}
+
+func (p *party) session2() ([]byte, error) {
+	s := &session2{
+		wire.Version, kindSession2, p.part(), p.digests, p.commitments, [32]byte(p.cu.Bytes()), [32]byte(p.cv.Bytes()),
+	}
+	defer s.clear()
+	return wire.Marshal(s)
+}
+
+func (s *session2) clear() {
+	clear(s.Part.Seed[:])
+	clear(s.CU[:])
+	clear(s.CV[:])
+}
+
+// resume returns the signer whose part this is.
+func (s *part) resume(share *deal.KeyShare, round int) (*party, error) {
+	if err := s.Terms.belong(share, s.Self, round); err != nil {
+		return nil, err
+	}
+	p, err := newParty(share, &s.Terms, s.Seed)
+	if err != nil || !complete(s.Transcripts, p.others) {
+		return nil, notASession(round)
+	}
+	p.transcripts = s.Transcripts
+	return p, nil
+}
+
+// belong checks that a session was begun with this share.
+func (t *terms) belong(share *deal.KeyShare, self, round int) error {
+	if t.KeyID != share.ID || self != share.Index {
+		return wire.Errorf(wire.CodeSession, "the session is one of another key share")
+	}
+	if t.check(share) != nil {
+		return notASession(round)
+	}
+	return nil
+}
+
+func resume1(share *deal.KeyShare, session []byte) (*party, error) {
+	var s session1
+	defer func() { clear(s.Part.Seed[:]) }()
+	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil {
+		return nil, notASession(1)
+	}
+	return s.Part.resume(share, 1)
+}
+
+func resume2(share *deal.KeyShare, session []byte) (*party, error) {
+	var s session2
+	defer s.clear()
+	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil {
+		return nil, notASession(2)
+	}
+	p, err := s.Part.resume(share, 2)
+	if err != nil {
+		return nil, err
+	}
+	_, errU := p.cu.SetBytes(s.CU[:])
+	_, errV := p.cv.SetBytes(s.CV[:])
+	if errU != nil || errV != nil || !complete(s.Digests, p.Signers) || !complete(s.Commitments, p.others) {
+		p.clear()
+		return nil, notASession(2)
+	}
+	return p, p.agree(s.Digests, s.Commitments)
+}
+
+func resume3(share *deal.KeyShare, session []byte) (g *signing, R *secp256k1.Point, u, w *secp256k1.Scalar, err error) {
+	fail := func(err error) (*signing, *secp256k1.Point, *secp256k1.Scalar, *secp256k1.Scalar, error) {
+		return nil, nil, nil, nil, err
+	}
+	var s session3
+	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
+		return fail(notASession(3))
+	}
+	if err := s.Terms.belong(share, s.Self, 3); err != nil {
+		return fail(err)
+	}
+	g, err = newSigning(share, &s.Terms)
+	R, errR := new(secp256k1.Point).SetBytes(s.R[:])
+	u, errU := new(secp256k1.Scalar).SetBytes(s.U[:])
+	w, errW := new(secp256k1.Scalar).SetBytes(s.W[:])
+	if err != nil || errR != nil || errU != nil || errW != nil {
+		return fail(notASession(3))
+	}
+	g.sid = s.SID
+	return g, R, u, w, nil
+}
+
+func notASession(round int) error {
+	return wire.Errorf(wire.CodeSession, "this is not a session of round %d of dkls23", round)
+}
