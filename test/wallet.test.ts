@@ -21,6 +21,7 @@ import {
   type TransactionSerialized,
 } from 'viem';
 import { HDKey, publicKeyToAddress } from 'viem/accounts';
+import { hashAuthorization } from 'viem/utils';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import {
   CheckFailedError,
@@ -35,6 +36,8 @@ import { createWallet } from '../ts/client/keygen.ts';
 import { openStore, type Store } from '../ts/client/store.ts';
 import { openWallet, type Wallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { authorizationIntent } from '../ts/intent/from.ts';
+import { InputError } from '../ts/intent/intent.ts';
 import { parsePolicy, policyHash } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
@@ -327,6 +330,31 @@ describe('sign', () => {
     await assertSent({ ...signed }, expected);
     const { v } = parseTransaction(signed.serializedTransaction);
     assert.equal(v, BigInt(37 + signed.yParity));
+  });
+
+  const fees = { maxFeePerGas: 30n, maxPriorityFeePerGas: 1n };
+  const common = { chainId: 1, nonce: 5, gas: 90_000n, to: PAYEE, value: 1n } as const;
+  const accessList = [{ address: TOKEN, storageKeys: [`0x${'0a'.repeat(32)}`] }] as const;
+  const hash = `0x01${'cd'.repeat(31)}` as const;
+  const delegation = { chainId: 1, address: TOKEN, nonce: 6, yParity: 1, r: hash, s: `0x${'0b'.repeat(32)}` } as const;
+  for (const expected of [
+    { type: 'eip2930', ...common, gasPrice: 3n, accessList },
+    { type: 'eip4844', ...common, ...fees, maxFeePerBlobGas: 2n, blobVersionedHashes: [hash] },
+    { type: 'eip7702', ...common, ...fees, authorizationList: [delegation] },
+    { type: 'eip1559', ...common, ...fees, to: undefined, data: '0x6000' },
+  ] as const) {
+    test(`signs a transaction of ${expected.type}${expected.to === undefined ? ' that creates a contract' : ''}`, async () => {
+      await assertSent({ ...(await openWallet(store, { runtime }).signTransaction(expected)) }, expected);
+    });
+  }
+
+  test('signs an authorization of a delegate, and typed data in place', async () => {
+    const wallet = openWallet(store, { runtime });
+    const authorization = { chainId: 1, address: TOKEN, nonce: 6 } as const;
+    const signed = await wallet.sign(authorizationIntent(authorization));
+    await assertSigned({ ...signed }, hashAuthorization(authorization));
+    await assertSigned({ ...(await wallet.signTypedData(permit)) }, hashTypedData(permit));
+    await assert.rejects(wallet.signTypedData({ ...permit, primaryType: 'Permits' }), InputError);
   });
 
   const word = (value: bigint): Hex => `0x${value.toString(16).padStart(64, '0')}`;

@@ -45,7 +45,7 @@ export interface Wallet {
    * Signs up to 8 intents in one call of the action: all of them or none. What the host's limits would refuse is not
    * sent; the error says how many fit.
    */
-  signMany(intents: readonly Intent[], options?: SignOptions): Promise<Signed[]>;
+  signMany(intents: readonly Intent[], options?: SignOptions): Promise<(Signed | SignedTransaction)[]>;
   /**
    * Sees to it that `count` requests to the action (1 to 8, default 1) are ready, so that the next signatures wait for the
    * call and the last step alone: the share is opened here. Requests and share stay in this process's memory until
@@ -111,7 +111,7 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const context: Context = { store, info, runtime, load, pool: new RequestPool() };
   const sign = async (intent: Intent, signOptions: SignOptions = {}) => {
     const [signed] = await signIntents(context, [intent], signOptions);
-    return withTransaction(intent, signed as Signed);
+    return signed as Signed | SignedTransaction;
   };
   const close = () => context.pool.close();
   return {
@@ -160,7 +160,7 @@ interface Cosigner {
   answer(requests: readonly Uint8Array[], account: Hex): Promise<Uint8Array[]>;
 }
 
-async function signIntents(context: Context, intents: readonly Intent[], options: SignOptions): Promise<Signed[]> {
+async function signIntents(context: Context, intents: readonly Intent[], options: SignOptions) {
   const start = performance.now();
   const { info, pool } = context;
   if (intents.length < 1 || intents.length > MAX_SIGNATURES) {
@@ -211,7 +211,7 @@ async function signIntents(context: Context, intents: readonly Intent[], options
       });
     }
     const ms = performance.now() - start;
-    return signatures.map((signed) => ({ ...signed, ms }));
+    return signatures.map((signed, i) => withTransaction(intents[i] as Intent, { ...signed, ms }));
   } finally {
     for (const request of requests) request.clear();
     hold.release();
