@@ -12,12 +12,14 @@ import { cidOf } from '../ts/build/cid.ts';
 import { base64, fromBase64 } from '../ts/client/ask.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
-import { digestOf, type Intent } from '../ts/client/intent.ts';
+import { fromHex } from '../ts/client/evm.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { SigningRequest } from '../ts/client/request.ts';
 import { findWallet, openStore, readAction, readShare, readWallet, type Store } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
+import { messageIntent } from '../ts/intent/from.ts';
+import { digestOf, intentJson } from '../ts/intent/intent.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
@@ -31,7 +33,8 @@ usage: npm run bench -- [--runs N] [--json]
   --runs N   how many new processes for each time (7)
   --json     print one JSON value alone`;
 
-const INTENT: Intent = { kind: 'message', message: 'benchmark' };
+const INTENT = messageIntent('benchmark');
+const DIGEST = fromHex(digestOf(INTENT));
 const REPEATS = 12;
 const WARM_FROM = 4;
 const MANY = 8;
@@ -356,7 +359,7 @@ async function signOnce(store: Store): Promise<Sign> {
   let asked = new Uint8Array();
   const common = { wallet, share: sealed, path: 'm' };
   const first = await signTimed(hot, 2, async (request) => {
-    const params = { op: 'sign', ...common, intent: INTENT, request: base64(request) };
+    const params = { op: 'sign', ...common, intent: intentJson(INTENT), request: base64(request) };
     const timed = await timedRun(runtime, action, params, REPEATS);
     laps = timed.laps;
     const response = fromBase64((timed.answer as { ok: { response: string } }).ok.response);
@@ -366,7 +369,7 @@ async function signOnce(store: Store): Promise<Sign> {
     return response;
   });
   const userMemory = watch.memory; // before this process answers requests itself
-  const item = { intent: INTENT, request: base64(asked) };
+  const item = { intent: intentJson(INTENT), request: base64(asked) };
   const callCpuMs = await childCpuMs(CALLS, () => runtime.run(action, { op: 'sign', ...common, ...item } as Json));
   const params = { op: 'signMany', ...common, requests: Array(MANY).fill(item) };
   const many = await timedRun(runtime, action, params, 1);
@@ -375,7 +378,7 @@ async function signOnce(store: Store): Promise<Sign> {
   const userTimes = [first];
   for (let i = 1; i < REPEATS; i++) {
     const local = async (request: Uint8Array) =>
-      (await loadTandem()).dkls18Respond({ share: cold, peer: 1, digest: digestOf(INTENT), path: 'm', request });
+      (await loadTandem()).dkls18Respond({ share: cold, peer: 1, digest: DIGEST, path: 'm', request });
     userTimes.push(await signTimed(hot, 3, local));
   }
   const [lap] = laps;
@@ -402,7 +405,7 @@ async function signTimed(share: Uint8Array, peer: number, answer: (request: Uint
   const asked = performance.now();
   const response = await answer(request.message);
   const answered = performance.now();
-  request.finish(await loadTandem(), { digest: digestOf(INTENT), path: 'm', response });
+  request.finish(await loadTandem(), { digest: DIGEST, path: 'm', response });
   const finishMs = performance.now() - answered;
   return { ms: asked - start + finishMs, finishMs };
 }

@@ -5,6 +5,7 @@ import type { Key } from '../ts/client/age.ts';
 import { LockedError, PolicyError, UsageError, WalletError } from '../ts/client/errors.ts';
 import { makeFolder } from '../ts/client/files.ts';
 import type { KeySource } from '../ts/client/store.ts';
+import { InputError } from '../ts/intent/json.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { promptPassphrase } from './prompt.ts';
@@ -33,7 +34,7 @@ export function run(usage: string, command: (signal: AbortSignal) => Promise<voi
 }
 
 function isUsage(error: unknown): error is Error {
-  if (error instanceof UsageError) return true;
+  if (error instanceof UsageError || error instanceof InputError) return true;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && code.startsWith('ERR_PARSE_ARGS');
 }

@@ -15,7 +15,8 @@ usage: npx tsx scripts/keygen.ts --store DIR [options]
   --runtime NAME   where the action runs: local (default), a Deno on this machine; none, no action: all shares are here
   --threshold N    how many shares sign (2)
   --parties N      how many shares there are (3)
-  --policy NAME    what the action signs: messages (default), never bare digests; any, these too
+  --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
+                   any, these too; or a file of rules (docs/policies.md)
   --json           print {wallet, address, publicKey, threshold, parties, calls, ms} alone
 
 The shares open with TANDEM_IDENTITY (an age identity file), TANDEM_PASSPHRASE, or a passphrase that is asked for.`;

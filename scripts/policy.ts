@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { recoverAddress } from 'viem/utils';
 import { UsageError } from '../ts/client/errors.ts';
+import { readPolicy } from '../ts/client/policy.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
 import { run } from './cli.ts';
-import { readPolicy } from './policy-file.ts';
 
 const USAGE = `Shows what a policy allows, without signing anything.
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,6 +17,8 @@ import type { Json } from '../ts/runtime/types.ts';
 // The real action with the real wasm in a real Deno; the parties of this side run here.
 
 const REFUSED = { error: { code: 'refused', message: 'request refused' } };
+/** An intent as a request has it. */
+const json = (intent: Json) => JSON.stringify(intent);
 const b64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
 const bytes = (text: unknown) => new Uint8Array(Buffer.from(String(text), 'base64'));
 
@@ -25,7 +29,7 @@ let wide: LocalRuntime;
 let messages: BuiltAction;
 let any: BuiltAction;
 
-function build(policy: string): Promise<BuiltAction> {
+function build(policy: Json): Promise<BuiltAction> {
   const main = join(import.meta.dirname, '../actions/cosigner/main.ts');
   const glue = `${buildPath}wasm_exec.js`;
   return buildAction({ main, wasm: `${buildPath}tandem.wasm`, glue, define: { POLICY: policy } });
@@ -101,15 +105,21 @@ async function keygen(wallet: string, parties: number[], authority = 'none', act
 /** A signature by the party `peer` with the action, and the address that made it. */
 async function signed(
   key: Keygen,
-  request: { intent: Json; digest: `0x${string}`; peer?: number; path?: string },
+  request: { intent: Json; digest: `0x${string}`; peer?: number; path?: string; account?: string },
   action = any,
 ): Promise<string> {
-  const { intent, digest, peer, path } = request;
+  const { intent, digest, peer, path, account } = request;
   const share = key.shares.get(peer ?? 1) ?? new Uint8Array();
   const tandem = await loadTandem();
   const { session, request: message } = tandem.dkls18Request({ share, peer: 2 });
-  const params = { op: 'sign', wallet: key.deal1.wallet, share: key.sealed, intent, request: b64(message) };
-  const extra = { ...(peer && { peer }), ...(path && { path }) };
+  const params = {
+    op: 'sign',
+    wallet: key.deal1.wallet,
+    share: key.sealed,
+    intent: json(intent),
+    request: b64(message),
+  };
+  const extra = { ...(peer && { peer }), ...(path && { path }), ...(account && { account }) };
   const { response } = await granted({ ...params, ...extra } as CosignerRequest, action);
   const { r, s, yParity } = tandem.dkls18Finish({
     share,
@@ -137,7 +147,7 @@ before(async () => {
   key = await keygen(wallet, [1, 2, 3], 'cold');
   const tandem = await loadTandem();
   request = b64(tandem.dkls18Request({ share: key.shares.get(1) ?? new Uint8Array(), peer: 2 }).request);
-  sign = { op: 'sign', wallet, share: key.sealed, intent: { kind: 'message', message: 'x' }, request };
+  sign = { op: 'sign', wallet, share: key.sealed, intent: json({ kind: 'message', message: 'x' }), request };
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -162,7 +172,7 @@ describe('with the co-signer', () => {
     const digest = `0x${'5a'.repeat(32)}` as const;
     const intent = { kind: 'digest', digest };
     assert.equal((await signed(key, { intent, digest })).toLowerCase(), address(key.info));
-    const answer = await ask({ ...sign, intent }, messages);
+    const answer = await ask({ ...sign, intent: json(intent) }, messages);
     assert.equal((answer.error as Fields).code, 'policy');
     assert.match(String((answer.error as Fields).message), /digest/);
   });
@@ -176,14 +186,14 @@ describe('with the co-signer', () => {
 
   test('what is sent and answered keeps to the strictest limits', async () => {
     const path = `m${'/2147483647'.repeat(20)}`;
-    const params = { ...sign, path, intent: { kind: 'message', message: 'x'.repeat(2500) } };
+    const params = { ...sign, path, intent: json({ kind: 'message', message: 'x'.repeat(2500) }) };
     assert.ok(JSON.stringify(params).length < 65_536, `${JSON.stringify(params).length}`);
     const answer = await ask(params);
     assert.ok('ok' in answer && JSON.stringify(answer).length < 102_400);
   });
 
   test('several signatures are made in one call, also from one request sent twice: independently', async () => {
-    const intent = { kind: 'message', message: 'x' };
+    const intent = json({ kind: 'message', message: 'x' });
     const { share, wallet } = sign;
     const params = {
       op: 'signMany',
@@ -197,7 +207,7 @@ describe('with the co-signer', () => {
   });
 
   test('of several signatures all are refused if one cannot be made', async () => {
-    const intent = { kind: 'message', message: 'x' };
+    const intent = json({ kind: 'message', message: 'x' });
     const { share, wallet } = sign;
     const good = { intent, request };
     const many = (...requests: Json[]) =>
@@ -211,7 +221,7 @@ describe('with the co-signer', () => {
       'a field too many': [good, { ...good, path: 'm' }],
     }))
       assert.deepEqual(await many(...(requests as Json[])), REFUSED, name);
-    const digest = { ...good, intent: { kind: 'digest', digest: `0x${'5a'.repeat(32)}` } };
+    const digest = { ...good, intent: json({ kind: 'digest', digest: `0x${'5a'.repeat(32)}` }) };
     const refused = (await wide.run(messages, {
       op: 'signMany',
       wallet: wallet ?? '',
@@ -225,6 +235,100 @@ describe('with the co-signer', () => {
     const [one, two] = [await ask(sign), await ask(sign)];
     assert.ok('ok' in one && 'ok' in two);
     assert.notDeepEqual(one, two);
+  });
+});
+
+describe('the co-signer refuses with the reason', () => {
+  const reason = async (params: Json, action = any) => {
+    const { error } = (await ask(params, action)) as { error: { code: string; message: string } };
+    assert.equal(error.code, 'policy');
+    return error.message;
+  };
+
+  test('what is no intent', async () => {
+    for (const [name, intent] of Object.entries({
+      'no JSON': 'x',
+      'no kind': json({ message: 'x' }),
+      'another kind': json({ kind: 'deed', message: 'x' }),
+      'the fields of another kind': json({ kind: 'typedData', message: 'x' }),
+      'half a character': '{"kind":"message","message":"\\ud800"}',
+      'odd hex': json({ kind: 'message', message: { raw: '0x123' } }),
+      'a short digest': json({ kind: 'digest', digest: `0x${'00'.repeat(31)}` }),
+      'a digest beside a message': json({ kind: 'message', message: 'x', digest: '0x' }),
+      'a key twice': '{"kind":"message","message":"x","message":"y"}',
+    }))
+      assert.match(await reason({ ...sign, intent }), /^not an intent: ./, name);
+  });
+
+  test('what no rule allows, naming the closest one', async () => {
+    const rule = { kind: 'message', prefixes: ['example.com '] };
+    const policy = {
+      version: 1,
+      rules: [
+        { name: 'sign in', ...rule },
+        { name: 'early', ...rule, notAfter: '1000000000' },
+        { name: 'late', ...rule, notBefore: '99999999999' },
+      ],
+    };
+    const late = await build({ version: 1, rules: policy.rules.slice(1) });
+    const [text, digest] = [
+      { kind: 'message', message: 'example.org ' },
+      { kind: 'digest', digest: `0x${'00'.repeat(32)}` },
+    ];
+    const built = await build(policy);
+    assert.match(await reason({ ...sign, intent: json(text) }, built), /^the rule sign in: /);
+    assert.equal(await reason({ ...sign, intent: json(digest) }, built), 'no rule is for raw digests');
+    const good = json({ kind: 'message', message: 'example.com x' });
+    assert.match(await reason({ ...sign, intent: good }, late), /^the rule early: not valid after 1000000000$/);
+    // Allowed: what is refused now is the share, which another source sealed.
+    assert.deepEqual(await ask({ ...sign, intent: good }, built), REFUSED);
+  });
+
+  test('a policy is one source however it was written, and one that cannot be enforced is not built', async () => {
+    const rule = { name: 'all', kind: 'message', prefixes: 'any' };
+    const [one, two] = await Promise.all([
+      build({ version: 1, rules: [rule] }),
+      build({ rules: [Object.fromEntries(Object.entries(rule).reverse())], version: 1 }),
+    ]);
+    assert.equal(one.cid, two.cid);
+    assert.notEqual(one.cid, messages.cid);
+    assert.ok(Math.max(one.bytes, messages.bytes) <= 500_000, `${messages.bytes} bytes`);
+    const guarded = { version: 1, rules: [{ ...rule, guardian: `0x${'11'.repeat(20)}` }] };
+    await assert.rejects(build(guarded), /POLICY: the rule all wants a guardian/);
+    await assert.rejects(build('everything'), /POLICY: there is no policy "everything"/);
+    await assert.rejects(
+      build({ version: 1, rules: [{ ...rule, prefixes: 'some' }] }),
+      /POLICY: rules: not what is expected/,
+    );
+  });
+
+  test('a balance that is too low for the account, or that nobody tells', async () => {
+    let balance = '0x0';
+    const node = createServer((incoming, answer) => {
+      let text = '';
+      incoming.on('data', (data) => {
+        text += data;
+      });
+      incoming.on('end', () => {
+        const { id, params } = JSON.parse(text) as { id: Json; params: string[] };
+        const result = params[0] === address(key.info) ? balance : '0x0';
+        answer.setHeader('content-type', 'application/json');
+        answer.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
+      });
+    });
+    await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}/`;
+      const reads = [{ url, balanceOf: 'account', min: '5' }];
+      const rich = await build({ version: 1, rules: [{ name: 'rich', kind: 'message', prefixes: 'any', reads }] });
+      const account = address(key.info);
+      assert.equal(await reason({ ...sign, account }, rich), 'the rule rich: the balance is 0, below 5');
+      assert.match(await reason(sign, rich), /^the rule rich: the balance could not be read: /);
+      balance = '0x5';
+      assert.deepEqual(await ask({ ...sign, account }, rich), REFUSED);
+    } finally {
+      node.close();
+    }
   });
 });
 
@@ -255,21 +359,30 @@ describe('the co-signer refuses alike', () => {
   test('parameters that are too long, where its host does not', async () => {
     const limits = { ...STRICT_LIMITS, maxParamsLength: 1_000_000 };
     const lenient = await LocalRuntime.open({ dir, limits });
-    const intent = { kind: 'message', message: 'x'.repeat(65_536) };
+    const intent = json({ kind: 'message', message: 'x'.repeat(65_536) });
     assert.deepEqual(await lenient.run(any, { ...sign, intent }), REFUSED);
   });
 
-  test('what is no intent', () =>
+  test('what has no intent in it', () =>
     refuses({
-      'no kind': { ...sign, intent: { message: 'x' } },
-      'another kind': { ...sign, intent: { kind: 'typedData', message: 'x' } },
-      'half a character': { ...sign, intent: { kind: 'message', message: '\ud800' } },
-      'odd hex': { ...sign, intent: { kind: 'message', message: { raw: '0x123' } } },
-      'a short digest': { ...sign, intent: { kind: 'digest', digest: `0x${'00'.repeat(31)}` } },
-      'a digest beside a message': { ...sign, intent: { kind: 'message', message: 'x', digest: '0x' } },
+      'no text': { ...sign, intent: { kind: 'message', message: 'x' } },
+      none: Object.fromEntries(Object.entries(sign).filter(([name]) => name !== 'intent')),
       'a hardened path': { ...sign, path: "m/44'/60'" },
       'a path out of range': { ...sign, path: 'm/2147483648' },
     }));
+
+  test('another account than the one that signs', async () => {
+    const { publicKey, chainCode } = key.info;
+    const child = (await loadTandem()).derive({ publicKey, chainCode, path: 'm/1' });
+    await refuses({
+      'of nobody': { ...sign, account: `0x${'11'.repeat(20)}` },
+      'of another path': { ...sign, account: address(child) },
+      'of no path': { ...sign, path: 'm/1', account: address(key.info) },
+      'no address': { ...sign, account: '0x11' },
+    });
+    assert.ok('ok' in (await ask({ ...sign, account: address(key.info) })));
+    assert.ok('ok' in (await ask({ ...sign, path: 'm/1', account: address(child) })));
+  });
 
   test('an altered, truncated or foreign request', async () => {
     const other = await keygen(await newWallet(any), [1, 2], 'none');

@@ -15,7 +15,6 @@ import {
   StoreError,
   UsageError,
 } from '../ts/client/errors.ts';
-import type { Intent } from '../ts/client/intent.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { SigningRequest } from '../ts/client/request.ts';
 import { openStore, readShare, type Store, type WalletInfo } from '../ts/client/store.ts';
@@ -23,6 +22,7 @@ import { openWallet, type Signed, type Wallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { Tandem } from '../ts/core/wasm.ts';
+import { digestIntent, messageIntent } from '../ts/intent/from.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
@@ -55,7 +55,7 @@ after(() => {
 });
 
 const file = (name: string) => join(store.dir, info.address, name);
-const message = (text: string): Intent => ({ kind: 'message', message: text });
+const message = (text: string) => messageIntent(text);
 
 async function assertSigned({ digest, signature, address }: Signed, text: string): Promise<void> {
   assert.equal(digest, hashMessage(text));
@@ -472,7 +472,7 @@ describe('signMany', () => {
 
   test('gives nothing if the policy refuses one of them, and says which', async () => {
     const { wallet, watch } = open(runtime);
-    const intents: Intent[] = [message('a'), { kind: 'digest', digest: `0x${'11'.repeat(32)}` }, message('b')];
+    const intents = [message('a'), digestIntent(`0x${'11'.repeat(32)}`), message('b')];
     await assert.rejects(wallet.signMany(intents), (error) => {
       assert.ok(error instanceof PolicyError);
       assert.match(error.message, /intent 2 of 3: .*digest/);

@@ -8,6 +8,8 @@ import type { Host } from '../actions/template/host.ts';
 import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { builtinPolicies } from '../ts/policy/builtin.ts';
+import { parsePolicy } from '../ts/policy/policy.ts';
 
 const WALLET = `0x${'ab'.repeat(20)}`;
 const OTHER = `0x${'cd'.repeat(20)}`;
@@ -96,7 +98,7 @@ describe('what is public is checked before any key is asked for', () => {
     op: 'sign' as const,
     wallet: WALLET,
     share: 'x',
-    intent: { kind: 'digest' as const, digest: new Uint8Array(32) },
+    intent: JSON.stringify({ kind: 'digest', digest: `0x${'00'.repeat(32)}` }),
     request: new Uint8Array(1),
     path: 'm',
   };
@@ -104,14 +106,25 @@ describe('what is public is checked before any key is asked for', () => {
 
   test('a policy refusal asks for none', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: 'messages' as const, policyHash, start: loadTandem };
+    const context = { host, policy: builtinPolicies.messages, policyHash, start: loadTandem };
     await assert.rejects(sign(context, request), (error) => error instanceof PublicRefusal && error.code === 'policy');
+    assert.deepEqual(calls, []);
+  });
+
+  test('a rule with a guardian, whom nothing in the action recognises, allows nothing', async () => {
+    const { host, calls } = weakHost();
+    const rule = { name: 'all', kind: 'message', prefixes: 'any', guardian: OTHER };
+    const context = { host, policy: parsePolicy({ version: 1, rules: [rule] }), policyHash, start: loadTandem };
+    const intent = JSON.stringify({ kind: 'message', message: 'x' });
+    for (const extra of [{}, { account: WALLET, approval: `0x${'11'.repeat(65)}` }]) {
+      await assert.rejects(sign(context, { ...request, intent, ...extra }), /^Error: the rule all: .*approval/);
+    }
     assert.deepEqual(calls, []);
   });
 
   test('a blob for another wallet or purpose gets to the outer key only', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: 'any' as const, policyHash, start: loadTandem };
+    const context = { host, policy: builtinPolicies.any, policyHash, start: loadTandem };
     const session = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
     const foreign = await seal(host, { ...header, wallet: OTHER }, secret());
     for (const share of [session, foreign, 'x']) {

@@ -7,8 +7,21 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { generateIdentity } from 'age-encryption';
-import { type Hex, hashMessage, hexToBytes, recoverAddress } from 'viem';
+import {
+  type Hex,
+  hashMessage,
+  hashTypedData,
+  hexToBytes,
+  keccak256,
+  parseTransaction,
+  recoverAddress,
+  recoverTransactionAddress,
+  recoverTypedDataAddress,
+  serializeTransaction,
+  type TransactionSerialized,
+} from 'viem';
 import { HDKey, publicKeyToAddress } from 'viem/accounts';
+import { hashAuthorization } from 'viem/utils';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import {
   CheckFailedError,
@@ -23,12 +36,17 @@ import { createWallet } from '../ts/client/keygen.ts';
 import { openStore, type Store } from '../ts/client/store.ts';
 import { openWallet, type Wallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { authorizationIntent } from '../ts/intent/from.ts';
+import { InputError } from '../ts/intent/intent.ts';
+import { parsePolicy, policyHash } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 
 // End to end: the commands in processes of their own, the real action in real Deno. One wallet serves almost all tests.
 
 const ORDER = secp256k1.Point.Fn.ORDER;
+const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
+const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
 const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'tandem-wallet-'));
 const dir = join(root, 'store');
@@ -61,6 +79,13 @@ async function command(name: string, args: string[], env: Record<string, string>
 function json({ code, stdout, stderr }: Outcome): Record<string, unknown> {
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as Record<string, unknown>;
+}
+
+/** Writes JSON for a command to read. */
+function write(name: string, value: unknown): string {
+  const path = join(root, name);
+  writeFileSync(path, JSON.stringify(value));
+  return path;
 }
 
 let made: Record<string, unknown>;
@@ -224,6 +249,114 @@ describe('sign', () => {
     assert.ok(!existsSync(join(walletFolder(), 'lock')));
   });
 
+  const typedData = {
+    domain: { name: 'USD Coin', version: '2', chainId: 8453, verifyingContract: TOKEN },
+    types: {
+      EIP712Domain: [
+        { name: 'name', type: 'string' },
+        { name: 'version', type: 'string' },
+        { name: 'chainId', type: 'uint256' },
+        { name: 'verifyingContract', type: 'address' },
+      ],
+      Permit: [
+        { name: 'spender', type: 'address' },
+        { name: 'value', type: 'uint256' },
+      ],
+    },
+    primaryType: 'Permit',
+    message: { spender: PAYEE, value: '100000000' },
+  } as const;
+  const domain = { ...typedData.domain, chainId: 8453n };
+  const permit = { ...typedData, domain, message: { spender: PAYEE, value: 100_000_000n } } as const;
+
+  test('signs typed data from a file', async () => {
+    const file = write('permit.json', typedData);
+    const signed = json(await command('sign', ['--store', dir, '--typed-data', file, '--json']));
+    await assertSigned(signed, hashTypedData(permit));
+    const signature = signed.signature as Hex;
+    assert.equal(await recoverTypedDataAddress({ ...permit, signature }), address);
+    assert.ok(!('serializedTransaction' in signed));
+  });
+
+  /** A transaction whose signed form viem reads as what was to be signed, and as this wallet's. */
+  async function assertSent(signed: Record<string, unknown>, expected: Parameters<typeof serializeTransaction>[0]) {
+    const serializedTransaction = signed.serializedTransaction as TransactionSerialized;
+    await assertSigned(signed, keccak256(serializeTransaction(expected)));
+    assert.equal(await recoverTransactionAddress({ serializedTransaction }), address);
+    const { r, s, yParity, v: _, ...sent } = parseTransaction(serializedTransaction) as Record<string, unknown>;
+    const word = (value: unknown) => BigInt(value as Hex);
+    assert.deepEqual([word(r), word(s)], [word(signed.r), word(signed.s)]);
+    if (expected.type !== 'legacy') assert.equal(yParity, signed.yParity);
+    assert.equal(serializeTransaction(sent as typeof expected), serializeTransaction(expected));
+    assert.equal(sent.type, expected.type);
+  }
+
+  test('signs a transaction of EIP-1559 from a file, as viem, ethers or a node would write it', async () => {
+    const expected = {
+      type: 'eip1559',
+      chainId: 8453,
+      nonce: 7,
+      gas: 60_000n,
+      maxFeePerGas: 30_000_000_000n,
+      maxPriorityFeePerGas: 1_000_000_000n,
+      to: PAYEE,
+      value: 10n ** 18n,
+      data: '0xabcdef',
+    } as const;
+    const { type: _, gas, data, ...rest } = expected;
+    const quantity = (value: bigint) => `0x${value.toString(16)}`;
+    const [viem, ethers, node] = [
+      { ...rest, gas: String(gas), data, value: '1000000000000000000' },
+      { ...rest, type: 2, gasLimit: Number(gas), data: '0xABCDEF', value: quantity(rest.value), accessList: [] },
+      { ...rest, type: '0x2', gas: quantity(gas), input: data, value: quantity(rest.value), from: address },
+    ].map((form) => ({ ...form, maxFeePerGas: '30000000000', maxPriorityFeePerGas: '0x3b9aca00' }));
+    const files = [write('viem.json', viem), write('ethers.json', ethers), write('node.json', node)];
+    for (const file of files) {
+      await assertSent(json(await command('sign', ['--store', dir, '--transaction', file, '--json'])), expected);
+    }
+  });
+
+  test('signs a legacy transaction, for one chain', async () => {
+    const expected = {
+      type: 'legacy',
+      chainId: 1,
+      nonce: 0,
+      gas: 21_000n,
+      gasPrice: 5n,
+      to: PAYEE,
+      value: 3n,
+    } as const;
+    const signed = await openWallet(store, { runtime }).signTransaction(expected);
+    await assertSent({ ...signed }, expected);
+    const { v } = parseTransaction(signed.serializedTransaction);
+    assert.equal(v, BigInt(37 + signed.yParity));
+  });
+
+  const fees = { maxFeePerGas: 30n, maxPriorityFeePerGas: 1n };
+  const common = { chainId: 1, nonce: 5, gas: 90_000n, to: PAYEE, value: 1n } as const;
+  const accessList = [{ address: TOKEN, storageKeys: [`0x${'0a'.repeat(32)}`] }] as const;
+  const hash = `0x01${'cd'.repeat(31)}` as const;
+  const delegation = { chainId: 1, address: TOKEN, nonce: 6, yParity: 1, r: hash, s: `0x${'0b'.repeat(32)}` } as const;
+  for (const expected of [
+    { type: 'eip2930', ...common, gasPrice: 3n, accessList },
+    { type: 'eip4844', ...common, ...fees, maxFeePerBlobGas: 2n, blobVersionedHashes: [hash] },
+    { type: 'eip7702', ...common, ...fees, authorizationList: [delegation] },
+    { type: 'eip1559', ...common, ...fees, to: undefined, data: '0x6000' },
+  ] as const) {
+    test(`signs a transaction of ${expected.type}${expected.to === undefined ? ' that creates a contract' : ''}`, async () => {
+      await assertSent({ ...(await openWallet(store, { runtime }).signTransaction(expected)) }, expected);
+    });
+  }
+
+  test('signs an authorization of a delegate, and typed data in place', async () => {
+    const wallet = openWallet(store, { runtime });
+    const authorization = { chainId: 1, address: TOKEN, nonce: 6 } as const;
+    const signed = await wallet.sign(authorizationIntent(authorization));
+    await assertSigned({ ...signed }, hashAuthorization(authorization));
+    await assertSigned({ ...(await wallet.signTypedData(permit)) }, hashTypedData(permit));
+    await assert.rejects(wallet.signTypedData({ ...permit, primaryType: 'Permits' }), InputError);
+  });
+
   const word = (value: bigint): Hex => `0x${value.toString(16).padStart(64, '0')}`;
   for (const [name, digest] of Object.entries({
     '0': 0n,
@@ -270,6 +403,12 @@ describe('sign', () => {
       ['--store', dir, '--message', 'x', '--digest', digest],
       ['--store', dir, '--digest', digest],
       ['--store', dir, '--message', 'x', '--path', "m/44'/0"],
+      ['--store', dir, '--message', 'x', '--transaction', write('tx.json', { chainId: 1, gasPrice: '1', to: PAYEE })],
+      ['--store', dir, '--transaction', join(root, 'none.json')],
+      ['--store', dir, '--transaction', write('text.json', 'x')],
+      ['--store', dir, '--transaction', write('chainless.json', { gasPrice: '1', to: PAYEE })],
+      ['--store', dir, '--transaction', write('twice.json', { chainId: 1, gasPrice: '1', gas: '1', gasLimit: '1' })],
+      ['--store', dir, '--typed-data', write('untyped.json', { types: {}, primaryType: 'X', message: {} })],
     ]) {
       const { code, stdout, stderr } = await command('sign', args, {});
       assert.equal(code, 64, `${args} ${stderr}`);
@@ -304,10 +443,64 @@ describe('the policy "messages", with a passphrase', () => {
     ]);
     assert.equal(digest.code, 2);
     assert.equal(digest.stdout, '');
-    assert.match(digest.stderr, /policy "messages" signs no bare digests/);
+    assert.match(digest.stderr, /policy refuses: no rule is for raw digests/);
     assert.equal(json(message).address, wallet.address);
     assert.equal(none.code, 1);
     assert.match(none.stderr, /no terminal.*TANDEM_PASSPHRASE/s);
+  });
+});
+
+describe('a policy from a file', () => {
+  const rule = {
+    name: 'small payments',
+    kind: 'transaction',
+    chains: ['8453'],
+    to: [PAYEE],
+    maxValue: '1000',
+    maxFee: 'any',
+  };
+  const policy = { version: 1, rules: [rule] };
+  const payment = { chainId: 8453, nonce: 1, gas: 21_000, maxFeePerGas: '5', maxPriorityFeePerGas: '1', to: PAYEE };
+
+  test('allows what fits a rule, and refuses the rest with exit code 2, the rule and the reason', async () => {
+    const ruled = join(root, 'ruled');
+    const keygen = await command('keygen', [
+      '--store',
+      ruled,
+      '--parties',
+      '2',
+      '--policy',
+      write('policy.json', policy),
+    ]);
+    assert.equal(keygen.code, 0, keygen.stderr);
+    assert.match(keygen.stdout, new RegExp(`policy ${policyHash(parsePolicy(policy))}`));
+    const sign = (value: string, ...args: string[]) =>
+      command('sign', ['--store', ruled, '--transaction', write(`pay-${value}.json`, { ...payment, value }), ...args]);
+    const [allowed, refused, message] = await Promise.all([
+      sign('1000', '--json'),
+      sign('1001', '--json'),
+      command('sign', ['--store', ruled, '--message', 'hello']),
+    ]);
+    const { serializedTransaction, address: by } = json(allowed);
+    const signed = { serializedTransaction: serializedTransaction as TransactionSerialized };
+    assert.equal(await recoverTransactionAddress(signed), by);
+    assert.deepEqual([refused.code, refused.stdout], [2, '']);
+    assert.match(refused.stderr, /policy refuses: the rule small payments: .*1001/);
+    assert.deepEqual([message.code, message.stdout], [2, '']);
+    assert.match(message.stderr, /policy refuses: no rule is for messages/);
+  });
+
+  test('is refused before there is a key if it is none, or cannot be enforced', async () => {
+    const none = join(root, 'unruled');
+    for (const [content, expected] of [
+      [{ ...policy, rules: [{ ...rule, maxFee: 5 }] }, /not a policy: rules/],
+      [{ ...policy, rules: [{ ...rule, guardian: PAYEE }] }, /rule small payments wants a guardian/],
+    ] as const) {
+      const outcome = await command('keygen', ['--store', none, '--policy', write('bad.json', content)]);
+      assert.equal(outcome.code, 1, outcome.stderr);
+      assert.match(outcome.stderr, expected);
+    }
+    assert.ok(readdirSync(none).every((name) => name === 'local-lit'));
   });
 });
 
@@ -358,8 +551,10 @@ describe('an action that cheats', () => {
     await sign(relay({ answer: record }));
     await doesNotLock(relay({ answer: () => earlier[0] ?? null }), StaleResponseError);
     const other = (change: object) => relay({ params: (params) => ({ ...(params as object), ...change }) as Json });
-    await doesNotLock(other({ intent: { kind: 'message', message: 'pay twice' } }), StaleResponseError);
-    await doesNotLock(other({ path: 'm/1' }), StaleResponseError);
+    const intent = JSON.stringify({ kind: 'message', message: 'pay twice' });
+    await doesNotLock(other({ intent }), StaleResponseError);
+    await doesNotLock(other({ path: 'm/1', account: undefined }), StaleResponseError);
+    await doesNotLock(other({ path: 'm/1' }), RefusedError);
   });
 
   test('does not lock with what is no answer', async () => {

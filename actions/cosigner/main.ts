@@ -1,13 +1,13 @@
 import { POLICY } from 'tandem:constants';
 import * as v from 'valibot';
-import { encodeCbor } from '../../ts/core/cbor.ts';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
+import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
 import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal, REFUSED } from '../template/action.ts';
+import { fromHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
-import { policySchema } from './policy/index.ts';
 import {
   type Deal1Answer,
   type Deal2Answer,
@@ -20,7 +20,7 @@ import { sign, signMany } from './sign.ts';
 
 type CosignerAnswer = Deal1Answer | Deal2Answer | SignAnswer | SignManyAnswer;
 
-const policy = v.parse(policySchema, POLICY);
+const policy = parsePolicy(POLICY);
 
 /** The co-signer: one party of a threshold key, which signs what its policy allows. */
 export const main = (params: unknown): Promise<Answer<CosignerAnswer>> => (isMany(params) ? many : one)(params);
@@ -29,7 +29,7 @@ const one = actionMain(handle);
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
   const request = v.parse(requestSchema, params);
-  const context = { host: currentHost(), policy, policyHash: await hashOf(policy), start: starter() };
+  const context = { host: currentHost(), policy, policyHash: fromHex(policyHash(policy)), start: starter() };
   switch (request.op) {
     case 'deal1':
       return deal1(context, request);
@@ -72,8 +72,4 @@ function starter(): () => Promise<Tandem> {
     module ??= loadWasm();
     return instantiate(await module, globalGlue());
   };
-}
-
-async function hashOf(value: unknown): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await crypto.subtle.digest('SHA-256', encodeCbor(value)));
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { fromBase64, fromHex } from '../template/bytes.ts';
+import { fromBase64 } from '../template/bytes.ts';
 
 // What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
 // what a caller sends, outputs what the action works with.
@@ -27,14 +27,9 @@ function converted<T>(convert: (text: string) => T) {
 }
 
 const base64 = converted(fromBase64);
-const hex = converted(fromHex);
 const sealed = v.pipe(v.string(), v.nonEmpty(), v.maxLength(MAX_TEXT));
 const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
 const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
-const wellFormed = v.pipe(
-  v.string(),
-  v.check((text) => !/\p{Surrogate}/u.test(text)),
-);
 
 /** Messages of one round by the sender's index in decimal. */
 const messages = v.pipe(
@@ -48,20 +43,14 @@ const messages = v.pipe(
  */
 const authority = v.union([v.picklist(['cold', 'none']), address]);
 
-/** What is to be signed. The action derives the digest itself. */
-export const intentSchema = v.variant('kind', [
-  v.strictObject({
-    kind: v.literal('message'),
-    message: v.union([wellFormed, v.strictObject({ raw: hex })]),
-  }),
-  v.strictObject({
-    kind: v.literal('digest'),
-    digest: v.pipe(
-      hex,
-      v.check((bytes) => bytes.length === 32),
-    ),
-  }),
-]);
+/** One signature. */
+const item = {
+  /** What is to be signed, as JSON text; the action parses it and derives the digest itself. */
+  intent: v.string(),
+  /** A guardian's signature, for rules that want one. */
+  approval: v.optional(v.string()),
+  request: base64,
+};
 
 /** What the requests for signatures have in common: the wallet, the derivation path, and the other party. */
 const signing = {
@@ -70,6 +59,8 @@ const signing = {
   path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
   /** By default the hot party. */
   peer: v.optional(index),
+  /** The address that is to sign, for rules that need it before the share is opened. */
+  account: v.optional(address),
 };
 
 /** A request to the co-signer. */
@@ -92,16 +83,12 @@ export const requestSchema = v.variant('op', [
     messages: v.strictObject({ round2: messages, round3: messages }),
   }),
   /** A signature. */
-  v.strictObject({ op: v.literal('sign'), ...signing, intent: intentSchema, request: base64 }),
+  v.strictObject({ op: v.literal('sign'), ...signing, ...item }),
   /** Several signatures, each from a request of its own. */
   v.strictObject({
     op: v.literal('signMany'),
     ...signing,
-    requests: v.pipe(
-      v.array(v.strictObject({ intent: intentSchema, request: base64 })),
-      v.minLength(1),
-      v.maxLength(MAX_SIGNATURES),
-    ),
+    requests: v.pipe(v.array(v.strictObject(item)), v.minLength(1), v.maxLength(MAX_SIGNATURES)),
   }),
 ]);
 
@@ -110,9 +97,6 @@ export function otherParties(parties: readonly number[], self: number): { hot: n
   const [hot, ...cold] = parties.filter((party) => party !== self);
   return { hot, cold };
 }
-
-/** An intent as the action works with it. */
-export type Intent = v.InferOutput<typeof intentSchema>;
 
 /** A request as a caller writes it. */
 export type CosignerRequest = v.InferInput<typeof requestSchema>;

@@ -1,16 +1,16 @@
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
 import type { Tandem } from '../../ts/core/wasm.ts';
+import type { Policy } from '../../ts/policy/policy.ts';
 import { equalBytes } from '../template/bytes.ts';
 import type { Host } from '../template/host.ts';
 import { fields, seal, unseal } from '../template/seal.ts';
-import type { Policy } from './policy/index.ts';
 
 /** What a request is handled with. */
 export interface Context {
   readonly host: Host;
   readonly policy: Policy;
-  /** SHA-256 of the policy in deterministic CBOR. */
+  /** The policy's hash as bytes: what a share is sealed under. */
   readonly policyHash: Uint8Array<ArrayBuffer>;
   /** Starts the wasm module; one instance serves one request. */
   readonly start: () => Promise<Tandem>;

@@ -1,9 +1,9 @@
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
+import { digestOf, InputError, type Intent, parseIntentJson } from '../../ts/intent/intent.ts';
+import { judge } from '../../ts/policy/judge.ts';
 import { PublicRefusal } from '../template/action.ts';
-import { equalBytes, toBase64 } from '../template/bytes.ts';
-import { checkPolicy, type Policy } from './policy/index.ts';
+import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
 import {
-  type Intent,
   otherParties,
   type SignAnswer,
   type SignManyAnswer,
@@ -13,8 +13,8 @@ import {
 import { type BoundShare, type Context, unsealShare } from './secrets.ts';
 
 /** Answers a signing request, if the policy allows the intent. Every answer is a complete, independent execution. */
-export async function sign(context: Context, { intent, request, ...rest }: SignRequest): Promise<SignAnswer> {
-  const [response = ''] = await responses(context, { ...rest, requests: [{ intent, request }] });
+export async function sign(context: Context, { intent, approval, request, ...rest }: SignRequest): Promise<SignAnswer> {
+  const [response = ''] = await responses(context, { ...rest, requests: [{ intent, approval, request }] });
   return { response };
 }
 
@@ -25,13 +25,19 @@ export async function signMany(context: Context, request: SignManyRequest): Prom
 
 type Signing = Omit<SignManyRequest, 'op'>;
 
-async function responses(context: Context, { wallet, share, requests, path, peer }: Signing): Promise<string[]> {
-  for (const [i, { intent }] of requests.entries()) allow(context.policy, intent, i, requests.length);
+async function responses(context: Context, signing: Signing): Promise<string[]> {
+  const { wallet, share, requests, path, peer, account } = signing;
+  const digests: Uint8Array[] = [];
+  for (const [i, item] of requests.entries()) {
+    const which = requests.length === 1 ? '' : `intent ${i + 1} of ${requests.length}: `;
+    digests.push(fromHex(digestOf(await allowed(context, item, account, which))));
+  }
   const first = await context.start();
-  const digests = requests.map(({ intent }) => digestOf(first, intent));
   const bound = await unsealShare(context, wallet, share);
   try {
-    checkBindings(bound, first.shareInfo(bound.share));
+    const info = first.shareInfo(bound.share);
+    checkBindings(bound, info);
+    checkAccount(first, info, path, account);
     const user = peer ?? otherParties(bound.parties, bound.index).hot;
     if (user === undefined) throw new Error('no other party');
     const answers: string[] = [];
@@ -47,21 +53,35 @@ async function responses(context: Context, { wallet, share, requests, path, peer
   }
 }
 
-/** The policy's verdict on an intent; of several, the reason says which. */
-function allow(policy: Policy, intent: Intent, i: number, count: number): void {
+/** The longest reason given: reasons may quote what was sent. */
+const MAX_REASON = 1000;
+
+/** The intent, parsed, if the policy allows it. @throws {PublicRefusal} with code `policy` and the reason */
+async function allowed(
+  { policy }: Context,
+  { intent: text, approval }: Signing['requests'][number],
+  account: string | undefined,
+  which: string,
+): Promise<Intent> {
+  const refusal = (reason: string) => new PublicRefusal('policy', `${which}${reason}`.slice(0, MAX_REASON));
+  let intent: Intent;
   try {
-    checkPolicy(policy, intent);
+    intent = parseIntentJson(text);
   } catch (error) {
-    if (count === 1 || !(error instanceof PublicRefusal)) throw error;
-    throw new PublicRefusal(error.code, `intent ${i + 1} of ${count}: ${error.message}`);
+    throw error instanceof InputError ? refusal(`not an intent: ${error.message}`) : error;
   }
+  // Nothing here recovers a guardian's address: a rule that wants one does not allow.
+  const now = Math.floor(Date.now() / 1000);
+  const verdict = await judge(policy, intent, { now, account, approval, fetch });
+  if (verdict.allowed) return intent;
+  throw refusal(verdict.rule === undefined ? verdict.reason : `the rule ${verdict.rule}: ${verdict.reason}`);
 }
 
-/** The digest that an intent stands for, 32 bytes. */
-function digestOf(tandem: Tandem, intent: Intent): Uint8Array {
-  if (intent.kind === 'digest') return intent.digest;
-  const { message } = intent;
-  return tandem.messageDigest(typeof message === 'string' ? new TextEncoder().encode(message) : message.raw);
+/** The account that the policy was asked about must be the one that signs. */
+function checkAccount(tandem: Tandem, info: ShareInfo, path: string, account: string | undefined): void {
+  if (account === undefined) return;
+  const { address } = tandem.derive({ publicKey: info.publicKey, chainCode: info.chainCode, path });
+  if (!equalBytes(address, fromHex(account))) throw new Error('another account would sign');
 }
 
 /** What was sealed beside the share must be what the share itself says. */

@@ -165,6 +165,8 @@ async function bundle(
       format: 'iife',
       platform: 'neutral',
       mainFields: ['module', 'main'],
+      // Without it, packages with a file for each runtime give one that reads the environment or Node's modules.
+      conditions: ['deno'],
       legalComments: 'inline',
       logOverride: { 'import-is-undefined': 'error' },
       tsconfigRaw: '{}',

@@ -1,21 +1,22 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildPath } from '../core/node.ts';
-import type { Action } from '../runtime/types.ts';
-import { UsageError, WalletError } from './errors.ts';
-
-/** What the co-signer may be told to sign: intents that say what is signed, or bare digests as well. */
-export const POLICIES = ['messages', 'any'] as const;
+import { builtinPolicies } from '../policy/builtin.ts';
+import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
+import type { Action, Json } from '../runtime/types.ts';
+import { WalletError } from './errors.ts';
+import { readPolicy } from './policy.ts';
 
 /**
- * Builds the co-signer for a policy; the policy is part of its source, and so of its CID.
+ * Builds the co-signer for a policy: `messages`, `any`, a file of rules, or a policy that was parsed. It is part of the
+ * action's source, and so of its CID.
  *
- * @throws UsageError if there is no such policy; WalletError if the wasm module was not built
+ * @returns the action, and what the policy is called: its name, or else its hash
+ * @throws UsageError if there is no such policy; WalletError if its file is none, or the wasm module was not built;
+ *   BuildError if it has a rule that the action cannot enforce
  */
-export async function buildCosigner(policy: string): Promise<Action & { readonly policy: string }> {
-  if (!POLICIES.some((name) => name === policy)) {
-    throw new UsageError(`There is no policy "${policy}".`, { next: `choose one of ${POLICIES.join(', ')}.` });
-  }
+export async function buildCosigner(policy: string | Policy): Promise<Action & { readonly policy: string }> {
+  const rules = typeof policy === 'string' ? readPolicy(policy) : policy;
   const wasm = `${buildPath}tandem.wasm`;
   const glue = `${buildPath}wasm_exec.js`;
   if (!existsSync(wasm) || !existsSync(glue)) {
@@ -24,6 +25,12 @@ export async function buildCosigner(policy: string): Promise<Action & { readonly
   const main = fileURLToPath(new URL('../../actions/cosigner/main.ts', import.meta.url));
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
-  const { source, cid } = await buildAction({ main, wasm, glue, mode: 'inline', define: { POLICY: policy } });
-  return { source, cid, policy };
+  const define = { POLICY: JSON.parse(policyJson(rules)) as Json };
+  const { source, cid } = await buildAction({ main, wasm, glue, mode: 'inline', define });
+  return { source, cid, policy: nameOf(rules) };
+}
+
+function nameOf(policy: Policy): string {
+  const hash = policyHash(policy);
+  return Object.entries(builtinPolicies).find(([, builtin]) => policyHash(builtin) === hash)?.[0] ?? hash;
 }

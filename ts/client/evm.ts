@@ -33,11 +33,6 @@ export function addressOf(publicKey: Uint8Array): Hex {
   return `0x${mixed.join('')}`;
 }
 
-/** The digest that personal_sign signs (EIP-191, version 0x45). */
-export function messageDigest(message: Uint8Array): Uint8Array {
-  return keccak_256(concatBytes(utf8ToBytes(`\x19Ethereum Signed Message:\n${message.length}`), message));
-}
-
 /** The parts of a signature: r and s of 32 bytes, and the parity of R.y. */
 export interface SignatureParts {
   readonly r: Uint8Array;

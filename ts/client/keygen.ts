@@ -25,7 +25,7 @@ export interface KeygenOptions extends AskOptions {
 
 export interface HostedAction extends Action {
   readonly runtime: Runtime;
-  /** The name of the policy that was built into the action, for people. */
+  /** What the policy that was built into the action is called, for people. */
   readonly policy: string;
 }
 

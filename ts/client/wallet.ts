@@ -1,15 +1,18 @@
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
+import type { SignableMessage } from 'viem';
+import { serializeTransaction } from 'viem/utils';
 import { MAX_SIGNATURES } from '../../actions/cosigner/protocol.ts';
 import { cidOf } from '../build/cid.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Signature, Tandem } from '../core/wasm.ts';
+import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
+import { digestOf, type Intent, intentJson } from '../intent/intent.ts';
 import type { Limits, Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
 import { CheckFailedError, ProtocolError, StaleResponseError, StoreError, UsageError } from './errors.ts';
-import { addressOf, derivePublicKey, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
-import { digestOf, type Intent } from './intent.ts';
+import { addressOf, derivePublicKey, fromHex, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
 import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
 import {
   assertUnlocked,
@@ -28,17 +31,21 @@ import {
 
 export interface Wallet {
   readonly info: WalletInfo;
-  /** Signs an intent; see {@link SignOptions} for with whom. */
-  sign(intent: Intent, options?: SignOptions): Promise<Signed>;
+  /** Signs an intent, made by ts/intent; see {@link SignOptions} for with whom. */
+  sign(intent: Intent, options?: SignOptions): Promise<Signed | SignedTransaction>;
   /** Signs as personal_sign does (EIP-191). */
-  signMessage(message: string | { readonly raw: Hex }, options?: SignOptions): Promise<Signed>;
+  signMessage(message: SignableMessage, options?: SignOptions): Promise<Signed>;
+  /** Signs typed data (EIP-712), given as to viem's signTypedData or as the JSON of eth_signTypedData_v4. */
+  signTypedData(definition: Parameters<typeof typedDataIntent>[0], options?: SignOptions): Promise<Signed>;
+  /** Signs a transaction of any type, given as to viem's signTransaction: complete, nothing is looked up. */
+  signTransaction(transaction: object, options?: SignOptions): Promise<SignedTransaction>;
   /** Signs 32 bytes as they are. Only the policy `any` lets an action do that. */
   signDigest(digest: Hex, options?: SignOptions): Promise<Signed>;
   /**
    * Signs up to 8 intents in one call of the action: all of them or none. What the host's limits would refuse is not
    * sent; the error says how many fit.
    */
-  signMany(intents: readonly Intent[], options?: SignOptions): Promise<Signed[]>;
+  signMany(intents: readonly Intent[], options?: SignOptions): Promise<(Signed | SignedTransaction)[]>;
   /**
    * Sees to it that `count` requests to the action (1 to 8, default 1) are ready, so that the next signatures wait for the
    * call and the last step alone: the share is opened here. Requests and share stay in this process's memory until
@@ -76,6 +83,11 @@ export interface Signed {
   readonly ms: number;
 }
 
+/** A signature of a transaction, with what is sent to a node. */
+export interface SignedTransaction extends Signed {
+  readonly serializedTransaction: Hex;
+}
+
 export interface OpenOptions {
   /** The address; may be left out if the store has only one wallet. */
   readonly id?: string | undefined;
@@ -88,7 +100,7 @@ export interface OpenOptions {
 /**
  * Opens a wallet of a store. No share is opened before something is signed.
  *
- * Signing throws UsageError, PolicyError and RefusedError (the action's), LockedError, StoreError, RuntimeError (the
+ * Signing throws UsageError, InputError (what is to be signed is malformed), PolicyError and RefusedError (the action's), LockedError, StoreError, RuntimeError (the
  * host's), ProtocolError and StaleResponseError (nothing was locked), CheckFailedError (the hot share was locked).
  *
  * @throws StoreError, UsageError
@@ -97,21 +109,32 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const info = readWallet(store, findWallet(store, options.id));
   const { runtime, load = loadTandem } = options;
   const context: Context = { store, info, runtime, load, pool: new RequestPool() };
-  const sign = async (intent: Intent, signOptions: SignOptions = {}): Promise<Signed> => {
+  const sign = async (intent: Intent, signOptions: SignOptions = {}) => {
     const [signed] = await signIntents(context, [intent], signOptions);
-    return signed as Signed;
+    return signed as Signed | SignedTransaction;
   };
   const close = () => context.pool.close();
   return {
     info,
     sign,
-    signMessage: (message, signOptions) => sign({ kind: 'message', message }, signOptions),
-    signDigest: (digest, signOptions) => sign({ kind: 'digest', digest }, signOptions),
+    signMessage: async (message, signOptions) => sign(messageIntent(message), signOptions),
+    signTypedData: async (definition, signOptions) => sign(typedDataIntent(definition), signOptions),
+    signTransaction: async (transaction, signOptions) =>
+      (await sign(transactionIntent(transaction), signOptions)) as SignedTransaction,
+    signDigest: async (digest, signOptions) => sign(digestIntent(digest), signOptions),
     signMany: (intents, signOptions = {}) => signIntents(context, intents, signOptions),
     prepare: (count = 1, prepareOptions = {}) => prepare(context, count, prepareOptions),
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** The signature; of a transaction, also the two together as nodes take them. */
+function withTransaction(intent: Intent, signed: Signed): Signed | SignedTransaction {
+  if (intent.kind !== 'transaction') return signed;
+  const { r, s, yParity } = signed;
+  const signature = { r, s, yParity, v: yParity === 0 ? 27n : 28n };
+  return { ...signed, serializedTransaction: serializeTransaction(intent.transaction, signature) };
 }
 
 interface Context {
@@ -124,7 +147,7 @@ interface Context {
 
 /** What is signed, as both sides of the protocol get it. */
 interface Job {
-  readonly items: readonly { readonly intent: Intent; readonly digest: Uint8Array }[];
+  readonly items: readonly { readonly intent: string; readonly digest: Uint8Array }[];
   readonly path: string;
   readonly steps: readonly number[];
 }
@@ -134,17 +157,17 @@ interface Cosigner {
   readonly index: number;
   readonly calls: number;
   /** The answers to the requests, in their order: one for each item of the job. */
-  answer(requests: readonly Uint8Array[]): Promise<Uint8Array[]>;
+  answer(requests: readonly Uint8Array[], account: Hex): Promise<Uint8Array[]>;
 }
 
-async function signIntents(context: Context, intents: readonly Intent[], options: SignOptions): Promise<Signed[]> {
+async function signIntents(context: Context, intents: readonly Intent[], options: SignOptions) {
   const start = performance.now();
   const { info, pool } = context;
   if (intents.length < 1 || intents.length > MAX_SIGNATURES) {
     throw new UsageError(`${intents.length} signatures at a time are not possible; 1 to ${MAX_SIGNATURES} are.`);
   }
   const path = options.path ?? 'm';
-  const items = intents.map((intent) => ({ intent, digest: digestOf(intent) }));
+  const items = intents.map((intent) => ({ intent: intentJson(intent), digest: fromHex(digestOf(intent)) }));
   const job: Job = { items, path, steps: parsePath(path) };
   const isRecovery = options.recovery === true || info.action === undefined;
 
@@ -163,13 +186,18 @@ async function signIntents(context: Context, intents: readonly Intent[], options
     } finally {
       share.fill(0);
     }
-    const responses = await cosigner.answer(requests.map(({ message }) => message));
+    const [first] = requests;
+    if (first === undefined) throw new Error('there is no request');
+    const address = addressAt(first.known, job.steps);
+    const responses = await cosigner.answer(
+      requests.map(({ message }) => message),
+      address,
+    );
     options.onProgress?.('checking the signature');
     const signatures: Omit<Signed, 'ms'>[] = [];
     for (const [i, { digest }] of items.entries()) {
       const [request, response] = [requests[i] as SigningRequest, responses[i] as Uint8Array];
       const tandem = await context.load();
-      const address = addressAt(request.known, job.steps);
       const parts = finish(context, hold, () => request.finish(tandem, { digest, path, response }));
       if (recoverAddress(digest, parts) !== address) {
         failCheck(context, hold, 'the signature is not by this address');
@@ -183,7 +211,7 @@ async function signIntents(context: Context, intents: readonly Intent[], options
       });
     }
     const ms = performance.now() - start;
-    return signatures.map((signed) => ({ ...signed, ms }));
+    return signatures.map((signed, i) => withTransaction(intents[i] as Intent, { ...signed, ms }));
   } finally {
     for (const request of requests) request.clear();
     hold.release();
@@ -325,20 +353,20 @@ async function actionCosigner({ store, info, runtime }: Context, job: Job, optio
       next: `restore actions/${cid}.js of ${info.address} from a backup: no other source can open the share.`,
     });
   }
-  const paramsFor = (requests: readonly string[]) => {
+  const paramsFor = (requests: readonly string[], account: string) => {
     const items = requests.map((request, i) => ({ intent: (job.items[i] as Job['items'][number]).intent, request }));
-    const common = { wallet, share: sealed, path: job.path };
+    const common = { wallet, share: sealed, path: job.path, account };
     const [item] = items;
     if (item !== undefined && items.length === 1) return { op: 'sign' as const, ...common, ...item };
     return { op: 'signMany' as const, ...common, requests: items };
   };
-  assertFits(await runtime.limits(), job, paramsFor);
+  assertFits(await runtime.limits(), job, (requests) => paramsFor(requests, info.address));
   return {
     index,
     calls: 1,
-    answer: async (requests) => {
+    answer: async (requests, account) => {
       options.onProgress?.('asking the action');
-      const params = paramsFor(requests.map(base64));
+      const params = paramsFor(requests.map(base64), account);
       const call = <S extends v.GenericSchema>(schema: S) => ask(runtime, { cid, source }, params, schema, options);
       const responses = params.op === 'sign' ? [(await call(One)).response] : (await call(Many)).responses;
       if (responses.length !== requests.length) {

@@ -1,8 +1,7 @@
-// Policies as the command line names them. Not a command itself.
 import { existsSync, readFileSync } from 'node:fs';
-import { UsageError, WalletError } from '../ts/client/errors.ts';
-import { builtinPolicies } from '../ts/policy/builtin.ts';
-import { InputError, type Policy, parsePolicyJson } from '../ts/policy/policy.ts';
+import { builtinPolicies } from '../policy/builtin.ts';
+import { InputError, type Policy, parsePolicyJson } from '../policy/policy.ts';
+import { UsageError, WalletError } from './errors.ts';
 
 /**
  * The policy that a name or a file stands for.

@@ -1,0 +1,38 @@
+import * as v from 'valibot';
+import { builtinPolicies } from '../../ts/policy/builtin.ts';
+import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
+import type { Json } from '../../ts/runtime/types.ts';
+
+/**
+ * What the co-signer is built with. POLICY is a policy's name or its rules; the source gets it in canonical form, so that
+ * one policy is one source however it was written down.
+ */
+export const constants = v.strictObject({
+  POLICY: v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Json => {
+      try {
+        const policy = read(dataset.value);
+        assertEnforceable(policy);
+        return JSON.parse(policyJson(policy)) as Json;
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        addIssue({ message: error.message });
+        return NEVER;
+      }
+    }),
+  ),
+});
+
+function read(value: unknown): Policy {
+  if (value === 'messages' || value === 'any') return builtinPolicies[value];
+  if (typeof value === 'string') throw new InputError('', `there is no policy "${value}"`);
+  return parsePolicy(value);
+}
+
+/** A rule that could never allow anything is a mistake better noticed before there is a key. */
+function assertEnforceable({ rules }: Policy): void {
+  const rule = rules === 'any' ? undefined : rules.find(({ guardian }) => guardian !== undefined);
+  if (rule === undefined) return;
+  throw new InputError('', `the rule ${rule.name} wants a guardian, whose approval the action cannot check yet`);
+}
