@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
-import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal, REFUSED } from '../template/action.ts';
+import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE } from '../template/action.ts';
 import { fromHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
@@ -26,6 +26,9 @@ const policy = parsePolicy(POLICY);
 export const main = (params: unknown): Promise<Answer<CosignerAnswer>> => (isMany(params) ? many : one)(params);
 
 const one = actionMain(handle);
+
+/** For a host that takes more than what is sure everywhere: several requests need it. */
+const many = actionMain(handle, { params: MAX_SIGNATURES * MAX_PARAMS, response: MAX_SIGNATURES * MAX_RESPONSE });
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
   const request = v.parse(requestSchema, params);
@@ -50,19 +53,6 @@ function isMany(params: unknown): boolean {
     'op' in params &&
     params.op === 'signMany'
   );
-}
-
-/** As {@link actionMain} does, for a host that takes more than what is sure everywhere: several requests need it. */
-async function many(params: unknown): Promise<Answer<CosignerAnswer>> {
-  try {
-    const text = JSON.stringify(params);
-    if (text.length > MAX_SIGNATURES * MAX_PARAMS) return REFUSED;
-    const answer = { ok: await handle(JSON.parse(text)) };
-    return JSON.stringify(answer).length > MAX_SIGNATURES * MAX_RESPONSE ? REFUSED : answer;
-  } catch (error) {
-    if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };
-    return REFUSED;
-  }
 }
 
 /** Starts instances of the wasm module, which is compiled for the first. */

@@ -24,16 +24,21 @@ export const REFUSED = { error: { code: 'refused', message: 'request refused' } 
 
 /**
  * Makes the `main` of an action: it hands the parameters to `handle`, whose result it wraps into an {@link Answer}. It
- * never throws, and what is longer than hosts allow is refused.
+ * never throws, and what is longer than `limits`, by default what every host allows, is refused.
+ *
+ * @param limits of the parameters and of the answer as JSON, in bytes
  */
-export function actionMain<T>(handle: (params: unknown) => Promise<T>): (params: unknown) => Promise<Answer<T>> {
+export function actionMain<T>(
+  handle: (params: unknown) => Promise<T>,
+  limits: { readonly params: number; readonly response: number } = { params: MAX_PARAMS, response: MAX_RESPONSE },
+): (params: unknown) => Promise<Answer<T>> {
   return async (params) => {
     try {
       const text = JSON.stringify(params);
-      if (byteLength(text) > MAX_PARAMS) return REFUSED;
+      if (byteLength(text) > limits.params) return REFUSED;
       // Parsed anew, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
       const answer = { ok: await handle(JSON.parse(text)) };
-      return byteLength(JSON.stringify(answer)) > MAX_RESPONSE ? REFUSED : answer;
+      return byteLength(JSON.stringify(answer)) > limits.response ? REFUSED : answer;
     } catch (error) {
       if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };
       return REFUSED;
