@@ -248,13 +248,3 @@ func equalMask(a, b, s *field) uint64 {
 	s.Normalize()
 	return -uint64(s.IsZeroBit())
 }
-
-// MultiplyFieldElements does n field multiplications, each on the result of the one before. It is the unit in which the
-// benchmarks count, and touches no secret.
-func MultiplyFieldElements(n int) byte {
-	x := generatorX
-	for range n {
-		x.Mul(&generatorY)
-	}
-	return byte(x.Normalize().IsOddBit())
-}
