@@ -21,7 +21,6 @@ import { fileURLToPath } from 'node:url';
 import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { type Key, keyKindOf, sealer } from '../ts/client/age.ts';
 import { LockedError, StoreError, UsageError } from '../ts/client/errors.ts';
-import { takeLock } from '../ts/client/files.ts';
 import {
   assertUnlocked,
   draftWallet,
@@ -36,6 +35,7 @@ import {
   type WalletInfo,
 } from '../ts/client/store.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { takeLock } from '../ts/files/files.ts';
 
 // The store does not look into shares: any bytes do.
 const HOT = new Uint8Array(300).fill(0x17);
@@ -389,7 +389,7 @@ describe('the lock of a wallet', () => {
 
   test('of a dead process is taken over, of a live one not', async () => {
     const path = join(root, 'stale.lock');
-    const url = JSON.stringify(fileURLToPath(new URL('../ts/client/files.ts', import.meta.url)));
+    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/files.ts', import.meta.url)));
     const code = `import { takeLock } from ${url}; await takeLock(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,21 +1,6 @@
-/**
- * Every error of the client says what happened and, where there is one, the next step. `message` holds both, so that an
- * error printed by anybody is already the advice; `short` and `next` are there for interfaces of their own.
- */
-export class WalletError extends Error {
-  override readonly name: string = 'WalletError';
-  readonly short: string;
-  readonly next: string | undefined;
+import { WalletError } from '../files/errors.ts';
 
-  constructor(short: string, options: { next?: string; cause?: unknown } = {}) {
-    super(
-      options.next === undefined ? short : `${short}\nNext: ${options.next}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
-    this.short = short;
-    this.next = options.next;
-  }
-}
+export { StoreError, type StoreErrorKind, WalletError } from '../files/errors.ts';
 
 /** An argument that cannot be right, found before anything was done. */
 export class UsageError extends WalletError {
@@ -50,28 +35,4 @@ export class StaleResponseError extends WalletError {
 /** A message that does not have the agreed form; no secret was used on it and nothing is locked. */
 export class ProtocolError extends WalletError {
   override readonly name = 'ProtocolError';
-}
-
-export type StoreErrorKind =
-  | 'missing' // no such file, folder or wallet
-  | 'passphrase' // the passphrase does not open the share
-  | 'identity' // the age identity does not open the share
-  | 'altered' // truncated, changed, or not one of our files
-  | 'other-wallet' // a sound share, but of another wallet or another party
-  | 'version' // written by a version of tandem that this one does not know
-  | 'exists' // would overwrite
-  | 'busy' // another process holds the wallet
-  | 'read-only' // may not be written
-  | 'full' // no space left
-  | 'io'; // anything else from the file system
-
-/** Anything wrong with the files of the share store. */
-export class StoreError extends WalletError {
-  override readonly name = 'StoreError';
-  readonly kind: StoreErrorKind;
-
-  constructor(kind: StoreErrorKind, short: string, options: { next?: string; cause?: unknown } = {}) {
-    super(short, options);
-    this.kind = kind;
-  }
 }

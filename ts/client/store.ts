@@ -3,8 +3,6 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { basename, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
-import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
-import { LockedError, StoreError, UsageError } from './errors.ts';
 import {
   fileError,
   makeFolder,
@@ -14,7 +12,9 @@ import {
   takeLock,
   writeDurable,
   writeNew,
-} from './files.ts';
+} from '../files/files.ts';
+import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
+import { LockedError, StoreError, UsageError } from './errors.ts';
 
 /**
  * The share store: one folder per wallet, named by the wallet's address.

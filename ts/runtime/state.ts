@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
-import { readLimited, takeLock, writeDurable } from '../client/files.ts';
+import { readLimited, takeLock, writeDurable } from '../files/files.ts';
 import { RuntimeError } from './errors.ts';
 import { signingKey } from './keys.ts';
 
