@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { before, describe, test } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
+import * as cborg from 'cborg';
+import fc from 'fast-check';
 import { bytesToHex, getAddress, hashMessage, recoverAddress } from 'viem';
 import { privateKeyToAddress, publicKeyToAddress } from 'viem/accounts';
 import packageJson from '../package.json' with { type: 'json' };
@@ -464,7 +466,73 @@ describe('CBOR', () => {
       assert.throws(() => decodeCbor(hex(data)));
     });
   }
+
+  test('refuses to write what has no encoding', () => {
+    const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+    assert.deepEqual(decodeCbor(encodeCbor(nested(16))), nested(16));
+    assert.throws(() => decodeCbor(Uint8Array.of(...Array(17).fill(0x81), 1)), /nested/);
+    for (const value of [undefined, 1.5, 2 ** 53, 1n, '\ud800', new Date(), new ArrayBuffer(1), nested(17), () => 1]) {
+      assert.throws(() => encodeCbor(value), /^Error: CBOR/, String(value));
+    }
+  });
+
+  const { item } = fc.letrec<{ item: unknown }>((tie) => ({
+    item: fc.oneof(
+      { maxDepth: 3 },
+      fc.oneof(fc.maxSafeInteger(), fc.integer({ min: -70_000, max: 70_000 }), fc.boolean(), fc.constant(null)),
+      fc.string({ unit: 'grapheme' }),
+      fc.uint8Array({ maxLength: 300 }),
+      fc.array(tie('item'), { maxLength: 30, size: 'small' }),
+      fc
+        .array(fc.tuple(fc.oneof(fc.string(), fc.integer()), tie('item')), { size: 'small' })
+        .map((entries) => new Map(entries)),
+    ),
+  }));
+
+  test('is that of another implementation', () => {
+    fc.assert(
+      fc.property(item, (value) => {
+        const encoded = encodeCbor(value);
+        assert.equal(bytesToHex(encoded), bytesToHex(cborg.encode(value, cborg.rfc8949EncodeOptions)));
+        assert.deepEqual(decodeCbor(encoded), value);
+      }),
+    );
+  });
+
+  test('is refused where another implementation reads something else, or writes it otherwise', () => {
+    const plain = fc.oneof(fc.uint8Array({ maxLength: 12 }), item.map(encodeCbor));
+    const edit = fc.tuple(fc.nat(), fc.nat({ max: 255 }));
+    fc.assert(
+      fc.property(plain, fc.array(edit, { maxLength: 2 }), (data, edits) => {
+        const bytes = data.slice();
+        for (const [at, value] of edits) if (bytes.length > 0) bytes[at % bytes.length] = value;
+        assert.deepEqual(
+          attempt(() => decodeCbor(bytes)),
+          attempt(() => byCborg(bytes)),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
+
+function attempt(decode: () => unknown): unknown {
+  try {
+    return { value: decode() };
+  } catch {
+    return 'refused';
+  }
+}
+
+/** cborg's reading of bytes that are what it writes, of numbers that encodeCbor writes. */
+function byCborg(bytes: Uint8Array): unknown {
+  const strict = { allowIndefinite: false, allowUndefined: false, rejectDuplicateMapKeys: true, strict: true };
+  const value: unknown = cborg.decode(bytes, { ...strict, useMaps: true });
+  const typeEncoders = { number: (n: number) => (Number.isSafeInteger(n) ? null : assert.fail()), bigint: assert.fail };
+  const again = cborg.encode(value, { ...cborg.rfc8949EncodeOptions, typeEncoders });
+  assert.equal(bytesToHex(again), bytesToHex(bytes));
+  return value;
+}
 
 test('the glue is TinyGo’s own and generates no code from strings', async () => {
   const source = await readFile(new URL('../build/wasm_exec.js', import.meta.url), 'utf8');
