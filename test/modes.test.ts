@@ -167,7 +167,7 @@ describe('each way to the module, with each kind of module,', () => {
       );
       const [deflated = 0, plain = 0, fetched = 0, imported = 0] = sizes;
       assert.ok(
-        plain > (size * 4) / 3 && deflated < plain && fetched < 60_000 && imported < fetched,
+        plain > (size * 16) / 13 && deflated < plain && fetched < 60_000 && imported < fetched,
         `${given.name}: ${sizes}`,
       );
     }
@@ -213,7 +213,7 @@ describe('a module that is not the pinned one', () => {
   test('inside the source changes the CID, and is refused if it is damaged', async () => {
     const { source, cid } = await buildAction({ main, wasm });
     const at = source.indexOf('"', source.length / 2) - 2000;
-    const damaged = `${source.slice(0, at)}${source[at] === 'A' ? 'B' : 'A'}${source.slice(at + 1)}`;
+    const damaged = source.slice(0, at) + source.slice(at + 1);
     assert.notEqual(await host.cidOf(damaged), cid);
     const { response } = await host.execute({ source: damaged, params: { compressed: '' } });
     assert.deepEqual(response, { error: { code: 'wasm', message: 'the wasm module in this source is damaged' } });

@@ -1,6 +1,6 @@
 import { data, encoding, length, sha256, url } from 'tandem:wasm';
 import { PublicRefusal } from './action.ts';
-import { fromBase64, toHex } from './bytes.ts';
+import { fromBase91, toHex } from './bytes.ts';
 
 const FETCH_MS = 30_000;
 
@@ -18,7 +18,7 @@ async function bytesOf(): Promise<Uint8Array<ArrayBuffer>> {
   if (encoding === 'fetch') return fetched();
   // Inside the source there is nothing to check but slips: whoever alters a byte makes an action of another CID.
   try {
-    const bytes = encoding === 'deflate' ? await inflated(fromBase64(data)) : fromBase64(data);
+    const bytes = encoding === 'deflate' ? await inflated(fromBase91(data)) : fromBase91(data);
     if (bytes.length === length) return bytes;
   } catch {}
   throw new PublicRefusal('wasm', 'the wasm module in this source is damaged');

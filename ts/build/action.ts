@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BuildFailure, build, version as esbuildVersion, type Plugin, transform } from 'esbuild';
 import { deflateSync } from 'fflate';
 import * as v from 'valibot';
+import { toBase91 } from '../../actions/template/bytes.ts';
 import type { Json } from '../runtime/types.ts';
 import { cidOf } from './cid.ts';
 import { constantsModule } from './constants.ts';
@@ -190,7 +191,7 @@ function wasmModule(wasm: Uint8Array, parts: ActionParts): string {
   const { mode = 'inline' } = parts;
   const encoding = mode === 'inline' ? (parts.encoding ?? 'deflate') : 'fetch';
   const bytes = { deflate: () => deflateSync(wasm, { level: 9 }), plain: () => wasm, fetch: () => new Uint8Array() };
-  const data = Buffer.from(bytes[encoding]()).toString('base64');
+  const data = toBase91(bytes[encoding]());
   const url = mode === 'inline' ? '' : wasmUrl(parts);
   const values = { encoding, data, url, length: wasm.length, sha256: sha256(wasm) };
   return Object.entries(values)
