@@ -79,7 +79,7 @@ run(USAGE, async (signal) => {
 function coldAdvice(dir: string, wallet: WalletInfo): string {
   const files = wallet.parties
     .filter(({ role }) => role === 'cold')
-    .map(({ index }) => join(dir, wallet.address, shareFileName(wallet.parties, index)));
+    .map(({ index }) => join(dir, wallet.address, shareFileName(wallet, index)));
   const [first] = files;
   if (first === undefined) return '';
   return (

@@ -338,9 +338,12 @@ describe('keys', () => {
     await fails(call(both, { wallet: ' ', ciphertext }), 'action', /must not be blank/);
   });
 
-  test('pass to the action permitted last, and to no other', async () => {
+  test('pass to the actions permitted last, and to no other', async () => {
     const wallet = await permitted(both);
-    await host.permit(wallet, await host.cidOf(`${both}//2`));
+    const next = await host.cidOf(`${both}//2`);
+    await host.permit(wallet, await host.cidOf(both), next);
+    for (const source of [both, `${both}//2`]) await call(source, { wallet, message: 'm' });
+    await host.permit(wallet, next);
     await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
     assert.match(String((await call(`${both}//2`, { wallet, message: 'm' })).response), /^[0-9a-f]+$/);
   });

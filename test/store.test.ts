@@ -22,11 +22,15 @@ import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age
 import { type Key, keyKindOf, sealer } from '../ts/client/age.ts';
 import { LockedError, StoreError, UsageError } from '../ts/client/errors.ts';
 import {
+  assertCurrent,
   assertUnlocked,
+  draftChange,
   draftWallet,
   findWallet,
+  forgetRetired,
   holdWallet,
   listWallets,
+  nextSealedName,
   openStore,
   readAction,
   readShare,
@@ -131,6 +135,83 @@ describe('a wallet in the store', () => {
   });
 
   const pick = (info: WalletInfo) => ({ wallet: info.action?.wallet, cid: info.action?.cid });
+});
+
+describe('a change of a wallet', () => {
+  /** The same key in its next epoch, held by another action. */
+  const next = (info: WalletInfo): WalletInfo => ({
+    ...info,
+    keyId: `0x${'e'.repeat(64)}`,
+    epoch: info.epoch + 1,
+    ...(info.action && { action: { ...info.action, cid: `Qm${'b'.repeat(44)}`, sealed: nextSealedName(info) } }),
+  });
+  const NEW = new Uint8Array([4, 5, 6]);
+
+  test('takes effect all at once, and deletes what was before', async () => {
+    const store = freshStore();
+    const old = await addWallet(store);
+    writeFileSync(join(store.dir, old.address, 'hot.locked'), '{}');
+    const draft = await draftChange(store, old, 3);
+    const info = next(old);
+    await draft.finish({
+      info,
+      shares: new Map([1, 3, 4].map((i) => [i, NEW])),
+      action: { sealed: 'bmV3', source: '' },
+    });
+    assert.deepEqual(readWallet(store, info.address), info);
+    for (const index of [1, 3, 4]) assert.deepEqual(await readShare(store, info, index), NEW);
+    assert.equal(readAction(store, info).sealed, 'bmV3');
+    const files = ['action.1.sealed', 'actions', 'cold-4.1.age', 'cold.1.age', 'hot.1.age', 'wallet.json'];
+    assert.deepEqual(readdirSync(join(store.dir, info.address)).sort(), files);
+    assert.deepEqual(readdirSync(join(store.dir, info.address, 'actions')), [`${info.action?.cid}.js`]);
+    assert.equal(nextSealedName(info), 'action.2.sealed');
+  });
+
+  test('that was not finished leaves the old wallet, and the next one takes its place', async () => {
+    const store = freshStore();
+    const old = await addWallet(store);
+    const folder = join(store.dir, old.address);
+    writeFileSync(join(folder, 'hot.1.age'), 'half');
+    writeFileSync(join(folder, 'action.1.sealed'), '{');
+    assert.deepEqual(await readShare(store, readWallet(store, old.address), 1), HOT);
+    const draft = await draftChange(store, old, 3);
+    await draft.finish({
+      info: next(old),
+      shares: new Map([1, 3, 4].map((i) => [i, NEW])),
+      action: { sealed: 'bmV3', source: '' },
+    });
+    assert.deepEqual(await readShare(store, readWallet(store, old.address), 1), NEW);
+  });
+
+  test('of the action alone leaves the shares alone', async () => {
+    const store = freshStore();
+    const old = await addWallet(store);
+    const hot = readFileSync(join(store.dir, old.address, 'hot.age'));
+    const { action } = next(old);
+    assert.ok(action);
+    const info = { ...old, action: { ...action, retired: old.action?.cid } };
+    const draft = await draftChange(store, old, 0);
+    await draft.finish({ info, shares: new Map(), action: { sealed: 'bmV3', source: '' } });
+    assert.deepEqual(readFileSync(join(store.dir, old.address, 'hot.age')), hot);
+    assert.equal(readAction(store, info).sealed, 'bmV3');
+    forgetRetired(store, info);
+    assert.deepEqual(readWallet(store, info.address), { ...info, action });
+  });
+
+  test('is refused if the wallet was changed meanwhile', async () => {
+    const store = freshStore();
+    const old = await addWallet(store);
+    const [first, second] = [await draftChange(store, old, 3), await draftChange(store, old, 3)];
+    const wallet = {
+      info: next(old),
+      shares: new Map([1, 3, 4].map((i) => [i, NEW])),
+      action: { sealed: 'bmV3', source: '' },
+    };
+    await first.finish(wallet);
+    await assert.rejects(second.finish(wallet), fails('changed'));
+    assert.throws(() => assertCurrent(store, old), fails('changed'));
+    assertCurrent(store, wallet.info);
+  });
 });
 
 describe('share files', () => {

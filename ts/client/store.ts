@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from
 import { basename, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import type { ShareInfo } from '../core/wasm.ts';
 import {
   fileError,
   makeFolder,
@@ -15,6 +16,7 @@ import {
 } from '../files/files.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 import { LockedError, StoreError, UsageError } from './errors.ts';
+import { toHex } from './evm.ts';
 
 /**
  * The share store: one folder per wallet, named by the wallet's address.
@@ -22,10 +24,13 @@ import { LockedError, StoreError, UsageError } from './errors.ts';
  *     0x…/wallet.json     what is public: address, key id, parties, policy, runtime (JSON)
  *     0x…/hot.age         the hot share     (age file holding CBOR)
  *     0x…/cold.age        the cold share    (likewise; further ones are cold-<index>.age)
- *     0x…/action.sealed   the action's share, which only the action can open (JSON)
+ *     0x…/action.sealed   the action's share, which only the action can open (JSON; action.<n>.sealed after n changes)
  *     0x…/actions/<cid>.js  the exact source of the action that holds it
  *     0x…/hot.locked      there if an answer of the action failed a check: the hot share signs no more with it (JSON)
  *     0x…/lock            there while a process uses the wallet
+ *
+ * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,
+ * wallet.json says: they are written first, and its rename is what makes them the wallet's.
  *
  * Folders are 0700, files 0600. Every file appears complete by a rename, and a wallet's folder does too.
  */
@@ -65,7 +70,18 @@ const WalletInfo = v.strictObject({
   parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(255)),
   runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
   /** The action that holds a share: its wallet at the runtime (not an address to send anything to) and its source. */
-  action: v.optional(v.strictObject({ wallet: Address, cid: Cid, policy: Short, authority: Short })),
+  action: v.optional(
+    v.strictObject({
+      wallet: Address,
+      cid: Cid,
+      policy: Short,
+      authority: Short,
+      /** The file of its sealed share; action.sealed if it is not said. */
+      sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
+      /** The action before this one, if the host may still let it use the wallet. */
+      retired: v.optional(Cid),
+    }),
+  ),
   created: v.pipe(v.string(), v.isoTimestamp()),
 });
 const SealedShare = v.strictObject({
@@ -138,11 +154,31 @@ function listAdvice(wallets: string[]): string {
 }
 
 /** The file in which a party's share is kept. */
-export function shareFileName(parties: readonly PartyInfo[], index: number): string {
+export function shareFileName({ parties, epoch }: Pick<WalletInfo, 'parties' | 'epoch'>, index: number): string {
   const party = parties.find((p) => p.index === index);
   if (party === undefined || party.role === 'action') throw new UsageError(`Party ${index} has no share file here.`);
-  if (party.role === 'hot') return 'hot.age';
-  return parties.find((p) => p.role === 'cold') === party ? 'cold.age' : `cold-${index}.age`;
+  const isFirst = parties.find((p) => p.role === party.role) === party;
+  return `${party.role}${isFirst ? '' : `-${index}`}${epoch === 0 ? '' : `.${epoch}`}.age`;
+}
+
+const FIRST_SEALED = 'action.sealed';
+
+/** The file in which the action's sealed share is kept. */
+export function sealedFileName({ action }: Pick<WalletInfo, 'action'>): string {
+  return action?.sealed ?? FIRST_SEALED;
+}
+
+/** The file for the sealed share of a wallet that is to be changed: another one than now. */
+export function nextSealedName(info: Pick<WalletInfo, 'action'>): string {
+  const [, number = '0'] = /^action\.([0-9]+)\.sealed$/.exec(sealedFileName(info)) ?? [];
+  return `action.${Number(number) + 1}.sealed`;
+}
+
+/** The files of a wallet's folder, by their paths in it, that its wallet.json relies on. */
+export function walletFiles(info: WalletInfo): string[] {
+  const shares = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => shareFileName(info, index));
+  const action = info.action && [sealedFileName(info), join('actions', `${info.action.cid}.js`)];
+  return ['wallet.json', ...shares, ...(action ?? [])];
 }
 
 /** @throws StoreError missing, altered, version */
@@ -167,7 +203,7 @@ export function readWallet(store: Store, id: string): WalletInfo {
  * @throws StoreError missing, passphrase, identity, altered, version, other-wallet
  */
 export async function readShare(store: Store, info: WalletInfo, index: number): Promise<Uint8Array> {
-  const path = join(store.dir, info.address, shareFileName(info.parties, index));
+  const path = join(store.dir, info.address, shareFileName(info, index));
   let file: Uint8Array;
   try {
     file = readLimited(path, LIMIT.share);
@@ -196,9 +232,38 @@ export async function readShare(store: Store, info: WalletInfo, index: number): 
   }
 }
 
+/**
+ * Checks that what a share says of itself is what wallet.json says: before it is used, so that shares of two epochs
+ * never meet.
+ *
+ * @throws StoreError old-share, other-wallet
+ */
+export function checkShare(store: Store, info: WalletInfo, index: number, known: ShareInfo): void {
+  const path = join(store.dir, info.address, shareFileName(info, index));
+  if (toHex(known.publicKey) !== info.publicKey || known.index !== index) {
+    throw new StoreError('other-wallet', `${path} holds a share of another key.`, {
+      next: `put the share of ${info.address} back there.`,
+    });
+  }
+  if (known.epoch < info.epoch) {
+    throw new StoreError(
+      'old-share',
+      `${path} is old: a share of epoch ${known.epoch}; the wallet is in ${info.epoch}.`,
+      {
+        next: `put the share of epoch ${info.epoch} there.`,
+      },
+    );
+  }
+  if (known.epoch > info.epoch || toHex(known.keyId) !== info.keyId) {
+    throw new StoreError('old-share', `wallet.json is old: of epoch ${info.epoch}; ${path} is of ${known.epoch}.`, {
+      next: 'put the wallet.json that was written with this share there.',
+    });
+  }
+}
+
 /** The SHA-256 of a party's share file as it is now; undefined if it cannot be read. */
 export function shareFileHash(store: Store, info: WalletInfo, index: number): string | undefined {
-  const path = join(store.dir, info.address, shareFileName(info.parties, index));
+  const path = join(store.dir, info.address, shareFileName(info, index));
   try {
     return createHash('sha256').update(readLimited(path, LIMIT.share)).digest('hex');
   } catch {
@@ -212,7 +277,7 @@ export function readAction(
   info: WalletInfo,
 ): { wallet: string; cid: string; sealed: string; source: string } {
   if (info.action === undefined) throw new UsageError(`Wallet ${info.address} has no action.`);
-  const path = join(store.dir, info.address, 'action.sealed');
+  const path = join(store.dir, info.address, sealedFileName(info));
   const sealed = parse(SealedShare, parseJson(readLimited(path, LIMIT.json), path), path);
   if (sealed.wallet !== info.action.wallet || sealed.cid !== info.action.cid) {
     throw new StoreError('other-wallet', `${path} is of another wallet or another action.`, {
@@ -255,36 +320,16 @@ export async function draftWallet(store: Store, localParties: number): Promise<D
   } catch (error) {
     throw fileError(error, store.dir, 'write');
   }
-  const key = await store.key('any', 'the new shares').catch((error) => {
+  const seals = await sealers(store, localParties).catch((error) => {
     discard();
     throw error;
   });
-  const seals = Array.from({ length: localParties }, () => sealer(key));
-
-  const fill = async ({ info, shares, action }: NewWallet): Promise<void> => {
-    for (const [index, share] of shares) {
-      const plain = encodeCbor({ version: VERSION, wallet: info.address, index, share });
-      const seal = seals.pop() ?? sealer(key);
-      writeNew(join(folder, shareFileName(info.parties, index)), await seal(plain));
-      plain.fill(0);
-    }
-    if (info.action !== undefined && action !== undefined) {
-      const { wallet, cid } = info.action;
-      writeNew(join(folder, 'action.sealed'), json({ version: VERSION, wallet, cid, share: action.sealed }));
-      mkdirSync(join(folder, 'actions'), { mode: 0o700 });
-      writeNew(join(folder, 'actions', `${cid}.js`), action.source);
-      syncFolder(join(folder, 'actions'));
-    }
-    writeNew(join(folder, 'wallet.json'), json(info));
-    syncFolder(folder);
-  };
-
   return {
     finish: async (wallet) => {
       const path = join(store.dir, wallet.info.address);
       try {
         if (existsSync(path)) throw new StoreError('exists', `${path} exists already.`);
-        await fill(wallet);
+        await fill(folder, wallet, seals, writeNew);
         renameSync(folder, path);
         syncFolder(store.dir);
       } catch (error) {
@@ -293,6 +338,90 @@ export async function draftWallet(store: Store, localParties: number): Promise<D
     },
     discard,
   };
+}
+
+/**
+ * Begins to change a wallet that is there: its shares, its action, or both. What `finish` is given lies beside the old
+ * until wallet.json is renamed, which makes it the wallet; only then are the old files deleted, where they are in the
+ * store. A process that is killed leaves either the old wallet or the new one, and perhaps files of the other.
+ *
+ * @throws StoreError read-only, full, io; `finish` also busy, and changed if the wallet is not `old` any more
+ */
+export async function draftChange(store: Store, old: WalletInfo, localParties: number): Promise<Draft> {
+  const folder = join(store.dir, old.address);
+  const { release } = await holdWallet(store, old.address); // shows that the folder can be written
+  release();
+  const seals = await sealers(store, localParties);
+  return {
+    finish: async (wallet) => {
+      const hold = await holdWallet(store, old.address);
+      try {
+        assertCurrent(store, old);
+        await fill(folder, wallet, seals, writeDurable);
+        const kept = new Set(walletFiles(wallet.info));
+        for (const name of walletFiles(old)) if (!kept.has(name)) rmSync(join(folder, name), { force: true });
+        if (wallet.info.epoch !== old.epoch) rmSync(join(folder, LOCKED), { force: true });
+        syncFolder(folder);
+      } catch (error) {
+        throw fileError(error, folder, 'write');
+      } finally {
+        hold.release();
+      }
+    },
+    discard: () => {},
+  };
+}
+
+/**
+ * @throws StoreError changed, if the wallet in the store has other shares or another action by now
+ */
+export function assertCurrent(store: Store, info: WalletInfo): void {
+  const now = readWallet(store, info.address);
+  if (now.keyId === info.keyId && now.action?.cid === info.action?.cid) return;
+  throw new StoreError('changed', `The wallet ${info.address} was given new shares or another action meanwhile.`, {
+    next: 'open it again.',
+  });
+}
+
+/** Notes that the host has been told to let no action but this one use the wallet. For the holder of the wallet. */
+export function forgetRetired(store: Store, info: WalletInfo): void {
+  if (info.action === undefined) return;
+  const { retired: _, ...action } = info.action;
+  writeDurable(join(store.dir, info.address, 'wallet.json'), json({ ...info, action }));
+}
+
+type Sealer = ReturnType<typeof sealer>;
+
+/** A sealer for each of so many shares. */
+async function sealers(store: Store, count: number): Promise<Sealer[]> {
+  if (count === 0) return [];
+  const key = await store.key('any', 'the new shares');
+  return Array.from({ length: count }, () => sealer(key));
+}
+
+/** Writes a wallet's files into a folder, wallet.json last. */
+async function fill(
+  folder: string,
+  { info, shares, action }: NewWallet,
+  seals: Sealer[],
+  write: typeof writeNew,
+): Promise<void> {
+  for (const [index, share] of shares) {
+    const plain = encodeCbor({ version: VERSION, wallet: info.address, index, share });
+    const seal = seals.pop();
+    if (seal === undefined) throw new Error('more shares than were announced');
+    write(join(folder, shareFileName(info, index)), await seal(plain));
+    plain.fill(0);
+  }
+  if (info.action !== undefined && action !== undefined) {
+    const { wallet, cid } = info.action;
+    write(join(folder, sealedFileName(info)), json({ version: VERSION, wallet, cid, share: action.sealed }));
+    makeFolder(join(folder, 'actions'));
+    write(join(folder, 'actions', `${cid}.js`), action.source);
+    syncFolder(join(folder, 'actions'));
+  }
+  write(join(folder, 'wallet.json'), json(info));
+  syncFolder(folder);
 }
 
 function removeOldDrafts(dir: string): void {

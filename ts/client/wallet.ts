@@ -15,7 +15,9 @@ import { CheckFailedError, ProtocolError, StaleResponseError, StoreError, UsageE
 import { addressOf, derivePublicKey, fromHex, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
 import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
 import {
+  assertCurrent,
   assertUnlocked,
+  checkShare,
   findWallet,
   type Hold,
   holdWallet,
@@ -25,7 +27,6 @@ import {
   readWallet,
   type Store,
   shareFileHash,
-  shareFileName,
   type WalletInfo,
 } from './store.ts';
 
@@ -269,6 +270,7 @@ async function holdPrepared(context: Context, isRecovery: boolean, signal: Abort
   const hold = await holdWallet(store, info.address, signal);
   try {
     assertOpen();
+    assertCurrent(store, info);
     pool.keepOf(shareFileHash(store, info, theParty(info, 'hot').index));
     try {
       assertUnlocked(store, info.address);
@@ -294,11 +296,7 @@ async function newRequest(context: Context, share: Uint8Array, peer: number): Pr
   const { index } = theParty(info, 'hot');
   const tandem = await context.load();
   const known = tandem.shareInfo(share);
-  if (toHex(known.keyId) !== info.keyId || toHex(known.publicKey) !== info.publicKey || known.index !== index) {
-    throw new StoreError('other-wallet', `${shareFileName(info.parties, index)} holds a share of another key.`, {
-      next: `put the share of ${info.address} back into ${store.dir}.`,
-    });
-  }
+  checkShare(store, info, index, known);
   return new SigningRequest(tandem, known, share, peer);
 }
 
@@ -407,6 +405,12 @@ async function localCosigner({ store, info, load }: Context, job: Job): Promise<
   const { index } = theParty(info, 'cold');
   const share = await readShare(store, info, index);
   const peer = theParty(info, 'hot').index;
+  try {
+    checkShare(store, info, index, (await load()).shareInfo(share));
+  } catch (error) {
+    share.fill(0);
+    throw error;
+  }
   return {
     index,
     calls: 0,

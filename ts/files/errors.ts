@@ -23,6 +23,8 @@ export type StoreErrorKind =
   | 'identity' // the age identity does not open the share
   | 'altered' // truncated, changed, or not one of our files
   | 'other-wallet' // a sound share, but of another wallet or another party
+  | 'old-share' // a share of this wallet from before its shares were dealt anew, or one of after
+  | 'changed' // the wallet has other shares or another action than a moment ago
   | 'version' // written by a version of tandem that this one does not know
   | 'exists' // would overwrite
   | 'busy' // another process holds the wallet

@@ -129,16 +129,16 @@ export class LitHost {
     });
   }
 
-  /** Lets exactly this action use the wallet: the wallet leaves every other group. */
-  async permit(wallet: string, cid: string): Promise<void> {
-    checkCid(cid);
+  /** Lets exactly these actions use the wallet: the wallet leaves every other group. */
+  async permit(wallet: string, ...cids: string[]): Promise<void> {
+    cids.forEach(checkCid);
     await this.#state.update((state) => {
       const address = knownWallet(state, wallet);
       for (const group of state.groups) group.wallets = group.wallets.filter((member) => member !== address);
       const name = `tandem ${address}`;
       const group =
         state.groups.find((candidate) => candidate.account === 0 && candidate.name === name) ?? newGroup(state, name);
-      group.cids = [cid];
+      group.cids = cids;
       group.wallets = [address];
     });
   }

@@ -19,8 +19,8 @@ export class LocalRuntime implements Runtime {
     return this.host.createWallet();
   }
 
-  permit(wallet: string, cid: string): Promise<void> {
-    return this.host.permit(wallet, cid);
+  permit(wallet: string, ...cids: string[]): Promise<void> {
+    return this.host.permit(wallet, ...cids);
   }
 
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {

@@ -40,11 +40,12 @@ export interface Runtime {
   createWallet(): Promise<string>;
 
   /**
-   * Lets exactly this action use the wallet. Called again with another CID, it replaces the first.
+   * Lets exactly these actions use the wallet: one, or two while a share goes from one to the other. Called again, it
+   * replaces those of before.
    *
    * @throws {RuntimeError}
    */
-  permit(wallet: string, cid: string): Promise<void>;
+  permit(wallet: string, ...cids: string[]): Promise<void>;
 
   /**
    * Runs an action once and returns its response.
