@@ -4,21 +4,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"tandem/go/internal/vectors"
 	"tandem/go/secp256k1"
 )
-
-var update = flag.Bool("update", false, "write the vectors anew")
-
-var vectorFile = filepath.Join("..", "..", "test", "vectors", "deal.json")
 
 // vector is one deal with everything that an independent implementation can compare itself with. All strings are hex.
 type vector struct {
@@ -220,24 +213,5 @@ func TestVectors(t *testing.T) {
 	}
 	reshare, _ := compute(t, "reshare", reshared)
 
-	got, err := json.MarshalIndent([]*vector{keygen, imports, reshare}, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(vectorFile), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(vectorFile, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(vectorFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Fatal("other bytes than the vectors: a change of format or of protocol. If it is meant, run with -update")
-	}
+	vectors.Compare(t, "deal.json", []*vector{keygen, imports, reshare})
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	mathrand "math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,10 +13,10 @@ import (
 	decred "github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 	"github.com/ethereum/go-ethereum/crypto"
-	"github.com/fxamacker/cbor/v2"
 
 	"tandem/go/bip32"
 	"tandem/go/deal"
+	"tandem/go/internal/tamper"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -258,7 +256,7 @@ func with(share *deal.KeyShare, change func(*deal.KeyShare)) *deal.KeyShare {
 
 func field(t testing.TB, message []byte, key uint64) []byte {
 	t.Helper()
-	return decode(t, message)[key].([]byte)
+	return tamper.Decode(t, message)[key].([]byte)
 }
 
 type brokenSource struct{}
@@ -368,106 +366,6 @@ func TestArguments(t *testing.T) {
 
 // Tampering.
 
-// decode decodes a message without knowing what it is.
-func decode(t testing.TB, message []byte) map[any]any {
-	t.Helper()
-	var fields map[any]any
-	if err := cbor.Unmarshal(message, &fields); err != nil {
-		t.Fatal(err)
-	}
-	return fields
-}
-
-// tampered is a message with one thing in it changed.
-type tampered struct {
-	where   string
-	message []byte
-}
-
-// tamper returns the message with each thing in it changed, one at a time and in several ways each, encoded as strictly as
-// the original.
-func tamper(t testing.TB, message []byte) []tampered {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := decode(t, message)
-	var all []tampered
-	var walk func(where string, value any, put func(any))
-	walk = func(where string, value any, put func(any)) {
-		try := func(how string, changed any) {
-			put(changed)
-			encoded, err := mode.Marshal(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			put(value)
-			all = append(all, tampered{where + " " + how, encoded})
-		}
-		switch v := value.(type) {
-		case map[any]any:
-			for _, key := range slices.Collect(maps.Keys(v)) {
-				element := v[key]
-				walk(fmt.Sprintf("%s/%v", where, key), element, func(changed any) { v[key] = changed })
-				delete(v, key)
-				try(fmt.Sprintf("without %v", key), v)
-				v[key] = element
-			}
-			v[uint64(99)] = uint64(1)
-			try("with 99", v)
-			delete(v, uint64(99))
-		case []any:
-			for i := range v {
-				walk(fmt.Sprintf("%s[%d]", where, i), v[i], func(changed any) { v[i] = changed })
-			}
-			try("longer", append(slices.Clone(v), uint64(0)))
-			if len(v) > 0 {
-				try("shorter", v[1:])
-			}
-			if len(v) > 1 && !reflect.DeepEqual(v[0], v[1]) {
-				swapped := slices.Clone(v)
-				swapped[0], swapped[1] = v[1], v[0]
-				try("swapped", swapped)
-			}
-		case []byte:
-			edit := func(how string, f func([]byte)) {
-				b := bytes.Clone(v)
-				f(b)
-				if !bytes.Equal(b, v) {
-					try(how, b)
-				}
-			}
-			edit("first bit", func(b []byte) { b[0] ^= 0x80 })
-			edit("middle bit", func(b []byte) { b[len(b)/2] ^= 4 })
-			edit("last bit", func(b []byte) { b[len(b)-1] ^= 1 })
-			edit("zero", func(b []byte) { clear(b) })
-			edit("ones", func(b []byte) { copy(b, bytes.Repeat([]byte{0xff}, len(b))) })
-			if len(v) == secp256k1.PointSize {
-				edit("negated", func(b []byte) { b[0] ^= 1 })
-				edit("another point", func(b []byte) { copy(b, G.Bytes()) })
-			}
-			try("shorter", v[1:])
-			try("longer", append(bytes.Clone(v), 0))
-			try("empty", []byte{})
-			try("text", string(bytes.Repeat([]byte{'a'}, len(v))))
-			try("null", nil)
-		case uint64:
-			try("+1", v+1)
-			try("huge", uint64(1)<<63)
-			try("negative", int64(-1))
-			try("bytes", []byte{byte(v)})
-		case string:
-			try("other", v+"x")
-			try("empty", "")
-			try("bytes", []byte(v))
-		default:
-			t.Fatalf("%s: a %T in a message", where, value)
-		}
-	}
-	walk("", root, func(any) {}) // the root is changed in place
-	return all
-}
-
 // Whatever is changed in a request, the action refuses it or the user finds out. And whether the action refuses does not
 // depend on its secret.
 func TestTamperedRequest(t *testing.T) {
@@ -478,22 +376,22 @@ func TestTamperedRequest(t *testing.T) {
 	digest := [32]byte{1}
 	session, message := request(t, user, 2, source(1))
 	answered := 0
-	for _, change := range tamper(t, message) {
-		response, err := Respond(action, 1, digest, "", change.message, source(2))
-		_, otherErr := Respond(otherAction, 1, digest, "", change.message, source(3))
+	for _, change := range tamper.All(t, message) {
+		response, err := Respond(action, 1, digest, "", change.Bytes, source(2))
+		_, otherErr := Respond(otherAction, 1, digest, "", change.Bytes, source(3))
 		if fmt.Sprint(err) != fmt.Sprint(otherErr) {
-			t.Errorf("%s: the answer is %v, of an action with another secret %v", change.where, err, otherErr)
+			t.Errorf("%s: the answer is %v, of an action with another secret %v", change.Where, err, otherErr)
 		}
 		if err != nil {
 			if code := wire.CodeOf(err); code != wire.CodeInput && code != wire.CodeIdentity {
-				t.Errorf("%s: code %q", change.where, code)
+				t.Errorf("%s: code %q", change.Where, code)
 			}
 			continue
 		}
 		answered++
 		_, _, _, err = Finish(user, session, digest, "", response)
 		if code := wire.CodeOf(err); code != wire.CodeStale && code != wire.CodeCheck {
-			t.Errorf("%s: answered, and finished with %v", change.where, err)
+			t.Errorf("%s: answered, and finished with %v", change.Where, err)
 		}
 	}
 	if answered == 0 {
@@ -509,18 +407,18 @@ func TestTamperedResponse(t *testing.T) {
 	session, message := request(t, shares[1], 2, source(1))
 	response := respond(t, shares[2], 1, digest, "m/7", message, source(2))
 	codes := make(map[string]int)
-	for _, change := range tamper(t, response) {
-		r, s, _, err := Finish(shares[1], session, digest, "m/7", change.message)
+	for _, change := range tamper.All(t, response) {
+		r, s, _, err := Finish(shares[1], session, digest, "m/7", change.Bytes)
 		code := wire.CodeOf(err)
 		codes[code]++
 		if code != wire.CodeInput && code != wire.CodeStale && code != wire.CodeCheck {
-			t.Errorf("%s: finished with %v", change.where, err)
+			t.Errorf("%s: finished with %v", change.Where, err)
 		}
 		if r != [32]byte{} || s != [32]byte{} {
-			t.Errorf("%s: a signature", change.where)
+			t.Errorf("%s: a signature", change.Where)
 		}
 		if code == wire.CodeCheck && err.Error() != errCheck().Error() {
-			t.Errorf("%s: %v tells which check it was", change.where, err)
+			t.Errorf("%s: %v tells which check it was", change.Where, err)
 		}
 	}
 	for _, code := range []string{wire.CodeInput, wire.CodeStale, wire.CodeCheck} {

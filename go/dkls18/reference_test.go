@@ -3,15 +3,11 @@ package dkls18
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/binary"
-	"io"
 	"math/big"
 	"testing"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"tandem/go/internal/plain"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 )
@@ -20,85 +16,18 @@ import (
 // possible: scalars are big.Ints, OTs go one at a time. The messages and the signature of the real code must be the same,
 // byte by byte. Of the project it uses single points, hash-to-curve and streams, which have tests of their own.
 
-var order, _ = new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
-
-func mod(x *big.Int) *big.Int { return new(big.Int).Mod(x, order) }
-func add(xs ...*big.Int) *big.Int {
-	sum := new(big.Int)
-	for _, x := range xs {
-		sum.Add(sum, x)
-	}
-	return mod(sum)
-}
-func sub(x, y *big.Int) *big.Int     { return mod(new(big.Int).Sub(x, y)) }
-func mul(x, y *big.Int) *big.Int     { return mod(new(big.Int).Mul(x, y)) }
-func inverse(x *big.Int) *big.Int    { return new(big.Int).ModInverse(x, order) }
-func encode(x *big.Int) []byte       { return x.FillBytes(make([]byte, 32)) }
-func u32(i int) []byte               { return binary.BigEndian.AppendUint32(nil, uint32(i)) }
-func uniform(b []byte) *big.Int      { return mod(new(big.Int).SetBytes(b)) }
-func join(parts ...[]byte) []byte    { return bytes.Join(parts, nil) }
-func bitOf(packed []byte, i int) int { return int(packed[i/8]>>(i%8)) & 1 }
-
-// expand is expand_message_xmd of RFC 9380 over the parts, each after its length.
-func expand(label string, n int, parts ...[]byte) []byte {
-	tag := "TANDEM-V1-" + label
-	dst := append([]byte(tag), byte(len(tag)))
-	message := make([]byte, 64)
-	for _, part := range parts {
-		message = append(message, u32(len(part))...)
-		message = append(message, part...)
-	}
-	message = append(message, byte(n>>8), byte(n), 0)
-	b0 := sha256.Sum256(append(message, dst...))
-	var out []byte
-	var last [32]byte
-	for i := 1; len(out) < n; i++ {
-		for j := range last {
-			last[j] ^= b0[j]
-		}
-		last = sha256.Sum256(join(last[:], []byte{byte(i)}, dst))
-		out = append(out, last[:]...)
-	}
-	return out[:n]
-}
-
-func hashScalar(label string, parts ...[]byte) *big.Int { return uniform(expand(label, 48, parts...)) }
-
-type point = *secp256k1.Point
-
-func scalarOf(x *big.Int) *secp256k1.Scalar {
-	s, err := new(secp256k1.Scalar).SetBytes(encode(x))
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
-
-func times(x *big.Int, p point) point { return new(secp256k1.Point).ScalarMult(scalarOf(x), p) }
-func plus(p, q point) point           { return new(secp256k1.Point).Add(p, q) }
-func minus(p, q point) point          { return new(secp256k1.Point).Sub(p, q) }
-func xOf(p point) *big.Int            { return mod(new(big.Int).SetBytes(p.Uncompressed()[1:33])) }
-
-var G = secp256k1.NewGenerator()
-
-// draws is the stream of one side.
-type draws struct{ stream io.Reader }
-
-func (d draws) bytes(n int) []byte {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(d.stream, b); err != nil {
-		panic(err)
-	}
-	return b
-}
-
-func (d draws) scalar() *big.Int { return uniform(d.bytes(48)) }
+var (
+	mod, add, sub, mul, inverse       = plain.Mod, plain.Add, plain.Sub, plain.Mul, plain.Inverse
+	encode, uniform, u32, join, bitOf = plain.Encode, plain.Uniform, plain.U32, plain.Join, plain.Bit
+	expand, hashScalar                = plain.Expand, plain.HashScalar
+	times, plus, minus, xOf, G        = plain.Times, plain.Plus, plain.Minus, plain.X, plain.G
+)
 
 // execution is all that happens in one signature.
 type execution struct {
 	// what is given
 	keyID, chainCode       []byte
-	Q                      point
+	Q                      plain.Point
 	user, action           int
 	xU, xA                 *big.Int
 	digest                 []byte
@@ -108,7 +37,7 @@ type execution struct {
 	// both
 	sid, ssid, T []byte
 	tweak        *big.Int
-	childQ       point
+	childQ       plain.Point
 	tU, tA, m, r *big.Int
 
 	// user
@@ -118,13 +47,13 @@ type execution struct {
 	gadget               [2][]*big.Int
 	beta                 [2]*big.Int
 	kU, delta            *big.Int
-	D                    point
+	D                    plain.Point
 	request              []byte
 
 	// action
 	seedAction                     []byte
 	kPrime, kA, proofNonce, phi, y *big.Int
-	RPrime, R, B, gamma1, gamma2   point
+	RPrime, R, B, gamma1, gamma2   plain.Point
 	proof                          []byte
 	hat                            [2]*big.Int
 	a, c                           [2][]*big.Int
@@ -175,7 +104,7 @@ func keyLength(i int) int {
 	return 240
 }
 
-func (e *execution) otHash(i, b int, r point) point {
+func (e *execution) otHash(i, b int, r plain.Point) plain.Point {
 	p, err := transcript.Point("OT-POINT", e.sid, u32(i), []byte{byte(b)}, r.Bytes())
 	if err != nil {
 		panic(err)
@@ -183,22 +112,12 @@ func (e *execution) otHash(i, b int, r point) point {
 	return p
 }
 
-func (e *execution) otKey(i, b int, k point) []byte {
+func (e *execution) otKey(i, b int, k plain.Point) []byte {
 	return expand("OT-KEY", keyLength(i), e.sid, e.T, e.B.Bytes(), u32(i), []byte{byte(b)}, k.Bytes())
 }
 
-func (e *execution) H(label string, p point) *big.Int { return hashScalar(label, e.ssid, p.Bytes()) }
-
-func encodeMessage(fields map[int]any) []byte {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	data, err := mode.Marshal(fields)
-	if err != nil {
-		panic(err)
-	}
-	return data
+func (e *execution) H(label string, p plain.Point) *big.Int {
+	return hashScalar(label, e.ssid, p.Bytes())
 }
 
 func (e *execution) makeRequest(t testing.TB) {
@@ -208,21 +127,21 @@ func (e *execution) makeRequest(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	draw := draws{transcript.StreamFromSeed(e.seed, "DKLS18-USER")}
-	e.nonce = draw.bytes(32)
+	draw := plain.DrawFrom(e.seed, "DKLS18-USER")
+	e.nonce = draw.Bytes(32)
 	e.sid = expand("DKLS18-SID", 32, e.keyID, u32(e.user), u32(e.action), e.nonce)
 
-	e.choices = draw.bytes(672 / 8)
+	e.choices = draw.Bytes(672 / 8)
 	for range 672 {
-		e.x = append(e.x, draw.scalar())
+		e.x = append(e.x, draw.Scalar())
 	}
 	for range 672 {
-		e.rho = append(e.rho, draw.scalar())
+		e.rho = append(e.rho, draw.Scalar())
 	}
 	signs := make([]byte, 2*672/8)
 	for i := range 672 {
 		c := bitOf(e.choices, i)
-		var r [2]point
+		var r [2]plain.Point
 		r[1-c] = times(e.rho[i], G)
 		r[c] = minus(times(e.x[i], G), e.otHash(i, c, r[1-c]))
 		for b := range 2 {
@@ -255,7 +174,7 @@ func (e *execution) makeRequest(t testing.TB) {
 	e.kU = inverse(e.beta[0])
 	e.D = times(e.kU, G)
 	e.delta = sub(mul(e.tU, e.beta[0]), e.beta[1])
-	e.request = encodeMessage(map[int]any{
+	e.request = plain.Message(map[int]any{
 		1: 1, 2: "dkls18/request", 3: e.keyID, 4: []int{e.user, e.action}, 5: e.nonce, 6: e.ot, 7: e.D.Bytes(), 8: encode(e.delta),
 	})
 }
@@ -287,28 +206,28 @@ func (e *execution) makeResponse(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	draw := draws{transcript.StreamFromSeed(e.seedAction, "DKLS18-ACT")}
+	draw := plain.DrawFrom(e.seedAction, "DKLS18-ACT")
 
-	e.kPrime = draw.scalar()
+	e.kPrime = draw.Scalar()
 	e.RPrime = times(e.kPrime, e.D)
 	e.kA = add(e.H("DKLS18-R", e.RPrime), e.kPrime)
 	e.R = times(e.kA, e.D)
 	e.r = xOf(e.R)
 
-	e.proofNonce = draw.scalar()
+	e.proofNonce = draw.Scalar()
 	challenge := hashScalar("DKLS18-POK", e.D.Bytes(), e.R.Bytes(), times(e.proofNonce, e.D).Bytes(), e.ssid, u32(e.action))
 	e.proof = join(encode(challenge), encode(add(e.proofNonce, mul(challenge, e.kA))))
 
-	e.phi = draw.scalar()
+	e.phi = draw.Scalar()
 	k := inverse(e.kA)
 	e.a = [2][]*big.Int{{add(e.phi, k), mul(e.tA, k)}, {k}}
 
-	e.y = draw.scalar()
+	e.y = draw.Scalar()
 	e.B = times(e.y, G)
-	e.hat = [2]*big.Int{draw.scalar(), draw.scalar()}
+	e.hat = [2]*big.Int{draw.Scalar(), draw.Scalar()}
 	var keys [672][2][]byte
 	for i := range 672 {
-		var r [2]point
+		var r [2]plain.Point
 		for b := range 2 {
 			at := 2*i + b
 			sign := e.ot[64*672+at/8] >> (at % 8) & 1
@@ -362,7 +281,7 @@ func (e *execution) makeResponse(t testing.TB) {
 	if path == nil {
 		path = []uint32{}
 	}
-	e.response = encodeMessage(map[int]any{
+	e.response = plain.Message(map[int]any{
 		1: 1, 2: "dkls18/response", 3: e.sid, 4: e.digest, 5: path, 6: e.RPrime.Bytes(), 7: e.proof, 8: e.B.Bytes(),
 		9: []map[int]any{
 			{1: e.tau[0], 2: e.eta[0], 3: e.mu[0]},

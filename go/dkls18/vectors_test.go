@@ -5,18 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"flag"
 	"math/big"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"tandem/go/internal/vectors"
+	"tandem/go/secp256k1"
 )
-
-var update = flag.Bool("update", false, "write the vectors anew")
-
-// vectorFile is relative to this package.
-var vectorFile = filepath.Join("..", "..", "test", "vectors", "dkls18.json")
 
 // vector is one signature with everything that an independent implementation can compare itself with. Strings are hex,
 // long ones (ot, request, response) base64; scalars have 32 bytes, points 33. Lists of 672 are given by their first and last
@@ -131,7 +125,7 @@ func (e *execution) vector(name, path string, address []byte) *vector {
 	}
 	ends := func(xs []*big.Int) [2]string { return [2]string{n(xs[0]), n(xs[len(xs)-1])} }
 	sum := func(b []byte) string { s := sha256.Sum256(b); return h(s[:]) }
-	p := func(q point) string { return h(q.Bytes()) }
+	p := func(q *secp256k1.Point) string { return h(q.Bytes()) }
 	indices := e.path
 	if indices == nil {
 		indices = []uint32{}
@@ -165,7 +159,7 @@ func (e *execution) vector(name, path string, address []byte) *vector {
 // written anew, from the reference.
 func TestVectors(t *testing.T) {
 	skipShort(t)
-	var vectors []*vector
+	var all []*vector
 	for _, g := range given {
 		name, path, digest := g.name, g.path, g.digest
 		shares := newShares(name)
@@ -201,27 +195,7 @@ func TestVectors(t *testing.T) {
 		}
 		address := addressOf(t, e.childQ.Bytes())
 		checkSignature(t, address, digest, r, s, yParity)
-		vectors = append(vectors, e.vector(name, path, address))
+		all = append(all, e.vector(name, path, address))
 	}
-	encoded, err := json.MarshalIndent(vectors, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded = append(encoded, '\n')
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(vectorFile), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(vectorFile, encoded, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(vectorFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(encoded, want) {
-		t.Errorf("not what %s says: the wire format has changed", vectorFile)
-	}
+	vectors.Compare(t, "dkls18.json", all)
 }

@@ -14,6 +14,8 @@ import (
 
 	"tandem/go/deal"
 	"tandem/go/dkls18"
+	"tandem/go/internal/plain"
+	"tandem/go/internal/tamper"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
@@ -146,7 +148,7 @@ func TestAttackByRefusal(t *testing.T) {
 	// If the action's choice bit of that OT is 1, the shift is in its row and its check fails; if it is 0, nothing has
 	// changed for the action.
 	id := c.otID(actionIndex, clientIndex, c.first.Commitment)
-	sender := newReferenceSender(t, id, c.sid[:], layout.OTs(), c.first.OTs[clientIndex], [2]*big.Int{nonce, sk}, draws{source(3)})
+	sender := newReferenceSender(t, id, c.sid[:], layout.OTs(), c.first.OTs[clientIndex], [2]*big.Int{nonce, sk}, plain.Draws{Stream: source(3)})
 	goesOn := func(shifted int) bool {
 		sent, out := sender.send(shifted)
 		_, ok := c.action.last(c.seals(t, &contents{
@@ -320,9 +322,9 @@ func mutations(t *testing.T, request []byte) []mutation {
 			copy(ot[32*random.IntN(20):], bytes.Repeat([]byte{0xff}, 31))
 		})
 	}
-	for _, change := range tamper(t, request) {
-		if !bytes.HasPrefix([]byte(change.where), []byte("/5")) { // the nonce: above
-			all = append(all, mutation{change.where, change.message, false})
+	for _, change := range tamper.All(t, request) {
+		if !bytes.HasPrefix([]byte(change.Where), []byte("/5")) { // the nonce: above
+			all = append(all, mutation{change.Where, change.Bytes, false})
 		}
 	}
 	head := bytes.Index(request, []byte("\x06\x59")) // where the OTs begin, and so the end of kind, key id, signers and nonce

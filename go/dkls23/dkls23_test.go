@@ -18,6 +18,7 @@ import (
 	"tandem/go/bip32"
 	"tandem/go/deal"
 	"tandem/go/dkls18"
+	"tandem/go/internal/tamper"
 	"tandem/go/ot"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -709,13 +710,13 @@ func TestSessions(t *testing.T) {
 		refused("a message", all.shares[1], all.messages[round][1])
 		refused("cut", all.shares[1], session[:len(session)-1])
 		refused("with a byte more", all.shares[1], append(slices.Clone(session), 0))
-		for _, change := range tamper(t, session) {
-			err := call(round, all.shares[1], change.message)
-			if err == nil && ofChance(round, change.where) {
+		for _, change := range tamper.All(t, session) {
+			err := call(round, all.shares[1], change.Bytes)
+			if err == nil && ofChance(round, change.Where) {
 				continue
 			}
 			if code := wire.CodeOf(err); code != wire.CodeSession && code != wire.CodeParty {
-				t.Errorf("round %d, session with %s: %v", round, change.where, err)
+				t.Errorf("round %d, session with %s: %v", round, change.Where, err)
 			}
 		}
 	}

@@ -3,16 +3,13 @@ package dkls23
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/binary"
-	"io"
 	"math/big"
 	"testing"
 
-	"github.com/fxamacker/cbor/v2"
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"tandem/go/internal/plain"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 )
@@ -21,96 +18,13 @@ import (
 // possible: scalars are big.Ints, OTs go one at a time. The messages and the signature of the real code must be the same,
 // byte by byte. Of the project it uses single points, hash-to-curve and streams, which have tests of their own.
 
-var order, _ = new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
-
-func mod(x *big.Int) *big.Int { return new(big.Int).Mod(x, order) }
-func add(xs ...*big.Int) *big.Int {
-	sum := new(big.Int)
-	for _, x := range xs {
-		sum.Add(sum, x)
-	}
-	return mod(sum)
-}
-func sub(x, y *big.Int) *big.Int     { return mod(new(big.Int).Sub(x, y)) }
-func mul(x, y *big.Int) *big.Int     { return mod(new(big.Int).Mul(x, y)) }
-func inverse(x *big.Int) *big.Int    { return new(big.Int).ModInverse(x, order) }
-func number(b []byte) *big.Int       { return new(big.Int).SetBytes(b) }
-func uniform(b []byte) *big.Int      { return mod(number(b)) }
-func encode(x *big.Int) []byte       { return x.FillBytes(make([]byte, 32)) }
-func u32(i int) []byte               { return binary.BigEndian.AppendUint32(nil, uint32(i)) }
-func join(parts ...[]byte) []byte    { return bytes.Join(parts, nil) }
-func bitOf(packed []byte, i int) int { return int(packed[i/8]>>(i%8)) & 1 }
-
-// expand is expand_message_xmd of RFC 9380 over the parts, each after its length.
-func expand(label string, n int, parts ...[]byte) []byte {
-	tag := "TANDEM-V1-" + label
-	dst := append([]byte(tag), byte(len(tag)))
-	message := make([]byte, 64)
-	for _, part := range parts {
-		message = append(message, u32(len(part))...)
-		message = append(message, part...)
-	}
-	message = append(message, byte(n>>8), byte(n), 0)
-	b0 := sha256.Sum256(append(message, dst...))
-	var out []byte
-	var last [32]byte
-	for i := 1; len(out) < n; i++ {
-		for j := range last {
-			last[j] ^= b0[j]
-		}
-		last = sha256.Sum256(join(last[:], []byte{byte(i)}, dst))
-		out = append(out, last[:]...)
-	}
-	return out[:n]
-}
-
-func hash(label string, parts ...[]byte) []byte { return expand(label, 32, parts...) }
-
-func hashScalar(label string, parts ...[]byte) *big.Int { return uniform(expand(label, 48, parts...)) }
-
-type curvePoint = *secp256k1.Point
-
-var G = secp256k1.NewGenerator()
-
-func times(x *big.Int, p curvePoint) curvePoint {
-	k, err := new(secp256k1.Scalar).SetBytes(encode(x))
-	if err != nil {
-		panic(err)
-	}
-	return new(secp256k1.Point).ScalarMult(k, p)
-}
-func plus(p, q curvePoint) curvePoint  { return new(secp256k1.Point).Add(p, q) }
-func minus(p, q curvePoint) curvePoint { return new(secp256k1.Point).Sub(p, q) }
-func xOf(p curvePoint) *big.Int        { return uniform(p.Uncompressed()[1:33]) }
-
-// draws is a stream.
-type draws struct{ stream io.Reader }
-
-func drawFrom(seed []byte, label string) draws {
-	return draws{transcript.StreamFromSeed(seed, label)}
-}
-
-func (d draws) bytes(n int) []byte {
-	b := make([]byte, n)
-	if _, err := io.ReadFull(d.stream, b); err != nil {
-		panic(err)
-	}
-	return b
-}
-
-func (d draws) scalar() *big.Int { return uniform(d.bytes(48)) }
-
-func encodeMessage(fields map[int]any) []byte {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	data, err := mode.Marshal(fields)
-	if err != nil {
-		panic(err)
-	}
-	return data
-}
+var (
+	mod, add, sub, mul, inverse = plain.Mod, plain.Add, plain.Sub, plain.Mul, plain.Inverse
+	number, uniform, encode     = plain.Number, plain.Uniform, plain.Encode
+	u32, join, bitOf            = plain.U32, plain.Join, plain.Bit
+	expand, hash, hashScalar    = plain.Expand, plain.Hash, plain.HashScalar
+	times, plus, minus, xOf, G  = plain.Times, plain.Plus, plain.Minus, plain.X, plain.G
+)
 
 // referenceOT is what both sides of a batch of n OTs hash with.
 type referenceOT struct {
@@ -118,7 +32,7 @@ type referenceOT struct {
 	n  int
 }
 
-func (o *referenceOT) point(i, b int, r curvePoint) curvePoint {
+func (o *referenceOT) point(i, b int, r plain.Point) plain.Point {
 	p, err := transcript.Point("OT-POINT", o.id, u32(i), []byte{byte(b)}, r.Bytes())
 	if err != nil {
 		panic(err)
@@ -127,7 +41,7 @@ func (o *referenceOT) point(i, b int, r curvePoint) curvePoint {
 }
 
 // key returns the key of OT i for b: three scalars.
-func (o *referenceOT) key(T []byte, B curvePoint, i, b int, k curvePoint) (scalars [3]*big.Int) {
+func (o *referenceOT) key(T []byte, B plain.Point, i, b int, k plain.Point) (scalars [3]*big.Int) {
 	key := expand("OT-KEY", 144, o.id, T, B.Bytes(), u32(i), []byte{byte(b)}, k.Bytes())
 	for n := range scalars {
 		scalars[n] = uniform(key[48*n:][:48])
@@ -143,7 +57,7 @@ func (o *referenceOT) gadget(T []byte) []*big.Int {
 	return g
 }
 
-func referenceTheta(sid, T []byte, B curvePoint, tau []byte) [2]*big.Int {
+func referenceTheta(sid, T []byte, B plain.Point, tau []byte) [2]*big.Int {
 	b := expand("VOLE-THETA", 96, sid, T, B.Bytes(), u32(0), tau)
 	return [2]*big.Int{uniform(b[:48]), uniform(b[48:])}
 }
@@ -159,18 +73,18 @@ type referenceReceiver struct {
 	chi     *big.Int
 }
 
-func newReferenceReceiver(id []byte, n int, draw draws) *referenceReceiver {
-	v := &referenceReceiver{referenceOT: referenceOT{id, n}, choices: draw.bytes((n + 7) / 8), chi: new(big.Int)}
+func newReferenceReceiver(id []byte, n int, draw plain.Draws) *referenceReceiver {
+	v := &referenceReceiver{referenceOT: referenceOT{id, n}, choices: draw.Bytes((n + 7) / 8), chi: new(big.Int)}
 	for range n {
-		v.x = append(v.x, draw.scalar())
+		v.x = append(v.x, draw.Scalar())
 	}
 	for range n {
-		v.rho = append(v.rho, draw.scalar())
+		v.rho = append(v.rho, draw.Scalar())
 	}
 	signs := make([]byte, (2*n+7)/8)
 	for i := range n {
 		c := bitOf(v.choices, i)
-		var r [2]curvePoint
+		var r [2]plain.Point
 		r[1-c] = times(v.rho[i], G)
 		r[c] = minus(times(v.x[i], G), v.point(i, c, r[1-c]))
 		for b := range r {
@@ -220,7 +134,7 @@ type referenceSender struct {
 	referenceOT
 	sid, T []byte
 	y      *big.Int
-	B      curvePoint
+	B      plain.Point
 	keys   [][2][3]*big.Int
 	alpha  [3]*big.Int // a, â
 	gadget []*big.Int
@@ -228,17 +142,17 @@ type referenceSender struct {
 
 // referenceSent is what it sends.
 type referenceSent struct {
-	B            curvePoint
+	B            plain.Point
 	tau, eta, mu []byte
 }
 
-func newReferenceSender(t testing.TB, id, sid []byte, n int, message []byte, a [2]*big.Int, draw draws) *referenceSender {
-	s := &referenceSender{referenceOT: referenceOT{id, n}, sid: sid, T: hash("OT-REQUEST", id, message), y: draw.scalar()}
+func newReferenceSender(t testing.TB, id, sid []byte, n int, message []byte, a [2]*big.Int, draw plain.Draws) *referenceSender {
+	s := &referenceSender{referenceOT: referenceOT{id, n}, sid: sid, T: hash("OT-REQUEST", id, message), y: draw.Scalar()}
 	s.B = times(s.y, G)
-	s.alpha = [3]*big.Int{a[0], a[1], draw.scalar()}
+	s.alpha = [3]*big.Int{a[0], a[1], draw.Scalar()}
 	s.gadget = s.referenceOT.gadget(s.T)
 	for i := range n {
-		var r [2]curvePoint
+		var r [2]plain.Point
 		for b := range r {
 			at := 2*i + b
 			sign := message[64*n+at/8] >> (at % 8) & 1
@@ -293,7 +207,7 @@ type referenceParty struct {
 
 	seed, salt           []byte
 	r, phi               *big.Int
-	R, pk                curvePoint
+	R, pk                plain.Point
 	com, digest          []byte
 	sk                   *big.Int
 	receivers            map[int]*referenceReceiver
@@ -301,7 +215,7 @@ type referenceParty struct {
 	sent                 map[int]*referenceSent
 	c, d                 map[int][2]*big.Int
 	psi                  map[int]*big.Int
-	gammaU, gammaV       map[int]curvePoint
+	gammaU, gammaV       map[int]plain.Point
 	boxKeys, plain, tags map[int][]byte
 	u, v, w              *big.Int
 	messages             [4][]byte
@@ -311,7 +225,7 @@ type referenceParty struct {
 type execution struct {
 	// what is given
 	keyID, chainCode []byte
-	Q                curvePoint
+	Q                plain.Point
 	signers          []int
 	digest           []byte
 	path             []uint32
@@ -320,9 +234,9 @@ type execution struct {
 
 	terms, sid []byte
 	tweak      *big.Int
-	childQ     curvePoint
+	childQ     plain.Point
 	m, r, s    *big.Int
-	R          curvePoint
+	R          plain.Point
 	finalS     *big.Int
 	yParity    byte
 }
@@ -385,14 +299,14 @@ func (e *execution) round1(t testing.TB, p *referenceParty) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	draw := drawFrom(p.seed, "DKLS23-SELF")
-	p.salt, p.r, p.phi = draw.bytes(32), draw.scalar(), draw.scalar()
+	draw := plain.DrawFrom(p.seed, "DKLS23-SELF")
+	p.salt, p.r, p.phi = draw.Bytes(32), draw.Scalar(), draw.Scalar()
 	p.R = times(p.r, G)
 	p.com = hash("DKLS23-COM", e.terms, u32(p.index), p.R.Bytes(), p.salt)
 	p.receivers = map[int]*referenceReceiver{}
 	transcripts, ots, all := map[int][]byte{}, map[int][]byte{}, []byte{}
 	for _, j := range e.others(p.index) {
-		v := newReferenceReceiver(e.otID(p, j), e.ots, drawFrom(draw.bytes(32), "DKLS23-RECV"))
+		v := newReferenceReceiver(e.otID(p, j), e.ots, plain.DrawFrom(draw.Bytes(32), "DKLS23-RECV"))
 		p.receivers[j], transcripts[j], ots[j] = v, v.T, v.message
 		all = append(all, v.T...)
 	}
@@ -401,7 +315,7 @@ func (e *execution) round1(t testing.TB, p *referenceParty) {
 	if path == nil {
 		path = []uint32{}
 	}
-	p.messages[1] = encodeMessage(map[int]any{
+	p.messages[1] = plain.Message(map[int]any{
 		1: 1, 2: "dkls23/1", 3: p.index, 4: map[int]any{1: e.keyID, 2: e.signers, 3: path, 4: e.digest},
 		5: p.com, 6: transcripts, 7: ots,
 	})
@@ -426,9 +340,9 @@ func (e *execution) round2(t testing.TB, p *referenceParty) {
 	p.pk = times(p.sk, G)
 	p.senders, p.sent = map[int]*referenceSender{}, map[int]*referenceSent{}
 	p.c, p.psi = map[int][2]*big.Int{}, map[int]*big.Int{}
-	p.gammaU, p.gammaV = map[int]curvePoint{}, map[int]curvePoint{}
+	p.gammaU, p.gammaV = map[int]plain.Point{}, map[int]plain.Point{}
 	p.boxKeys, p.plain = map[int][]byte{}, map[int][]byte{}
-	draw := drawFrom(hash("DKLS23-SEND", p.seed, e.sid), "DKLS23-SEND")
+	draw := plain.DrawFrom(hash("DKLS23-SEND", p.seed, e.sid), "DKLS23-SEND")
 	digests, boxes := map[int][]byte{}, map[int][]byte{}
 	for _, k := range e.signers {
 		digests[k] = e.parties[k].digest
@@ -444,11 +358,11 @@ func (e *execution) round2(t testing.TB, p *referenceParty) {
 		p.boxKeys[j] = hash("DKLS23-BOX", p.seeds[j], e.sid, u32(p.index), u32(j))
 		boxes[j] = sealBox(p.boxKeys[j], p.plain[j])
 	}
-	p.messages[2] = encodeMessage(map[int]any{1: 1, 2: "dkls23/2", 3: p.index, 4: digests, 5: boxes})
+	p.messages[2] = plain.Message(map[int]any{1: 1, 2: "dkls23/2", 3: p.index, 4: digests, 5: boxes})
 }
 
-func encodeContents(p *referenceParty, psi *big.Int, gammaU, gammaV curvePoint, sent *referenceSent) []byte {
-	return encodeMessage(map[int]any{
+func encodeContents(p *referenceParty, psi *big.Int, gammaU, gammaV plain.Point, sent *referenceSent) []byte {
+	return plain.Message(map[int]any{
 		1: p.R.Bytes(), 2: p.salt, 3: p.pk.Bytes(), 4: encode(psi), 5: gammaU.Bytes(), 6: gammaV.Bytes(), 7: sent.B.Bytes(),
 		8: map[int]any{1: sent.tau, 2: sent.eta, 3: sent.mu},
 	})
@@ -495,7 +409,7 @@ func (e *execution) round3(t testing.TB) {
 		for _, j := range e.others(i) {
 			p.tags[j] = hash("DKLS23-TAG", p.seeds[j], e.sid, u32(i), u32(j), encode(p.u), encode(p.w))
 		}
-		p.messages[3] = encodeMessage(map[int]any{
+		p.messages[3] = plain.Message(map[int]any{
 			1: 1, 2: "dkls23/3", 3: i, 4: e.sid, 5: encode(p.u), 6: encode(p.w), 7: p.tags,
 		})
 	}

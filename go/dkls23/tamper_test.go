@@ -13,100 +13,10 @@ import (
 	"github.com/fxamacker/cbor/v2"
 
 	"tandem/go/deal"
+	"tandem/go/internal/tamper"
 	"tandem/go/secp256k1"
 	"tandem/go/wire"
 )
-
-// tampered is a message with one thing in it changed.
-type tampered struct {
-	where   string
-	message []byte
-}
-
-// tamper returns the message with each thing in it changed, one at a time and in several ways each, encoded as strictly as
-// the original.
-func tamper(t testing.TB, message []byte) []tampered {
-	mode, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var root map[any]any
-	if err := cbor.Unmarshal(message, &root); err != nil {
-		t.Fatal(err)
-	}
-	var all []tampered
-	var walk func(where string, value any, put func(any))
-	walk = func(where string, value any, put func(any)) {
-		try := func(how string, changed any) {
-			put(changed)
-			encoded, err := mode.Marshal(root)
-			if err != nil {
-				t.Fatal(err)
-			}
-			put(value)
-			all = append(all, tampered{where + " " + how, encoded})
-		}
-		switch v := value.(type) {
-		case map[any]any:
-			for _, key := range slices.Collect(maps.Keys(v)) {
-				element := v[key]
-				walk(fmt.Sprintf("%s/%v", where, key), element, func(changed any) { v[key] = changed })
-				delete(v, key)
-				try(fmt.Sprintf("without %v", key), v)
-				v[key] = element
-			}
-			v[uint64(99)] = uint64(1)
-			try("with 99", v)
-			delete(v, uint64(99))
-		case []any:
-			for i := range v {
-				walk(fmt.Sprintf("%s[%d]", where, i), v[i], func(changed any) { v[i] = changed })
-			}
-			try("longer", append(slices.Clone(v), uint64(0)))
-			if len(v) > 0 {
-				try("shorter", v[1:])
-			}
-			if len(v) > 1 && !reflect.DeepEqual(v[0], v[1]) {
-				swapped := slices.Clone(v)
-				swapped[0], swapped[1] = v[1], v[0]
-				try("swapped", swapped)
-			}
-		case []byte:
-			edit := func(how string, f func([]byte)) {
-				b := bytes.Clone(v)
-				f(b)
-				if !bytes.Equal(b, v) {
-					try(how, b)
-				}
-			}
-			edit("first bit", func(b []byte) { b[0] ^= 0x80 })
-			edit("middle bit", func(b []byte) { b[len(b)/2] ^= 4 })
-			edit("last bit", func(b []byte) { b[len(b)-1] ^= 1 })
-			edit("zero", func(b []byte) { clear(b) })
-			edit("ones", func(b []byte) { copy(b, bytes.Repeat([]byte{0xff}, len(b))) })
-			if len(v) == secp256k1.PointSize {
-				edit("negated", func(b []byte) { b[0] ^= 1 })
-				edit("another point", func(b []byte) { copy(b, secp256k1.NewGenerator().Bytes()) })
-			}
-			try("shorter", v[1:])
-			try("longer", append(bytes.Clone(v), 0))
-			try("empty", []byte{})
-			try("null", nil)
-		case uint64:
-			try("+1", v+1)
-			try("huge", uint64(1)<<63)
-			try("negative", int64(-1))
-			try("bytes", []byte{byte(v)})
-		case string:
-			try("other", v+"x")
-			try("bytes", []byte(v))
-		default:
-			t.Fatalf("%s: a %T in a message", where, value)
-		}
-	}
-	walk("", root, func(any) {}) // the root is changed in place
-	return all
-}
 
 // replaced returns the messages of a round to signer i, with that of party j replaced.
 func (all *table) replaced(round, i, j int, message []byte) map[int][]byte {
@@ -123,9 +33,9 @@ func same(i int, message, changed []byte) bool {
 }
 
 // flips returns the message with a bit flipped, in many places.
-func flips(message []byte) []tampered {
+func flips(message []byte) []tamper.Message {
 	random := mathrand.New(mathrand.NewChaCha8([32]byte{1}))
-	var all []tampered
+	var all []tamper.Message
 	for k := range 120 {
 		at := k // all of the beginning, where the structure is, and more
 		if k >= 60 {
@@ -133,19 +43,19 @@ func flips(message []byte) []tampered {
 		}
 		changed := bytes.Clone(message)
 		changed[at] ^= 1 << random.IntN(8)
-		all = append(all, tampered{fmt.Sprint("flipped bit in byte ", at), changed})
+		all = append(all, tamper.Message{Where: fmt.Sprint("flipped bit in byte ", at), Bytes: changed})
 	}
 	for _, n := range []int{0, 1, len(message) / 2, len(message) - 1} {
-		all = append(all, tampered{fmt.Sprint("cut to ", n), message[:n]})
+		all = append(all, tamper.Message{Where: fmt.Sprint("cut to ", n), Bytes: message[:n]})
 	}
 	return all
 }
 
-func sometimes(all []tampered) []tampered {
+func sometimes(all []tamper.Message) []tamper.Message {
 	if !less() {
 		return all
 	}
-	var some []tampered
+	var some []tamper.Message
 	for k := 0; k < len(all); k += 5 {
 		some = append(some, all[k])
 	}
@@ -159,29 +69,29 @@ func TestTamperedRound1(t *testing.T) {
 	all := newTable(newShares("tampered", 3, 3), []int{1, 3, 5}, [32]byte{1}, "m/0", source(1)).run(t, 3)
 	message := all.messages[1][3]
 	later, harmless := 0, 0
-	for _, change := range sometimes(append(tamper(t, message), flips(message)...)) {
-		session, answer, err := Round2(all.shares[1], all.sessions[1][1], all.replaced(1, 1, 3, change.message))
+	for _, change := range sometimes(append(tamper.All(t, message), flips(message)...)) {
+		session, answer, err := Round2(all.shares[1], all.sessions[1][1], all.replaced(1, 1, 3, change.Bytes))
 		if err != nil {
 			if blamed(err) != 3 {
-				t.Errorf("%s: %v", change.where, err)
+				t.Errorf("%s: %v", change.Where, err)
 			}
 			continue
 		}
 		_, _, err = Round3(all.shares[1], session, all.sent(2, 1))
-		if same(1, message, change.message) {
+		if same(1, message, change.Bytes) {
 			harmless++
 			if err != nil {
-				t.Errorf("%s, which is for others: %v", change.where, err)
+				t.Errorf("%s, which is for others: %v", change.Where, err)
 			}
 			continue
 		}
 		later++
 		if blamed(err) != 3 {
-			t.Errorf("%s, found in round 3: %v", change.where, err)
+			t.Errorf("%s, found in round 3: %v", change.Where, err)
 		}
 		for _, i := range []int{3, 5} {
 			if _, _, err := Round3(all.shares[i], all.sessions[2][i], all.replaced(2, i, 1, answer)); blamed(err) != 1 {
-				t.Errorf("%s, found by party %d: %v", change.where, i, err)
+				t.Errorf("%s, found by party %d: %v", change.Where, i, err)
 			}
 		}
 	}
@@ -194,10 +104,10 @@ func TestTamperedRound2(t *testing.T) {
 	few(t, 4)
 	all := newTable(newShares("tampered", 3, 3), []int{1, 3, 5}, [32]byte{1}, "m/0", source(1)).run(t, 3)
 	message := all.messages[2][3]
-	for _, change := range sometimes(append(tamper(t, message), flips(message)...)) {
-		_, _, err := Round3(all.shares[1], all.sessions[2][1], all.replaced(2, 1, 3, change.message))
-		if harmless := same(1, message, change.message); harmless && err != nil || !harmless && blamed(err) != 3 {
-			t.Errorf("%s: %v", change.where, err)
+	for _, change := range sometimes(append(tamper.All(t, message), flips(message)...)) {
+		_, _, err := Round3(all.shares[1], all.sessions[2][1], all.replaced(2, 1, 3, change.Bytes))
+		if harmless := same(1, message, change.Bytes); harmless && err != nil || !harmless && blamed(err) != 3 {
+			t.Errorf("%s: %v", change.Where, err)
 		}
 	}
 }
@@ -210,19 +120,19 @@ func TestTamperedRound3(t *testing.T) {
 	if err := wire.Unmarshal(message, maxRound3, &m); err != nil {
 		t.Fatal(err)
 	}
-	for _, change := range append(tamper(t, message), flips(message)...) {
+	for _, change := range append(tamper.All(t, message), flips(message)...) {
 		var got round3Message
 		harmless := false // but for the tag for party 5
-		if wire.Unmarshal(change.message, maxRound3, &got) == nil && len(got.Tags) == 2 {
+		if wire.Unmarshal(change.Bytes, maxRound3, &got) == nil && len(got.Tags) == 2 {
 			got.Tags[5] = m.Tags[5]
 			harmless = reflect.DeepEqual(got, m)
 		}
-		r, s, _, err := Finish(all.shares[1], all.sessions[3][1], all.replaced(3, 1, 3, change.message))
+		r, s, _, err := Finish(all.shares[1], all.sessions[3][1], all.replaced(3, 1, 3, change.Bytes))
 		if harmless && err != nil || !harmless && blamed(err) != 3 {
-			t.Errorf("%s: %v", change.where, err)
+			t.Errorf("%s: %v", change.Where, err)
 		}
 		if err != nil && (r != [32]byte{} || s != [32]byte{}) {
-			t.Errorf("%s: a signature", change.where)
+			t.Errorf("%s: a signature", change.Where)
 		}
 	}
 }
@@ -280,30 +190,30 @@ func TestTamperedContents(t *testing.T) {
 		var plain []byte
 		rebox(t, one, 3, 1, all.messages[2][3], func(p []byte) []byte { plain = p; return p })
 		late := 0
-		for _, change := range sometimes(append(tamper(t, plain), flips(plain)...)) {
-			message := rebox(t, one, 3, 1, all.messages[2][3], func([]byte) []byte { return change.message })
+		for _, change := range sometimes(append(tamper.All(t, plain), flips(plain)...)) {
+			message := rebox(t, one, 3, 1, all.messages[2][3], func([]byte) []byte { return change.Bytes })
 			session, _, err := Round3(all.shares[1], all.sessions[2][1], all.replaced(2, 1, 3, message))
 			if err != nil {
 				if blamed(err) != 3 {
-					t.Errorf("%s: %v", change.where, err)
+					t.Errorf("%s: %v", change.Where, err)
 				}
 				continue
 			}
 			var was, is contents
-			if wire.Unmarshal(plain, maxBox, &was) != nil || wire.Unmarshal(change.message, maxBox, &is) != nil {
+			if wire.Unmarshal(plain, maxBox, &was) != nil || wire.Unmarshal(change.Bytes, maxBox, &is) != nil {
 				t.Fatal("what was accepted does not parse")
 			}
 			late++
 			is.Psi = was.Psi
 			if !reflect.DeepEqual(is, was) {
-				t.Errorf("%s: not noticed", change.where)
+				t.Errorf("%s: not noticed", change.Where)
 			}
 			culprit := 3
 			if len(signers) > 2 {
 				culprit = 0
 			}
 			if _, _, _, err := Finish(all.shares[1], session, all.sent(3, 1)); blamed(err) != culprit {
-				t.Errorf("%s, at the end: %v", change.where, err)
+				t.Errorf("%s, at the end: %v", change.Where, err)
 			}
 		}
 		if late == 0 {

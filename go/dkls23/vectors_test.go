@@ -5,23 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"flag"
 	"fmt"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"tandem/go/bip32"
 	"tandem/go/deal"
+	"tandem/go/internal/vectors"
+	"tandem/go/secp256k1"
 )
-
-var update = flag.Bool("update", false, "write the vectors anew")
-
-// vectorFile is relative to this package.
-var vectorFile = filepath.Join("..", "..", "test", "vectors", "dkls23.json")
 
 // vector is one signature with everything that an independent implementation can compare itself with. Strings are hex,
 // long messages base64, or only their SHA-256; scalars have 32 bytes, points 33. Lists of 416 are given by their first and
@@ -167,7 +160,7 @@ func (e *execution) compare(t testing.TB, shares map[int]*deal.KeyShare, path st
 func (e *execution) vector(name, path string, address []byte, whole bool) *vector {
 	h := hex.EncodeToString
 	n := func(x *big.Int) string { return h(encode(x)) }
-	p := func(q curvePoint) string { return h(q.Bytes()) }
+	p := func(q *secp256k1.Point) string { return h(q.Bytes()) }
 	ends := func(xs []*big.Int) [2]string { return [2]string{n(xs[0]), n(xs[len(xs)-1])} }
 	two := func(xs [2]*big.Int) [2]string { return [2]string{n(xs[0]), n(xs[1])} }
 	sum := func(b []byte) string { s := sha256.Sum256(b); return h(s[:]) }
@@ -219,34 +212,14 @@ func TestVectors(t *testing.T) {
 	if race {
 		t.Skip()
 	}
-	var vectors []*vector
+	var signed []*vector
 	for _, g := range given {
 		shares := newShares(g.name, len(g.signers), g.n)
 		e := newExecution(t, g.name, shares, g.signers, g.digest, g.path)
 		all := e.compare(t, shares, g.path)
-		vectors = append(vectors, e.vector(g.name, g.path, all.address(t), len(g.signers) == 2))
+		signed = append(signed, e.vector(g.name, g.path, all.address(t), len(g.signers) == 2))
 	}
-	encoded, err := json.MarshalIndent(vectors, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded = append(encoded, '\n')
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(vectorFile), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(vectorFile, encoded, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(vectorFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(encoded, want) {
-		t.Errorf("not what %s says: the wire format has changed", vectorFile)
-	}
+	vectors.Compare(t, "dkls23.json", signed)
 }
 
 // The reference again, on more signers.
