@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wasm module of one Go command: build.sh NAME OUT makes OUT from go/cmd/NAME.
+# Builds the wasm module of one Go command: build.sh NAME OUT makes OUT from go/cmd/NAME. What was built before from the
+# same sources with the same tools comes out of a cache, unless FRESH is set.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/env.sh"
@@ -21,18 +22,31 @@ else
     say "$go_version is not to be had: building with $(go env GOVERSION), so the recorded SHA-256 need not match"
   fi
 fi
-
-# With a cache of its own the build starts from nothing: TinyGo's saves a second or two, and grows.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 optimise=$here/../node_modules/.bin/wasm-opt
-say "building $out"
-GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work TINYGOROOT=$root WASMOPT=$optimise GOFLAGS=-mod=readonly GOWORK=off \
-  "$tinygo" build "${target[@]}" -gc "$gc" -panic trap -opt "$opt" -no-debug -o "$work/linked.wasm" "./go/cmd/$name"
 
-# TinyGo keeps the names of all functions; they are no use to an action.
-"$optimise" --strip-debug --strip-producers --strip-target-features "$work/linked.wasm" -o "$work/$name.wasm"
-mv "$work/$name.wasm" "$out"
+inputs=$({
+  echo "$name $(go env GOVERSION) $("$optimise" --version)"
+  sha256sum "$tinygo"
+  dpkg-query -W "llvm-$llvm_version" wasi-libc 2>/dev/null
+  find go go.mod go.sum toolchain -type f ! -name '*_test.go' ! -name '*.sha256' -print0 | sort -z | xargs -0 sha256sum
+} | sha256sum)
+cached=${XDG_CACHE_HOME:-$HOME/.cache}/tandem/$name-${inputs:0:32}.wasm
+
+if [[ -n ${FRESH:-} || ! -f $cached ]]; then
+  say "building $out"
+  # With a cache of its own TinyGo starts from nothing: its own saves a second or two, and grows.
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work TINYGOROOT=$root WASMOPT=$optimise GOFLAGS=-mod=readonly GOWORK=off \
+    "$tinygo" build "${target[@]}" -gc "$gc" -panic trap -opt "$opt" -no-debug -o "$work/linked.wasm" "./go/cmd/$name"
+  # TinyGo keeps the names of all functions; they are no use to an action.
+  "$optimise" --strip-debug --strip-producers --strip-target-features "$work/linked.wasm" -o "$work/$name.wasm"
+  mkdir -p "$(dirname "$cached")"
+  new=$(mktemp "$cached.XXXXXX")
+  cp "$work/$name.wasm" "$new"
+  mv "$new" "$cached"
+fi
+cp "$cached" "$out"
 
 read -r sum _ < <(sha256sum "$out")
 grep -qs "^$sum " "$here/wasm.sha256" && recorded='as recorded' || recorded='not as recorded'

@@ -16,6 +16,7 @@ if [[ ${1:-} == --record ]]; then
   shift
   modules=("$@")
 else
+  export FRESH=1
   mapfile -t modules < <(sed -n 's/^[0-9a-f]\{64\}  //p' "$record")
 fi
 cd "$copy"
