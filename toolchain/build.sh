@@ -38,7 +38,7 @@ if [[ -n ${FRESH:-} || ! -f $cached ]]; then
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
   GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work TINYGOROOT=$root WASMOPT=$optimise GOFLAGS=-mod=readonly GOWORK=off \
-    "$tinygo" build "${target[@]}" -gc "$gc" -panic trap -opt "$opt" -no-debug -o "$work/linked.wasm" "./go/cmd/$name"
+    "$tinygo" build "${target[@]}" -gc "$gc" -panic trap -opt "$opt" -no-debug -interp-timeout 30m -o "$work/linked.wasm" "./go/cmd/$name"
   # TinyGo keeps the names of all functions; they are no use to an action.
   "$optimise" --strip-debug --strip-producers --strip-target-features "$work/linked.wasm" -o "$work/$name.wasm"
   mkdir -p "$(dirname "$cached")"
