@@ -1,24 +1,28 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { recoverAddress } from 'viem/utils';
+import type { Address } from 'viem';
+import { hashMessage, recoverAddress } from 'viem/utils';
 import { UsageError } from '../ts/client/errors.ts';
 import { readPolicy } from '../ts/client/policy.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
-import { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '../ts/intent/intent.ts';
+import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
 import { run } from './cli.ts';
+import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
 
 const USAGE = `Shows what a policy allows, without signing anything.
 
 usage: npx tsx scripts/policy.ts test POLICY INTENT [options]
        npx tsx scripts/policy.ts explain POLICY [INTENT] [options]
+       npx tsx scripts/policy.ts approve POLICY INTENT --account 0x… [--json]
 
   test      the verdict on an intent
   explain   the policy in words; with an intent also what it means, the verdict, and what each rule says
+  approve   the text that a guardian signs as a message (EIP-191), in any wallet, to approve of the intent
   POLICY    messages, any, or a file of rules (docs/policies.md)
-  INTENT    a file with an intent in JSON, or - for stdin
+  INTENT    a file with an intent in JSON, or - for stdin; or one of
+${INTENT_USAGE}
 
   --account 0x…   the address that would sign; guardians approve for it, and rules read its balances
   --approval 0x…  the guardian's signature
@@ -31,6 +35,7 @@ run(USAGE, async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      ...intentOptions,
       account: { type: 'string' },
       approval: { type: 'string' },
       now: { type: 'string' },
@@ -40,10 +45,9 @@ run(USAGE, async () => {
   });
   if (values.help) return console.log(USAGE);
   const [command, policyName, intentFile, ...others] = positionals;
-  if (others.length > 0 || policyName === undefined || (command !== 'test' && command !== 'explain')) {
-    throw new UsageError('Say test or explain, a policy, and an intent.');
+  if (others.length > 0 || policyName === undefined || !['test', 'explain', 'approve'].includes(command ?? '')) {
+    throw new UsageError('Say test, explain or approve, a policy, and an intent.');
   }
-  if (command === 'test' && intentFile === undefined) throw new UsageError('An intent is needed.');
   const { account } = values;
   if (account !== undefined && !/^0x[0-9a-fA-F]{40}$/.test(account))
     throw new UsageError('--account wants an address.');
@@ -51,43 +55,39 @@ run(USAGE, async () => {
   if (!Number.isSafeInteger(now) || now < 0) throw new UsageError('--now wants a whole number of seconds.');
 
   const policy = readPolicy(policyName);
-  const intent = intentFile === undefined ? undefined : readIntent(intentFile);
+  const what = { ...values, intent: intentFile };
+  if (command === 'approve') {
+    if (account === undefined) throw new UsageError('--account is needed: the address that is to sign.');
+    const text = toApprove(policy, account as Address, intentOf(what));
+    return console.log(values.json ? JSON.stringify({ text, digest: hashMessage(text) }) : text);
+  }
+  const intent = command === 'explain' && countOf(what) === 0 ? undefined : readIntent(what);
   const verdict = await judgeInput(policy, intent, { ...values, now });
   if (verdict?.allowed === false) process.exitCode = 2;
 
   const explained = command === 'explain';
   const parsed = intent instanceof InputError ? undefined : intent;
-  const approval =
-    explained && parsed !== undefined && account !== undefined && needsGuardian(policy)
-      ? approvalText(policy, account as `0x${string}`, parsed)
-      : undefined;
   if (values.json) {
     const facts = {
       ...(explained && { policy: JSON.parse(policyJson(policy)), policyText: describePolicy(policy) }),
       policyHash: policyHash(policy),
       ...(parsed && { digest: digestOf(parsed) }),
       ...(explained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
-      ...(approval && { approval }),
     };
     return console.log(JSON.stringify({ ...verdict, ...facts }));
   }
   if (explained) console.log(`${describePolicy(policy)}\nhash: ${policyHash(policy)}`);
   if (explained && parsed !== undefined) console.log(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
   if (verdict !== undefined) console.log(`${explained ? '\n' : ''}${inWords(verdict, explained)}`);
-  if (approval !== undefined) console.log(`\nFor a guardian to sign as a message (EIP-191):\n${approval}`);
 });
 
-function readIntent(file: string): Intent | InputError {
-  let text: string;
+/** The intent; the error if it is none, which is a refusal and not wrong usage. */
+function readIntent(values: IntentValues): Intent | InputError {
   try {
-    text = readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}.`, { cause });
-  }
-  try {
-    return parseIntentJson(text);
+    return intentOf(values);
   } catch (error) {
-    if (error instanceof InputError) return error;
+    const cause = error instanceof UsageError ? error.cause : error;
+    if (cause instanceof InputError) return cause;
     throw error;
   }
 }
@@ -117,6 +117,9 @@ function inWords(verdict: Verdict, explained: boolean): string {
   return explained ? [head, ...failed.map((item) => `  ${item.rule}: ${item.reason}`)].join('\n') : head;
 }
 
-function needsGuardian({ rules }: Policy): boolean {
-  return rules !== 'any' && rules.some((rule) => rule.guardian !== undefined);
+function toApprove(policy: Policy, account: Address, intent: Intent): string {
+  if (policy.rules === 'any' || policy.rules.every(({ guardian }) => guardian === undefined)) {
+    throw new UsageError('No rule of this policy wants a guardian.');
+  }
+  return approvalText(policy, account, intent);
 }

@@ -5,11 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { bytesToHex, hashMessage, recoverAddress } from 'viem';
+import { type Address, bytesToHex, hashMessage, recoverAddress } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import type { CosignerRequest } from '../actions/cosigner/protocol.ts';
 import { type BuiltAction, buildAction } from '../ts/build/action.ts';
 import { buildPath, loadTandem } from '../ts/core/node.ts';
 import type { ShareInfo, Tandem } from '../ts/core/wasm.ts';
+import { parseIntent } from '../ts/intent/intent.ts';
+import { approvalText } from '../ts/policy/judge.ts';
+import { parsePolicy } from '../ts/policy/policy.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Json } from '../ts/runtime/types.ts';
@@ -105,10 +109,17 @@ async function keygen(wallet: string, parties: number[], authority = 'none', act
 /** A signature by the party `peer` with the action, and the address that made it. */
 async function signed(
   key: Keygen,
-  request: { intent: Json; digest: `0x${string}`; peer?: number; path?: string; account?: string },
+  request: {
+    intent: Json;
+    digest: `0x${string}`;
+    peer?: number;
+    path?: string;
+    account?: string;
+    approval?: string;
+  },
   action = any,
 ): Promise<string> {
-  const { intent, digest, peer, path, account } = request;
+  const { intent, digest, peer, path, account, approval } = request;
   const share = key.shares.get(peer ?? 1) ?? new Uint8Array();
   const tandem = await loadTandem();
   const { session, request: message } = tandem.dkls18Request({ share, peer: 2 });
@@ -119,7 +130,12 @@ async function signed(
     intent: json(intent),
     request: b64(message),
   };
-  const extra = { ...(peer && { peer }), ...(path && { path }), ...(account && { account }) };
+  const extra = {
+    ...(peer && { peer }),
+    ...(path && { path }),
+    ...(account && { account }),
+    ...(approval && { approval }),
+  };
   const { response } = await granted({ ...params, ...extra } as CosignerRequest, action);
   const { r, s, yParity } = tandem.dkls18Finish({
     share,
@@ -284,7 +300,7 @@ describe('the co-signer refuses with the reason', () => {
     assert.deepEqual(await ask({ ...sign, intent: good }, built), REFUSED);
   });
 
-  test('a policy is one source however it was written, and one that cannot be enforced is not built', async () => {
+  test('a policy is one source however it was written, and what is no policy is not built', async () => {
     const rule = { name: 'all', kind: 'message', prefixes: 'any' };
     const [one, two] = await Promise.all([
       build({ version: 1, rules: [rule] }),
@@ -293,13 +309,44 @@ describe('the co-signer refuses with the reason', () => {
     assert.equal(one.cid, two.cid);
     assert.notEqual(one.cid, messages.cid);
     assert.ok(Math.max(one.bytes, messages.bytes) <= 500_000, `${messages.bytes} bytes`);
-    const guarded = { version: 1, rules: [{ ...rule, guardian: `0x${'11'.repeat(20)}` }] };
-    await assert.rejects(build(guarded), /POLICY: the rule all wants a guardian/);
     await assert.rejects(build('everything'), /POLICY: there is no policy "everything"/);
     await assert.rejects(
       build({ version: 1, rules: [{ ...rule, prefixes: 'some' }] }),
       /POLICY: rules: not what is expected/,
     );
+  });
+
+  test('what its guardian did not approve of, for this wallet, intent and policy', async () => {
+    const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
+    const rules = {
+      version: 1,
+      rules: [{ name: 'all', kind: 'message', prefixes: 'any', guardian: guardian.address }],
+    };
+    const guarded = await build(rules);
+    const [ours, theirs] = [
+      await keygen(await newWallet(guarded), [1, 2], 'none', guarded),
+      await keygen(await newWallet(guarded), [1, 2], 'none', guarded),
+    ];
+    const account = address(ours.info);
+    const intent = { kind: 'message', message: 'pay' };
+    const digest = hashMessage('pay');
+    const approve = (of: Address, by = guardian) =>
+      by.signMessage({ message: approvalText(parsePolicy(rules), of, parseIntent(intent)) });
+    const approval = await approve(account);
+    assert.equal((await signed(ours, { intent, digest, account, approval }, guarded)).toLowerCase(), account);
+
+    const asked = { ...sign, intent: json(intent), share: ours.sealed, wallet: ours.deal1.wallet, account };
+    const stranger = await approve(account, privateKeyToAccount(`0x${'78'.repeat(32)}`));
+    assert.match(await reason(asked, guarded), /^the rule all: the approval of the guardian .* is missing$/);
+    assert.match(await reason({ ...asked, approval: stranger }, guarded), /not of the guardian/);
+    const altered = { ...asked, intent: json({ ...intent, message: 'pay more' }), approval };
+    assert.match(await reason(altered, guarded), /not of the guardian/);
+
+    // With its own address the other wallet is refused; with ours, for the share says otherwise.
+    const replayed = { ...asked, share: theirs.sealed, wallet: theirs.deal1.wallet, approval };
+    assert.match(await reason({ ...replayed, account: address(theirs.info) }, guarded), /not of the guardian/);
+    assert.deepEqual(await ask(replayed, guarded), REFUSED);
+    assert.deepEqual(await ask({ ...asked, path: 'm/1', approval }, guarded), REFUSED);
   });
 
   test('a balance that is too low for the account, or that nobody tells', async () => {

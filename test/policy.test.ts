@@ -1256,9 +1256,45 @@ describe('scripts/policy.ts', () => {
     assert.match(stdout, /\nallowed by the rule pay suppliers\n$/);
     const guarded = policy('explain', 'guarded.json', 'pay.json', '--account', bob, '--json');
     assert.equal(guarded.status, 2);
-    const json = JSON.parse(guarded.stdout);
-    assert.equal(json.allowed, false);
-    assert.match(json.approval, /^tandem approval\naccount 0xb0/);
+    assert.equal(JSON.parse(guarded.stdout).allowed, false);
+  });
+
+  test('takes what is to be signed as sign.ts does', () => {
+    const text = policy('test', 'policy.json', '--message', 'example.com wants you to sign in');
+    assert.deepEqual([text.status, text.stdout], [0, 'allowed by the rule sign in\n']);
+    const both = policy('test', 'policy.json', 'sign-in.json', '--message', 'hello');
+    assert.equal(both.status, 64);
+    assert.match(both.stderr, /^Give one thing to sign/);
+    const none = policy('test', 'policy.json', '--digest', '0x12');
+    assert.deepEqual([none.status, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
+  });
+
+  test('prints what a guardian signs, which then approves', async () => {
+    const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
+    writeFileSync(
+      join(dir, 'ours.json'),
+      JSON.stringify({
+        version: 1,
+        rules: [{ name: 'x', ...payRule, to: 'any', maxValue: 'any', guardian: guardian.address }],
+      }),
+    );
+    const account = ['--account', bob];
+    const { status, stdout } = policy('approve', 'ours.json', 'pay.json', ...account);
+    assert.equal(status, 0);
+    assert.match(stdout, /^tandem approval\naccount 0xb0.*\npolicy 0x.*\nintent \{.*\}\n$/);
+    const approval = await guardian.signMessage({ message: stdout.trimEnd() });
+    const by = (address: string) =>
+      policy('test', 'ours.json', 'pay.json', '--account', address, '--approval', approval);
+    assert.deepEqual(by(bob).stdout, 'allowed by the rule x\n');
+    assert.match(by(alice).stdout, /^refused: the rule x: .* not of the guardian/);
+    for (const [expected, ...args] of [
+      [/--account is needed/, 'ours.json', 'pay.json'],
+      [/No rule of this policy wants a guardian/, 'policy.json', 'pay.json', ...account],
+    ] as const) {
+      const wrong = policy('approve', ...args);
+      assert.deepEqual([wrong.status, wrong.stdout], [64, '']);
+      assert.match(wrong.stderr, expected);
+    }
   });
 });
 

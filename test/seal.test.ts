@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
+import type { Address } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import { sign } from '../actions/cosigner/sign.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
 import { fromBase64, fromHex, toBase64 } from '../actions/template/bytes.ts';
@@ -8,11 +10,13 @@ import type { Host } from '../actions/template/host.ts';
 import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { intentJson, parseIntent } from '../ts/intent/intent.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
+import { approvalText } from '../ts/policy/judge.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 
-const WALLET = `0x${'ab'.repeat(20)}`;
-const OTHER = `0x${'cd'.repeat(20)}`;
+const WALLET = `0x${'ab'.repeat(20)}` as const;
+const OTHER = `0x${'cd'.repeat(20)}` as const;
 
 /** A host whose outer encryption protects nothing: what the seal promises must come from inside. */
 function weakHost(actionKey = randomBytes(32)) {
@@ -111,15 +115,37 @@ describe('what is public is checked before any key is asked for', () => {
     assert.deepEqual(calls, []);
   });
 
-  test('a rule with a guardian, whom nothing in the action recognises, allows nothing', async () => {
+  test('a missing or wrong approval asks for none', async () => {
     const { host, calls } = weakHost();
-    const rule = { name: 'all', kind: 'message', prefixes: 'any', guardian: OTHER };
-    const context = { host, policy: parsePolicy({ version: 1, rules: [rule] }), policyHash, start: loadTandem };
-    const intent = JSON.stringify({ kind: 'message', message: 'x' });
-    for (const extra of [{}, { account: WALLET, approval: `0x${'11'.repeat(65)}` }]) {
-      await assert.rejects(sign(context, { ...request, intent, ...extra }), /^Error: the rule all: .*approval/);
+    const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
+    const policyOf = (rule: object) =>
+      parsePolicy({
+        version: 1,
+        rules: [{ name: 'all', kind: 'message', prefixes: 'any', guardian: guardian.address, ...rule }],
+      });
+    const policy = policyOf({});
+    const context = { host, policy, policyHash, start: loadTandem };
+    const intent = parseIntent({ kind: 'message', message: 'x' });
+    const approve = (of = policy, account: Address = WALLET, what = intent, by = guardian) =>
+      by.signMessage({ message: approvalText(of, account, what) });
+    const asked = { ...request, intent: intentJson(intent), account: WALLET };
+    const approval = await approve();
+    const other = privateKeyToAccount(`0x${'78'.repeat(32)}`);
+    for (const [name, extra] of Object.entries({
+      missing: {},
+      'without an account': { account: undefined, approval },
+      'no signature': { approval: `0x${'11'.repeat(65)}` },
+      'too long': { approval: `${approval}00` },
+      'of another person': { approval: await approve(policy, WALLET, intent, other) },
+      'for another intent': { approval: await approve(policy, WALLET, parseIntent({ kind: 'message', message: 'y' })) },
+      'for another account': { approval: await approve(policy, OTHER) },
+      'for another policy': { approval: await approve(policyOf({ notBefore: '1' })) },
+    })) {
+      await assert.rejects(sign(context, { ...asked, ...extra }), /^Error: the rule all: .*(approval|signature)/, name);
     }
     assert.deepEqual(calls, []);
+    await assert.rejects(sign(context, { ...asked, approval }), (error) => !(error instanceof PublicRefusal));
+    assert.deepEqual(calls, ['decrypt'], 'approved, so the share was asked for');
   });
 
   test('a blob for another wallet or purpose gets to the outer key only', async () => {

@@ -20,7 +20,7 @@ import {
   serializeTransaction,
   type TransactionSerialized,
 } from 'viem';
-import { HDKey, publicKeyToAddress } from 'viem/accounts';
+import { HDKey, privateKeyToAccount, publicKeyToAddress } from 'viem/accounts';
 import { hashAuthorization } from 'viem/utils';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import {
@@ -405,6 +405,7 @@ describe('sign', () => {
       ['--store', dir, '--message', 'x', '--path', "m/44'/0"],
       ['--store', dir, '--message', 'x', '--transaction', write('tx.json', { chainId: 1, gasPrice: '1', to: PAYEE })],
       ['--store', dir, '--transaction', join(root, 'none.json')],
+      ['--store', dir, '--message', 'x', '--approval', '0x12'],
       ['--store', dir, '--transaction', write('text.json', 'x')],
       ['--store', dir, '--transaction', write('chainless.json', { gasPrice: '1', to: PAYEE })],
       ['--store', dir, '--transaction', write('twice.json', { chainId: 1, gasPrice: '1', gas: '1', gasLimit: '1' })],
@@ -490,16 +491,41 @@ describe('a policy from a file', () => {
     assert.match(message.stderr, /policy refuses: no rule is for messages/);
   });
 
-  test('is refused before there is a key if it is none, or cannot be enforced', async () => {
+  test('with a guardian signs what that approved of, once it has the approval', async () => {
+    const approved = join(root, 'approved');
+    const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
+    const file = write('guarded.json', { ...policy, rules: [{ ...rule, guardian: guardian.address }] });
+    const { address } = json(
+      await command('keygen', ['--store', approved, '--parties', '2', '--policy', file, '--json']),
+    );
+    const payIn = ['--transaction', write('pay.json', { ...payment, value: '1000' })];
+    const sign = (...args: string[]) => command('sign', ['--store', approved, ...payIn, '--json', ...args]);
+    const [unapproved, asked] = await Promise.all([
+      sign(),
+      command('policy', ['approve', file, ...payIn, '--account', String(address)]),
+    ]);
+    assert.equal(unapproved.code, 2);
+    assert.match(
+      unapproved.stderr,
+      /policy refuses: the rule small payments: the approval of the guardian .* is missing/,
+    );
+    const approval = await guardian.signMessage({ message: asked.stdout.trimEnd() });
+    const approvalFile = join(root, 'approval.txt');
+    writeFileSync(approvalFile, `${approval}\n`);
+    const [byFile, altered] = await Promise.all([
+      sign('--approval', approvalFile),
+      sign('--approval', `${approval.slice(0, -4)}00${approval.slice(-2)}`),
+    ]);
+    assert.equal(json(byFile).address, address);
+    assert.equal(altered.code, 2);
+  });
+
+  test('is refused before there is a key if it is none', async () => {
     const none = join(root, 'unruled');
-    for (const [content, expected] of [
-      [{ ...policy, rules: [{ ...rule, maxFee: 5 }] }, /not a policy: rules/],
-      [{ ...policy, rules: [{ ...rule, guardian: PAYEE }] }, /rule small payments wants a guardian/],
-    ] as const) {
-      const outcome = await command('keygen', ['--store', none, '--policy', write('bad.json', content)]);
-      assert.equal(outcome.code, 1, outcome.stderr);
-      assert.match(outcome.stderr, expected);
-    }
+    const content = { ...policy, rules: [{ ...rule, maxFee: 5 }] };
+    const outcome = await command('keygen', ['--store', none, '--policy', write('bad.json', content)]);
+    assert.equal(outcome.code, 1, outcome.stderr);
+    assert.match(outcome.stderr, /not a policy: rules/);
     assert.ok(readdirSync(none).every((name) => name === 'local-lit'));
   });
 });

@@ -47,7 +47,7 @@ const authority = v.union([v.picklist(['cold', 'none']), address]);
 const item = {
   /** What is to be signed, as JSON text; the action parses it and derives the digest itself. */
   intent: v.string(),
-  /** A guardian's signature, for rules that want one. */
+  /** A guardian's signature in hex, for rules that want one. */
   approval: v.optional(v.string()),
   request: base64,
 };

@@ -1,8 +1,9 @@
+import type { Hex } from 'viem';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf, InputError, type Intent, parseIntentJson } from '../../ts/intent/intent.ts';
-import { judge } from '../../ts/policy/judge.ts';
+import { type Context as Judging, judge } from '../../ts/policy/judge.ts';
 import { PublicRefusal } from '../template/action.ts';
-import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
+import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
 import {
   otherParties,
   type SignAnswer,
@@ -27,12 +28,17 @@ type Signing = Omit<SignManyRequest, 'op'>;
 
 async function responses(context: Context, signing: Signing): Promise<string[]> {
   const { wallet, share, requests, path, peer, account } = signing;
+  let first: Tandem | undefined;
+  const recover = async (digest: Hex, signature: Hex) => {
+    first ??= await context.start();
+    return toHex(first.recover({ digest: fromHex(digest), signature: fromHex(signature) }));
+  };
   const digests: Uint8Array[] = [];
   for (const [i, item] of requests.entries()) {
     const which = requests.length === 1 ? '' : `intent ${i + 1} of ${requests.length}: `;
-    digests.push(fromHex(digestOf(await allowed(context, item, account, which))));
+    digests.push(fromHex(digestOf(await allowed(context, item, { account, recover }, which))));
   }
-  const first = await context.start();
+  first ??= await context.start();
   const bound = await unsealShare(context, wallet, share);
   try {
     const info = first.shareInfo(bound.share);
@@ -60,7 +66,7 @@ const MAX_REASON = 1000;
 async function allowed(
   { policy }: Context,
   { intent: text, approval }: Signing['requests'][number],
-  account: string | undefined,
+  known: Pick<Judging, 'account' | 'recover'>,
   which: string,
 ): Promise<Intent> {
   const refusal = (reason: string) => new PublicRefusal('policy', `${which}${reason}`.slice(0, MAX_REASON));
@@ -70,9 +76,8 @@ async function allowed(
   } catch (error) {
     throw error instanceof InputError ? refusal(`not an intent: ${error.message}`) : error;
   }
-  // Nothing here recovers a guardian's address: a rule that wants one does not allow.
   const now = Math.floor(Date.now() / 1000);
-  const verdict = await judge(policy, intent, { now, account, approval, fetch });
+  const verdict = await judge(policy, intent, { now, approval, ...known, fetch });
   if (verdict.allowed) return intent;
   throw refusal(verdict.rule === undefined ? verdict.reason : `the rule ${verdict.rule}: ${verdict.reason}`);
 }

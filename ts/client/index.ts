@@ -2,6 +2,7 @@
 
 export * from '../intent/from.ts';
 export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '../intent/intent.ts';
+export { approvalText } from '../policy/judge.ts';
 export { type Policy, parsePolicyJson } from '../policy/policy.ts';
 export { buildCosigner } from './cosigner.ts';
 export * from './errors.ts';

@@ -46,7 +46,10 @@ export interface Wallet {
    * Signs up to 8 intents in one call of the action: all of them or none. What the host's limits would refuse is not
    * sent; the error says how many fit.
    */
-  signMany(intents: readonly Intent[], options?: SignOptions): Promise<(Signed | SignedTransaction)[]>;
+  signMany(
+    intents: readonly Intent[],
+    options?: Omit<SignOptions, 'approval'>,
+  ): Promise<(Signed | SignedTransaction)[]>;
   /**
    * Sees to it that `count` requests to the action (1 to 8, default 1) are ready, so that the next signatures wait for the
    * call and the last step alone: the share is opened here. Requests and share stay in this process's memory until
@@ -66,6 +69,8 @@ export interface SignOptions extends AskOptions {
   readonly recovery?: boolean | undefined;
   /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
   readonly path?: string | undefined;
+  /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
+  readonly approval?: Hex | undefined;
 }
 
 /** A signature that was checked twice: by the wasm module against the key, and by noble against the address. */
@@ -352,7 +357,12 @@ async function actionCosigner({ store, info, runtime }: Context, job: Job, optio
     });
   }
   const paramsFor = (requests: readonly string[], account: string) => {
-    const items = requests.map((request, i) => ({ intent: (job.items[i] as Job['items'][number]).intent, request }));
+    const { approval } = options;
+    const items = requests.map((request, i) => ({
+      intent: (job.items[i] as Job['items'][number]).intent,
+      request,
+      ...(approval !== undefined && { approval }),
+    }));
     const common = { wallet, share: sealed, path: job.path, account };
     const [item] = items;
     if (item !== undefined && items.length === 1) return { op: 'sign' as const, ...common, ...item };

@@ -160,6 +160,15 @@ export class Tandem {
   }
 
   /**
+   * The address (20 bytes) whose key made a signature (r, s and v: 65 bytes, with low s; v is 0, 1, 27 or 28) of a digest
+   * of 32 bytes.
+   */
+  recover(input: { digest: Uint8Array; signature: Uint8Array }): Uint8Array {
+    const { digest, signature } = input;
+    return this.#call('recover', { digest, signature }).bytes('address');
+  }
+
+  /**
    * The user's first step of a 2-of-n signature with `peer`. The session must stay in memory and be finished at most
    * once; the request may be sent any number of times.
    */

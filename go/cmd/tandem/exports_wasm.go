@@ -35,6 +35,9 @@ func exportShareKey(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareKey) 
 //go:wasmexport derive
 func exportDerive(ptr, n uint32) uint64 { return abi.Export(ptr, n, derive) }
 
+//go:wasmexport recover
+func exportRecover(ptr, n uint32) uint64 { return abi.Export(ptr, n, recoverAddress) }
+
 //go:wasmexport dkls18_request
 func exportDkls18Request(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Request) }
 
