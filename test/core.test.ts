@@ -359,6 +359,22 @@ describe('the protocols', () => {
     assert.equal(await signedBy(shares, 2, 1, 'm'), address);
   });
 
+  test('combine: any two shares give the key that was imported; one alone, or of another key, does not', async () => {
+    const tandem = await loadTandem();
+    const secret = hex('11'.repeat(32));
+    const { shares } = await dealt([1, 2, 3], (self) => ({
+      ...{ kind: 'import', threshold: 2, parties: [1, 2, 3], contributors: [1], self, epoch: 0 },
+      ...(self === 1 && { secret }),
+    }));
+    for (const [a, b] of [[1, 2] as const, [3, 1] as const]) {
+      assert.deepEqual(tandem.combine([share(shares, a), share(shares, b)]), secret);
+    }
+    const { shares: other } = await generate();
+    assert.throws(() => tandem.combine([share(shares, 1)]), { code: 'input' });
+    assert.throws(() => tandem.combine([share(shares, 1), share(shares, 1)]), { code: 'input' });
+    assert.throws(() => tandem.combine([share(shares, 1), share(other, 2)]), { code: 'identity' });
+  });
+
   test('reshare: a new party in the place of a lost one, the same key', async () => {
     const { shares, infos } = await generate();
     const old = (await loadTandem()).shareKey(share(shares, 1));

@@ -65,7 +65,7 @@ func encodeError(err error) []byte {
 }
 
 // wipe clears the byte strings among the fields of the struct that v points to,
-// embedded structs included. Which of them is a secret need not be known here.
+// in embedded structs and in lists too. Which of them is a secret need not be known here.
 func wipe(v any) { wipeFields(reflect.ValueOf(v).Elem()) }
 
 func wipeFields(s reflect.Value) {
@@ -75,6 +75,10 @@ func wipeFields(s reflect.Value) {
 			wipeFields(field)
 		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Uint8:
 			clear(field.Bytes())
+		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Slice:
+			for k := range field.Len() {
+				clear(field.Index(k).Bytes())
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ type Inner struct {
 type testInput struct {
 	Inner
 	Data  []byte         `cbor:"data"`
+	List  [][]byte       `cbor:"list,omitempty"`
 	Count int            `cbor:"count"`
 	Parts map[int][]byte `cbor:"parts,omitempty"`
 }
@@ -48,7 +49,7 @@ func reply(t *testing.T, b []byte) (ok *testOutput, fault *report) {
 }
 
 func TestCall(t *testing.T) {
-	input := encode(t, &testInput{Inner{[]byte("key")}, []byte("abc"), 2, map[int][]byte{1: []byte("x"), 200: {}}})
+	input := encode(t, &testInput{Inner{[]byte("key")}, []byte("abc"), [][]byte{[]byte("item")}, 2, map[int][]byte{1: []byte("x"), 200: {}}})
 	var given *testInput
 	var returned []byte
 	ok, fault := reply(t, Call(input, func(in *testInput) (*testOutput, error) {
@@ -61,7 +62,8 @@ func TestCall(t *testing.T) {
 	if fault != nil || string(ok.Data) != "abcabc" {
 		t.Fatalf("got %+v, %+v", ok, fault)
 	}
-	for name, b := range map[string][]byte{"input": input, "field": given.Data, "embedded field": given.Key, "result": returned} {
+	for name, b := range map[string][]byte{"input": input, "field": given.Data, "embedded field": given.Key,
+		"item of a list": given.List[0], "result": returned} {
 		if len(b) == 0 || !bytes.Equal(b, make([]byte, len(b))) {
 			t.Errorf("the %s was not cleared: %q", name, b)
 		}

@@ -118,7 +118,16 @@ func (all table) run(t testing.TB, last int) table {
 	return all
 }
 
-// reconstruct puts a key together, which only a test may do.
+// shares returns the shares of some parties.
+func (all table) shares(set ...int) []*deal.KeyShare {
+	shares := make([]*deal.KeyShare, len(set))
+	for n, i := range set {
+		shares[n] = all[i].share
+	}
+	return shares
+}
+
+// reconstruct puts a key together without a check.
 func (all table) reconstruct(t testing.TB, set []int) *secp256k1.Scalar {
 	t.Helper()
 	key := new(secp256k1.Scalar)

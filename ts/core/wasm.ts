@@ -149,6 +149,13 @@ export class Tandem {
     return this.#call('share_key', { share }).bytes('key');
   }
 
+  /**
+   * The private key, 32 bytes, that as many shares as the threshold make. From then on it is whole, and no policy binds it.
+   */
+  combine(shares: readonly Uint8Array[]): Uint8Array {
+    return this.#call('combine', { shares }).bytes('key');
+  }
+
   /** The public key (33 bytes) and address (20 bytes) under a non-hardened BIP32 path such as `m/0/5`. */
   derive(input: { publicKey: Uint8Array; chainCode: Uint8Array; path: string }): {
     publicKey: Uint8Array;

@@ -32,6 +32,9 @@ func exportShareInfo(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareInfo
 //go:wasmexport share_key
 func exportShareKey(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareKey) }
 
+//go:wasmexport combine
+func exportCombine(ptr, n uint32) uint64 { return abi.Export(ptr, n, combine) }
+
 //go:wasmexport derive
 func exportDerive(ptr, n uint32) uint64 { return abi.Export(ptr, n, derive) }
 

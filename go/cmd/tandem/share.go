@@ -35,6 +35,37 @@ func shareKey(in *shareInput) (*shareKeyOutput, error) {
 	return &shareKeyOutput{key}, err
 }
 
+type combineInput struct {
+	Shares [][]byte `cbor:"shares"`
+}
+
+type combineOutput struct {
+	Key []byte `cbor:"key"`
+}
+
+// combine gives the private key, 32 bytes, that as many shares as the threshold make: the end of the shared key.
+func combine(in *combineInput) (*combineOutput, error) {
+	var shares []*deal.KeyShare
+	defer func() {
+		for _, share := range shares {
+			share.Clear()
+		}
+	}()
+	for _, encoded := range in.Shares {
+		share, err := deal.DecodeKeyShare(encoded)
+		if err != nil {
+			return nil, err
+		}
+		shares = append(shares, share)
+	}
+	key, err := deal.Combine(shares)
+	if err != nil {
+		return nil, err
+	}
+	defer key.Clear()
+	return &combineOutput{key.Bytes()}, nil
+}
+
 type deriveInput struct {
 	PublicKey []byte `cbor:"publicKey"`
 	ChainCode []byte `cbor:"chainCode"`

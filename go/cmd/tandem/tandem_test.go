@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"tandem/go/deal"
+	"tandem/go/secp256k1"
 	"tandem/go/wire"
 )
 
@@ -142,6 +143,22 @@ func TestDealParams(t *testing.T) {
 	}
 }
 
+func TestCombine(t *testing.T) {
+	shares := dealt(t, keygen)
+	info, err := shareInfo(&shareInput{bytes.Clone(shares[1])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := combine(&combineInput{[][]byte{shares[2], shares[1]}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := new(secp256k1.Scalar).SetBytes(out.Key)
+	if err != nil || !bytes.Equal(new(secp256k1.Point).ScalarBaseMult(key).Bytes(), info.PublicKey) {
+		t.Errorf("the key is not that of the public key: %v", err)
+	}
+}
+
 // The key m of BIP32's test vector 2 and its child m/0.
 func TestDerive(t *testing.T) {
 	in := deriveInput{
@@ -182,6 +199,7 @@ func TestGarbage(t *testing.T) {
 			"id":      func() error { _, err := dealID(&dealJoinInput{*keygen(1), map[int][]byte{1: b, 2: b}}); return err },
 			"info":    func() error { _, err := shareInfo(&shareInput{b}); return err },
 			"key":     func() error { _, err := shareKey(&shareInput{b}); return err },
+			"combine": func() error { _, err := combine(&combineInput{[][]byte{b, b}}); return err },
 			"request": func() error { _, err := dkls18Request(&dkls18RequestInput{b, 2}); return err },
 			"respond": func() error { _, err := dkls18Respond(&dkls18RespondInput{Share: b, Request: b}); return err },
 			"sign": func() error {
