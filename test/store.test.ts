@@ -29,6 +29,7 @@ import {
   findWallet,
   forgetRetired,
   holdWallet,
+  leftovers,
   listWallets,
   nextSealedName,
   openStore,
@@ -413,7 +414,7 @@ describe('a process that is killed', () => {
     assert.ok(!existsSync(join(store.dir, address, 'lock')));
   });
 
-  test('before a new wallet has its name leaves no wallet, and its folder is cleaned in time', async () => {
+  test('before a new wallet has its name leaves no wallet, and its folder is cleaned', async () => {
     const store = freshStore();
     runAndDie(
       'renameSync',
@@ -423,13 +424,75 @@ describe('a process that is killed', () => {
     );
     assert.deepEqual(listWallets(store), []);
     const leftover = readdirSync(store.dir)[0] ?? '';
-    assert.match(leftover, /^\.new-/, 'it had begun');
+    assert.match(leftover, /^\.tmp-/, 'it had begun');
     assert.ok(existsSync(join(store.dir, leftover, 'wallet.json')), 'it had written all');
+    assert.deepEqual(leftovers(store), [leftover]);
+    // Of another machine it might be in use.
+    const foreign = leftover.replace(/-[0-9a-f]{8}-([0-9a-f]{12})$/, '-00000000-$1');
+    mkdirSync(join(store.dir, foreign));
     await addWallet(store);
-    assert.ok(existsSync(join(store.dir, leftover)), 'it might be in use');
-    utimesSync(join(store.dir, leftover), 0, 0);
+    assert.deepEqual(readdirSync(store.dir).sort(), [foreign, infoOf('1').address]);
+    utimesSync(join(store.dir, foreign), 0, 0);
     await addWallet(store, '2');
     assert.deepEqual(readdirSync(store.dir).sort(), [infoOf('1').address, infoOf('2').address]);
+  });
+});
+
+describe('a change that is stopped', () => {
+  test('at any step leaves the old wallet or the new one, whole, and the rest is found', () => {
+    // Every call of the file system from the nth on fails, as if the process had been killed there.
+    const code = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/client/store.ts', import.meta.url)))};
+      const names = ['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'linkSync', 'rmSync'];
+      const real = Object.fromEntries(names.map((name) => [name, fs[name]]));
+      let left = Infinity;
+      for (const name of names) fs[name] = (...args) => {
+        if (left-- <= 0) throw new Error('stopped');
+        return real[name](...args);
+      };
+      syncBuiltinESMExports();
+      const before = ${JSON.stringify(infoOf('1'))};
+      const after = { ...before, epoch: 1, action: { ...before.action, sealed: 'action.1.sealed' } };
+      const outcomes = [];
+      for (let n = 0; ; n++) {
+        const dir = ${JSON.stringify(join(root, 'stopped'))} + n;
+        const s = store.openStore(dir, async () => (${JSON.stringify(identity)}));
+        const write = async (begun, info) => {
+          const shares = new Map([1, 3].map((index) => [index, new Uint8Array(9).fill(info.epoch)]));
+          await (await begun).finish({ info, shares, action: { sealed: String(info.epoch), source: '' } });
+        };
+        await write(store.draftWallet(s, 2), before);
+        const change = await store.draftChange(s, before, 2);
+        left = n;
+        const isWhole = await write(change, after).then(() => left >= 0, () => false);
+        left = Infinity;
+        const info = store.readWallet(s, before.address);
+        const shares = await Promise.all([1, 3].map((index) => store.readShare(s, info, index)));
+        const found = [info.epoch, ...shares.map((share) => share[0]), Number(store.readAction(s, info).sealed)];
+        if (new Set(found).size !== 1) throw new Error(\`stopped at \${n}: \${found}\`);
+        outcomes.push({ epoch: info.epoch, left: store.leftovers(s, info).length });
+        store.removeUnused(s, info);
+        if (store.leftovers(s, info).length > 0) throw new Error('something is left');
+        if (isWhole) break;
+      }
+      console.log(JSON.stringify(outcomes));`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+      encoding: 'utf8',
+    });
+    assert.match(stdout, /^\[/, stderr);
+    const outcomes = JSON.parse(stdout) as { epoch: number; left: number }[];
+    const first = outcomes.findIndex(({ epoch }) => epoch === 1);
+    assert.ok(first > 20 && outcomes.length - first > 5, stdout);
+    assert.ok(
+      outcomes.every(({ epoch }, n) => epoch === (n < first ? 0 : 1)),
+      stdout,
+    );
+    assert.ok(
+      outcomes.slice(0, first).some(({ left }) => left > 0) && outcomes.slice(first).some(({ left }) => left > 0),
+    );
+    assert.equal(outcomes.at(-1)?.left, 0);
   });
 });
 
@@ -453,6 +516,10 @@ describe('a locked hot share', () => {
     );
     writeFileSync(path, '');
     assert.throws(() => assertUnlocked(store, address), LockedError, 'whatever the file says');
+    const again = await holdWallet(store, address);
+    again.unlockHot();
+    again.release();
+    assertUnlocked(store, address);
   });
 });
 

@@ -1,16 +1,19 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import {
+  abandoned,
   fileError,
+  isHeld,
   makeFolder,
   readLimited,
-  removeLeftovers,
+  removeAbandoned,
   syncFolder,
   takeLock,
+  tempName,
   writeDurable,
   writeNew,
 } from '../files/files.ts';
@@ -26,13 +29,14 @@ import { toHex } from './evm.ts';
  *     0x…/cold.age        the cold share    (likewise; further ones are cold-<index>.age)
  *     0x…/action.sealed   the action's share, which only the action can open (JSON; action.<n>.sealed after n changes)
  *     0x…/actions/<cid>.js  the exact source of the action that holds it
- *     0x…/hot.locked      there if an answer of the action failed a check: the hot share signs no more with it (JSON)
+ *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/lock            there while a process uses the wallet
  *
  * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,
  * wallet.json says: they are written first, and its rename is what makes them the wallet's.
  *
- * Folders are 0700, files 0600. Every file appears complete by a rename, and a wallet's folder does too.
+ * Folders are 0700, files 0600. Every file appears complete by a rename, and a wallet's folder does too. A copy of a store,
+ * or of a wallet's folder, is a backup.
  */
 export interface Store {
   /** Absolute path. */
@@ -50,7 +54,7 @@ export type KeySource = (kind: KeyKind | 'any', what: string) => Promise<Key>;
 const VERSION = 1;
 const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
-const DRAFT = '.new-';
+const LOCK = 'lock';
 
 const Hex = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
@@ -311,11 +315,11 @@ export interface Draft {
  * @throws StoreError read-only, full, io
  */
 export async function draftWallet(store: Store, localParties: number): Promise<Draft> {
-  const folder = join(store.dir, `${DRAFT}${randomBytes(6).toString('hex')}`);
+  const folder = join(store.dir, tempName('wallet'));
   const discard = () => rmSync(folder, { recursive: true, force: true });
   try {
     makeFolder(store.dir);
-    removeOldDrafts(store.dir);
+    removeAbandoned(store.dir);
     mkdirSync(folder, { mode: 0o700 });
   } catch (error) {
     throw fileError(error, store.dir, 'write');
@@ -424,18 +428,36 @@ async function fill(
   syncFolder(folder);
 }
 
-function removeOldDrafts(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    // An hour is longer than any keygen: this holds for a process of another machine or container too.
-    const isOld = name.startsWith(DRAFT) && Date.now() - statSync(join(dir, name)).mtimeMs > 3_600_000;
-    if (isOld) rmSync(join(dir, name), { recursive: true, force: true });
-  }
+/**
+ * What dead processes left: in the store's folder, or in a wallet's, by path in it. There it may be files that wallet.json
+ * does not rely on: those of a change that was not finished, or the ones of before it.
+ */
+export function leftovers(store: Store, info?: WalletInfo): string[] {
+  if (info === undefined) return existsSync(store.dir) ? abandoned(store.dir) : [];
+  const folder = join(store.dir, info.address);
+  const isStale = existsSync(join(folder, LOCK)) && !isHeld(join(folder, LOCK));
+  return [...abandoned(folder), ...(isStale ? [LOCK] : []), ...unused(folder, info)];
+}
+
+function unused(folder: string, info: WalletInfo): string[] {
+  const ours = /^((hot|cold)(-[0-9]+)?(\.[0-9]+)?\.age|action(\.[0-9]+)?\.sealed|actions.Qm[0-9A-Za-z]+\.js)$/;
+  const used = walletFiles(info);
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => ours.test(name) && !used.includes(name));
+}
+
+/** Removes what wallet.json does not rely on. For the holder of a wallet in which everything else was found in order. */
+export function removeUnused(store: Store, info: WalletInfo): void {
+  const folder = join(store.dir, info.address);
+  for (const name of unused(folder, info)) rmSync(join(folder, name), { force: true });
 }
 
 /** A wallet held by this process alone, until it is released. */
 export interface Hold {
   /** Locks the hot share on disk. Returns only once it is locked, and throws if it could not be. */
   lockHot(reason: string): void;
+  /** Undoes `lockHot`. */
+  unlockHot(): void;
   release(): void;
 }
 
@@ -447,11 +469,19 @@ export interface Hold {
  */
 export async function holdWallet(store: Store, id: string, signal?: AbortSignal): Promise<Hold> {
   const folder = join(store.dir, id);
-  const lock = join(folder, 'lock');
+  const lock = join(folder, LOCK);
   const release = await takeLock(lock, { signal });
-  removeLeftovers(folder);
+  removeAbandoned(folder);
   return {
     release,
+    unlockHot: () => {
+      try {
+        rmSync(join(folder, LOCKED), { force: true });
+        syncFolder(folder);
+      } catch (error) {
+        throw fileError(error, folder, 'write');
+      }
+    },
     lockHot: (reason) => {
       const path = join(folder, LOCKED);
       try {
@@ -462,14 +492,10 @@ export async function holdWallet(store: Store, id: string, signal?: AbortSignal)
           renameSync(lock, path);
           syncFolder(folder);
         } catch (error) {
-          throw new StoreError(
-            'io',
-            `An answer failed a check (${reason}) and the share could NOT be locked on disk.`,
-            {
-              next: `do not sign with this wallet again; create the file ${path} by hand.`,
-              cause: error,
-            },
-          );
+          throw new StoreError('io', `The share could NOT be locked on disk, though ${reason}.`, {
+            next: `do not sign with this wallet again; create the file ${path} by hand.`,
+            cause: error,
+          });
         }
       }
     },
@@ -489,10 +515,10 @@ export function assertUnlocked(store: Store, id: string): void {
   } catch {
     // That the file is there is what locks; what it says is only for people.
   }
-  throw new LockedError(`The hot share of ${id} is locked: an answer of the action failed a check${why}.`, {
+  throw new LockedError(`The hot share of ${id} is locked${why}.`, {
     next:
-      'do not trust this action again: sign with --recovery (hot and cold share, no action) to move what the wallet ' +
-      `holds. If you are sure the failure was harmless, unlock it by deleting ${path}.`,
+      'if an answer of the action failed a check, do not trust this action again: sign with --recovery (hot and cold ' +
+      `share, no action) to move what the wallet holds. Else: npx tsx scripts/wallet.ts unlock --store ${store.dir} --wallet ${id}`,
   });
 }
 

@@ -333,7 +333,7 @@ function finish(context: Context, hold: Hold, step: () => Signature): Signature 
 
 function failCheck({ info, pool }: Context, hold: Hold, reason: string): never {
   pool.clear();
-  hold.lockHot(reason);
+  hold.lockHot(`an answer of the action failed a check: ${reason}`);
   throw new CheckFailedError(`The answer failed a check (${reason}). The hot share of ${info.address} is locked now.`, {
     next:
       'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
@@ -13,15 +13,43 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { StoreError } from './errors.ts';
 
-/** The prefix of files that are being written. Whoever holds a folder's lock may delete the leftovers of a dead writer. */
+/** The beginning of the names of what is being written, and how long it may take where its writer cannot be looked for. */
 const TEMP = '.tmp-';
+const ABANDONED_MS = 3_600_000;
+
+/** A name for what is being written, which tells by whom: {@link abandoned} finds it once that process is dead. */
+export function tempName(base: string): string {
+  const { pid, started, host } = owner();
+  return `${TEMP}${base}-${pid}-${started}-${hashOf(host)}-${randomBytes(6).toString('hex')}`;
+}
+
+/** The names in a folder of what dead processes began to write: theirs of this machine, and of others after an hour. */
+export function abandoned(folder: string): string[] {
+  return readdirSync(folder).filter((name) => {
+    const [, pid, started, host] = /^\.tmp-.*-(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f]{12}$/.exec(name) ?? [];
+    if (pid === undefined || started === undefined) return false;
+    if (host === hashOf(hostname())) return !isRunning(Number(pid), started);
+    return Date.now() - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > ABANDONED_MS;
+  });
+}
+
+/** Deletes what dead processes began to write in a folder. */
+export function removeAbandoned(folder: string): void {
+  for (const name of abandoned(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+}
+
+function hashOf(host: string): string {
+  return createHash('sha256').update(host).digest('hex').slice(0, 8);
+}
 
 /**
  * Reads a regular file of at most `limit` bytes; the size is checked before anything is read.
@@ -63,7 +91,7 @@ export function readLimited(path: string, limit: number): Uint8Array {
  * @throws StoreError read-only, full, missing (no such folder), io
  */
 export function writeDurable(path: string, data: Uint8Array | string): void {
-  const temp = join(dirname(path), `${TEMP}${basename(path)}-${randomBytes(6).toString('hex')}`);
+  const temp = join(dirname(path), tempName(basename(path)));
   try {
     create(temp, data);
     renameSync(temp, path);
@@ -119,13 +147,6 @@ export function syncFolder(path: string): void {
   }
 }
 
-/** Deletes what a killed writer left behind. Only for the holder of the folder's lock. */
-export function removeLeftovers(folder: string): void {
-  for (const name of readdirSync(folder)) {
-    if (name.startsWith(TEMP)) rmSync(join(folder, name), { force: true });
-  }
-}
-
 /** The StoreError for an error of the file system; anything that is a StoreError already passes unchanged. */
 export function fileError(error: unknown, path: string, doing: 'read' | 'write'): StoreError {
   if (error instanceof StoreError) return error;
@@ -171,6 +192,10 @@ interface Holder {
   started: string;
 }
 
+function owner(): Holder {
+  return { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+}
+
 /** Locks that this very process holds, so that its own id in a file is not mistaken for a live holder. */
 const held = new Set<string>();
 
@@ -206,38 +231,34 @@ function release(path: string): void {
   rmSync(path, { force: true });
 }
 
-/**
- * A lock appears with its content, by link(2), so that nobody ever reads half of one. A dead holder's lock is renamed
- * away first: of several that found it dead, rename lets only one go on, and the others start again.
- */
+/** A lock appears with its content, by link(2), so that nobody ever reads half of one. A dead holder's is removed. */
 function tryLock(path: string): boolean {
-  const mine = join(dirname(path), `${TEMP}${basename(path)}-${process.pid}-${randomBytes(6).toString('hex')}`);
-  const me: Holder = { pid: process.pid, host: hostname(), started: startOf(process.pid) };
+  const mine = join(dirname(path), tempName(basename(path)));
   try {
-    create(mine, JSON.stringify(me));
+    create(mine, JSON.stringify(owner()));
     linkSync(mine, path);
     held.add(path);
     return true;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    // ENOENT: the holder cleaned up our candidate as a leftover. The folder itself is there, or create had failed.
-    if (code !== 'EEXIST' && !(code === 'ENOENT' && existsSync(dirname(path)))) throw fileError(error, path, 'write');
+    if (code !== 'EEXIST') throw fileError(error, path, 'write');
   } finally {
     rmSync(mine, { force: true });
   }
   const holder = readHolder(path);
-  if (holder === undefined || isAlive(holder)) return false;
-  const away = `${mine}-stale`;
-  try {
-    renameSync(path, away);
-    // Somebody may have taken the dead lock over since we read it: then theirs goes back.
-    const taken = readHolder(away);
-    if (taken !== undefined && isAlive(taken)) linkSync(away, path);
-  } catch {
-    // another waiter was faster
-  }
-  rmSync(away, { force: true });
+  if (holder !== undefined && !isAlive(holder)) removeDead(path, holder);
   return false;
+}
+
+/**
+ * Removes a dead holder's lock, under a lock that is named for that holder: of several who found it dead, the slower ones
+ * then see that it is gone, and do not take away the lock of whoever has come since.
+ */
+function removeDead(path: string, dead: Holder): void {
+  const breaking = `${path}.${hashOf(JSON.stringify(dead))}`;
+  if (!tryLock(breaking)) return;
+  if (isDeepStrictEqual(readHolder(path), dead)) rmSync(path, { force: true });
+  release(breaking);
 }
 
 function readHolder(path: string): Holder | undefined {
@@ -252,17 +273,26 @@ function readHolder(path: string): Holder | undefined {
   }
 }
 
+/** Whether a lock file is there, and what it locks is not free: its holder is alive or cannot be seen from here. */
+export function isHeld(path: string): boolean {
+  if (!existsSync(path)) return false;
+  const holder = readHolder(path);
+  return holder === undefined || isAlive(holder);
+}
+
 function isAlive(holder: Holder): boolean {
   // Another machine's (or container's) processes cannot be seen from here.
-  if (holder.host !== hostname()) return true;
-  if (holder.pid === process.pid) return holder.started === startOf(process.pid);
+  return holder.host !== hostname() || isRunning(holder.pid, holder.started);
+}
+
+function isRunning(pid: number, started: string): boolean {
   try {
-    process.kill(holder.pid, 0);
+    process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
-  const started = startOf(holder.pid);
-  return started === '' || holder.started === '' || started === holder.started;
+  const now = startOf(pid);
+  return now === '' || started === '' || now === started;
 }
 
 /** When a process started, in clock ticks since boot; empty where /proc does not tell. */
