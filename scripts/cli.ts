@@ -6,6 +6,8 @@ import { LockedError, PolicyError, UsageError, WalletError } from '../ts/client/
 import type { KeySource } from '../ts/client/store.ts';
 import { makeFolder } from '../ts/files/files.ts';
 import { InputError } from '../ts/intent/json.ts';
+import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
+import type { Finding } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { promptPassphrase } from './prompt.ts';
@@ -143,7 +145,56 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
       const runtime = await LocalRuntime.open({ dir: join(storeDir, 'local-lit') });
       return { runtime, close: () => runtime.close() };
     }
+    case 'chipotle':
+      return { runtime: await connectChipotle(storeDir), close: () => {} };
     default:
-      throw new UsageError(`There is no host "${name}".`, { next: 'choose one of local, none.' });
+      throw new UsageError(`There is no host "${name}".`, { next: 'choose one of local, chipotle, none.' });
   }
+}
+
+async function connectChipotle(storeDir: string): Promise<Runtime> {
+  const { isComplete, readSettings, writeSettings } = await import('../ts/runtime/chipotle/settings.ts');
+  const { ChipotleRuntime } = await import('../ts/runtime/chipotle/runtime.ts');
+  const settings = readSettings(storeDir);
+  if (!isComplete(settings)) {
+    throw new UsageError(`The store ${storeDir} is not set up for Lit.`, {
+      next: `run: npx tsx scripts/setup.ts --store ${storeDir}`,
+    });
+  }
+  return new ChipotleRuntime({
+    settings,
+    accountKey: process.env.LIT_API_KEY,
+    onPermit: (cids) => writeSettings(storeDir, { ...settings, LIT_CID: cids.join(' ') }),
+    onAttempt: logAttempt,
+  });
+}
+
+/** The key of the account on Lit: from the environment alone, since arguments are for all to see. @throws UsageError */
+export function accountKey(): string {
+  const key = process.env.LIT_API_KEY;
+  if (key) return key;
+  throw new UsageError('The environment variable LIT_API_KEY is not set.', {
+    next: "set it to the key of an account, which Lit's dashboard or POST new_account of serve.ts gives.",
+  });
+}
+
+/** Prints what was found as a table, or as JSON; the exit code is 1 if something is wrong. */
+export function printFindings(json: boolean, findings: readonly Finding[]): void {
+  const problems = findings.filter(({ problem }) => problem !== undefined);
+  if (problems.length > 0) process.exitCode = EXIT.failure;
+  if (json) {
+    console.log(JSON.stringify(findings));
+    return;
+  }
+  const width = Math.max(...findings.map(({ what }) => what.length));
+  for (const { what, found, problem } of findings) {
+    console.log(`${problem ? 'no' : 'ok'}  ${what.padEnd(width)}  ${found}`);
+    if (problem) console.log(`    ${' '.repeat(width)}  ${problem.message}. Next: ${problem.next}.`);
+  }
+}
+
+/** With LIT_LOG set, what went to the host and when: never what was in it. */
+export function logAttempt({ id, attempt, method, path, result, sent, received, ms }: LogEntry): void {
+  if (!process.env.LIT_LOG) return;
+  console.error(`${id} #${attempt} ${method} ${path}: ${result}, ${sent} bytes sent, ${received} received, ${ms} ms`);
 }

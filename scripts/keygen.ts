@@ -12,7 +12,8 @@ const USAGE = `Makes a wallet: a key in shares, one here (hot), one with an acti
 usage: npx tsx scripts/keygen.ts --store DIR [options]
 
   --store DIR      the folder of the share store; made if it does not exist
-  --runtime NAME   where the action runs: local (default), a Deno on this machine; none, no action: all shares are here
+  --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
+                   none, no action: all shares are here
   --threshold N    how many shares sign (2)
   --parties N      how many shares there are (3)
   --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;

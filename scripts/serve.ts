@@ -8,7 +8,7 @@ import { run, wholeNumber } from './cli.ts';
 const USAGE = `Serves Lit's API on this machine: actions run in a real Deno, keys and groups are kept in a folder.
 
 usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits strict|documented] [--spare N] [--concurrency N]
-         [--address IP] [--quiet]
+         [--address IP] [--credit N] [--quiet]
 
   --port         default 8787; 0 for any that is free
   --store        the folder of the state, DIR/local-lit (default ./.tandem): the same that --runtime local uses
@@ -16,6 +16,7 @@ usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits strict|docume
   --spare        how many processes wait for the next calls (default 4)
   --concurrency  how many calls run at once (default: four for each processor)
   --address      where to listen (default 127.0.0.1): whoever reaches the server can make an account and run code
+  --credit       how many calls of actions each account may make, until 402 (default: any number)
   --quiet        print no line for each request
 
 Clients find it at http://127.0.0.1:8787, the description of the API under /core/v1/openapi.json.`;
@@ -29,6 +30,7 @@ run(USAGE, async (signal) => {
       spare: { type: 'string', default: '4' },
       concurrency: { type: 'string' },
       address: { type: 'string', default: '127.0.0.1' },
+      credit: { type: 'string' },
       quiet: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -46,6 +48,7 @@ run(USAGE, async (signal) => {
     ...(concurrency !== undefined && { concurrency }),
     port: wholeNumber(values.port, 'port'),
     address: values.address,
+    ...(values.credit !== undefined && { credit: wholeNumber(values.credit, 'credit') }),
     ...(!values.quiet && {
       onRequest: ({ method, path, status, ms }) => console.error(`${status} ${method} ${path} ${ms.toFixed(0)} ms`),
     }),

@@ -27,6 +27,12 @@ export interface AskOptions {
 const Failure = v.object({ error: v.object({ code: v.string(), message: v.pipe(v.string(), v.maxLength(2000)) }) });
 
 /**
+ * What may be asked twice, when an answer was lost. Each answer to a request is an execution of its own, of which at most one
+ * is finished; the first call of a deal begins another deal each time, and the second, asked again, gives the same key.
+ */
+const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set(['deal1', 'deal2', 'sign', 'signMany']);
+
+/**
  * One call of the action: sends `params`, checks the form of the answer and returns what it holds.
  *
  * @throws PolicyError, RefusedError, ProtocolError; RuntimeError of the host
@@ -41,6 +47,7 @@ export async function ask<S extends v.GenericSchema>(
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
   const answer = await runtime.run(action, params as Json, {
+    isRepeatable: REPEATABLE.has(params.op),
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
   });
@@ -54,6 +61,7 @@ export async function ask<S extends v.GenericSchema>(
   }
   const { code, message } = failed.output.error;
   if (code === 'policy') throw new PolicyError(`The policy refuses: ${message}`);
+  await runtime.check?.(params.wallet, action.cid, signal);
   throw new RefusedError(`The action refused: ${message}.`, {
     next: 'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together.',
   });

@@ -3,6 +3,7 @@ import { RuntimeError, type RuntimeErrorKind } from './errors.ts';
 const CODES: Readonly<Record<number, string>> = {
   400: 'bad_request',
   401: 'unauthorized',
+  402: 'payment_required',
   403: 'forbidden',
   404: 'not_found',
   413: 'payload_too_large',

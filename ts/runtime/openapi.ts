@@ -34,7 +34,7 @@ export function describeApi(): object {
 }
 
 function operation({ path, summary, auth, query, body, answer }: Endpoint, method: string): object {
-  const refusals = ['400', ...(auth === 'none' ? [] : ['401']), '403', '404', '413', '422', '429', '500', '503'];
+  const refusals = ['400', ...(auth === 'none' ? [] : ['401', '402']), '403', '404', '413', '422', '429', '500', '503'];
   return {
     operationId: method === 'GET' && path === 'create_wallet' ? 'create_wallet_get' : path,
     summary,

@@ -16,6 +16,10 @@ export interface LitServerOptions extends LitHostOptions {
   readonly port?: number;
   /** The address to listen at. Default 127.0.0.1: whoever reaches the server can make an account and run code. */
   readonly address?: string;
+  /** How many calls of actions each account has credit for. Default: any number. */
+  readonly credit?: number;
+  /** How far the server's clock, by its answers, is ahead of this machine's. Default 0. */
+  readonly clockAheadMs?: number;
   /** Told of each request once it is answered. */
   readonly onRequest?: (request: { method: string; path: string; status: number; ms: number }) => void;
   /** Told of errors that are the server's own fault. */
@@ -72,6 +76,8 @@ class Handler {
   readonly #cache: SourceCache;
   readonly #options: LitServerOptions;
   readonly #isLocal: boolean;
+  /** How many calls each account has used. */
+  readonly #used = new Map<number, number>();
 
   constructor(host: LitHost, cache: SourceCache, options: LitServerOptions) {
     this.#host = host;
@@ -96,7 +102,12 @@ class Handler {
       if (status === 500 && failure.fix !== undefined) this.#options.onFault?.(error);
     }
     const bytes = Buffer.from(JSON.stringify(body));
-    const headers = { 'content-type': 'application/json', 'content-length': bytes.length, 'cache-control': 'no-store' };
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': bytes.length,
+      'cache-control': 'no-store',
+      date: new Date(Date.now() + (this.#options.clockAheadMs ?? 0)).toUTCString(),
+    };
     // What was not read of a request that was refused early cannot be told from the next one.
     response.writeHead(status, request.complete ? headers : { ...headers, connection: 'close' }).end(bytes);
     const method = request.method ?? '';
@@ -120,6 +131,7 @@ class Handler {
     }
     const key = apiKey(request);
     const caller = this.#authorised(endpoint, key);
+    if (endpoint.path === 'lit_action') this.#charge(caller);
     const query = checked(endpoint.query, Object.fromEntries(search), 'the query');
     const sent = endpoint.body && parse(await read(request, 2 * this.#host.limits.maxCodeLength + 1024 * 1024));
     const body = checked(endpoint.body, sent, 'the body');
@@ -129,6 +141,14 @@ class Handler {
       ...(typeof correlation === 'string' && { 'x-correlation-id': correlation }),
     };
     return endpoint.handle({ host: this.#host, cache: this.#cache, caller, query, body, key, headers, signal });
+  }
+
+  #charge({ account }: Caller): void {
+    const used = this.#used.get(account) ?? 0;
+    if (used >= (this.#options.credit ?? Number.POSITIVE_INFINITY)) {
+      throw new ApiError(402, 'the account has no credit left', 'start the server with a higher --credit');
+    }
+    this.#used.set(account, used + 1);
   }
 
   #authorised({ auth }: Endpoint, key: string): Caller {

@@ -23,6 +23,8 @@ export interface Limits {
 export interface RunOptions {
   /** Aborting ends the call; on a local host the action's process is killed. */
   readonly signal?: AbortSignal;
+  /** Whether the call may be made twice when it is not known whether the first came through. Default: no. */
+  readonly isRepeatable?: boolean;
   /** Told in plain words what the call is doing (waiting, retrying), for a person to read. */
   readonly onProgress?: (step: string) => void;
 }
@@ -60,4 +62,11 @@ export interface Runtime {
    * @throws {RuntimeError}
    */
   limits(): Promise<Limits>;
+
+  /**
+   * Finds out why an action that refuses to say cannot use a wallet, if that is for a reason that the host knows.
+   *
+   * @throws {RuntimeError} with the reason
+   */
+  check?(wallet: string, cid: string, signal?: AbortSignal): Promise<void>;
 }

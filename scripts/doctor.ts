@@ -1,0 +1,129 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import packageJson from '../package.json' with { type: 'json' };
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { UsageError } from '../ts/client/errors.ts';
+import { buildPath } from '../ts/core/node.ts';
+import { LitAccount } from '../ts/runtime/chipotle/account.ts';
+import { LitHttp } from '../ts/runtime/chipotle/http.ts';
+import { assertClock } from '../ts/runtime/chipotle/runtime.ts';
+import { isComplete, readSettings } from '../ts/runtime/chipotle/settings.ts';
+import { type Finding, inspect } from '../ts/runtime/chipotle/setup.ts';
+import { RuntimeError } from '../ts/runtime/errors.ts';
+import { logAttempt, printFindings, run } from './cli.ts';
+
+const USAGE = `Checks the whole path from here to a signature on Lit, and prints a table. Nothing is changed, no action is run.
+
+usage: npx tsx scripts/doctor.ts --store DIR [--json]
+
+Uses LIT_API_KEY, the key of the account, if it is set, or else the usage key of the set-up.
+Exit code 1 if something is wrong.`;
+
+const NEEDED = { params: 60_000, response: 90_000, keys: 3 };
+const TIMES = 5;
+
+run(USAGE, async (signal) => {
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (!values.store) throw new UsageError('--store is needed.');
+  const settings = readSettings(values.store);
+  if (!isComplete(settings)) {
+    throw new UsageError(`The store ${values.store} is not set up for Lit.`, {
+      next: `run: npx tsx scripts/setup.ts --store ${values.store}`,
+    });
+  }
+  const { LIT_API_URL: url, LIT_USAGE_KEY, LIT_POLICY } = settings;
+  const key = process.env.LIT_API_KEY || LIT_USAGE_KEY;
+  const account = new LitAccount(new LitHttp({ url, key, onAttempt: logAttempt }), signal);
+
+  const findings: Finding[] = [versions(), wasm()];
+  findings.push({ what: 'host', found: `${url}, ${await latency(account)} ms for an answer` }, clock(account));
+  const action = await buildCosigner(LIT_POLICY);
+  findings.push(
+    judged('action', action.cid, settings.LIT_CID.split(' ').includes(action.cid), {
+      message: `what is built here is not that of the set-up, ${settings.LIT_CID}`,
+      next: 'check out the version that it was set up with, or move the share with migrate.ts',
+    }),
+  );
+  const theirs = await account.cidOf(action.source);
+  findings.push(
+    judged('its CID at the host', theirs, theirs === action.cid, {
+      message: 'the host reckons otherwise',
+      next: 'see whether there is a newer tandem',
+    }),
+  );
+  findings.push(...(await limits(account, Buffer.byteLength(action.source))), ...(await inspect(account, settings)));
+  printFindings(values.json, findings);
+});
+
+function judged(what: string, found: string, isRight: boolean, problem: Required<Finding>['problem']): Finding {
+  return { what, found, ...(!isRight && { problem }) };
+}
+
+function versions(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isRight = major > 20 || (major === 20 && minor >= 11);
+  return judged('versions', `tandem ${packageJson.version}, Node ${process.versions.node}`, isRight, {
+    message: 'too old a Node',
+    next: 'install Node 20.11 or newer',
+  });
+}
+
+function wasm(): Finding {
+  const path = `${buildPath}tandem.wasm`;
+  if (!existsSync(path)) {
+    return judged('wasm', 'none', false, { message: 'the module is not built', next: 'run: make wasm' });
+  }
+  const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
+  const record = readFileSync(new URL('../toolchain/wasm.sha256', import.meta.url), 'utf8');
+  return judged('wasm', hash, record.includes(`${hash}  build/tandem.wasm`), {
+    message: 'not the recorded one',
+    next: 'run: make verify',
+  });
+}
+
+async function latency(account: LitAccount): Promise<number> {
+  const times: number[] = [];
+  for (let i = 0; i < TIMES; i++) {
+    const start = performance.now();
+    await account.exists();
+    times.push(performance.now() - start);
+  }
+  return Math.round(times.sort((a, b) => a - b)[TIMES >> 1] ?? 0);
+}
+
+function clock(account: LitAccount): Finding {
+  const ahead = account.clockAheadMs;
+  const found = ahead === undefined ? 'the host does not tell the time' : `${(ahead / 1000).toFixed(1)} s ahead`;
+  try {
+    assertClock(ahead);
+    return { what: 'clock', found };
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    return judged('clock', found, false, { message: error.message, next: error.fix ?? '' });
+  }
+}
+
+async function limits(account: LitAccount, code: number): Promise<Finding[]> {
+  const told = await account.limits();
+  const { params, response, keys } = NEEDED;
+  const row = (what: string, needed: number, allowed: number) =>
+    judged(what, `${needed} of ${allowed}`, needed <= allowed, {
+      message: 'the host allows less than a signature takes',
+      next: "ask Lit for the account's limits to be raised",
+    });
+  return [
+    row('limit: code', code, told.maxCodeLength),
+    row('limit: parameters', params, told.maxParamsLength),
+    row('limit: response', response, told.maxResponseLength),
+    row('limit: keys', keys, told.maxGetKeysCount),
+  ];
+}

@@ -1,0 +1,570 @@
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cidOf } from '../ts/build/cid.ts';
+import { LitAccount } from '../ts/runtime/chipotle/account.ts';
+import { LitHttp, type LitHttpOptions, type LogEntry } from '../ts/runtime/chipotle/http.ts';
+import { assertClock, ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
+import {
+  isComplete,
+  readSettings,
+  type Settings,
+  settingsPath,
+  writeSettings,
+} from '../ts/runtime/chipotle/settings.ts';
+import { inspect, rotateKey, type SetupOptions, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
+import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
+import { LitServer, type LitServerOptions } from '../ts/runtime/server.ts';
+import { actionHash } from '../ts/runtime/state.ts';
+import type { Action, Json } from '../ts/runtime/types.ts';
+
+const KEY = 'a-key-that-nobody-may-see';
+
+let dir: string;
+before(() => {
+  dir = mkdtempSync(join(tmpdir(), 'tandem-chipotle-'));
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Expects a RuntimeError of a kind whose message and advice match. */
+async function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message: RegExp, fix?: RegExp) {
+  const error = await promise.then(
+    () => assert.fail('no error'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof RuntimeError, String(error));
+  assert.match(error.message, message);
+  assert.equal(error.kind, kind, error.message);
+  if (fix) assert.match(error.fix ?? '', fix);
+  assert.doesNotMatch(`${error.message} ${error.fix}`, new RegExp(KEY));
+  return error;
+}
+
+describe('a request', () => {
+  type Turn = (response: ServerResponse, request: IncomingMessage) => void;
+  let http: Server;
+  let turns: Turn[] = [];
+  const seen: { headers: IncomingMessage['headers']; url: string | undefined }[] = [];
+  const log: LogEntry[] = [];
+  before(async () => {
+    http = createServer((request, response) => {
+      seen.push({ headers: request.headers, url: request.url });
+      request.resume().once('end', () => (turns.shift() ?? assert.fail('too many requests'))(response, request));
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => http.once('listening', resolve));
+  });
+  after(() => {
+    http.closeAllConnections();
+    http.close();
+  });
+
+  const url = () => `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  const answer =
+    (status: number, body: unknown, headers = {}): Turn =>
+    (response) =>
+      response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  const text =
+    (status: number, body: string, type: string): Turn =>
+    (response) =>
+      response.writeHead(status, { 'content-type': type }).end(body);
+  const reset: Turn = (response) => response.socket?.destroy();
+  const half: Turn = (response) =>
+    response.writeHead(200, { 'content-length': 100 }).write('{"a":', () => response.socket?.destroy());
+  const never: Turn = () => {};
+  const drip: Turn = async (response) => {
+    response.writeHead(200, { 'content-length': 1000 });
+    for (; !response.destroyed; await sleep(20)) response.write(' ');
+  };
+
+  const send = (steps: Turn[], isRepeatable = false, options: Partial<LitHttpOptions> = {}, signal?: AbortSignal) => {
+    turns = [...steps];
+    seen.length = 0;
+    log.length = 0;
+    const client = new LitHttp({ url: url(), key: KEY, onAttempt: (entry) => log.push(entry), ...options });
+    return client.send('POST', 'lit_action', { body: { secret: 'share' }, isRepeatable, signal });
+  };
+
+  test('that fails says what to do, for each documented status', async () => {
+    const statuses: [number, RuntimeErrorKind, RegExp][] = [
+      [400, 'input', /cannot use the request/],
+      [401, 'permission', /does not know the API key/],
+      [402, 'payment', /no credit/],
+      [403, 'permission', /may not do that/],
+      [404, 'input', /does not have/],
+      [413, 'limit', /too long/],
+      [422, 'input', /malformed/],
+      [429, 'busy', /too many requests/],
+      [500, 'unavailable', /failed/],
+      [503, 'unavailable', /not available/],
+      [418, 'unavailable', /answered 418/],
+    ];
+    for (const [status, kind, message] of statuses) {
+      const object = { error: 'x', message: `because of ${KEY}`, fix: `do\nthis with ${KEY}`, docs_url: 'u' };
+      const error = await fails(send([answer(status, object)]), kind, message, /^do this with …$/);
+      assert.equal(error.status, status);
+      assert.match(error.message, /because of ….* \(request [0-9a-f-]{36}\)$/);
+      assert.equal(seen[0]?.headers['x-correlation-id'], /\(request ([^)]*)/.exec(error.message)?.[1]);
+      await fails(
+        send([text(status, '<html><body>nginx</body></html>', 'text/html')]),
+        kind,
+        /HTML page, from a proxy/,
+      );
+      const bare = await fails(send([answer(status, 'a bare text')]), status === 500 ? 'action' : kind, /a bare text/);
+      assert.ok(bare.fix !== undefined || [400, 404, 418, 422, 500].includes(status), `${status} has advice`);
+    }
+  });
+
+  test('is repeated after passing failures, if it may be, and its answer is that of the last', async () => {
+    const passing = [answer(429, 'slow'), answer(503, 'no'), reset, half, text(502, '<h1>', 'text/html')];
+    assert.deepEqual(await send([...passing, answer(200, { a: 1 })], true, { deadlineMs: 60_000 }), { a: 1 });
+    assert.deepEqual(
+      log.map(({ attempt, result }) => [attempt, result]),
+      [429, 503, 'network', 'network', 502, 200].map((result, i) => [i + 1, result]),
+    );
+    assert.equal(new Set(log.map(({ id }) => id)).size, 1);
+    for (const damaged of [text(200, '{"a":', 'application/json'), text(200, '<p>hello', 'text/plain')]) {
+      assert.deepEqual(await send([damaged, answer(200, { a: 2 })], true), { a: 2 });
+    }
+  });
+
+  test('is not repeated otherwise, and then says what is not known', async () => {
+    await fails(send([answer(503, 'no')]), 'unavailable', /whether the host did what was asked is not known/);
+    await fails(send([reset]), 'unavailable', /cannot be reached, or broke off.*is not known/);
+    await fails(send([half]), 'unavailable', /broke off.*is not known/);
+    await fails(send([answer(200, 'x'.repeat(9 << 20))]), 'unavailable', /more than/);
+    await fails(send([answer(402, 'no')], true), 'payment', /no credit/);
+    assert.equal(seen.length, 1);
+  });
+
+  test('keeps to the pause that the host asks for, and to its deadline', async () => {
+    const start = performance.now();
+    await send([answer(429, 'slow', { 'retry-after': '1' }), answer(200, 1)], true);
+    assert.ok(performance.now() - start >= 1000);
+    await fails(send([answer(429, 'slow', { 'retry-after': '60' })], true, { deadlineMs: 500 }), 'busy', /too many/);
+    for (const stuck of [never, drip]) {
+      const begin = performance.now();
+      await fails(send([stuck, stuck, stuck], true, { deadlineMs: 1500, attemptMs: 500 }), 'timeout', /in time/);
+      assert.ok(performance.now() - begin < 5000);
+    }
+  });
+
+  test('ends when it is aborted', async () => {
+    await fails(send([never], true, {}, AbortSignal.timeout(100)), 'aborted', /aborted/);
+    await fails(
+      send([answer(429, 1, { 'retry-after': '9' })], true, {}, AbortSignal.timeout(300)),
+      'aborted',
+      /aborted/,
+    );
+  });
+
+  test('is not redirected: the key is for one host', async () => {
+    await fails(send([answer(302, '', { location: `${url()}/elsewhere` })]), 'unavailable', /answered 302/);
+    assert.equal(seen.length, 1);
+  });
+
+  test('leaves nothing in the log of what was in it', async () => {
+    await send([answer(200, { answer: 'share' })]);
+    assert.doesNotMatch(JSON.stringify(log), new RegExp(`${KEY}|share|secret`));
+  });
+
+  test('goes to https or this machine only, with a key that can be one', () => {
+    for (const address of [
+      'http://example.com',
+      'https://u:p@example.com',
+      'ftp://localhost',
+      'https://e.com/?a',
+      'x',
+    ]) {
+      assert.throws(() => new LitHttp({ url: address, key: KEY }), /is no URL of Lit's API/, address);
+    }
+    for (const key of ['', 'a b', 'a\nb', 'ü'])
+      assert.throws(() => new LitHttp({ url: url(), key }), /characters/, key);
+  });
+});
+
+const ECHO = 'async function main(p) { return p }';
+const KEEP =
+  'async function main({ wallet, text }) { return text ? Lit.Actions.Decrypt({ pkpId: wallet, ciphertext: text }) : Lit.Actions.Encrypt({ pkpId: wallet, message: "m" }) }';
+
+const actionOf = async (source: string): Promise<Action> => ({ source, cid: await cidOf(source) });
+
+/** A server with an account on it. */
+async function serve(options: Partial<LitServerOptions> = {}) {
+  const folder = mkdtempSync(join(dir, 'server-'));
+  const requests: string[] = [];
+  const server = await LitServer.start({
+    dir: folder,
+    onRequest: ({ method, path, status }) => requests.push(`${status} ${method} ${path.replace('/core/v1/', '')}`),
+    ...options,
+  });
+  const body = JSON.stringify({ account_name: 'a', account_description: '' });
+  const headers = { 'content-type': 'application/json' };
+  const newAccount = async () =>
+    (
+      (await (await fetch(`${server.url}/core/v1/new_account`, { method: 'POST', headers, body })).json()) as {
+        api_key: string;
+      }
+    ).api_key;
+  const key = await newAccount();
+  return { server, url: server.url, key, newAccount, requests, account: accountOf(server.url, key), folder };
+}
+
+const accountOf = (url: string, key: string) => new LitAccount(new LitHttp({ url, key }));
+
+/** A set-up for an action, in a folder of its own. */
+async function prepared(host: Awaited<ReturnType<typeof serve>>, action: Action) {
+  const store = mkdtempSync(join(dir, 'store-'));
+  const options = setupOptions(host, store);
+  await setUp(action, 'messages', options);
+  return { store, options: () => setupOptions(host, store), runtime: (more = {}) => runtimeOf(store, more) };
+}
+
+function setupOptions({ account, url }: { account: LitAccount; url: string }, store: string): SetupOptions {
+  const settings = readSettings(store) ?? { LIT_API_URL: url };
+  return { account, settings, save: (changed) => writeSettings(store, changed), onStep: () => {} };
+}
+
+function runtimeOf(store: string, more: object = {}): ChipotleRuntime {
+  const settings = readSettings(store);
+  assert.ok(isComplete(settings));
+  return new ChipotleRuntime({ settings, deadlineMs: 10_000, ...more });
+}
+
+describe('the runtime', () => {
+  test('sends the code once, then the CID alone, and asks for the limits once', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const runtime = (await prepared(host, action)).runtime();
+    host.requests.length = 0;
+    for (const value of [1, { a: ['b'] }, null]) assert.deepEqual(await runtime.run(action, value), value);
+    assert.deepEqual(host.requests, [
+      '200 GET get_lit_action_client_config',
+      '404 POST lit_action',
+      '200 POST lit_action',
+      '200 POST lit_action',
+      '200 POST lit_action',
+    ]);
+    await host.server.close();
+  });
+
+  test('sends nothing that the limits would refuse, and no other source than that of the CID', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const runtime = (await prepared(host, action)).runtime();
+    await runtime.limits();
+    host.requests.length = 0;
+    await fails(
+      runtime.run(action, 'x'.repeat(65_536)),
+      'limit',
+      /^the parameters: 65538 bytes, where the host allows 65536/,
+    );
+    await fails(runtime.run({ ...action, source: `${ECHO} ` }, 1), 'input', /the source is not that of/);
+    assert.deepEqual(host.requests, []);
+    await host.server.close();
+  });
+
+  test("gives the action's own error, and its wallet to no other action", async () => {
+    const host = await serve();
+    const action = await actionOf(KEEP);
+    const runtime = (await prepared(host, action)).runtime();
+    const wallet = await runtime.createWallet();
+    const text = await runtime.run(action, { wallet });
+    assert.equal(await runtime.run(action, { wallet, text }), 'm');
+    await fails(runtime.run(action, { wallet: `0x${'1'.repeat(40)}` }), 'action', /may not use this wallet/);
+    await fails(runtime.run(await actionOf(ECHO), 1), 'permission', /may not use the wallet .* any more/);
+    await host.server.close();
+  });
+
+  test('permits another action with the key of the account, and then the old one opens nothing', async () => {
+    const host = await serve();
+    const action = await actionOf(KEEP);
+    const next = await actionOf(`${KEEP} // next`);
+    const { store, runtime } = await prepared(host, action);
+    const wallet = readSettings(store)?.LIT_WALLET ?? '';
+    const text = await runtime().run(action, { wallet });
+
+    await fails(runtime().permit(wallet, next.cid), 'permission', /only the key of the account/, /LIT_API_KEY/);
+    const making = runtime({ accountKey: host.key });
+    await making.createWallet();
+    await fails(making.permit(wallet, next.cid), 'input', /is set up for the action/, /--policy messages/);
+
+    const written: string[][] = [];
+    const changing = runtime({ accountKey: host.key, onPermit: (cids: string[]) => written.push(cids) });
+    await changing.permit(wallet, action.cid, next.cid);
+    for (const either of [action, next]) assert.equal(await runtime().run(either, { wallet, text }), 'm');
+    await changing.permit(wallet, next.cid);
+    assert.deepEqual(written, [[action.cid, next.cid], [next.cid]]);
+    assert.equal(await runtime().run(next, { wallet, text }), 'm');
+    await fails(runtime().run(action, { wallet, text }), 'permission', /may not use the wallet/, /replaced/);
+    // Not even the account's own key lets it.
+    const byOwner = new LitHttp({ url: host.url, key: host.key });
+    const body: Json = { code: action.source, js_params: { wallet, text } };
+    await fails(byOwner.send('POST', 'lit_action', { body, isRepeatable: false }), 'action', /may not use this wallet/);
+    await host.server.close();
+  });
+});
+
+describe('its own message and next step has', () => {
+  test('a wrong key', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, runtime } = await prepared(host, action);
+    const settings = readSettings(store) as Settings;
+    writeSettings(store, { ...settings, LIT_USAGE_KEY: 'another' });
+    await fails(runtime().run(action, 1), 'permission', /does not know the API key/, /X-Api-Key/);
+    await fails(
+      setUp(action, 'messages', { ...setupOptions(host, store), account: accountOf(host.url, 'another') }),
+      'permission',
+      /does not know the API key/,
+      /LIT_API_KEY/,
+    );
+    await host.server.close();
+  });
+
+  test('exhausted credit', async () => {
+    const host = await serve({ credit: 2 });
+    const action = await actionOf(ECHO);
+    const runtime = (await prepared(host, action)).runtime();
+    await runtime.run(action, 1); // by CID, then by code
+    const error = await fails(runtime.run(action, 1), 'payment', /no credit left/, /--credit/);
+    assert.equal(error.status, 402);
+    await host.server.close();
+  });
+
+  test('a missing group', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, runtime } = await prepared(host, action);
+    await host.account.removeGroup(readSettings(store)?.LIT_GROUP ?? '');
+    await fails(runtime().run(action, 1), 'permission', /the group 1 of the set-up is not there any more/, /run setup/);
+    await setUp(action, 'messages', setupOptions(host, store));
+    assert.equal(await runtime().run(action, 1), 1);
+    await host.server.close();
+  });
+
+  test('a foreign wallet', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, runtime } = await prepared(host, action);
+    const other = `0x${'2'.repeat(40)}`;
+    await fails(runtime().check(other, action.cid), 'permission', /is not that of the set-up/, /lit\.env/);
+    const settings = readSettings(store) as Settings;
+    const foreign = await accountOf(host.url, await host.newAccount()).createWallet();
+    writeSettings(store, { ...settings, LIT_WALLET: foreign });
+    await fails(runtime().check(foreign, action.cid), 'permission', /is not in the group/, /status/);
+    await fails(
+      setUp(action, 'messages', setupOptions(host, store)),
+      'permission',
+      /not one of this account/,
+      /LIT_API_KEY/,
+    );
+    await host.server.close();
+  });
+
+  test('a stale CID', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, runtime } = await prepared(host, action);
+    await host.account.removeAction(readSettings(store)?.LIT_GROUP ?? '', actionHash(action.cid));
+    await fails(runtime().run(action, 1), 'permission', /may not use the wallet .* any more/, /run setup\.ts/);
+    const newer = await actionOf(`${ECHO} `);
+    await fails(setUp(newer, 'messages', setupOptions(host, store)), 'input', /is set up for the action/, /migrate/);
+    await host.server.close();
+  });
+
+  test('a clock that is wrong', async () => {
+    for (const clockAheadMs of [3_600_000, -3_600_000]) {
+      const host = await serve({ clockAheadMs });
+      const action = await actionOf(ECHO);
+      const runtime = (await prepared(host, action)).runtime();
+      const where = clockAheadMs > 0 ? 'behind' : 'ahead of';
+      const wallet = await runtime.createWallet();
+      await fails(
+        runtime.check(wallet, action.cid),
+        'input',
+        new RegExp(`(3600|3599|3601) s ${where} the host's`),
+        /set the clock/,
+      );
+      await host.server.close();
+    }
+    assertClock(59_000);
+    assertClock(undefined);
+  });
+});
+
+describe('the set-up', () => {
+  test('goes on wherever it broke off, and run again it changes nothing', async () => {
+    const action = await actionOf(ECHO);
+    for (let broken = 0; ; broken++) {
+      const host = await serve();
+      const store = mkdtempSync(join(dir, 'store-'));
+      let steps = 0;
+      const options = setupOptions(host, store);
+      const dying = { ...options, onStep: () => assert.ok(steps++ < broken, 'killed') };
+      const isDone = await setUp(action, 'messages', dying).then(
+        () => true,
+        () => false,
+      );
+      if (isDone) {
+        assert.ok(broken >= 5);
+        await host.server.close();
+        break;
+      }
+      await setUp(action, 'messages', setupOptions(host, store));
+      assert.equal(await runtimeOf(store).run(action, 1), 1, `broken at step ${broken}`);
+      const settings = readSettings(store) as Settings;
+      assert.deepEqual(
+        (await inspect(host.account, settings)).filter(({ problem }) => problem),
+        [],
+      );
+      assert.equal((await host.account.groups()).length, 1);
+      assert.ok((await host.account.wallets()).length <= 2); // the account's own, and that of the set-up
+
+      const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+      await setUp(action, 'messages', setupOptions(host, store));
+      assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
+      assert.deepEqual(readSettings(store), settings);
+      await host.server.close();
+    }
+  });
+
+  test('tells in a dry run what it would do, and does nothing', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const store = mkdtempSync(join(dir, 'store-'));
+    const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+    const steps: string[] = [];
+    await setUp(action, 'messages', {
+      ...setupOptions(host, store),
+      isDryRun: true,
+      onStep: (step) => steps.push(step),
+    });
+    assert.equal(steps.length, 5);
+    for (const step of steps) assert.match(step, /^would /);
+    assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
+    assert.ok(!existsSync(settingsPath(store)));
+    await host.server.close();
+  });
+
+  test('refuses an account where another group opens the wallet, and says why', async () => {
+    const action = await actionOf(ECHO);
+    const zero = { wallet: `0x${'0'.repeat(40)}`, hash: `0x${'0'.repeat(64)}` };
+    const make = async (key: string, url: string, wallets: string[], hashes: string[]) => {
+      const body = { group_name: 'g', group_description: '', pkp_ids_permitted: wallets, cid_hashes_permitted: hashes };
+      await new LitHttp({ url, key }).send('POST', 'add_group', { body, isRepeatable: false });
+    };
+    const cases: [(wallet: string) => [string[], string[]], RegExp][] = [
+      [() => [[zero.wallet], [zero.hash]], /lets every action use every wallet of the account/],
+      [() => [[zero.wallet], [`0x${'1'.repeat(64)}`]], /lets its actions use every wallet of the account/],
+      [() => [[zero.wallet], []], /lets its actions use every wallet/],
+      [(wallet) => [[wallet], [zero.hash]], /lets every action use the wallet 0x/],
+      [(wallet) => [[wallet], [`0x${'1'.repeat(64)}`]], /lets its actions use the wallet 0x/],
+    ];
+    for (const [group, why] of cases) {
+      const host = await serve();
+      const { store } = await prepared(host, action);
+      const settings = readSettings(store) as Settings;
+      await make(host.key, host.url, ...group(settings.LIT_WALLET ?? ''));
+      await fails(setUp(action, 'messages', setupOptions(host, store)), 'permission', why, /could open the share/);
+      const problems = (await inspect(host.account, settings)).filter(({ problem }) => problem);
+      assert.deepEqual(
+        problems.map(({ what }) => what),
+        ['other groups'],
+      );
+      await host.server.close();
+    }
+    // What opens no wallet of ours is none of our business.
+    const host = await serve();
+    const { store } = await prepared(host, action);
+    await make(host.key, host.url, [], [zero.hash]);
+    await setUp(action, 'messages', setupOptions(host, store));
+    await host.server.close();
+  });
+
+  test('refuses its own group once it holds more', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    for (const add of ['action', 'wallet'] as const) {
+      const { store } = await prepared(host, action);
+      const group = readSettings(store)?.LIT_GROUP ?? '';
+      if (add === 'action') await host.account.addAction(group, (await actionOf(KEEP)).cid, 'n');
+      else await host.account.addWallet(group, await host.account.createWallet());
+      await fails(setUp(action, 'messages', setupOptions(host, store)), 'permission', /holds more than this wallet/);
+      const problems = (await inspect(host.account, readSettings(store) as Settings)).filter(({ problem }) => problem);
+      assert.equal(problems.length, 1);
+      await host.account.removeGroup(group);
+    }
+    await host.server.close();
+  });
+
+  test('makes a key that may run this action and nothing else', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store } = await prepared(host, action);
+    const settings = readSettings(store) as Settings;
+    const byUsage = accountOf(host.url, settings.LIT_USAGE_KEY ?? '');
+    const group = settings.LIT_GROUP ?? '';
+    for (const attempt of [
+      byUsage.createWallet(),
+      byUsage.addGroup('g', ''),
+      byUsage.addAction(group, (await actionOf(KEEP)).cid, 'n'),
+      byUsage.addWallet(group, settings.LIT_WALLET ?? ''),
+      byUsage.addUsageKey('n', group),
+      byUsage.removeGroup(group),
+      byUsage.removeUsageKey(settings.LIT_USAGE_KEY ?? ''),
+      runtimeOf(store).run(await actionOf(KEEP), 1),
+    ]) {
+      await fails(attempt, 'permission', /may not/);
+    }
+    await host.server.close();
+  });
+
+  test('rotates its key, and is taken back', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, options, runtime } = await prepared(host, action);
+    const before = readSettings(store) as Settings;
+    const old = runtime();
+    await rotateKey({ ...options(), isDryRun: true });
+    assert.deepEqual(readSettings(store), before);
+    await rotateKey(options());
+    assert.equal(await runtime().run(action, 1), 1);
+    await fails(old.run(action, 1), 'permission', /does not know the API key/);
+    assert.equal((await host.account.usageKeys()).length, 1);
+
+    await tearDown({ ...options(), isDryRun: true });
+    assert.equal(await runtime().run(action, 1), 1);
+    const last = runtime();
+    await tearDown(options());
+    await tearDown(options());
+    assert.deepEqual([await host.account.groups(), await host.account.usageKeys()], [[], []]);
+    await fails(last.run(action, 1), 'permission', /does not know the API key/);
+    await fails(rotateKey(options()), 'input', /not set up/);
+    await setUp(action, 'messages', options());
+    assert.equal((readSettings(store) as Settings).LIT_WALLET, before.LIT_WALLET);
+    assert.equal(await runtime().run(action, 1), 1);
+    await host.server.close();
+  });
+
+  test('keeps its settings to their owner', async () => {
+    const store = mkdtempSync(join(dir, 'store-'));
+    assert.equal(readSettings(store), undefined);
+    const settings = { LIT_API_URL: 'https://example.com', LIT_USAGE_KEY: 'k=/+' };
+    writeSettings(store, settings);
+    assert.deepEqual(readSettings(store), settings);
+    assert.equal(isComplete(settings), false);
+    assert.equal(statSync(settingsPath(store)).mode & 0o777, 0o600);
+    chmodSync(settingsPath(store), 0o644);
+    assert.throws(() => readSettings(store), { name: 'RuntimeError', fix: /chmod 600/ });
+    chmodSync(settingsPath(store), 0o600);
+    for (const line of ['LIT_CID=Qm', 'LIT_OTHER=1', 'junk', 'LIT_WALLET=0xAB', 'LIT_GROUP=0']) {
+      writeFileSync(settingsPath(store), `LIT_API_URL=https://example.com\n${line}\n`);
+      assert.throws(() => readSettings(store), /malformed or unknown/, line);
+    }
+  });
+});

@@ -1,0 +1,296 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
+import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
+import type { Json } from '../types.ts';
+
+const MAX_ANSWER = 8 * 1024 * 1024;
+const MAX_MESSAGE = 300;
+const FIRST_PAUSE_MS = 250;
+const MAX_PAUSE_MS = 8_000;
+
+/** One attempt of a request, for a log: nothing of what was sent or answered, and no key. */
+export interface LogEntry {
+  /** Goes to the host as X-Correlation-Id, and is in the message of an error; the same for all attempts. */
+  readonly id: string;
+  readonly attempt: number;
+  readonly method: string;
+  readonly path: string;
+  /** What became of it: a status, or why there is none. */
+  readonly result: number | 'network' | 'timeout' | 'broken';
+  readonly sent: number;
+  readonly received: number;
+  readonly ms: number;
+}
+
+/** Options of {@link LitHttp}. */
+export interface LitHttpOptions {
+  /** Where the API is: `https://…`, or `http://` on this machine. */
+  readonly url: string;
+  readonly key: string;
+  /** How long a request may take with all its attempts. Default 2 minutes. */
+  readonly deadlineMs?: number | undefined;
+  /** How long one attempt may take. Default 1 minute. */
+  readonly attemptMs?: number | undefined;
+  readonly onAttempt?: ((entry: LogEntry) => void) | undefined;
+}
+
+/** One request. */
+export interface LitRequest {
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: Json;
+  /** Whether doing it twice is as good as once: only then it is tried again. */
+  readonly isRepeatable: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((step: string) => void) | undefined;
+}
+
+/** What one attempt failed with, and whether another may do better. */
+class Failure {
+  readonly result: LogEntry['result'];
+  readonly kind: RuntimeErrorKind;
+  readonly message: string;
+  readonly fix: string | undefined;
+  readonly isPassing: boolean;
+  readonly pauseMs: number;
+
+  constructor(fields: Omit<Failure, 'fix' | 'isPassing' | 'pauseMs'> & Partial<Failure>) {
+    this.result = fields.result;
+    this.kind = fields.kind;
+    this.message = fields.message;
+    this.fix = fields.fix;
+    this.isPassing = fields.isPassing ?? false;
+    this.pauseMs = fields.pauseMs ?? 0;
+  }
+}
+
+const errorObject = v.object({ message: v.string(), fix: v.optional(v.string()) });
+
+/** What a status means and, where the host does not say, what to do about it. */
+const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; fix?: string; isPassing?: true }>> = {
+  400: { kind: 'input', what: 'the host cannot use the request' },
+  401: {
+    kind: 'permission',
+    what: 'the host does not know the API key',
+    fix: 'check LIT_API_KEY and the settings of the store',
+  },
+  402: { kind: 'payment', what: 'the account has no credit left', fix: "add credit in Lit's dashboard" },
+  403: { kind: 'permission', what: 'the API key may not do that', fix: 'see: npx tsx scripts/setup.ts status' },
+  404: { kind: 'input', what: 'the host does not have what was asked for' },
+  413: {
+    kind: 'limit',
+    what: 'the request is too long for the host, or for a gateway before it',
+    fix: 'build a shorter action, or have it fetch its wasm (--mode fetch)',
+  },
+  422: { kind: 'input', what: 'the host finds a field of the request malformed' },
+  429: { kind: 'busy', what: 'the host has too many requests', fix: 'try again in a minute', isPassing: true },
+  500: {
+    kind: 'unavailable',
+    what: 'the host failed',
+    fix: 'try again; if that repeats, ask Lit with the id of the request',
+  },
+  502: { kind: 'unavailable', what: 'a gateway does not reach the host', fix: 'try again later', isPassing: true },
+  503: { kind: 'unavailable', what: 'the host is not available', fix: 'try again later', isPassing: true },
+  504: { kind: 'unavailable', what: 'a gateway waited too long for the host', fix: 'try again later', isPassing: true },
+};
+
+/**
+ * Requests to Lit's HTTP API. Passing failures (429, 502 to 504, the network, a damaged answer) of repeatable requests are
+ * tried again, at growing random intervals, until the deadline.
+ */
+export class LitHttp {
+  /** How far this machine's clock is ahead of the host's, by the last answer; undefined before there was one. */
+  clockAheadMs: number | undefined;
+  readonly #options: LitHttpOptions;
+  readonly #base: URL;
+
+  /** @throws {RuntimeError} `input` if the URL or the key cannot be one */
+  constructor(options: LitHttpOptions) {
+    this.#options = options;
+    this.#base = baseUrl(options.url);
+    if (!/^[\x21-\x7e]{1,4096}$/.test(options.key)) {
+      throw new RuntimeError('input', 'the API key has characters that no key has', { fix: 'check LIT_API_KEY' });
+    }
+  }
+
+  /** The same host with another key. @throws {RuntimeError} `input` if the key cannot be one */
+  withKey(key: string): LitHttp {
+    return new LitHttp({ ...this.#options, key });
+  }
+
+  /**
+   * Sends a request to `/core/v1/…` and returns the JSON of the answer.
+   *
+   * @throws {RuntimeError}
+   */
+  async send(method: 'GET' | 'POST', path: string, request: LitRequest): Promise<unknown> {
+    const { deadlineMs = 120_000, onAttempt } = this.#options;
+    const id = randomUUID();
+    const start = performance.now();
+    const left = () => start + deadlineMs - performance.now();
+    for (let attempt = 1; ; attempt++) {
+      const begin = performance.now();
+      const done = await this.#attempt(method, path, request, id, left());
+      const { failure, sent, received } = done;
+      const result = failure?.result ?? 200;
+      onAttempt?.({ id, attempt, method, path, result, sent, received, ms: Math.round(performance.now() - begin) });
+      if (failure === undefined) return done.value;
+      if (request.signal?.aborted) throw aborted(request.signal);
+      const pause = Math.max(
+        failure.pauseMs,
+        Math.random() * Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (attempt - 1)),
+      );
+      if (!request.isRepeatable || !failure.isPassing || pause >= left()) throw errorOf(failure, request, id, attempt);
+      request.onProgress?.(`${failure.message}; trying again`);
+      await sleep(pause, undefined, request.signal && { signal: request.signal }).catch(() => {
+        throw aborted(request.signal);
+      });
+    }
+  }
+
+  async #attempt(method: string, path: string, request: LitRequest, id: string, leftMs: number) {
+    const { key, attemptMs = 60_000 } = this.#options;
+    const url = new URL(`core/v1/${path}?${new URLSearchParams(request.query)}`, this.#base);
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
+    const sent = body === undefined ? 0 : Buffer.byteLength(body);
+    const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(attemptMs, leftMs))));
+    let received = 0;
+    try {
+      const response = await fetch(url, {
+        method,
+        headers: {
+          accept: 'application/json',
+          'x-api-key': key,
+          'x-correlation-id': id,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body }),
+        signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout,
+        // The key is for this host alone.
+        redirect: 'manual',
+      });
+      this.#readClock(response.headers.get('date'));
+      const text = await readText(response, (length) => {
+        received += length;
+      });
+      const outcome = response.ok ? answerOf(response, text) : { failure: failureOf(response, text, key, path) };
+      return { value: undefined, failure: undefined, ...outcome, sent, received };
+    } catch (error) {
+      return { value: undefined, failure: this.#broken(error, timeout), sent, received };
+    }
+  }
+
+  #broken(error: unknown, timeout: AbortSignal): Failure {
+    const { host } = this.#base;
+    if (error instanceof Failure) return error;
+    if (timeout.aborted) {
+      const message = `${host} did not answer in time`;
+      return new Failure({ result: 'timeout', kind: 'timeout', message, fix: 'try again later', isPassing: true });
+    }
+    const { code } = ((error as Error).cause ?? error) as { code?: string };
+    const message = `${host} cannot be reached, or broke off${code === undefined ? '' : ` (${code})`}`;
+    const fix = 'check the network and the URL of the host, and try again';
+    return new Failure({ result: 'network', kind: 'unavailable', message, fix, isPassing: true });
+  }
+
+  #readClock(date: string | null): void {
+    const time = Date.parse(date ?? '');
+    if (!Number.isNaN(time)) this.clockAheadMs = Date.now() - time;
+  }
+}
+
+/** HTTPS, or a server on this machine. */
+function baseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text.endsWith('/') ? text : `${text}/`) : undefined;
+  const isSafe =
+    url?.protocol === 'https:' ||
+    (url?.protocol === 'http:' && /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname));
+  if (isSafe && !url.username && !url.password && !url.search && !url.hash) return url;
+  throw new RuntimeError('input', `${text} is no URL of Lit's API: https, no user, no query`, {
+    fix: 'check LIT_API_URL',
+  });
+}
+
+async function readText(response: Response, count: (length: number) => void): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of response.body ?? []) {
+    count(part.length);
+    length += part.length;
+    if (length > MAX_ANSWER) throw broken(`the answer has more than ${MAX_ANSWER} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function answerOf(response: Response, text: string): { value: unknown } | { failure: Failure } {
+  if (isHtml(response, text)) return { failure: broken('the answer is an HTML page, not one of the API') };
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return { failure: broken(`the answer is no JSON: ${text.length} characters, cut short or altered`) };
+  }
+}
+
+function broken(message: string): Failure {
+  const fix = 'something between here and the host alters answers: check proxies and the URL of the host';
+  return new Failure({ result: 'broken', kind: 'unavailable', message, fix, isPassing: true });
+}
+
+function failureOf(response: Response, text: string, key: string, path: string): Failure {
+  const { status, headers } = response;
+  const { kind, what, ...known } = STATUSES[status] ?? { kind: 'unavailable', what: `the host answered ${status}` };
+  if (isHtml(response, text)) {
+    const message = `${what}: ${status} with an HTML page, from a proxy rather than the API`;
+    return new Failure({ result: status, kind, message, ...known });
+  }
+  const said = sayingOf(text);
+  if (status === 500 && path === 'lit_action' && said !== undefined && said.fix === undefined) {
+    const message = `the action failed: ${printable(said.message)}`;
+    return new Failure({ result: status, kind: 'action', message });
+  }
+  const clean = (saying: string) => printable(saying.replaceAll(key, '…'));
+  const message = said?.message ? `${what}: ${clean(said.message)}` : what;
+  const fix = said?.fix ? clean(said.fix) : known.fix;
+  const pauseMs = 1000 * Number(/^[0-9]{1,4}$/.exec(headers.get('retry-after') ?? '')?.[0] ?? 0);
+  return new Failure({ result: status, kind, message, fix, pauseMs, isPassing: known.isPassing ?? false });
+}
+
+/** What an error says: an object with `message` and `fix`, or a bare text. */
+function sayingOf(text: string): { message: string; fix?: string | undefined } | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'string') return { message: value };
+    return v.is(errorObject, value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isHtml(response: Response, text: string): boolean {
+  return /\bhtml\b/i.test(response.headers.get('content-type') ?? '') || /^\s*</.test(text);
+}
+
+/** One line of a foreign text, for a terminal. */
+function printable(text: string): string {
+  const line = text
+    .replace(/[\s\p{C}]+/gu, ' ')
+    .trim()
+    .replace(/\.$/, '');
+  return line.length > MAX_MESSAGE ? `${line.slice(0, MAX_MESSAGE)}…` : line;
+}
+
+function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, attempts: number): RuntimeError {
+  const { kind, message, fix, result, isPassing } = failure;
+  const tries = attempts > 1 ? `, after ${attempts} attempts` : '';
+  const unknown = isPassing && !isRepeatable && kind !== 'busy';
+  const told = unknown ? `${message}; whether the host did what was asked is not known` : message;
+  return new RuntimeError(kind, `${told} (request ${id}${tries})`, {
+    ...(typeof result === 'number' && { status: result }),
+    ...(fix !== undefined && { fix }),
+  });
+}
+
+function aborted(signal: AbortSignal | undefined): RuntimeError {
+  return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
+}

@@ -1,0 +1,85 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { readLimited, writeDurable } from '../../files/files.ts';
+import { RuntimeError } from '../errors.ts';
+
+/** Where Lit's own API is. */
+export const LIT_URL = 'https://api.chipotle.litprotocol.com';
+
+const NAME = 'lit.env';
+
+const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
+const Cids = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}(?: Qm[1-9A-HJ-NP-Za-km-z]{44})?$/));
+const Line = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/));
+
+const settingsSchema = v.strictObject({
+  /** Where the API is. */
+  LIT_API_URL: Line,
+  /** The wallet (PKP) under whose encryption the action's share is. */
+  LIT_WALLET: v.optional(Address),
+  /** The policy the action is built with: a name, or the path of a file. */
+  LIT_POLICY: v.optional(Line),
+  /** The one action that may use the wallet; two while a share goes from one to the other. */
+  LIT_CID: v.optional(Cids),
+  /** The group that lets it. */
+  LIT_GROUP: v.optional(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,14}$/))),
+  /** A key that may run the action of this group, and nothing else. */
+  LIT_USAGE_KEY: v.optional(Line),
+});
+
+/** What a set-up on Lit consists of; the fields appear as it gets on. */
+export type Settings = v.InferOutput<typeof settingsSchema>;
+
+/** A set-up that is complete. */
+export type CompleteSettings = { readonly [Name in keyof Settings]-?: NonNullable<Settings[Name]> };
+
+/** Where the settings of a store are. */
+export function settingsPath(storeDir: string): string {
+  return join(storeDir, NAME);
+}
+
+/**
+ * Reads the settings of a store: lines of NAME=value. Undefined if there are none yet.
+ *
+ * @throws {RuntimeError} `input` if the file is not one, or others than its owner may read it
+ */
+export function readSettings(storeDir: string): Settings | undefined {
+  const path = settingsPath(storeDir);
+  if (!existsSync(path)) return undefined;
+  if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
+    throw new RuntimeError('input', `${path} holds a key, and others may read it`, { fix: `run: chmod 600 ${path}` });
+  }
+  const lines = Buffer.from(readLimited(path, 64 * 1024))
+    .toString('utf8')
+    .split('\n');
+  const entries = lines
+    .filter((line) => !/^\s*(?:#|$)/.test(line))
+    .map((line) => /^([A-Z_]+)=(.*)$/.exec(line)?.slice(1));
+  const result = v.safeParse(
+    settingsSchema,
+    Object.fromEntries(entries.map((entry) => entry ?? ['a line', 'malformed'])),
+  );
+  if (result.success) return result.output;
+  const reason = `${v.getDotPath(result.issues[0]) ?? 'a line'} is malformed or unknown`;
+  throw new RuntimeError('input', `${path}: ${reason}`, { fix: 'restore it, or set up anew in another folder' });
+}
+
+/** Writes the settings of a store, readable by their owner only; a crash leaves the old ones or the new. */
+export function writeSettings(storeDir: string, settings: Settings): void {
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  writeDurable(
+    settingsPath(storeDir),
+    `# What scripts/setup.ts prepared on Lit. It holds a key: keep it to yourself.\n${lines.join('')}`,
+  );
+}
+
+/** Whether a set-up is complete. */
+export function isComplete(settings: Settings | undefined): settings is CompleteSettings {
+  return settings !== undefined && Object.keys(settingsSchema.entries).every((name) => Object.hasOwn(settings, name));
+}
+
+/** The actions of a set-up, by their CIDs. */
+export function cidsOf({ LIT_CID }: CompleteSettings): string[] {
+  return LIT_CID.split(' ');
+}
