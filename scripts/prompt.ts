@@ -21,8 +21,22 @@ export function promptPassphrase(what: string, isNew: boolean): Promise<string> 
   return answer;
 }
 
-function ask(question: string): Promise<string> {
-  const terminal = openTerminal();
+/**
+ * Asks for a line on the terminal.
+ *
+ * @throws WalletError if there is no terminal; `otherwise` says what to do then
+ */
+export function promptLine(question: string, otherwise: string): Promise<string> {
+  const answer = previous.then(() => ask(question, true, otherwise));
+  previous = answer.catch(() => {});
+  return answer;
+}
+
+const KEY_ADVICE = 'set TANDEM_PASSPHRASE, or TANDEM_IDENTITY to an age identity file.';
+
+function ask(question: string, isShown = false, otherwise = KEY_ADVICE): Promise<string> {
+  const terminal = openTerminal(otherwise);
+  const echo = (typed: string) => isShown && process.stderr.write(typed);
   process.stderr.write(question);
   terminal.setRawMode(true);
   terminal.setEncoding('utf8');
@@ -44,16 +58,19 @@ function ask(question: string): Promise<string> {
           case '\u0004': // Ctrl-D
             return done();
           case '\u0003': // Ctrl-C, which raw mode hands over as a character
-            return end(() => reject(new WalletError('No passphrase was given.')));
+            return end(() => reject(new WalletError('No answer was given.')));
           case '\u007f':
           case '\b':
+            if (text !== '') echo('\b \b');
             text = Array.from(text).slice(0, -1).join('');
             break;
           case '\u0015': // Ctrl-U
+            echo('\b \b'.repeat(Array.from(text).length));
             text = '';
             break;
           default:
             text += key;
+            echo(key);
         }
       }
     });
@@ -61,13 +78,10 @@ function ask(question: string): Promise<string> {
 }
 
 /** The terminal itself, so that stdin may be something else. */
-function openTerminal(): ReadStream {
+function openTerminal(otherwise: string): ReadStream {
   try {
     return new ReadStream(openSync('/dev/tty', 'r'));
   } catch (cause) {
-    throw new WalletError('There is no terminal to ask for the passphrase.', {
-      next: 'set TANDEM_PASSPHRASE, or TANDEM_IDENTITY to an age identity file.',
-      cause,
-    });
+    throw new WalletError('There is no terminal to ask on.', { next: otherwise, cause });
   }
 }

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { generateIdentity } from 'age-encryption';
 import {
@@ -41,45 +39,19 @@ import { InputError } from '../ts/intent/intent.ts';
 import { parsePolicy, policyHash } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+import { json, command as run } from './command.ts';
 
 // End to end: the commands in processes of their own, the real action in real Deno. One wallet serves almost all tests.
 
 const ORDER = secp256k1.Point.Fn.ORDER;
 const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
 const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
-const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'tandem-wallet-'));
 const dir = join(root, 'store');
 const identityFile = join(root, 'identity.txt');
 
-interface Outcome {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command as a user would, with nothing in the environment but what is given. */
-async function command(name: string, args: string[], env: Record<string, string> = { TANDEM_IDENTITY: identityFile }) {
-  // Detached: without a terminal there is nobody to ask for a passphrase.
-  const options = { env: { PATH: process.env.PATH ?? '', ...env }, detached: true, cwd: root } as const;
-  const tsx = fileURLToPath(import.meta.resolve('tsx'));
-  const child = spawn(process.execPath, ['--import', tsx, join(scripts, `${name}.ts`), ...args], options);
-  const outcome: Outcome = { code: null, stdout: '', stderr: '' };
-  child.stdout.on('data', (data) => {
-    outcome.stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    outcome.stderr += data;
-  });
-  outcome.code = await new Promise((resolve) => child.on('close', resolve));
-  return outcome;
-}
-
-/** The one JSON value on stdout of a command that succeeded. */
-function json({ code, stdout, stderr }: Outcome): Record<string, unknown> {
-  assert.equal(code, 0, stderr);
-  return JSON.parse(stdout) as Record<string, unknown>;
-}
+const command = (name: string, args: string[], env: Record<string, string> = { TANDEM_IDENTITY: identityFile }) =>
+  run(name, args, env);
 
 /** Writes JSON for a command to read. */
 function write(name: string, value: unknown): string {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { cidOf } from '../build/cid.ts';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import {
@@ -291,6 +292,20 @@ export function readAction(
   const sourcePath = join(store.dir, info.address, 'actions', `${sealed.cid}.js`);
   const { wallet, cid, share } = sealed;
   return { wallet, cid, sealed: share, source: parseText(readLimited(sourcePath, LIMIT.source), sourcePath) };
+}
+
+/**
+ * The action's sealed share and its source, which is the one that it is sealed to: no other can open it.
+ *
+ * @throws StoreError missing, altered, version, other-wallet
+ */
+export async function openAction(store: Store, info: WalletInfo): Promise<ReturnType<typeof readAction>> {
+  const action = readAction(store, info);
+  const actual = await cidOf(action.source);
+  if (actual === action.cid) return action;
+  throw new StoreError('altered', `The action's source has CID ${actual}; its share belongs to ${action.cid}.`, {
+    next: `restore actions/${action.cid}.js of ${info.address} from a backup: no other source can open the share.`,
+  });
 }
 
 /** What a new wallet's folder is filled with. */

@@ -3,7 +3,6 @@ import * as v from 'valibot';
 import type { SignableMessage } from 'viem';
 import { serializeTransaction } from 'viem/utils';
 import { MAX_SIGNATURES } from '../../actions/cosigner/protocol.ts';
-import { cidOf } from '../build/cid.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Signature, Tandem } from '../core/wasm.ts';
@@ -11,7 +10,7 @@ import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from 
 import { digestOf, type Intent, intentJson } from '../intent/intent.ts';
 import type { Limits, Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
-import { CheckFailedError, ProtocolError, StaleResponseError, StoreError, UsageError } from './errors.ts';
+import { CheckFailedError, ProtocolError, StaleResponseError, UsageError } from './errors.ts';
 import { addressOf, derivePublicKey, fromHex, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
 import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
 import {
@@ -21,8 +20,8 @@ import {
   findWallet,
   type Hold,
   holdWallet,
+  openAction,
   type PartyInfo,
-  readAction,
   readShare,
   readWallet,
   type Store,
@@ -337,7 +336,7 @@ function failCheck({ info, pool }: Context, hold: Hold, reason: string): never {
   throw new CheckFailedError(`The answer failed a check (${reason}). The hot share of ${info.address} is locked now.`, {
     next:
       'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +
-      'holds with --recovery. To sign once more says how to unlock.',
+      'holds with --recovery. npx tsx scripts/wallet.ts unlock takes the lock off again.',
   });
 }
 
@@ -349,13 +348,7 @@ async function actionCosigner({ store, info, runtime }: Context, job: Job, optio
   if (runtime === undefined || runtime.name !== info.runtime) {
     throw new UsageError(`The action of this wallet runs at ${info.runtime}, which is not connected.`);
   }
-  const { sealed, cid, source, wallet } = readAction(store, info);
-  const actual = await cidOf(source);
-  if (actual !== cid) {
-    throw new StoreError('altered', `The action's source has CID ${actual}; its share belongs to ${cid}.`, {
-      next: `restore actions/${cid}.js of ${info.address} from a backup: no other source can open the share.`,
-    });
-  }
+  const { sealed, cid, source, wallet } = await openAction(store, info);
   const paramsFor = (requests: readonly string[], account: string) => {
     const { approval } = options;
     const items = requests.map((request, i) => ({

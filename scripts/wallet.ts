@@ -1,0 +1,190 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { checkWallet } from '../ts/client/check.ts';
+import { LockedError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
+import {
+  assertUnlocked,
+  findWallet,
+  holdWallet,
+  leftovers,
+  listWallets,
+  openStore,
+  readWallet,
+  type Store,
+  shareFileName,
+} from '../ts/client/store.ts';
+import { removeAbandoned } from '../ts/files/files.ts';
+import { environmentKey, print, run } from './cli.ts';
+import { promptLine } from './prompt.ts';
+
+const USAGE = `Looks after the wallets of a store.
+
+usage: npx tsx scripts/wallet.ts COMMAND --store DIR [options]
+
+  list            the wallets
+  show            what is public about one: parties, epoch, policy, action, and which shares are here
+  lock            locks the hot share: it signs no more with the action, until it is unlocked
+  unlock          unlocks it; says what that risks, and asks
+  check           opens every share that is here and compares it with what is public, the action's source with its CID;
+                  removes what processes that died have left. Exits with 1 if something is wrong, and says what to do
+
+  --store DIR     the folder of the share store
+  --wallet ID     the wallet's address; not needed if the store has only one. check checks all if none is named
+  --yes           unlock without being asked
+  --json          print JSON alone
+
+check opens the shares with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
+
+run(USAGE, async (signal) => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      yes: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (!values.store) throw new UsageError('--store is needed.');
+  const store = openStore(values.store, environmentKey);
+  const [command, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`What is ${more.join(' ')}?`);
+  const { json, wallet, yes } = values;
+  switch (command) {
+    case 'list':
+      return list(store, json);
+    case 'show':
+      return show(store, findWallet(store, wallet), json);
+    case 'lock':
+      return setLock(store, findWallet(store, wallet), true, json, signal);
+    case 'unlock': {
+      const id = findWallet(store, wallet);
+      if (!yes) await confirmUnlock(store, id);
+      return setLock(store, id, false, json, signal);
+    }
+    case 'check':
+      return check(store, wallet === undefined ? listWallets(store) : [findWallet(store, wallet)], json);
+    default:
+      throw new UsageError(`There is no command "${command ?? ''}".`, {
+        next: 'choose one of list, show, lock, unlock, check.',
+      });
+  }
+});
+
+function list(store: Store, json: boolean): void {
+  const wallets = listWallets(store).map((id) => listed(store, id));
+  if (json) {
+    console.log(JSON.stringify({ wallets }));
+    return;
+  }
+  for (const entry of wallets) {
+    if ('problem' in entry) {
+      console.log(`${entry.wallet}  ${entry.problem}`);
+      continue;
+    }
+    const { wallet, threshold, parties, epoch, runtime, policy, locked } = entry;
+    const action = policy === undefined ? 'no action' : `${runtime}, policy ${policy}`;
+    console.log(`${wallet}  ${threshold} of ${parties}, ${action}, epoch ${epoch}${locked ? ', LOCKED' : ''}`);
+  }
+  if (wallets.length === 0) console.error(`${store.dir} has no wallet.`);
+}
+
+function listed(store: Store, wallet: string) {
+  try {
+    const { runtime, threshold, parties, epoch, action, created } = readWallet(store, wallet);
+    const locked = lockOf(store, wallet) !== undefined;
+    return { wallet, threshold, parties: parties.length, epoch, runtime, policy: action?.policy, locked, created };
+  } catch (error) {
+    if (error instanceof StoreError) return { wallet, problem: error.short };
+    throw error;
+  }
+}
+
+function show(store: Store, id: string, json: boolean): void {
+  const info = readWallet(store, id);
+  const locked = lockOf(store, id) !== undefined;
+  const shares = info.parties
+    .filter(({ role }) => role !== 'action')
+    .map(({ index }) => shareFileName(info, index))
+    .map((file) => ({ file, here: existsSync(join(store.dir, id, file)) }));
+  const { address, publicKey, keyId, threshold, parties, epoch, runtime, action, created } = info;
+  print(
+    json,
+    { ...info, locked, shares },
+    {
+      address,
+      'public key': publicKey,
+      'key id': keyId,
+      epoch,
+      parties: `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`,
+      runtime,
+      ...(action && { action: action.cid, policy: action.policy, authority: action.authority }),
+      shares: shares.map(({ file, here }) => `${file} ${here ? 'is here' : 'is not here'}`).join(', '),
+      'hot share': locked ? 'locked' : 'not locked',
+      created,
+    },
+  );
+}
+
+/** What is said of the lock; undefined if there is none. */
+function lockOf(store: Store, id: string): string | undefined {
+  try {
+    assertUnlocked(store, id);
+    return undefined;
+  } catch (error) {
+    if (error instanceof LockedError) return error.short;
+    throw error;
+  }
+}
+
+async function setLock(store: Store, id: string, locked: boolean, json: boolean, signal: AbortSignal): Promise<void> {
+  readWallet(store, id);
+  const hold = await holdWallet(store, id, signal);
+  try {
+    if (!locked) hold.unlockHot();
+    else if (lockOf(store, id) === undefined) hold.lockHot('locked by hand'); // an earlier reason stands
+  } finally {
+    hold.release();
+  }
+  print(json, { wallet: id, locked }, { 'hot share': `${id}, ${locked ? 'locked' : 'not locked'}` });
+}
+
+async function confirmUnlock(store: Store, id: string): Promise<void> {
+  const lock = lockOf(store, id);
+  if (lock === undefined) return;
+  console.error(`${lock}
+
+Each answer of a dishonest action that fails a check can cost one bit of the hot share, and an honest action gives none:
+unlock only if you know why it failed. Replacing the shares makes such bits worthless; this does not.`);
+  const typed = await promptLine(`To unlock, type ${id}: `, 'unlock with --yes.');
+  if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
+}
+
+async function check(store: Store, ids: readonly string[], json: boolean): Promise<void> {
+  if (!existsSync(store.dir)) {
+    throw new StoreError('missing', `There is no store ${store.dir}.`, {
+      next: 'check the folder given as the store.',
+    });
+  }
+  const cleaned = leftovers(store);
+  removeAbandoned(store.dir);
+  const wallets = [];
+  for (const id of ids) wallets.push(await checkWallet(store, id));
+  const wrong = wallets.flatMap(({ files }) => files).filter(({ state }) => state === 'wrong').length;
+  if (json) console.log(JSON.stringify({ ok: wrong === 0, wallets, cleaned }));
+  else {
+    for (const { wallet, files, cleaned } of wallets) {
+      console.log(wallet);
+      for (const { file, state, problem, next } of files) {
+        console.log(`  ${state.padEnd(5)}  ${file}${problem === undefined ? '' : `: ${problem}`}`);
+        if (next !== undefined) console.log(`         Next: ${next}`);
+      }
+      for (const file of cleaned) console.log(`  removed ${file}, which a process that died had left`);
+    }
+    for (const file of cleaned) console.log(`removed ${file}, which a process that died had left`);
+  }
+  if (wrong > 0) throw new WalletError(wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`);
+}

@@ -1,0 +1,325 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { generateIdentity } from 'age-encryption';
+import { type Hex, recoverAddress } from 'viem';
+import { sealer } from '../ts/client/age.ts';
+import { type CheckedWallet, checkWallet } from '../ts/client/check.ts';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore, readShare, readWallet, type Store, type WalletInfo } from '../ts/client/store.ts';
+import { openWallet } from '../ts/client/wallet.ts';
+import { encodeCbor } from '../ts/core/cbor.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import { json, command as run } from './command.ts';
+
+// What is done with a wallet besides signing: the commands in processes of their own, on one wallet with an action and on
+// one without.
+
+const root = mkdtempSync(join(tmpdir(), 'tandem-keys-'));
+const identityFile = join(root, 'identity.txt');
+const env = { TANDEM_IDENTITY: identityFile };
+
+let identity: string;
+let store: Store;
+let info: WalletInfo;
+let other: WalletInfo;
+let runtime: LocalRuntime;
+before(async () => {
+  identity = await generateIdentity();
+  writeFileSync(identityFile, `${identity}\n`);
+  store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
+  mkdirSync(store.dir);
+  runtime = await LocalRuntime.open({ dir: join(store.dir, 'local-lit') });
+  const action = { runtime, ...(await buildCosigner('messages')) };
+  info = (await createWallet({ store, action, threshold: 2, parties: 3 })).wallet;
+  other = (await createWallet({ store, threshold: 2, parties: 2 })).wallet;
+});
+after(() => {
+  runtime?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const wallet = (args: string[], environment: Record<string, string> = env) =>
+  run('wallet', [...args, '--store', store.dir], environment);
+
+/** A copy of the store, for a test to spoil. */
+let copies = 0;
+function copy(): Store {
+  const dir = join(root, `copy${copies++}`);
+  cpSync(store.dir, dir, { recursive: true });
+  return openStore(dir, store.key);
+}
+
+function spoil(path: string, change: (bytes: Buffer) => Uint8Array): void {
+  writeFileSync(path, change(readFileSync(path)));
+}
+
+function flip(bytes: Buffer): Buffer {
+  const at = bytes.length - 20;
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  return bytes;
+}
+
+/** Writes a share file of party 1 of the first wallet, with a share that need not be it. */
+async function writeShare(path: string, share: Uint8Array, version = 1): Promise<void> {
+  const content = encodeCbor({ version, wallet: info.address, index: 1, share });
+  writeFileSync(path, await sealer({ identities: [identity] })(content));
+}
+
+const hostHash = () => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+
+describe('wallet list and show', () => {
+  test('tell what is public, without a key', async () => {
+    const { wallets } = json(await wallet(['list', '--json'], {})) as { wallets: Record<string, unknown>[] };
+    const one = wallets.find((entry) => entry.wallet === info.address);
+    const expected = { threshold: 2, parties: 3, epoch: 0, runtime: 'local', policy: 'messages', locked: false };
+    assert.deepEqual(one, { wallet: info.address, ...expected, created: info.created });
+    assert.equal(wallets.length, 2);
+
+    const shown = json(await wallet(['show', '--wallet', info.address, '--json'], {}));
+    const shares = [
+      { file: 'hot.age', here: true },
+      { file: 'cold.age', here: true },
+    ];
+    assert.deepEqual(shown, { ...info, locked: false, shares });
+    const text = (await wallet(['show', '--wallet', info.address], {})).stdout;
+    assert.match(text, new RegExp(`^action +${info.action?.cid}$`, 'm'));
+    assert.match(text, /^parties +1 hot, 2 action, 3 cold; 2 of them sign$/m);
+  });
+
+  test('list shows a wallet that cannot be read beside those that can', async () => {
+    const spoilt = copy();
+    writeFileSync(join(spoilt.dir, info.address, 'wallet.json'), '{"version": 9}');
+    const { stdout, code } = await run('wallet', ['list', '--store', spoilt.dir], {});
+    assert.equal(code, 0);
+    assert.match(stdout, /version 9; this tandem knows version 1/);
+    assert.match(stdout, new RegExp(`^${other.address}  2 of 2, no action, epoch 0$`, 'm'));
+  });
+
+  test('wrong usage exits with 64', async () => {
+    for (const args of [['burn'], [], ['list', 'show'], ['list', '--what'], ['show']]) {
+      assert.equal((await wallet(args)).code, 64, args.join(' '));
+    }
+  });
+});
+
+describe('wallet lock and unlock', () => {
+  test('a locked share signs no more with the action; unlocking says what it risks and wants to be confirmed', async () => {
+    const named = ['--wallet', info.address];
+    assert.deepEqual(json(await wallet(['lock', ...named, '--json'])), { wallet: info.address, locked: true });
+    const signing = await run('sign', ['--store', store.dir, ...named, '--message', 'x'], env);
+    assert.equal(signing.code, 3);
+    assert.match(signing.stderr, /locked by hand.*wallet\.ts unlock/s);
+    assert.equal(json(await wallet(['show', ...named, '--json'])).locked, true);
+
+    const asked = await wallet(['unlock', ...named]);
+    assert.equal(asked.code, 1);
+    assert.match(asked.stderr, /cost one bit of the hot share.*no terminal.*--yes/s);
+    assert.deepEqual(json(await wallet(['unlock', ...named, '--yes', '--json'])), {
+      wallet: info.address,
+      locked: false,
+    });
+    const { signature, digest } = await openWallet(store, { id: info.address, runtime }).signMessage('x');
+    assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
+  });
+});
+
+describe('wallet check', () => {
+  test('finds a store in order, also a copy of it, and the copy signs', async () => {
+    const backup = copy();
+    const outcome = await run('wallet', ['check', '--store', backup.dir, '--json'], env);
+    const { ok, wallets, cleaned } = json(outcome) as { ok: boolean; wallets: CheckedWallet[]; cleaned: string[] };
+    assert.ok(ok);
+    assert.deepEqual(cleaned, []);
+    const checked = wallets.find((one) => one.wallet === info.address);
+    const files = ['wallet.json', 'hot.age', 'cold.age', 'action.sealed'];
+    assert.deepEqual(checked, {
+      wallet: info.address,
+      files: files.map((file) => ({ file, state: 'sound' })),
+      cleaned: [],
+    });
+    // Its local host is a copy too.
+    const host = await LocalRuntime.open({ dir: join(backup.dir, 'local-lit') });
+    const { signature, digest } = await openWallet(backup, { id: info.address, runtime: host }).signMessage('x');
+    host.close();
+    assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
+  });
+
+  test('does without the shares that were put away', async () => {
+    const hotOnly = copy();
+    rmSync(join(hotOnly.dir, info.address, 'cold.age'));
+    const coldOnly = copy();
+    for (const name of ['hot.age', 'action.sealed', 'actions']) {
+      rmSync(join(coldOnly.dir, info.address, name), { recursive: true });
+    }
+    const states = async (of: Store) => (await checkWallet(of, info.address)).files.map(({ state }) => state);
+    assert.deepEqual(await states(hotOnly), ['sound', 'sound', 'away', 'sound']);
+    assert.deepEqual(await states(coldOnly), ['sound', 'away', 'sound']);
+  });
+
+  /** What is wrong with a wallet, by file. */
+  async function problems(of: Store, id: string = info.address): Promise<Record<string, string | undefined>> {
+    const { files } = await checkWallet(of, id);
+    return Object.fromEntries(files.filter(({ state }) => state === 'wrong').map((one) => [one.file, one.problem]));
+  }
+
+  const damages: Record<string, [file: string, spoil: (folder: string) => unknown, problem: RegExp]> = {
+    'a share cut short': ['hot.age', (folder) => spoil(join(folder, 'hot.age'), (b) => b.subarray(0, -9)), /cut short/],
+    'an altered share': ['cold.age', (folder) => spoil(join(folder, 'cold.age'), flip), /altered/],
+    'the share of another wallet': [
+      'hot.age',
+      (folder) => copyFileSync(join(store.dir, other.address, 'hot.age'), join(folder, 'hot.age')),
+      /party 1's share of wallet 0x/,
+    ],
+    'the share of another party': [
+      'hot.age',
+      (folder) => copyFileSync(join(folder, 'cold.age'), join(folder, 'hot.age')),
+      /party 3's share/,
+    ],
+    "another key's share under this wallet's name": [
+      'hot.age',
+      async (folder) => writeShare(join(folder, 'hot.age'), await readShare(store, other, 1)),
+      /a share of another key/,
+    ],
+    'an age file that holds no share': [
+      'hot.age',
+      (folder) => writeShare(join(folder, 'hot.age'), new Uint8Array(300)),
+      /holds no sound share/,
+    ],
+    'a share of an earlier epoch': [
+      'hot.2.age',
+      (folder) => {
+        copyFileSync(join(folder, 'hot.age'), join(folder, 'hot.2.age'));
+        spoil(join(folder, 'wallet.json'), (b) => Buffer.from(String(b).replace('"epoch": 0', '"epoch": 2')));
+      },
+      /is old: a share of epoch 0; the wallet is in 2/,
+    ],
+    'a share of a version to come': [
+      'hot.age',
+      (folder) => writeShare(join(folder, 'hot.age'), new Uint8Array(9), 2),
+      /version 2; this tandem knows version 1/,
+    ],
+    'a wallet.json of a version to come': [
+      'wallet.json',
+      (folder) =>
+        spoil(join(folder, 'wallet.json'), (b) => Buffer.from(String(b).replace('"version": 1', '"version": 2'))),
+      /version 2; this tandem knows version 1/,
+    ],
+    'no wallet.json': ['wallet.json', (folder) => rmSync(join(folder, 'wallet.json')), /does not exist/],
+    'no share at all': [
+      'shares',
+      (folder) => ['hot.age', 'cold.age'].map((name) => rmSync(join(folder, name))),
+      /No share of this wallet is here/,
+    ],
+    'an altered source of the action': [
+      'action.sealed',
+      (folder) => spoil(join(folder, 'actions', `${info.action?.cid}.js`), flip),
+      /source has CID Qm.*its share belongs to Qm/,
+    ],
+    'no source of the action': [
+      'action.sealed',
+      (folder) => rmSync(join(folder, 'actions'), { recursive: true }),
+      /not exist/,
+    ],
+    "another wallet's sealed share": [
+      'action.sealed',
+      (folder) =>
+        spoil(join(folder, 'action.sealed'), (b) => Buffer.from(String(b).replace(/"wallet": "0x./, '"wallet": "0xf'))),
+      /another wallet/,
+    ],
+  };
+  for (const [name, [file, damage, problem]] of Object.entries(damages)) {
+    test(`finds ${name}`, async () => {
+      const spoilt = copy();
+      await damage(join(spoilt.dir, info.address));
+      const found = await problems(spoilt);
+      assert.match(found[file] ?? '', problem, JSON.stringify(found));
+      assert.deepEqual(await problems(spoilt, other.address), {});
+    });
+  }
+
+  test('says what to do, exits with 1 and shows no secret', async () => {
+    const spoilt = copy();
+    const folder = join(spoilt.dir, info.address);
+    spoil(join(folder, 'hot.age'), flip);
+    const outcome = await run('wallet', ['check', '--store', spoilt.dir], env);
+    assert.equal(outcome.code, 1);
+    assert.match(outcome.stdout, /wrong {2}hot\.age: .*altered.*\n +Next: restore the file from a backup/);
+    assert.match(outcome.stderr, /One thing is wrong/);
+    const share = Buffer.from(await readShare(store, info, 1));
+    const parts = Array.from({ length: share.length - 16 }, (_, at) => share.subarray(at, at + 16).toString('hex'));
+    const said = `${outcome.stdout}${outcome.stderr}`;
+    const known = [info.publicKey, info.keyId, info.address].join();
+    assert.ok(parts.every((part) => !said.includes(part) || known.includes(part)));
+
+    const stranger = openStore(store.dir, async () => ({ identities: [await generateIdentity()] }));
+    assert.deepEqual(Object.keys(await problems(stranger)), ['hot.age', 'cold.age']);
+    const nobody = await run('wallet', ['check', '--store', join(root, 'nowhere')], env);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /There is no store/);
+  });
+
+  test('removes what dead processes left: a draft, a lock, files of a change that was not finished', async () => {
+    const left = copy();
+    const folder = join(left.dir, info.address);
+    const dead = (base: string) => `.tmp-${base}-4194305-1-${hostHash()}-0123456789ab`;
+    mkdirSync(join(left.dir, dead('wallet')));
+    writeFileSync(join(folder, dead('wallet.json')), '{');
+    writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: 4194305, host: hostname(), started: '1' }));
+    writeFileSync(join(folder, 'hot.1.age'), 'half');
+    const outcome = await run('wallet', ['check', '--store', left.dir, '--json'], env);
+    const { wallets, cleaned } = json(outcome) as { wallets: CheckedWallet[]; cleaned: string[] };
+    assert.deepEqual(cleaned, [dead('wallet')]);
+    const one = wallets.find((checked) => checked.wallet === info.address);
+    assert.deepEqual([...(one?.cleaned ?? [])].sort(), [dead('wallet.json'), 'hot.1.age', 'lock']);
+    assert.deepEqual(readdirSync(folder).sort(), readdirSync(join(store.dir, info.address)).sort());
+    assert.deepEqual(readdirSync(left.dir).sort(), readdirSync(store.dir).sort());
+  });
+
+  test('keeps what could be the missing share: a newer one than an old wallet.json knows', async () => {
+    const old = copy();
+    const folder = join(old.dir, info.address);
+    renameSync(join(folder, 'hot.age'), join(folder, 'hot.1.age'));
+    rmSync(join(folder, 'cold.age'));
+    const found = await problems(old);
+    assert.match(found['hot.1.age'] ?? '', /kept/);
+    assert.ok(readdirSync(folder).includes('hot.1.age'));
+  });
+});
+
+describe('two processes on one store', () => {
+  test('take turns, and nothing is lost', async () => {
+    const shared = copy();
+    const named = ['--store', shared.dir, '--wallet', info.address];
+    const outcomes = await Promise.all([
+      run('sign', [...named, '--message', 'a', '--recovery', '--json'], env),
+      run('wallet', ['lock', ...named], env),
+      run('sign', [...named, '--message', 'b', '--recovery', '--json'], env),
+      run('keygen', ['--store', shared.dir, '--runtime', 'none', '--parties', '2'], env),
+      run('wallet', ['check', '--store', shared.dir], env),
+    ]);
+    for (const { code, stderr } of outcomes) assert.equal(code, 0, stderr);
+    for (const at of [0, 2]) {
+      const { digest, signature } = JSON.parse(outcomes[at]?.stdout ?? '') as { digest: Hex; signature: Hex };
+      assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
+    }
+    const { ok, wallets } = json(await run('wallet', ['check', '--store', shared.dir, '--json'], env));
+    assert.ok(ok);
+    assert.equal((wallets as unknown[]).length, 3);
+    assert.equal(readWallet(shared, info.address).keyId, info.keyId);
+  });
+});
