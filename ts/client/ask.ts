@@ -46,10 +46,14 @@ export async function ask<S extends v.GenericSchema>(
 ): Promise<v.InferOutput<S>> {
   const { signal, onProgress } = options;
   signal?.throwIfAborted();
-  const answer = await runtime.run(action, params as Json, {
+  const running = runtime.run(action, params as Json, {
     isRepeatable: REPEATABLE.has(params.op),
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
+  });
+  const answer = await running.catch((error) => {
+    signal?.throwIfAborted(); // whenever it is aborted, the error is the same
+    throw error;
   });
   const ok = v.safeParse(v.object({ ok: schema }), answer);
   if (ok.success) return (ok.output as { ok: v.InferOutput<S> }).ok;

@@ -9,6 +9,7 @@ export * from './errors.ts';
 export type { Hex } from './evm.ts';
 export { createWallet, type HostedAction, type KeygenOptions } from './keygen.ts';
 export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store.ts';
+export { type AdapterOptions, type TandemAccount, toViemAccount, type ViemAccountOptions } from './viem.ts';
 export {
   type OpenOptions,
   openWallet,

@@ -68,6 +68,8 @@ export interface SignOptions extends AskOptions {
   readonly recovery?: boolean | undefined;
   /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
   readonly path?: string | undefined;
+  /** Give up after this time, with the TimeoutError of AbortSignal.timeout. */
+  readonly timeoutMs?: number | undefined;
   /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
   readonly approval?: Hex | undefined;
 }
@@ -115,7 +117,7 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const { runtime, load = loadTandem } = options;
   const context: Context = { store, info, runtime, load, pool: new RequestPool() };
   const sign = async (intent: Intent, signOptions: SignOptions = {}) => {
-    const [signed] = await signIntents(context, [intent], signOptions);
+    const [signed] = await signIntents(context, [intent], withDeadline(signOptions));
     return signed as Signed | SignedTransaction;
   };
   const close = () => context.pool.close();
@@ -127,11 +129,19 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
     signTransaction: async (transaction, signOptions) =>
       (await sign(transactionIntent(transaction), signOptions)) as SignedTransaction,
     signDigest: async (digest, signOptions) => sign(digestIntent(digest), signOptions),
-    signMany: (intents, signOptions = {}) => signIntents(context, intents, signOptions),
+    signMany: (intents, signOptions = {}) => signIntents(context, intents, withDeadline(signOptions)),
     prepare: (count = 1, prepareOptions = {}) => prepare(context, count, prepareOptions),
     close,
     [Symbol.dispose]: close,
   };
+}
+
+/** The options with one signal for what may end the signing. */
+function withDeadline(options: SignOptions): SignOptions {
+  const { timeoutMs, signal } = options;
+  if (timeoutMs === undefined) return options;
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return { ...options, signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) };
 }
 
 /** The signature; of a transaction, also the two together as nodes take them. */

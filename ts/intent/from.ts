@@ -1,5 +1,5 @@
 import type { AuthorizationRequest, Hex, SignableMessage } from 'viem';
-import { getTransactionType, toHex } from 'viem/utils';
+import { getTransactionType, parseTransaction, toHex } from 'viem/utils';
 import { type Intent, parseIntent } from './intent.ts';
 import { InputError } from './json.ts';
 
@@ -129,6 +129,17 @@ export function transactionIntent(transaction: object): Intent {
       ...(authorizationList === undefined ? {} : { authorizationList: each(authorizationList, signedAuthorization) }),
     },
   });
+}
+
+/** The intent to sign a transaction that is serialized, without a signature. @throws InputError */
+export function serializedIntent(unsigned: Hex): Intent {
+  let transaction: object;
+  try {
+    transaction = parseTransaction(unsigned);
+  } catch {
+    throw new InputError('transaction', 'not one that is known here');
+  }
+  return transactionIntent(transaction);
 }
 
 function typeOf(transaction: object): string {
