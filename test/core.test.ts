@@ -119,6 +119,55 @@ async function signedBy(shares: Shares, user: number, peer: number, path: string
   });
 }
 
+/** Signs a random digest in three rounds; party 2 joins. Returns the addresses that viem recovers, for each signer. */
+async function signedByThree(shares: Shares, signers: readonly number[], path: string): Promise<string[]> {
+  const digest = crypto.getRandomValues(new Uint8Array(32));
+  const params = (self: number) => ({ share: share(shares, self), signers, digest, path });
+  const relay = await loadTandem();
+  const to = (self: number, messages: Messages) =>
+    new Map([...messages].filter(([i]) => i !== self).map(([i, message]) => [i, relay.dkls23For(self, message)]));
+  const instances = new Map<number, Tandem>();
+  for (const index of signers) instances.set(index, await loadTandem());
+
+  const sessions = new Map<number, Uint8Array>();
+  const [round1, round2, round3] = [new Map(), new Map(), new Map()] as [Shares, Shares, Shares];
+  for (const [index, tandem] of instances) {
+    if (index === 2) continue;
+    const { session, message } = tandem.dkls23Round1(params(index));
+    sessions.set(index, session);
+    round1.set(index, message);
+  }
+  const joined = instances.get(2)?.dkls23Join(params(2), to(2, round1));
+  if (joined) {
+    sessions.set(2, joined.session);
+    round1.set(2, joined.message1);
+    round2.set(2, joined.message2);
+  }
+  const next = (index: number, messages: Messages) => ({
+    share: share(shares, index),
+    session: share(sessions, index),
+    messages: to(index, messages),
+  });
+  for (const [index, tandem] of instances) {
+    if (index === 2) continue;
+    const { session, message } = tandem.dkls23Round2(next(index, round1));
+    sessions.set(index, session);
+    round2.set(index, message);
+  }
+  for (const [index, tandem] of instances) {
+    const { session, message } = tandem.dkls23Round3(next(index, round2));
+    assert.ok(session.length < 2048 && share(sessions, index).length < 2048);
+    sessions.set(index, session);
+    round3.set(index, message);
+  }
+  const signatures = [...instances].map(([index, tandem]) => tandem.dkls23Finish(next(index, round3)));
+  return Promise.all(
+    signatures.map(({ r, s, yParity }) =>
+      recoverAddress({ hash: bytesToHex(digest), signature: { r: bytesToHex(r), s: bytesToHex(s), yParity } }),
+    ),
+  );
+}
+
 function uncompressed(publicKey: Uint8Array) {
   return bytesToHex(secp256k1.Point.fromBytes(publicKey).toBytes(false));
 }
@@ -135,7 +184,7 @@ function errorCode(output: Uint8Array): unknown {
 describe('the wasm module', () => {
   test('tells the version of package.json', async () => {
     const tandem = await loadTandem();
-    assert.deepEqual(tandem.version(), { version: packageJson.version, protocols: ['deal', 'dkls18'] });
+    assert.deepEqual(tandem.version(), { version: packageJson.version, protocols: ['deal', 'dkls18', 'dkls23'] });
   });
 
   test('needs nothing from its host but the glue', () => {
@@ -390,6 +439,60 @@ describe('the protocols', () => {
     // An old share and a new one do not go together.
     const mixed = new Map([...next.shares, [1, share(shares, 1)]]);
     await assert.rejects(signedBy(mixed, 1, 2, 'm'), { code: 'identity' });
+  });
+
+  test('dkls23: any t of n, a party that joins, messages with no more than is for their receiver', async () => {
+    const three = await dealt([1, 2, 3, 4, 5], (self) => ({
+      ...keygen(self),
+      ...{ threshold: 3, parties: [1, 2, 3, 4, 5], contributors: [1, 2, 3, 4, 5] },
+    }));
+    const two = await generate();
+    for (const [{ shares, infos }, signers, path] of [
+      [two, [1, 2], 'm'],
+      [two, [1, 3], 'm/0/7'],
+      [three, [1, 2, 4], 'm/7'],
+      [three, [3, 4, 5], 'm'],
+    ] as const) {
+      const info = infos.get(1);
+      assert.ok(info);
+      const { address } = (await loadTandem()).derive({ ...info, path });
+      for (const signed of await signedByThree(shares, signers, path)) {
+        assert.equal(signed, getAddress(bytesToHex(address)), String(signers));
+      }
+    }
+  });
+
+  test('dkls23: errors carry a code, and the party at fault', async () => {
+    const { shares } = await generate();
+    const tandem = await loadTandem();
+    const digest = new Uint8Array(32).fill(5);
+    const params = (self: number) => ({ share: share(shares, self), signers: [1, 2], digest, path: 'm' });
+    const one = tandem.dkls23Round1(params(1));
+    const joined = tandem.dkls23Join(params(2), new Map([[1, one.message]]));
+    const round2 = { share: share(shares, 1), session: one.session, messages: new Map([[2, joined.message1]]) };
+    const two = tandem.dkls23Round2(round2);
+    const round3 = { share: share(shares, 1), session: two.session, messages: new Map([[2, joined.message2]]) };
+
+    assert.throws(() => tandem.dkls23Round1({ ...params(1), signers: [1, 2, 3] }), { code: 'input' });
+    assert.throws(() => tandem.dkls23Round1({ ...params(1), signers: [2, 3] }), { code: 'input' });
+    assert.throws(() => tandem.dkls23Round1({ ...params(1), digest: digest.slice(1) }), { code: 'input' });
+    assert.throws(() => tandem.dkls23Round2({ ...round2, session: two.session }), { code: 'session' });
+    assert.throws(() => tandem.dkls23Round2({ ...round2, share: share(shares, 2) }), { code: 'session' });
+    assert.throws(() => tandem.dkls23Round2({ ...round2, messages: new Map() }), { code: 'input' });
+    assert.throws(() => tandem.dkls23Round2({ ...round2, messages: new Map([[2, hex('a0')]]) }), {
+      code: 'party',
+      party: 2,
+    });
+    const altered = joined.message2.slice();
+    altered[altered.length - 1] = (altered.at(-1) ?? 0) ^ 1;
+    assert.throws(() => tandem.dkls23Round3({ ...round3, messages: new Map([[2, altered]]) }), {
+      code: 'party',
+      party: 2,
+    });
+    const other = tandem.dkls23Round1({ ...params(1), digest: digest.map((byte) => byte ^ 1) });
+    assert.throws(() => tandem.dkls23Join(params(2), new Map([[1, other.message]])), { code: 'party', party: 1 });
+    assert.throws(() => tandem.dkls23For(3, one.message), { code: 'input' });
+    assert.throws(() => tandem.dkls23For(2, hex('a0')), { code: 'input' });
   });
 
   test('a deal id is common to all participants and changes with the messages', async () => {

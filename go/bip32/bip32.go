@@ -31,7 +31,7 @@ func ParsePath(path string) ([]uint32, error) {
 	}
 	rest, ok := strings.CutPrefix(path, "m/")
 	if !ok {
-		return nil, wire.Errorf(wire.CodeInput, "derivation path %q does not begin with m/", path)
+		return nil, wire.Errorf(wire.CodeInput, "derivation path \"%s\" does not begin with m/", path)
 	}
 	steps := strings.Split(rest, "/")
 	if len(steps) > MaxDepth {
@@ -41,14 +41,14 @@ func ParsePath(path string) ([]uint32, error) {
 	for i, step := range steps {
 		if strings.HasSuffix(step, "'") || strings.HasSuffix(step, "h") || strings.HasSuffix(step, "H") {
 			return nil, wire.Errorf(wire.CodeInput,
-				"step %q of the derivation path is hardened: that takes the whole private key, which nobody has", step)
+				"step \"%s\" of the derivation path is hardened: that takes the whole private key, which nobody has", step)
 		}
 		index, err := strconv.ParseUint(step, 10, 32)
 		if err != nil || strconv.FormatUint(index, 10) != step {
-			return nil, wire.Errorf(wire.CodeInput, "step %q of the derivation path is not an index", step)
+			return nil, wire.Errorf(wire.CodeInput, "step \"%s\" of the derivation path is not an index", step)
 		}
 		if index >= hardened {
-			return nil, wire.Errorf(wire.CodeInput, "step %q of the derivation path is not below 2^31", step)
+			return nil, wire.Errorf(wire.CodeInput, "step \"%s\" of the derivation path is not below 2^31", step)
 		}
 		indices[i] = uint32(index)
 	}

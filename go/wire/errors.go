@@ -2,7 +2,8 @@ package wire
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
+	"strings"
 )
 
 // The codes of Error: what a caller decides by.
@@ -27,19 +28,45 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Party != 0 {
-		return fmt.Sprintf("%s (party %d)", e.Message, e.Party)
+		return e.Message + " (party " + strconv.Itoa(e.Party) + ")"
 	}
 	return e.Message
 }
 
-// Errorf returns an Error of the given code.
+// Errorf returns an Error of the given code. Of fmt's verbs it knows %d, %s and
+// %v, for integers, texts and errors.
 func Errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: sprintf(format, args)}
 }
 
 // PartyErrorf returns an Error of code party that names the party at fault.
 func PartyErrorf(party int, format string, args ...any) *Error {
-	return &Error{Code: CodeParty, Message: fmt.Sprintf(format, args...), Party: party}
+	return &Error{Code: CodeParty, Message: sprintf(format, args), Party: party}
+}
+
+// sprintf is as much of fmt.Sprintf as is needed here. Package fmt is too large
+// for the wasm module.
+func sprintf(format string, args []any) string {
+	var b strings.Builder
+	for _, arg := range args {
+		before, after, _ := strings.Cut(format, "%")
+		b.WriteString(before)
+		switch arg := arg.(type) {
+		case int:
+			b.WriteString(strconv.Itoa(arg))
+		case uint32:
+			b.WriteString(strconv.FormatUint(uint64(arg), 10))
+		case string:
+			b.WriteString(arg)
+		case error:
+			b.WriteString(arg.Error())
+		default:
+			b.WriteByte('?')
+		}
+		format = after[1:]
+	}
+	b.WriteString(format)
+	return b.String()
 }
 
 // CodeOf returns the code of err: CodeInternal if it is not an Error, "" if nil.

@@ -13,90 +13,50 @@
 //		...
 //	}
 //
-// Fields are integers, texts, byte strings (slices or arrays of bytes: an array
-// fixes the length), lists, and maps with integer keys. Pointers, floats and
-// interfaces have no place there.
+// Fields are integers that are not negative, texts, byte strings (slices or
+// arrays of bytes: an array fixes the length), lists, structs, and maps with
+// integer keys. Structs inside may have texts as keys, and fields that are left
+// out when empty. Floats and interfaces have no place there.
+//
+// The codec is ours because of its size. With fxamacker/cbor, which brings fmt,
+// math/big and time along, the whole wasm module had 426 KB, 211 KB gzipped;
+// with this codec the same exports had 242 KB, 116 KB gzipped. Types and tags are
+// still that library's, which is the oracle of the tests. Methods that name the
+// fields, in the place of reflection, would save 8 KB more of the gzipped
+// module, and the oracle with them.
 package wire
 
-import (
-	"bytes"
-
-	"github.com/fxamacker/cbor/v2"
-)
+import "reflect"
 
 // Version is the version of every message, session and share.
 const Version = 1
 
-// secretSize is more than any secret value (a session, a share) encodes to. A
-// buffer of that capacity never moves while one is written, so no stray copy of
-// it is left behind.
-const secretSize = 8 << 10
-
-var (
-	encoding = must(encOptions().UserBufferEncMode())
-	decoding = must(decOptions().DecMode())
-)
-
-func encOptions() cbor.EncOptions {
-	options := cbor.CoreDetEncOptions()
-	options.NilContainers = cbor.NilContainerAsEmpty // null is never a byte string, a list or a map
-	options.TagsMd = cbor.TagsForbidden
-	return options
-}
-
-func decOptions() cbor.DecOptions {
-	return cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		UTF8:              cbor.UTF8RejectInvalid,
-		FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
-		MaxNestedLevels:   6,
-		MaxArrayElements:  256,
-		MaxMapPairs:       256,
-	}
-}
-
-func must[T any](mode T, err error) T {
-	if err != nil {
-		panic(err) // constant options: fails at the first start of the program or never
-	}
-	return mode
-}
-
 // Marshal returns the deterministic encoding of v, a pointer to a struct. It
-// fails with code internal if the type cannot be encoded.
+// fails with code internal if the value cannot be encoded. There is no other
+// copy of what it returns.
 func Marshal(v any) ([]byte, error) {
-	var buffer bytes.Buffer
-	buffer.Grow(secretSize)
-	if err := encoding.MarshalToBuffer(v, &buffer); err != nil {
-		return nil, Errorf(CodeInternal, "encode: %v", err)
+	var w writer
+	value := reflect.ValueOf(v).Elem()
+	if !w.value(value) {
+		return nil, Errorf(CodeInternal, "a value that cannot be encoded")
 	}
-	encoded := bytes.Clone(buffer.Bytes())
-	clear(buffer.Bytes())
-	return encoded, nil
+	w = writer{buffer: make([]byte, 0, w.size)}
+	w.value(value)
+	return w.buffer, nil
 }
 
 // Unmarshal decodes data into v, a pointer to a zero struct. It accepts exactly
 // what Marshal gives for some value of that type, in at most max bytes: no
 // unknown, missing or repeated key, no other length of an array, no trailing
 // byte. Anything else is an error with code input. After an error v holds
-// nothing of use.
+// nothing of use. v shares no memory with data.
 func Unmarshal(data []byte, max int, v any) error {
 	if len(data) > max {
 		return Errorf(CodeInput, "message of %d bytes, at most %d expected", len(data), max)
 	}
-	if err := decoding.Unmarshal(data, v); err != nil {
+	r := reader{data}
+	if !r.value(reflect.ValueOf(v).Elem()) || len(r.data) > 0 {
 		return Errorf(CodeInput, "not a valid encoding")
-	}
-	var buffer bytes.Buffer
-	buffer.Grow(len(data))
-	err := encoding.MarshalToBuffer(v, &buffer)
-	canonical := err == nil && bytes.Equal(buffer.Bytes(), data)
-	clear(buffer.Bytes())
-	if !canonical {
-		return Errorf(CodeInput, "not the canonical encoding")
 	}
 	return nil
 }

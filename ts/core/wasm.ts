@@ -56,6 +56,26 @@ export interface ShareInfo {
   publicShares: Map<number, Uint8Array>;
 }
 
+/** What a signature by three rounds begins with. */
+export interface Dkls23Params {
+  /** The caller's. */
+  share: Uint8Array;
+  /** The indices of all who sign, ascending: as many as the threshold. */
+  signers: readonly number[];
+  /** 32 bytes. */
+  digest: Uint8Array;
+  /** `m` for the wallet's own key. */
+  path: string;
+}
+
+/** One step of such a signature. */
+export interface Dkls23Step {
+  /** Secret but after the last round: what the caller's next step needs. To be used once. */
+  session: Uint8Array;
+  /** For all other signers; a relay learns nothing from it, and may pass on what {@link Tandem.dkls23For} leaves of it. */
+  message: Uint8Array;
+}
+
 /** A signature in Ethereum's form: low s, both numbers 32 bytes big endian. */
 export interface Signature {
   r: Uint8Array;
@@ -212,8 +232,50 @@ export class Tandem {
     response: Uint8Array;
   }): Signature {
     const { share, session, digest, path, response } = input;
-    const out = this.#call('dkls18_finish', { share, session, digest, path, response });
-    return { r: out.bytes('r'), s: out.bytes('s'), yParity: out.int('yParity') === 1 ? 1 : 0 };
+    return signature(this.#call('dkls18_finish', { share, session, digest, path, response }));
+  }
+
+  /**
+   * Begins a signature of any t signers, in three rounds. The session must stay with the caller, and be used once: two
+   * signatures from one give the key away. A party whose sessions are kept by others uses {@link dkls23Join}.
+   */
+  dkls23Round1(params: Dkls23Params): Dkls23Step {
+    return dkls23Step(this.#call('dkls23_round1', dkls23Argument(params)));
+  }
+
+  /**
+   * Rounds 1 and 2 at once, given the round 1 messages of all others; the session is for {@link dkls23Round3}. Whoever can
+   * have round 3 run on it twice gets the key.
+   */
+  dkls23Join(
+    params: Dkls23Params,
+    messages: Messages,
+  ): { session: Uint8Array; message1: Uint8Array; message2: Uint8Array } {
+    const out = this.#call('dkls23_join', { ...dkls23Argument(params), messages });
+    return { session: out.bytes('session'), message1: out.bytes('message1'), message2: out.bytes('message2') };
+  }
+
+  /** Takes the round 1 messages of all others. An error of code `party` names who broke the protocol. */
+  dkls23Round2(input: { share: Uint8Array; session: Uint8Array; messages: Messages }): Dkls23Step {
+    const { share, session, messages } = input;
+    return dkls23Step(this.#call('dkls23_round2', { share, session, messages }));
+  }
+
+  /** Takes the round 2 messages of all others. The session given is used up, whatever comes of it. */
+  dkls23Round3(input: { share: Uint8Array; session: Uint8Array; messages: Messages }): Dkls23Step {
+    const { share, session, messages } = input;
+    return dkls23Step(this.#call('dkls23_round3', { share, session, messages }));
+  }
+
+  /** Takes the round 3 messages of all others and returns the verified signature. */
+  dkls23Finish(input: { share: Uint8Array; session: Uint8Array; messages: Messages }): Signature {
+    const { share, session, messages } = input;
+    return signature(this.#call('dkls23_finish', { share, session, messages }));
+  }
+
+  /** What of a message of round 1, 2 or 3 is for this party: all that it needs of it. */
+  dkls23For(party: number, message: Uint8Array): Uint8Array {
+    return this.#call('dkls23_for', { party, message }).bytes('message');
   }
 }
 
@@ -221,6 +283,18 @@ export class Tandem {
 function dealArgument(params: DealParams) {
   const { kind, threshold, parties, contributors, self, epoch, secret, chainCode, old, share } = params;
   return { kind, threshold, parties, contributors, self, epoch, secret, chainCode, old, share };
+}
+
+function dkls23Argument({ share, signers, digest, path }: Dkls23Params) {
+  return { share, signers, digest, path };
+}
+
+function dkls23Step(out: Result): Dkls23Step {
+  return { session: out.bytes('session'), message: out.bytes('message') };
+}
+
+function signature(out: Result): Signature {
+  return { r: out.bytes('r'), s: out.bytes('s'), yParity: out.int('yParity') === 1 ? 1 : 0 };
 }
 
 function dealStep(out: Result): DealStep {

@@ -57,18 +57,18 @@ type dkls18FinishInput struct {
 	Response []byte   `cbor:"response"`
 }
 
-type dkls18FinishOutput struct {
+type signatureOutput struct {
 	R       [32]byte `cbor:"r"`
 	S       [32]byte `cbor:"s"`
 	YParity byte     `cbor:"yParity"`
 }
 
-func dkls18Finish(in *dkls18FinishInput) (*dkls18FinishOutput, error) {
+func dkls18Finish(in *dkls18FinishInput) (*signatureOutput, error) {
 	share, err := deal.DecodeKeyShare(in.Share)
 	if err != nil {
 		return nil, err
 	}
 	defer share.Clear()
 	r, s, yParity, err := dkls18.Finish(share, in.Session, in.Digest, in.Path, in.Response)
-	return &dkls18FinishOutput{r, s, yParity}, err
+	return &signatureOutput{r, s, yParity}, err
 }

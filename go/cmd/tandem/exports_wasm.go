@@ -49,3 +49,21 @@ func exportDkls18Respond(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls1
 
 //go:wasmexport dkls18_finish
 func exportDkls18Finish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Finish) }
+
+//go:wasmexport dkls23_round1
+func exportDkls23Round1(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23Round1) }
+
+//go:wasmexport dkls23_join
+func exportDkls23Join(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23Join) }
+
+//go:wasmexport dkls23_round2
+func exportDkls23Round2(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23Round2) }
+
+//go:wasmexport dkls23_round3
+func exportDkls23Round3(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23Round3) }
+
+//go:wasmexport dkls23_finish
+func exportDkls23Finish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23Finish) }
+
+//go:wasmexport dkls23_for
+func exportDkls23For(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls23For) }

@@ -11,5 +11,5 @@ type versionOutput struct {
 }
 
 func version(*versionInput) (*versionOutput, error) {
-	return &versionOutput{Version: Version, Protocols: []string{"deal", "dkls18"}}, nil
+	return &versionOutput{Version: Version, Protocols: []string{"deal", "dkls18", "dkls23"}}, nil
 }
