@@ -44,6 +44,7 @@ go-lint:
 # The packages are pure and start no goroutine; under the race detector, which is slow, all of them run behind the exports.
 go-test: | build/wasm_exec.js
 	go test ./go/...
+	go -C test/reference/geth test ./...
 	CC=$$(command -v gcc clang-19 | head -n 1) go test -race -short ./go/abi ./go/cmd/... ./go/transcript ./go/wire ./go/vole
 
 bench: wasm build/bench.wasm

@@ -3,28 +3,37 @@ import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { generateIdentity } from 'age-encryption';
-import { type Hex, recoverAddress } from 'viem';
+import { decryptKeystoreJson } from 'ethers';
+import { type Hex, hexToBytes, recoverAddress, toHex } from 'viem';
+import { HDKey, privateKeyToAccount, publicKeyToAddress } from 'viem/accounts';
+import { deriveAddresses } from '../ts/client/address.ts';
 import { sealer } from '../ts/client/age.ts';
 import { type CheckedWallet, checkWallet } from '../ts/client/check.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
+import { exportKey } from '../ts/client/export.ts';
 import { createWallet } from '../ts/client/keygen.ts';
+import { encryptKeystore } from '../ts/client/keystore.ts';
 import { openStore, readShare, readWallet, type Store, type WalletInfo } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { encodeCbor } from '../ts/core/cbor.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import { json, command as run } from './command.ts';
+import keystoreVector from './vectors/keystore.json' with { type: 'json' };
 
 // What is done with a wallet besides signing: the commands in processes of their own, on one wallet with an action and on
 // one without.
@@ -298,6 +307,136 @@ describe('wallet check', () => {
     const found = await problems(old);
     assert.match(found['hot.1.age'] ?? '', /kept/);
     assert.ok(readdirSync(folder).includes('hot.1.age'));
+  });
+});
+
+describe('address', () => {
+  const list = async (...args: string[]) =>
+    json(await run('address', ['--store', store.dir, '--wallet', info.address, '--json', ...args], env)) as {
+      xpub: string;
+      addresses: { path: string; address: Hex }[];
+    };
+  const viemAddress = ({ publicKey }: HDKey): Hex => {
+    assert.ok(publicKey);
+    return publicKeyToAddress(`0x${secp256k1.Point.fromBytes(publicKey).toHex(false)}`);
+  };
+
+  test("lists what viem's HD derivation gives from the exported xpub", async () => {
+    const root = await list('--count', '3');
+    const key = HDKey.fromExtendedKey(root.xpub);
+    assert.equal(toHex(key.publicKey ?? new Uint8Array()), info.publicKey);
+    assert.deepEqual(root.addresses[0], { path: 'm', address: info.address });
+    assert.deepEqual(
+      root.addresses.map(({ path }) => path),
+      ['m', 'm/0', 'm/1', 'm/2'],
+    );
+    for (const { path, address } of root.addresses) assert.equal(address, viemAddress(key.derive(path)), path);
+
+    const below = await list('--path', 'm/44/2147483647', '--count', '2');
+    const account = HDKey.fromExtendedKey(below.xpub);
+    assert.equal(account.publicExtendedKey, key.derive('m/44/2147483647').publicExtendedKey);
+    assert.deepEqual(
+      below.addresses.map(({ address }) => address),
+      [account, account.derive('m/0'), account.derive('m/1')].map(viemAddress),
+    );
+  });
+
+  test('at a path is the address that signs there, with the action and without', async () => {
+    const [at] = (await list('--path', 'm/0/5', '--count', '0')).addresses;
+    const wallet = openWallet(store, { id: info.address, runtime });
+    for (const recovery of [false, true]) {
+      const { digest, signature } = await wallet.signMessage('x', { path: 'm/0/5', recovery });
+      assert.equal(await recoverAddress({ hash: digest, signature }), at?.address);
+    }
+  });
+
+  test('refuses hardened paths and what is no path, and says where a share has to be', async () => {
+    const named = ['--store', store.dir, '--wallet', info.address];
+    const hardened = await run('address', [...named, '--path', "m/44'/60'"], env);
+    assert.equal(hardened.code, 64);
+    assert.match(hardened.stderr, /hardened step; that needs the whole private key, which nobody has/);
+    for (const path of ['0/5', 'm/', 'm/-1', 'm/2147483648', 'm/x']) {
+      assert.equal((await run('address', [...named, '--path', path], env)).code, 64, path);
+    }
+    const empty = copy();
+    for (const name of ['hot.age', 'cold.age']) rmSync(join(empty.dir, info.address, name));
+    await assert.rejects(deriveAddresses(empty, info, { path: 'm', count: 0 }), /No share of .* is here/);
+  });
+});
+
+describe('export', () => {
+  const out = (name: string) => join(root, name);
+  const exporting = (args: string[], more: Record<string, string> = {}) =>
+    run('export', ['--store', store.dir, '--wallet', info.address, ...args], { ...env, ...more });
+
+  test('writes a keystore file that opens with its passphrase, to the key that signs as the wallet', async () => {
+    const file = out('keystore.json');
+    const TANDEM_KEYSTORE_PASSPHRASE = 'three shares are one key';
+    const confirmed = ['--out', file, '--confirm', info.address, '--json'];
+    const outcome = await exporting(confirmed, { TANDEM_KEYSTORE_PASSPHRASE });
+    assert.deepEqual(json(outcome), { wallet: info.address, file, format: 'keystore' });
+    assert.match(outcome.stderr, /signs anything\. The policy binds nobody any more/);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const text = readFileSync(file, 'utf8');
+    const { address, privateKey } = await decryptKeystoreJson(text, TANDEM_KEYSTORE_PASSPHRASE);
+    assert.equal(address, info.address);
+    const account = privateKeyToAccount(privateKey as Hex);
+    assert.equal(account.address, info.address);
+    const [signature, shared] = await Promise.all([
+      account.signMessage({ message: 'x' }),
+      openWallet(store, { id: info.address, runtime }).signMessage('x'),
+    ]);
+    assert.equal(await recoverAddress({ hash: shared.digest, signature }), info.address);
+  });
+
+  test('writes the bare key', async () => {
+    const file = out('key');
+    const outcome = await run(
+      'export',
+      ['--store', store.dir, '--wallet', other.address, '--format', 'key', '--out', file, '--confirm', other.address],
+      env,
+    );
+    assert.equal(outcome.code, 0, outcome.stderr);
+    const key = readFileSync(file, 'utf8');
+    assert.match(key, /^0x[0-9a-f]{64}\n$/);
+    assert.equal(privateKeyToAccount(key.trim() as Hex).address, other.address);
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.ok(!`${outcome.stdout}${outcome.stderr}`.includes(key.slice(2, 20)));
+  });
+
+  test('does nothing without the address typed, over a file, or without enough shares', async () => {
+    const file = out('nothing');
+    const unasked = await exporting(['--out', file]);
+    assert.equal(unasked.code, 1);
+    assert.match(unasked.stderr, /--confirm/);
+    assert.equal((await exporting(['--out', file, '--confirm', other.address, '--format', 'key'])).code, 1);
+    assert.equal((await exporting(['--out', file, '--format', 'pem', '--confirm', info.address])).code, 64);
+    assert.equal((await exporting(['--confirm', info.address])).code, 64);
+    assert.ok(!existsSync(file));
+    writeFileSync(file, 'precious');
+    const over = await exporting(['--out', file, '--confirm', info.address, '--format', 'key']);
+    assert.equal(over.code, 1);
+    assert.match(over.stderr, /exists already/);
+    assert.equal(readFileSync(file, 'utf8'), 'precious');
+
+    const one = copy();
+    rmSync(join(one.dir, info.address, 'cold.age'));
+    await assert.rejects(
+      exportKey(one, info.address),
+      /takes 2 shares, and only 1 can be read here.*hot\.age, cold\.age/s,
+    );
+    const mixed = copy();
+    await writeShare(join(mixed.dir, info.address, 'hot.age'), await readShare(store, other, 1));
+    await assert.rejects(exportKey(mixed, info.address), /a share of another key/);
+  });
+
+  test('keystore files are those that go-ethereum opens, in test/reference/geth', async () => {
+    const { key, address, passphrase, file } = keystoreVector;
+    const { kdfparams, cipherparams } = file.crypto;
+    const drawn = [kdfparams.salt, cipherparams.iv].map((hex) => Buffer.from(hex, 'hex'));
+    const text = await encryptKeystore(hexToBytes(key as Hex), address, passphrase, () => drawn.shift() ?? Buffer.of());
+    assert.deepEqual({ ...JSON.parse(text), id: file.id }, file);
+    assert.match(JSON.parse(text).id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
 });
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
-import type { Tandem } from '../core/wasm.ts';
+import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from './errors.ts';
 import {
   checkShare,
@@ -69,7 +69,7 @@ export async function checkWallet(
     const shares = info.parties.filter(({ role }) => role !== 'action');
     for (const { index } of shares) {
       const file = shareFileName(info, index);
-      if (isHere(file)) await check(file, () => checkShareFile(store, info, index, load));
+      if (isHere(file)) await check(file, () => openShareInfo(store, info, index, load));
       else files.push({ file, state: 'away' });
     }
     if (files.every(({ file, state }) => state === 'away' || !file.endsWith('.age'))) {
@@ -99,15 +99,22 @@ function wrong(file: string, error: unknown): CheckedFile {
   throw error;
 }
 
-async function checkShareFile(
+/**
+ * Opens a party's share and returns what it tells of itself, once that is what wallet.json says.
+ *
+ * @throws StoreError
+ */
+export async function openShareInfo(
   store: Store,
   info: WalletInfo,
   index: number,
-  load: () => Promise<Tandem>,
-): Promise<void> {
+  load: () => Promise<Tandem> = loadTandem,
+): Promise<ShareInfo> {
   const share = await readShare(store, info, index);
   try {
-    checkShare(store, info, index, (await load()).shareInfo(share));
+    const known = (await load()).shareInfo(share);
+    checkShare(store, info, index, known);
+    return known;
   } catch (cause) {
     if (!(cause instanceof TandemError)) throw cause;
     const short = `${shareFileName(info, index)} opens, but holds no sound share: ${cause.message}.`;

@@ -186,6 +186,13 @@ export function walletFiles(info: WalletInfo): string[] {
   return ['wallet.json', ...shares, ...(action ?? [])];
 }
 
+/** The parties whose shares are in the store, the hot one first. */
+export function localParties(store: Store, info: WalletInfo): PartyInfo[] {
+  const isHere = ({ role, index }: PartyInfo) =>
+    role !== 'action' && existsSync(join(store.dir, info.address, shareFileName(info, index)));
+  return info.parties.filter(isHere).sort((a, b) => Number(b.role === 'hot') - Number(a.role === 'hot'));
+}
+
 /** @throws StoreError missing, altered, version */
 export function readWallet(store: Store, id: string): WalletInfo {
   const path = join(store.dir, id, 'wallet.json');

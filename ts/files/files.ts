@@ -156,6 +156,8 @@ export function fileError(error: unknown, path: string, doing: 'read' | 'write')
     case 'ENOENT':
     case 'ENOTDIR':
       return new StoreError('missing', `${path} does not exist.`, { cause });
+    case 'EEXIST':
+      return new StoreError('exists', `${path} exists already.`, { next: 'choose another name.', cause });
     case 'EROFS':
       return new StoreError('read-only', `${path} is on a read-only file system.`, {
         next: 'mount the store writable: a signature may have to lock the share.',

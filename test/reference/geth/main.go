@@ -3,7 +3,7 @@
 //
 //	npx tsx test/reference/intents.ts
 //
-// A module of its own, so that tandem itself does not depend on all of go-ethereum.
+// Its test opens a keystore file with go-ethereum. A module of its own, so that tandem itself does not depend on all of go-ethereum.
 package main
 
 import (

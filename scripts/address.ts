@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util';
+import { deriveAddresses } from '../ts/client/address.ts';
+import { UsageError } from '../ts/client/errors.ts';
+import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
+import { environmentKey, print, run, wholeNumber } from './cli.ts';
+
+const USAGE = `Lists the addresses that a wallet signs for: sign --path m/… signs for the one at that path.
+
+usage: npx tsx scripts/address.ts --store DIR [options]
+
+  --store DIR     the folder of the share store
+  --wallet ID     the wallet's address; not needed if the store has only one
+  --path m/…      the BIP32 path to list (m), without hardened steps: these need the whole private key
+  --count N       how many steps below it (5)
+  --json          print {wallet, path, xpub, addresses: [{path, address}]} alone
+
+The first address is that at the path itself. xpub is the extended public key there: other software derives the same addresses
+from it, and whoever has it can link them all.
+A share is opened for the chain code, with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY.`;
+
+run(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      path: { type: 'string', default: 'm' },
+      count: { type: 'string', default: '5' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (!values.store) throw new UsageError('--store is needed.');
+  const { path, json } = values;
+  const count = wholeNumber(values.count, 'count');
+  const store = openStore(values.store, environmentKey);
+  const wallet = findWallet(store, values.wallet);
+  const { xpub, addresses } = await deriveAddresses(store, readWallet(store, wallet), { path, count });
+  const lines = Object.fromEntries(addresses.map((entry) => [entry.path, entry.address]));
+  print(json, { wallet, path, xpub, addresses }, { ...lines, xpub });
+});
