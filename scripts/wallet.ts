@@ -1,20 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkWallet } from '../ts/client/check.ts';
+import { checkStore } from '../ts/client/check.ts';
 import { LockedError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
 import {
   assertUnlocked,
   findWallet,
   holdWallet,
-  leftovers,
   listWallets,
   openStore,
   readWallet,
   type Store,
   shareFileName,
 } from '../ts/client/store.ts';
-import { removeAbandoned } from '../ts/files/files.ts';
 import { environmentKey, print, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 
@@ -66,7 +64,7 @@ run(USAGE, async (signal) => {
       return setLock(store, id, false, json, signal);
     }
     case 'check':
-      return check(store, wallet === undefined ? listWallets(store) : [findWallet(store, wallet)], json);
+      return check(store, wallet === undefined ? undefined : [findWallet(store, wallet)], json);
     default:
       throw new UsageError(`There is no command "${command ?? ''}".`, {
         next: 'choose one of list, show, lock, unlock, check.',
@@ -163,20 +161,11 @@ unlock only if you know why it failed. Replacing the shares makes such bits wort
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }
 
-async function check(store: Store, ids: readonly string[], json: boolean): Promise<void> {
-  if (!existsSync(store.dir)) {
-    throw new StoreError('missing', `There is no store ${store.dir}.`, {
-      next: 'check the folder given as the store.',
-    });
-  }
-  const cleaned = leftovers(store);
-  removeAbandoned(store.dir);
-  const wallets = [];
-  for (const id of ids) wallets.push(await checkWallet(store, id));
-  const wrong = wallets.flatMap(({ files }) => files).filter(({ state }) => state === 'wrong').length;
-  if (json) console.log(JSON.stringify({ ok: wrong === 0, wallets, cleaned }));
+async function check(store: Store, ids: readonly string[] | undefined, json: boolean): Promise<void> {
+  const checked = await checkStore(store, ids);
+  if (json) console.log(JSON.stringify(checked));
   else {
-    for (const { wallet, files, cleaned } of wallets) {
+    for (const { wallet, files, cleaned } of checked.wallets) {
       console.log(wallet);
       for (const { file, state, problem, next } of files) {
         console.log(`  ${state.padEnd(5)}  ${file}${problem === undefined ? '' : `: ${problem}`}`);
@@ -184,7 +173,7 @@ async function check(store: Store, ids: readonly string[], json: boolean): Promi
       }
       for (const file of cleaned) console.log(`  removed ${file}, which a process that died had left`);
     }
-    for (const file of cleaned) console.log(`removed ${file}, which a process that died had left`);
+    for (const file of checked.cleaned) console.log(`removed ${file}, which a process that died had left`);
   }
-  if (wrong > 0) throw new WalletError(wrong === 1 ? 'One thing is wrong.' : `${wrong} things are wrong.`);
+  if (!checked.ok) throw new WalletError(`Something is wrong in ${store.dir}.`);
 }

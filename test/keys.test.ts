@@ -268,7 +268,7 @@ describe('wallet check', () => {
     const outcome = await run('wallet', ['check', '--store', spoilt.dir], env);
     assert.equal(outcome.code, 1);
     assert.match(outcome.stdout, /wrong {2}hot\.age: .*altered.*\n +Next: restore the file from a backup/);
-    assert.match(outcome.stderr, /One thing is wrong/);
+    assert.match(outcome.stderr, /Something is wrong/);
     const share = Buffer.from(await readShare(store, info, 1));
     const parts = Array.from({ length: share.length - 16 }, (_, at) => share.subarray(at, at + 16).toString('hex'));
     const said = `${outcome.stdout}${outcome.stderr}`;

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
+import { removeAbandoned } from '../files/files.ts';
 import { StoreError, WalletError } from './errors.ts';
 import {
   checkShare,
   holdWallet,
   leftovers,
+  listWallets,
   openAction,
   readShare,
   readWallet,
@@ -32,6 +34,31 @@ export interface CheckedWallet {
   readonly files: readonly CheckedFile[];
   /** What dead processes had left, and is removed now. */
   readonly cleaned: readonly string[];
+}
+
+export interface CheckedStore {
+  readonly ok: boolean;
+  readonly wallets: readonly CheckedWallet[];
+  /** What dead processes had left beside the wallets. */
+  readonly cleaned: readonly string[];
+}
+
+/**
+ * Checks all wallets of a store, or some, and removes what dead processes have left.
+ *
+ * @throws StoreError missing if there is no store
+ */
+export async function checkStore(store: Store, ids?: readonly string[]): Promise<CheckedStore> {
+  if (!existsSync(store.dir)) {
+    throw new StoreError('missing', `There is no store ${store.dir}.`, {
+      next: 'check the folder given as the store.',
+    });
+  }
+  const cleaned = leftovers(store);
+  removeAbandoned(store.dir);
+  const wallets: CheckedWallet[] = [];
+  for (const id of ids ?? listWallets(store)) wallets.push(await checkWallet(store, id));
+  return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };
 }
 
 /**
