@@ -63,8 +63,8 @@ export class LitAccount {
   }
 
   /** The limits in force. That of the parameters is documented only: the host does not tell it. */
-  async limits(): Promise<Limits> {
-    const told = await this.#get(config, 'get_lit_action_client_config');
+  async limits(until?: number): Promise<Limits> {
+    const told = await this.#get(config, 'get_lit_action_client_config', {}, until);
     return {
       maxCodeLength: told.max_code_length,
       maxParamsLength: DOCUMENTED_LIMITS.maxParamsLength,
@@ -160,8 +160,8 @@ export class LitAccount {
     await this.#post(done, 'remove_usage_api_key', { usage_api_key: key });
   }
 
-  #get<S extends v.GenericSchema>(schema: S, path: string, query: Record<string, string> = {}) {
-    return this.#send(schema, 'GET', path, { query, isRepeatable: true });
+  #get<S extends v.GenericSchema>(schema: S, path: string, query: Record<string, string> = {}, until?: number) {
+    return this.#send(schema, 'GET', path, { query, isRepeatable: true, ...(until !== undefined && { until }) });
   }
 
   #post<S extends v.GenericSchema>(schema: S, path: string, body: LitRequest['body'] & object) {

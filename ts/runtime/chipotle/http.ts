@@ -28,7 +28,7 @@ export interface LitHttpOptions {
   /** Where the API is: `https://…`, or `http://` on this machine. */
   readonly url: string;
   readonly key: string;
-  /** How long a request may take with all its attempts. Default 2 minutes. */
+  /** How long a request, or the run of an action, may take with all its attempts. Default 2 minutes. */
   readonly deadlineMs?: number | undefined;
   /** How long one attempt may take. Default 1 minute. */
   readonly attemptMs?: number | undefined;
@@ -41,6 +41,8 @@ export interface LitRequest {
   readonly body?: Json;
   /** Whether doing it twice is as good as once: only then it is tried again. */
   readonly isRepeatable: boolean;
+  /** When its time is up, as {@link LitHttp.deadline} gives it; for several requests that have one deadline in common. */
+  readonly until?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: string) => void) | undefined;
 }
@@ -113,6 +115,11 @@ export class LitHttp {
     }
   }
 
+  /** When the time is up for what begins now. */
+  deadline(): number {
+    return performance.now() + (this.#options.deadlineMs ?? 120_000);
+  }
+
   /** The same host with another key. @throws {RuntimeError} `input` if the key cannot be one */
   withKey(key: string): LitHttp {
     return new LitHttp({ ...this.#options, key });
@@ -124,10 +131,10 @@ export class LitHttp {
    * @throws {RuntimeError}
    */
   async send(method: 'GET' | 'POST', path: string, request: LitRequest): Promise<unknown> {
-    const { deadlineMs = 120_000, onAttempt } = this.#options;
+    const { onAttempt } = this.#options;
+    const { until = this.deadline() } = request;
     const id = randomUUID();
-    const start = performance.now();
-    const left = () => start + deadlineMs - performance.now();
+    const left = () => until - performance.now();
     for (let attempt = 1; ; attempt++) {
       const begin = performance.now();
       const done = await this.#attempt(method, path, request, id, left());
@@ -150,7 +157,8 @@ export class LitHttp {
 
   async #attempt(method: string, path: string, request: LitRequest, id: string, leftMs: number) {
     const { key, attemptMs = 60_000 } = this.#options;
-    const url = new URL(`core/v1/${path}?${new URLSearchParams(request.query)}`, this.#base);
+    const url = new URL(`core/v1/${path}`, this.#base);
+    for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const sent = body === undefined ? 0 : Buffer.byteLength(body);
     const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(attemptMs, leftMs))));

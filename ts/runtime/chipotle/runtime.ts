@@ -72,16 +72,17 @@ export class ChipotleRuntime implements Runtime {
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
     const { cid, source } = action;
     if ((await cidOf(source)) !== cid) throw new RuntimeError('input', `the source is not that of ${cid}`);
-    const limits = await this.limits();
+    const until = this.#http.deadline();
+    const limits = await this.#toldLimits(until);
     assertFits('the code', source, limits.maxCodeLength);
     assertFits('the parameters', JSON.stringify(params), limits.maxParamsLength);
     options.onProgress?.('running the action on Lit');
     try {
       // By its CID first, which saves sending the code wherever the host has had it before.
-      return await this.#post({ ipfs_id: cid, js_params: params }, options).catch((error: unknown) => {
+      return await this.#post({ ipfs_id: cid, js_params: params }, until, options).catch((error: unknown) => {
         if (!isMiss(error, options)) throw error;
         options.onProgress?.('sending the code of the action');
-        return this.#post({ code: source, js_params: params }, options);
+        return this.#post({ code: source, js_params: params }, until, options);
       });
     } catch (error) {
       // The host says only that it may not be; the lists say why.
@@ -90,16 +91,8 @@ export class ChipotleRuntime implements Runtime {
     }
   }
 
-  /** What the host tells, asked for once in a while. */
-  async limits(): Promise<Limits> {
-    if (this.#limits === undefined || performance.now() - this.#limits.at > LIMITS_MS) {
-      const told = this.#account.limits();
-      this.#limits = { told, at: performance.now() };
-      told.catch(() => {
-        this.#limits = undefined;
-      });
-    }
-    return this.#limits.told;
+  limits(): Promise<Limits> {
+    return this.#toldLimits(this.#http.deadline());
   }
 
   async check(wallet: string, cid: string, signal?: AbortSignal): Promise<void> {
@@ -123,6 +116,18 @@ export class ChipotleRuntime implements Runtime {
     assertClock(this.#http.clockAheadMs);
   }
 
+  /** What the host tells of its limits, asked for once in a while. */
+  #toldLimits(until: number): Promise<Limits> {
+    if (this.#limits === undefined || performance.now() - this.#limits.at > LIMITS_MS) {
+      const told = this.#account.limits(until);
+      this.#limits = { told, at: performance.now() };
+      told.catch(() => {
+        this.#limits = undefined;
+      });
+    }
+    return this.#limits.told;
+  }
+
   get #wallet(): string {
     return this.#options.settings.LIT_WALLET;
   }
@@ -134,9 +139,9 @@ export class ChipotleRuntime implements Runtime {
     });
   }
 
-  async #post(body: Readonly<Record<string, Json>>, options: RunOptions): Promise<Json> {
+  async #post(body: Readonly<Record<string, Json>>, until: number, options: RunOptions): Promise<Json> {
     const { isRepeatable = false, signal, onProgress } = options;
-    const answer = await this.#http.send('POST', 'lit_action', { body, isRepeatable, signal, onProgress });
+    const answer = await this.#http.send('POST', 'lit_action', { body, isRepeatable, until, signal, onProgress });
     const { response, has_error } = checked(answerSchema, answer, 'lit_action');
     if (has_error) throw new RuntimeError('action', 'the action failed');
     return response as Json;
