@@ -35,10 +35,6 @@ import (
 const (
 	xSize       = 32                        // of the x-coordinate that a message holds for a point
 	uniformSize = 2 * secp256k1.UniformSize // what hash_to_curve takes
-
-	// chunk instances go through the group at a time: this bounds the memory that a batch takes. It is a multiple of 4, so
-	// that the signs of a chunk start at a byte.
-	chunk = 84
 )
 
 // TranscriptSize is the length of T in bytes.

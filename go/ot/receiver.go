@@ -45,54 +45,48 @@ func (r *Receiver) message(rand io.Reader) ([]byte, error) {
 	message := make([]byte, MessageSize(n))
 	xs, signs := message[:2*xSize*n], message[2*xSize*n:]
 
+	rho := make([]secp256k1.Scalar, n)
+	defer clear(rho)
+	if err := draw(rho, rand); err != nil {
+		return nil, err
+	}
+	base := secp256k1.BaseTable()
+	chosen, other := make([]secp256k1.Affine, n), make([]secp256k1.Affine, n) // r_c and r_{1-c}
+	defer clear(chosen)
+	defer clear(other)
+	if err := base.ScalarMultBatch(other, rho); err != nil {
+		return nil, err
+	}
+	if err := base.ScalarMultBatch(chosen, r.x); err != nil {
+		return nil, err
+	}
+
 	hash := newHasher("OT-POINT", r.sid)
 	defer hash.clear()
-	var (
-		rho     [chunk]secp256k1.Scalar
-		chosen  [chunk]secp256k1.Affine // r_c
-		other   [chunk]secp256k1.Affine // r_{1-c}
-		hashed  [chunk]secp256k1.Affine // H_c(r_{1-c})
-		uniform [chunk * uniformSize]byte
-		encoded [secp256k1.PointSize]byte
-		point   secp256k1.Affine
-	)
-	base := secp256k1.BaseTable()
-	for at := 0; at < n; at += chunk {
-		m := min(chunk, n-at)
-		if err := draw(rho[:m], rand); err != nil {
-			return nil, err
-		}
-		if err := base.ScalarMultBatch(other[:m], rho[:m]); err != nil {
-			return nil, err
-		}
-		if err := base.ScalarMultBatch(chosen[:m], r.x[at:at+m]); err != nil {
-			return nil, err
-		}
-		for k := range m {
-			other[k].PutBytes(encoded[:])
-			hash.expand(uniform[uniformSize*k:][:uniformSize], at+k, Bit(r.choices, at+k), encoded[:])
-		}
-		if err := secp256k1.MapToCurveBatch(hashed[:m], uniform[:uniformSize*m]); err != nil {
-			return nil, err
-		}
-		if err := secp256k1.SubBatch(chosen[:m], chosen[:m], hashed[:m]); err != nil {
-			return nil, err
-		}
-		for k := range m {
-			for b := range 2 {
-				point.Select(&chosen[k], &other[k], 1^b^Bit(r.choices, at+k))
-				point.PutBytes(encoded[:])
-				i := 2*(at+k) + b
-				copy(xs[xSize*i:], encoded[1:])
-				signs[i/8] |= (encoded[0] & 1) << (i % 8)
-			}
+	uniform, hashed := make([]byte, uniformSize*n), make([]secp256k1.Affine, n) // H_c(r_{1-c})
+	defer clear(uniform)
+	defer clear(hashed)
+	var encoded [secp256k1.PointSize]byte
+	for i := range other {
+		other[i].PutBytes(encoded[:])
+		hash.expand(uniform[uniformSize*i:][:uniformSize], i, Bit(r.choices, i), encoded[:])
+	}
+	if err := secp256k1.MapToCurveBatch(hashed, uniform); err != nil {
+		return nil, err
+	}
+	if err := secp256k1.SubBatch(chosen, chosen, hashed); err != nil {
+		return nil, err
+	}
+	var point secp256k1.Affine
+	for i := range n {
+		for b := range 2 {
+			point.Select(&chosen[i], &other[i], 1^b^Bit(r.choices, i))
+			point.PutBytes(encoded[:])
+			at := 2*i + b
+			copy(xs[xSize*at:], encoded[1:])
+			signs[at/8] |= (encoded[0] & 1) << (at % 8)
 		}
 	}
-	clearScalars(rho[:])
-	clear(uniform[:])
-	clear(other[:])
-	clear(chosen[:])
-	clear(hashed[:])
 	return message, nil
 }
 
@@ -105,17 +99,13 @@ func (r *Receiver) Keys(transcript []byte, b *secp256k1.Point) (*ReceiverKeys, e
 		choices: bytes.Clone(r.choices),
 		points:  make([]byte, n*secp256k1.PointSize),
 	}
-	table := secp256k1.NewTable(b)
-	var points [chunk]secp256k1.Affine
-	defer clear(points[:])
-	for at := 0; at < n; at += chunk {
-		m := min(chunk, n-at)
-		if err := table.ScalarMultBatch(points[:m], r.x[at:at+m]); err != nil {
-			return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
-		}
-		for k := range m {
-			points[k].PutBytes(keys.points[secp256k1.PointSize*(at+k):])
-		}
+	points := make([]secp256k1.Affine, n)
+	defer clear(points)
+	if err := secp256k1.NewTable(b).ScalarMultBatch(points, r.x); err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
+	}
+	for i := range points {
+		points[i].PutBytes(keys.points[secp256k1.PointSize*i:])
 	}
 	return keys, nil
 }

@@ -36,36 +36,29 @@ func Send(sid, message []byte, n int, rand io.Reader) (*SenderKeys, error) {
 	keys.kdf = newHasher("OT-KEY", sid, keys.Transcript, keys.B.Bytes())
 
 	xs, signs := message[:2*xSize*n], message[2*xSize*n:]
+	points := make([]secp256k1.Affine, 2*n) // r_b, then P_b, then y·P_b
+	defer clear(points)
+	if err := secp256k1.DecodeBatch(points, xs, signs); err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
+	}
 	hash := newHasher("OT-POINT", sid)
-	var (
-		received [2 * chunk]secp256k1.Affine // r_b, then P_b, then y·P_b
-		hashed   [2 * chunk]secp256k1.Affine // H_b(r_{1-b})
-		uniform  [2 * chunk * uniformSize]byte
-		encoded  [secp256k1.PointSize]byte
-	)
-	defer clear(received[:])
-	for at := 0; at < n; at += chunk {
-		m := min(chunk, n-at)
-		points := received[:2*m]
-		if err := secp256k1.DecodeBatch(points, xs[2*xSize*at:][:2*xSize*m], signs[2*at/8:][:(2*m+7)/8]); err != nil {
-			return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
-		}
-		for k := range points {
-			points[k^1].PutBytes(encoded[:])
-			hash.expand(uniform[uniformSize*k:][:uniformSize], at+k/2, k%2, encoded[:])
-		}
-		if err := secp256k1.MapToCurveBatch(hashed[:2*m], uniform[:uniformSize*2*m]); err != nil {
-			return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
-		}
-		if err := secp256k1.AddBatch(points, points, hashed[:2*m]); err != nil {
-			return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
-		}
-		if err := secp256k1.ScalarMultBatch(points, points, y); err != nil {
-			return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
-		}
-		for k := range points {
-			points[k].PutBytes(keys.points[secp256k1.PointSize*(2*at+k):])
-		}
+	uniform, hashed := make([]byte, 2*uniformSize*n), make([]secp256k1.Affine, 2*n) // H_b(r_{1-b})
+	var encoded [secp256k1.PointSize]byte
+	for k := range points {
+		points[k^1].PutBytes(encoded[:])
+		hash.expand(uniform[uniformSize*k:][:uniformSize], k/2, k%2, encoded[:])
+	}
+	if err := secp256k1.MapToCurveBatch(hashed, uniform); err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
+	}
+	if err := secp256k1.AddBatch(points, points, hashed); err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "ot: %v", err)
+	}
+	if err := secp256k1.ScalarMultBatch(points, points, y); err != nil {
+		return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
+	}
+	for k := range points {
+		points[k].PutBytes(keys.points[secp256k1.PointSize*k:])
 	}
 	return keys, nil
 }

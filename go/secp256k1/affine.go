@@ -15,15 +15,15 @@ func (a *Affine) Point() *Point { return &Point{a.x, a.y, fieldOne} }
 
 // PutBytes writes the 33-byte compressed encoding of a to dst.
 func (a *Affine) PutBytes(dst []byte) {
-	dst[0] = 2 | byte(a.y.IsOddBit())
-	a.x.PutBytesUnchecked(dst[1:PointSize])
+	dst[0] = 2 | byte(a.y.IsOdd())
+	a.x.PutBytes(dst[1:PointSize])
 }
 
 // Select sets a = x if cond is 1, a = y if it is 0. It runs in constant time.
 func (a *Affine) Select(x, y *Affine, cond int) {
 	mask := -uint64(cond)
-	fieldSelect(&a.x, &x.x, &y.x, mask)
-	fieldSelect(&a.y, &x.y, &y.y, mask)
+	a.x.Select(&x.x, &y.x, mask)
+	a.y.Select(&x.y, &y.y, mask)
 }
 
 func (a *Affine) normalize() {
@@ -37,24 +37,16 @@ func (a *Affine) normalize() {
 // only after many calls.
 type batch struct {
 	den, prod []field // prod[i] is the product of den[:i]
-	tail      []field // tail[i] is the product of den[i:], in the second half of doubleAdd
-	slope, x  []field // of the first half of doubleAdd
-	inv       *field  // of the product of what is left
-	next      *field
+	inv, next *field  // inv is the inverse of the product of what is left
 	s, t      field
-	chain     chain
 }
 
-// batchSize bounds the points that go through a multiplication together: enough to make the shared inversion cheap, few
-// enough for tables and accumulators to stay in the cache.
-const batchSize = 168
+// batchSize bounds the points that go through a multiplication together: enough for the shared inversion to cost next to
+// nothing, few enough for tables and accumulators to stay in a cache.
+const batchSize = 672
 
 func newBatch(n int) *batch {
-	b := &batch{
-		den: make([]field, n), prod: make([]field, n+1), tail: make([]field, n+1),
-		slope: make([]field, n), x: make([]field, n),
-		inv: new(field), next: new(field),
-	}
+	b := &batch{den: make([]field, n), prod: make([]field, n+1), inv: new(field), next: new(field)}
 	b.prod[0].Set(&fieldOne)
 	return b
 }
@@ -63,17 +55,18 @@ func newBatch(n int) *batch {
 func (b *batch) invert(product *field) bool {
 	t := &b.t
 	t.Set(product)
-	if t.Normalize().IsZero() {
+	t.Normalize()
+	if t.IsZero() != 0 {
 		return false
 	}
-	b.chain.invert(b.inv, t)
+	b.inv.Invert(t)
 	return true
 }
 
 // pop returns 1/den[i], given the product of the denominators that are left after it.
 func (b *batch) pop(i int, left *field) *field {
-	b.next.Mul2(b.inv, &b.den[i])
-	b.den[i].Mul2(b.inv, left)
+	b.next.Mul(b.inv, &b.den[i])
+	b.den[i].Mul(b.inv, left)
 	b.inv, b.next = b.next, b.inv
 	return &b.den[i]
 }
@@ -93,7 +86,7 @@ func (b *batch) invertAll(n int) bool {
 }
 
 //go:noinline
-func (b *batch) push(i int) { b.prod[i+1].Mul2(&b.prod[i], &b.den[i]) }
+func (b *batch) push(i int) { b.prod[i+1].Mul(&b.prod[i], &b.den[i]) }
 
 // add sets p[i] = p[i] + q[i]. It returns false if p[i] = q[i] or p[i] = -q[i] for some i; p is unchanged then.
 func (b *batch) add(p, q []Affine) bool {
@@ -111,15 +104,15 @@ func (b *batch) add(p, q []Affine) bool {
 
 //go:noinline
 func (b *batch) pushAdd(i int, p, q *Affine) {
-	fieldSub(&b.den[i], &q.x, &p.x)
-	b.prod[i+1].Mul2(&b.prod[i], &b.den[i])
+	b.den[i].Sub(&q.x, &p.x)
+	b.prod[i+1].Mul(&b.prod[i], &b.den[i])
 }
 
 //go:noinline
 func (b *batch) popAdd(i int, p, q *Affine) {
 	slope := b.pop(i, &b.prod[i])
-	fieldSub(&b.t, &q.y, &p.y)
-	slope.Mul(&b.t)
+	b.t.Sub(&q.y, &p.y)
+	slope.Mul(slope, &b.t)
 	b.finish(p, &q.x, slope)
 }
 
@@ -136,31 +129,45 @@ func (b *batch) double(p []Affine) {
 
 //go:noinline
 func (b *batch) pushDouble(i int, p *Affine) {
-	fieldDouble(&b.den[i], &p.y)
-	b.prod[i+1].Mul2(&b.prod[i], &b.den[i])
+	b.den[i].Double(&p.y)
+	b.prod[i+1].Mul(&b.prod[i], &b.den[i])
 }
 
 //go:noinline
 func (b *batch) popDouble(i int, p *Affine) {
 	slope := b.pop(i, &b.prod[i])
-	b.t.SquareVal(&p.x)
-	fieldTriple(&b.t, &b.t)
-	slope.Mul(&b.t)
+	b.t.Square(&p.x)
+	b.t.Triple(&b.t)
+	slope.Mul(slope, &b.t)
 	b.finish(p, &p.x, slope)
 }
 
 // finish sets p to the third point, negated, of the line through p with the given slope that also meets qx.
 func (b *batch) finish(p *Affine, qx, slope *field) {
-	s, t := &b.s, &b.t
-	s.SquareVal(slope)
-	fieldThird(&p.x, t, qx, s)
-	t.Mul(slope)
-	fieldSubWeak(&p.y, t, &p.y)
+	x, t := &b.s, &b.t
+	t.Square(slope)
+	x.SubSub(t, &p.x, qx)
+	t.Sub(&p.x, x)
+	t.Mul(slope, t)
+	p.x.Set(x)
+	p.y.SubWeak(t, &p.y)
+}
+
+// doubleAdder is the scratch of lockstep steps that double and add.
+type doubleAdder struct {
+	*batch
+	tail  []field // tail[i] is the product of den[i:], in the second half of a step
+	slope []field // of the first half of a step, like x
+	x     []field
+}
+
+func newDoubleAdder(n int) *doubleAdder {
+	return &doubleAdder{newBatch(n), make([]field, n+1), make([]field, n), make([]field, n)}
 }
 
 // doubleAdd sets p[i] = 2 p[i] + q[i], as (p[i] + q[i]) + p[i] without the y-coordinate of the first sum (Eisenträger,
 // Lauter and Montgomery, 2003). It returns false, and p is undefined, if an addition is exceptional.
-func (b *batch) doubleAdd(p, q []Affine) bool {
+func (b *doubleAdder) doubleAdd(p, q []Affine) bool {
 	n := len(p)
 	for i := range p {
 		b.pushAdd(i, &p[i], &q[i])
@@ -184,25 +191,25 @@ func (b *batch) doubleAdd(p, q []Affine) bool {
 // popSum computes the slope of p + q and the x-coordinate of the sum, and pushes the denominator of the slope of (p + q) + p.
 //
 //go:noinline
-func (b *batch) popSum(i int, p, q *Affine) {
+func (b *doubleAdder) popSum(i int, p, q *Affine) {
 	slope, x := &b.slope[i], &b.x[i]
-	fieldSub(&b.t, &q.y, &p.y)
-	slope.Mul2(b.pop(i, &b.prod[i]), &b.t)
-	b.s.SquareVal(slope)
-	fieldSubSub(x, &b.s, &p.x, &q.x)
-	fieldSub(&b.den[i], x, &p.x)
-	b.tail[i].Mul2(&b.tail[i+1], &b.den[i])
+	b.t.Sub(&q.y, &p.y)
+	slope.Mul(b.pop(i, &b.prod[i]), &b.t)
+	b.s.Square(slope)
+	x.SubSub(&b.s, &p.x, &q.x)
+	b.den[i].Sub(x, &p.x)
+	b.tail[i].Mul(&b.tail[i+1], &b.den[i])
 }
 
 // popDoubleAdd finishes p + (p + q): its slope is -slope - 2y/(x - p.x).
 //
 //go:noinline
-func (b *batch) popDoubleAdd(i int, p *Affine) {
+func (b *doubleAdder) popDoubleAdd(i int, p *Affine) {
 	inv, slope := b.pop(i, &b.tail[i+1]), &b.slope[i]
-	fieldDouble(&b.t, &p.y)
-	b.t.Mul(inv)
-	fieldAdd(slope, slope, &b.t)
-	fieldNegate(slope, slope)
+	b.t.Double(&p.y)
+	b.t.Mul(inv, &b.t)
+	slope.Add(slope, &b.t)
+	slope.Negate(slope)
 	b.finish(p, &b.x[i], slope)
 }
 
@@ -227,7 +234,7 @@ func addBatch(dst, a, b []Affine, negate uint64) error {
 		copy(q, b[at:at+n])
 		if negate != 0 {
 			for i := range n {
-				fieldNegate(&q[i].y, &q[i].y)
+				q[i].y.Negate(&q[i].y)
 			}
 		}
 		if !scratch.add(p[:n], q[:n]) {
@@ -275,26 +282,24 @@ func DecodeBatch(dst []Affine, xs, signs []byte) error {
 	return nil
 }
 
-type decoder struct {
-	chain chain
-	s, t  field
-}
+type decoder struct{ s, t field }
 
 //go:noinline
 func (d *decoder) decode(a *Affine, x *[32]byte, odd uint32) bool {
-	if a.x.SetBytes(x) != 0 {
+	if !a.x.SetBytes(x) {
 		return false
 	}
-	d.t.SquareVal(&a.x).Mul(&a.x)
-	d.t.AddInt(curveB)
-	d.chain.sqrt(&a.y, &d.t)
-	d.s.SquareVal(&a.y)
-	if equalMask(&d.s, &d.t, &d.s) == 0 {
+	t := &d.t
+	t.Square(&a.x)
+	t.Mul(t, &a.x)
+	t.AddInt(curveB)
+	a.y.Sqrt(t)
+	d.s.Square(&a.y)
+	if d.s.Equal(t) == 0 {
 		return false
 	}
 	a.y.Normalize()
-	fieldNegate(&d.t, &a.y)
-	d.t.Normalize()
-	fieldSelect(&a.y, &d.t, &a.y, -uint64(a.y.IsOddBit()^odd))
+	a.y.CondNegate(-uint64(a.y.IsOdd() ^ odd))
+	a.y.Normalize()
 	return true
 }

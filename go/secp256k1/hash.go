@@ -55,7 +55,6 @@ type mapper struct {
 	u, zu2  []field
 	q       []Affine
 	batch   *batch
-	chain   chain
 	s, t, w field
 }
 
@@ -76,7 +75,7 @@ func (m *mapper) run(dst []Affine, uniform []byte) error {
 		return ErrIdentity
 	}
 	for i := range n {
-		fieldSub(&m.batch.den[i], &m.q[i].x, &isoKernel)
+		m.batch.den[i].Sub(&m.q[i].x, &isoKernel)
 	}
 	if !m.batch.invertAll(n) {
 		return ErrIdentity
@@ -95,23 +94,23 @@ func (m *mapper) load(i int, b *[UniformSize]byte) {
 	var hi [32]byte
 	copy(hi[16:], b[:16])
 	u.SetBytes(&hi)
-	u.Mul(&field256)
+	u.Mul(u, &field256)
 	m.t.SetBytes((*[32]byte)(b[16:]))
-	fieldAdd(u, u, &m.t)
+	u.Add(u, &m.t)
 	u.Normalize()
-	zu2.SquareVal(u)
-	fieldMulSmall(zu2, zu2, sswuMinusZ)
-	fieldNegate(zu2, zu2)
-	den.SquareVal(zu2)
-	fieldAdd(den, den, zu2)
+	zu2.Square(u)
+	zu2.MulInt(zu2, sswuMinusZ)
+	zu2.Negate(zu2)
+	den.Square(zu2)
+	den.Add(den, zu2)
 }
 
 // loadAlone makes up for a batch in which an inversion failed: only u = 0 does that in practice.
 func (m *mapper) loadAlone(i int) {
-	t, den := &m.t, &m.batch.den[i]
-	t.SquareVal(&m.zu2[i])
-	fieldAdd(t, t, &m.zu2[i])
-	m.chain.invert(den, t)
+	t := &m.t
+	t.Square(&m.zu2[i])
+	t.Add(t, &m.zu2[i])
+	m.batch.den[i].Invert(t)
 }
 
 // swu sets q[i] to the simplified SWU map of u[i] on E'. At its start den[i] is 1/(Z^2 u^4 + Z u^2), or 0.
@@ -122,54 +121,58 @@ func (m *mapper) swu(i int) {
 	inv, s, t, w := &m.batch.den[i], &m.s, &m.t, &m.w
 
 	// x1 = -B'/A' (1 + inv), or B'/(Z A') if inv is 0.
-	t.Set(inv).Normalize()
-	zero := -uint64(t.IsZeroBit())
-	fieldAdd(t, t, &fieldOne)
-	t.Mul(&sswuMinusBA)
-	fieldSelect(&q.x, &sswuBZA, t, zero)
+	t.Set(inv)
+	t.Normalize()
+	zero := t.IsZero()
+	t.Add(t, &fieldOne)
+	t.Mul(t, &sswuMinusBA)
+	q.x.Select(&sswuBZA, t, zero)
 
 	// s = gx1 = x1^3 + A' x1 + B', and w = sqrt(gx1) or sqrt(-gx1).
-	s.SquareVal(&q.x)
-	fieldAdd(s, s, &isoA)
-	s.Mul(&q.x)
+	s.Square(&q.x)
+	s.Add(s, &isoA)
+	s.Mul(s, &q.x)
 	s.AddInt(isoB)
-	m.chain.sqrt(w, s)
-	t.SquareVal(w)
-	square := equalMask(t, s, t)
+	w.Sqrt(s)
+	t.Square(w)
+	square := t.Equal(s)
 
 	// If gx1 is no square, gx2 = (Z u^2)^3 gx1 = (w u^3)^2 (-Z^3) is one, and x2 = Z u^2 x1.
-	t.SquareVal(u).Mul(u)
-	t.Mul(&sswuRoot)
-	t.Mul(w)
-	fieldSelect(&q.y, w, t, square)
-	t.Mul2(zu2, &q.x)
-	fieldSelect(&q.x, &q.x, t, square)
+	t.Square(u)
+	t.Mul(t, u)
+	t.Mul(t, &sswuRoot)
+	t.Mul(t, w)
+	q.y.Select(w, t, square)
+	t.Mul(zu2, &q.x)
+	q.x.Select(&q.x, t, square)
 
 	// sgn0(y) = sgn0(u).
 	q.y.Normalize()
-	fieldCondNegate(&q.y, -uint64(q.y.IsOddBit()^u.IsOddBit()), t)
+	q.y.CondNegate(-uint64(q.y.IsOdd() ^ u.IsOdd()))
 }
 
 // isogeny sets p to the image of q, given 1/(q.x - x0).
 //
 //go:noinline
 func (m *mapper) isogeny(p, q *Affine, inv *field) {
-	m.horner(&m.s, &isoX, &q.x)
-	m.horner(&m.t, &isoY, &q.x)
-	m.w.SquareVal(inv)
-	p.x.Mul2(&m.s, &m.w).Normalize()
-	m.w.Mul(inv)
-	m.t.Mul(&m.w)
-	p.y.Mul2(&q.y, &m.t).Normalize()
+	horner(&m.s, &isoX, &q.x)
+	horner(&m.t, &isoY, &q.x)
+	m.w.Square(inv)
+	p.x.Mul(&m.s, &m.w)
+	p.x.Normalize()
+	m.w.Mul(&m.w, inv)
+	m.t.Mul(&m.t, &m.w)
+	p.y.Mul(&q.y, &m.t)
+	p.y.Normalize()
 }
 
 // horner sets r = k[0] + k[1] x + k[2] x^2 + k[3] x^3.
-func (m *mapper) horner(r *field, k *[4]field, x *field) {
-	r.Mul2(&k[3], x)
+func horner(r *field, k *[4]field, x *field) {
+	r.Mul(&k[3], x)
 	for i := 2; i >= 0; i-- {
-		fieldAdd(r, r, &k[i])
+		r.Add(r, &k[i])
 		if i > 0 {
-			r.Mul(x)
+			r.Mul(r, x)
 		}
 	}
 }

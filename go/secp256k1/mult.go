@@ -1,35 +1,38 @@
 package secp256k1
 
-import "sync"
+import (
+	"sync"
+	"unsafe"
+)
 
-// masks holds all ones at the index of a digit and zero elsewhere.
-type masks [16]uint64
-
-func (m *masks) set(index uint32) {
-	for i := range m {
-		m[i] = isEqual(index, uint32(i))
-	}
-}
-
-// lookup sets r to the entry of a table of at most 16 that m points at, reading all of it.
+// lookup sets p to the entry of the table at index, reading all of it.
 //
 //go:noinline
-func (m *masks) lookup(r *field, table []field) {
-	x := words(r)
-	var x0, x1, x2, x3, x4 uint64
+func (p *Affine) lookup(table []Affine, index uint32) {
+	r := p.words()
+	var r0, r1, r2, r3, r4, r5, r6, r7, r8, r9 uint64
 	for i := range table {
-		t, k := words(&table[i]), m[i&15]
-		x0 |= t[0] & k
-		x1 |= t[1] & k
-		x2 |= t[2] & k
-		x3 |= t[3] & k
-		x4 |= t[4] & k
+		t, k := table[i].words(), isEqual(index, uint32(i))
+		r0 |= t[0] & k
+		r1 |= t[1] & k
+		r2 |= t[2] & k
+		r3 |= t[3] & k
+		r4 |= t[4] & k
+		r5 |= t[5] & k
+		r6 |= t[6] & k
+		r7 |= t[7] & k
+		r8 |= t[8] & k
+		r9 |= t[9] & k
 	}
-	x[0], x[1], x[2], x[3], x[4] = x0, x1, x2, x3, x4
+	r[0], r[1], r[2], r[3], r[4] = r0, r1, r2, r3, r4
+	r[5], r[6], r[7], r[8], r[9] = r5, r6, r7, r8, r9
 }
 
-// multiples holds a point's multiples by 1, 3, ..., 15, and beta times their x-coordinates: those of lambda times them.
-type multiples struct{ x, y, betaX [multiplesSize]field }
+// words gives the limbs of both coordinates in pairs.
+func (p *Affine) words() *[10]uint64 { return (*[10]uint64)(unsafe.Pointer(p)) }
+
+// multiples holds a point's multiples by 1, 3, ..., 15, and lambda times them.
+type multiples struct{ p, lambda [multiplesSize]Affine }
 
 const (
 	multiplesSize = 1 << (glvWindow - 1)
@@ -62,24 +65,23 @@ func ScalarMultBatch(dst, points []Affine, k *Scalar) error {
 
 // multiplier multiplies many points by one scalar, all in lockstep.
 type multiplier struct {
-	u, v     [glvDigits]digit
+	u, v     Scalar // of split
 	multiple []multiples
 	acc, sum []Affine
-	batch    *batch
-	masks    masks
-	s        field
+	batch    *doubleAdder
 }
 
 func newMultiplier(n int) *multiplier {
-	return &multiplier{multiple: make([]multiples, n), acc: make([]Affine, n), sum: make([]Affine, n), batch: newBatch(n)}
+	return &multiplier{
+		multiple: make([]multiples, n), acc: make([]Affine, n), sum: make([]Affine, n), batch: newDoubleAdder(n),
+	}
 }
 
 func (m *multiplier) clear() {
-	clear(m.u[:])
-	clear(m.v[:])
+	m.u.Clear()
+	m.v.Clear()
 	clear(m.acc)
 	clear(m.sum)
-	clear(m.masks[:])
 }
 
 func (m *multiplier) run(dst, points []Affine) bool {
@@ -124,67 +126,63 @@ func (m *multiplier) run(dst, points []Affine) bool {
 //go:noinline
 func (m *multiplier) store(i, j int) {
 	t, p := &m.multiple[i], &m.acc[i]
-	t.x[j].Set(&p.x)
-	t.y[j].Set(&p.y)
-	t.betaX[j].Mul2(&p.x, &beta)
+	t.p[j] = *p
+	t.lambda[j].x.Mul(&p.x, &beta)
+	t.lambda[j].y.Set(&p.y)
 }
 
 // gather sets p to the multiples by digit w of the first half of the scalar.
 func (m *multiplier) gather(p []Affine, w int) {
-	d := &m.u[w]
-	m.masks.set(d.index)
+	d := m.u.digit(w, glvWindow)
 	for i := range p {
-		m.gatherOne(&p[i], m.multiple[i].x[:], m.multiple[i].y[:], d.negative)
+		p[i].gather(m.multiple[i].p[:], d)
 	}
 }
 
 // gatherLambda does the same for the second half.
 func (m *multiplier) gatherLambda(p []Affine, w int) {
-	d := &m.v[w]
-	m.masks.set(d.index)
+	d := m.v.digit(w, glvWindow)
 	for i := range p {
-		m.gatherOne(&p[i], m.multiple[i].betaX[:], m.multiple[i].y[:], d.negative)
+		p[i].gather(m.multiple[i].lambda[:], d)
 	}
 }
 
+// gather sets p to the multiple that d stands for, given those by 1, 3, 5, ...
+//
 //go:noinline
-func (m *multiplier) gatherOne(p *Affine, x, y []field, negative uint64) {
-	m.masks.lookup(&p.x, x)
-	m.masks.lookup(&p.y, y)
-	fieldCondNegate(&p.y, negative, &m.s)
+func (p *Affine) gather(table []Affine, d digit) {
+	p.lookup(table, d.index)
+	p.y.CondNegate(d.negative)
 }
 
 // Table holds multiples of one point, so that multiplying it by many scalars needs no doublings. It takes 67 KB.
-type Table struct {
-	x, y [combDigits][tableSize]field // by (2j+1) 32^i
-}
+type Table [combDigits][tableSize]Affine // by (2j+1) 32^i
 
 // NewTable returns the table of p, which must not be the identity.
 func NewTable(p *Point) *Table {
 	t := new(Table)
 	b := newBatch(combDigits)
 	acc, sum := make([]Affine, combDigits), make([]Affine, combDigits)
-	q := new(Point).Set(p)
+	q := *p
 	for i := range acc {
 		acc[i] = Affine{q.x, q.y}
 		b.den[i].Set(&q.z)
 		for range combWindow {
-			q.Double(q)
+			q.double(&q)
 		}
 	}
 	if !b.invertAll(combDigits) {
 		panic("secp256k1: table of the identity")
 	}
 	for i := range acc {
-		acc[i].x.Mul(&b.den[i])
-		acc[i].y.Mul(&b.den[i])
+		acc[i].x.Mul(&acc[i].x, &b.den[i])
+		acc[i].y.Mul(&acc[i].y, &b.den[i])
 	}
 	copy(sum, acc)
 	b.double(sum)
 	for j := range tableSize {
 		for i := range acc {
-			t.x[i][j].Set(&acc[i].x)
-			t.y[i][j].Set(&acc[i].y)
+			t[i][j] = acc[i]
 		}
 		if j < tableSize-1 {
 			b.add(acc, sum) // never fails: 2j+1 and 2 are no multiples of q
@@ -198,24 +196,19 @@ var BaseTable = sync.OnceValue(func() *Table { return NewTable(NewGenerator()) }
 
 // ScalarMult sets p = k times the table's point, in constant time, and returns p.
 func (t *Table) ScalarMult(p *Point, k *Scalar) *Point {
-	var u [combDigits]digit
-	var m masks
+	var u Scalar
+	u.comb(k)
+	*p = Point{y: fieldOne}
+	q := Point{z: fieldOne}
 	var a Affine
-	var s field
-	k.comb(&u)
-	acc := NewIdentity()
-	q := &Point{z: fieldOne}
 	for i := range combDigits {
-		m.set(u[i].index)
-		m.lookup(&a.x, t.x[i][:])
-		m.lookup(&a.y, t.y[i][:])
-		fieldCondNegate(&a.y, u[i].negative, &s)
+		a.gather(t[i][:], u.digit(i, combWindow))
 		q.x.Set(&a.x)
 		q.y.Set(&a.y)
-		acc.Add(acc, q)
+		p.add(p, &q)
 	}
-	clear(u[:])
-	return p.Set(acc)
+	u.Clear()
+	return p
 }
 
 // ScalarMultBatch sets dst[i] = ks[i] times the table's point, in constant time. It returns [ErrIdentity] if a scalar is 0.
@@ -224,7 +217,7 @@ func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 		panic("secp256k1: batches of different lengths")
 	}
 	n := min(len(dst), batchSize)
-	c := &comber{table: t, u: make([][combDigits]digit, n), sum: make([]Affine, n), batch: newBatch(n)}
+	c := &comber{table: t, u: make([]Scalar, n), sum: make([]Affine, n), batch: newBatch(n)}
 	for at := 0; at < len(dst); at += batchSize {
 		end := min(at+batchSize, len(dst))
 		if c.run(dst[at:end], ks[at:end]) {
@@ -240,29 +233,26 @@ func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 		}
 	}
 	clear(c.u)
-	clear(c.masks[:])
 	return nil
 }
 
 // comber multiplies one point by many scalars, all in lockstep.
 type comber struct {
 	table *Table
-	u     [][combDigits]digit
+	u     []Scalar // of comb
 	sum   []Affine
 	batch *batch
-	masks masks
-	s     field
 }
 
 func (c *comber) run(dst []Affine, ks []Scalar) bool {
 	sum := c.sum[:len(dst)]
 	for i := range ks {
-		ks[i].comb(&c.u[i])
-		c.gatherOne(&dst[i], i, 0)
+		c.u[i].comb(&ks[i])
+		c.gather(&dst[i], i, 0)
 	}
 	for w := 1; w < combDigits; w++ {
 		for i := range sum {
-			c.gatherOne(&sum[i], i, w)
+			c.gather(&sum[i], i, w)
 		}
 		if !c.batch.add(dst, sum) {
 			return false
@@ -275,10 +265,6 @@ func (c *comber) run(dst []Affine, ks []Scalar) bool {
 }
 
 //go:noinline
-func (c *comber) gatherOne(p *Affine, i, w int) {
-	d := &c.u[i][w]
-	c.masks.set(d.index)
-	c.masks.lookup(&p.x, c.table.x[w][:])
-	c.masks.lookup(&p.y, c.table.y[w][:])
-	fieldCondNegate(&p.y, d.negative, &c.s)
+func (c *comber) gather(p *Affine, i, w int) {
+	p.gather(c.table[w][:], c.u[i].digit(w, combWindow))
 }

@@ -66,8 +66,8 @@ func (p *Point) Uncompressed() []byte {
 	b := make([]byte, 65)
 	if a, ok := p.Affine(); ok {
 		b[0] = 4
-		a.x.PutBytesUnchecked(b[1:33])
-		a.y.PutBytesUnchecked(b[33:])
+		a.x.PutBytes(b[1:33])
+		a.y.PutBytes(b[33:])
 	}
 	return b
 }
@@ -75,149 +75,164 @@ func (p *Point) Uncompressed() []byte {
 // Affine returns p in affine coordinates, and false if p is the identity. That it is shows in timing.
 func (p *Point) Affine() (Affine, bool) {
 	var a Affine
-	var c chain
 	var zInv field
-	c.invert(&zInv, &p.z)
-	if zInv.Normalize().IsZero() {
+	zInv.Invert(&p.z)
+	zInv.Normalize()
+	if zInv.IsZero() != 0 {
 		return a, false
 	}
-	a.x.Mul2(&p.x, &zInv).Normalize()
-	a.y.Mul2(&p.y, &zInv).Normalize()
+	a.x.Mul(&p.x, &zInv)
+	a.y.Mul(&p.y, &zInv)
+	a.normalize()
 	return a, true
 }
 
 // Add sets p = a + b.
 func (p *Point) Add(a, b *Point) *Point {
-	var t0, t1, t2, t3, t4, u field
-	t0.Mul2(&a.x, &b.x)
-	t1.Mul2(&a.y, &b.y)
-	t2.Mul2(&a.z, &b.z)
+	p.add(a, b)
+	return p
+}
+
+// Like double and lookup, add returns nothing: TinyGo then knows that its arguments do not escape, and callers keep theirs
+// on the stack.
+func (p *Point) add(a, b *Point) {
+	var t0, t1, t2, t3, t4, t5, u field
+	t0.Mul(&a.x, &b.x)
+	t1.Mul(&a.y, &b.y)
+	t2.Mul(&a.z, &b.z)
 	cross(&t3, &a.x, &a.y, &b.x, &b.y, &t0, &t1, &u) // X1 Y2 + X2 Y1
 	cross(&t4, &a.y, &a.z, &b.y, &b.z, &t1, &t2, &u) // Y1 Z2 + Y2 Z1
-	var t5 field
 	cross(&t5, &a.x, &a.z, &b.x, &b.z, &t0, &t2, &u) // X1 Z2 + X2 Z1
-	fieldMulSmall(&t0, &t0, 3)
-	fieldMulSmall(&t2, &t2, 3*curveB)
-	fieldMulSmall(&t5, &t5, 3*curveB)
-	var z3, u1 field
-	fieldAdd(&z3, &t1, &t2)
-	fieldSubWeak(&t1, &t1, &t2)
+	t0.MulInt(&t0, 3)
+	t2.MulInt(&t2, 3*curveB)
+	t5.MulInt(&t5, 3*curveB)
+	var z3, v field
+	z3.Add(&t1, &t2)
+	t1.SubWeak(&t1, &t2)
 
-	u.Mul2(&t4, &t5)
-	u1.Mul2(&t3, &t1)
-	fieldSubWeak(&p.x, &u1, &u)
-	u.Mul2(&t5, &t0)
-	u1.Mul2(&t1, &z3)
-	fieldAdd(&p.y, &u1, &u)
-	u.Mul2(&t0, &t3)
-	z3.Mul(&t4)
-	fieldAdd(&p.z, &z3, &u)
-	return p
+	u.Mul(&t4, &t5)
+	v.Mul(&t3, &t1)
+	p.x.SubWeak(&v, &u)
+	u.Mul(&t5, &t0)
+	v.Mul(&t1, &z3)
+	p.y.Add(&v, &u)
+	u.Mul(&t0, &t3)
+	v.Mul(&z3, &t4)
+	p.z.Add(&v, &u)
 }
 
 // cross sets r = a1 b2 + a2 b1, given a1 b1 and a2 b2.
 func cross(r, a1, a2, b1, b2, a1b1, a2b2, u *field) {
-	fieldAdd(r, a1, a2)
-	fieldAdd(u, b1, b2)
-	r.Mul(u)
-	fieldSubSub(r, r, a1b1, a2b2)
+	r.Add(a1, a2)
+	u.Add(b1, b2)
+	r.Mul(r, u)
+	r.SubSub(r, a1b1, a2b2)
 }
 
 // Double sets p = 2a.
 func (p *Point) Double(a *Point) *Point {
+	p.double(a)
+	return p
+}
+
+func (p *Point) double(a *Point) {
 	var t0, t1, t2, x3, y3, z3 field
-	t0.SquareVal(&a.y)
-	fieldMulSmall(&z3, &t0, 8)
-	t1.Mul2(&a.y, &a.z)
-	t2.SquareVal(&a.z)
-	fieldMulSmall(&t2, &t2, 3*curveB)
-	x3.Mul2(&t2, &z3)
-	fieldAdd(&y3, &t0, &t2)
-	z3.Mul(&t1)
-	fieldMulSmall(&t1, &t2, 3)
-	fieldSubWeak(&t0, &t0, &t1)
-	y3.Mul(&t0)
-	fieldAdd(&y3, &y3, &x3)
-	t1.Mul2(&a.x, &a.y)
-	x3.Mul2(&t0, &t1)
-	fieldMulSmall(&p.x, &x3, 2)
+	t0.Square(&a.y)
+	z3.MulInt(&t0, 8)
+	t1.Mul(&a.y, &a.z)
+	t2.Square(&a.z)
+	t2.MulInt(&t2, 3*curveB)
+	x3.Mul(&t2, &z3)
+	y3.Add(&t0, &t2)
+	z3.Mul(&z3, &t1)
+	t1.MulInt(&t2, 3)
+	t0.SubWeak(&t0, &t1)
+	y3.Mul(&y3, &t0)
+	y3.Add(&y3, &x3)
+	t1.Mul(&a.x, &a.y)
+	x3.Mul(&t0, &t1)
+	p.x.Add(&x3, &x3)
 	p.y.Set(&y3)
 	p.z.Set(&z3)
-	return p
 }
 
 // Negate sets p = -a.
 func (p *Point) Negate(a *Point) *Point {
 	p.x.Set(&a.x)
-	fieldNegate(&p.y, &a.y)
+	p.y.Negate(&a.y)
 	p.z.Set(&a.z)
 	return p
 }
 
 // Sub sets p = a - b.
 func (p *Point) Sub(a, b *Point) *Point {
-	var t Point
-	return p.Add(a, t.Negate(b))
+	t := *b
+	t.y.Negate(&t.y)
+	p.add(a, &t)
+	return p
 }
 
 // Select sets p = a if cond is 1, p = b if it is 0.
 func (p *Point) Select(a, b *Point, cond int) *Point {
-	mask := -uint64(cond)
-	fieldSelect(&p.x, &a.x, &b.x, mask)
-	fieldSelect(&p.y, &a.y, &b.y, mask)
-	fieldSelect(&p.z, &a.z, &b.z, mask)
+	p.sel(a, b, -uint64(cond))
 	return p
+}
+
+func (p *Point) sel(a, b *Point, mask uint64) {
+	p.x.Select(&a.x, &b.x, mask)
+	p.y.Select(&a.y, &b.y, mask)
+	p.z.Select(&a.z, &b.z, mask)
 }
 
 // IsIdentity returns 1 if p is the identity, and 0 otherwise.
 func (p *Point) IsIdentity() int {
 	z := p.z
-	return int(z.Normalize().IsZeroBit())
+	z.Normalize()
+	return int(z.IsZero() & 1)
 }
 
 // Equal returns 1 if p = a, and 0 otherwise.
 func (p *Point) Equal(a *Point) int {
-	var t Point
-	return t.Sub(p, a).IsIdentity()
+	t := *a
+	t.y.Negate(&t.y)
+	t.add(p, &t)
+	return t.IsIdentity()
 }
 
 // ScalarMult sets p = k*a.
 func (p *Point) ScalarMult(k *Scalar, a *Point) *Point {
-	var u, v [glvDigits]digit
+	var u, v Scalar
 	k.split(&u, &v)
 	var table [multiplesSize]Point // a, 3a, ..., 15a
-	var double Point
-	double.Double(a)
-	table[0].Set(a)
-	for i := 1; i < multiplesSize; i++ {
-		table[i].Add(&table[i-1], &double)
-	}
-	acc := NewIdentity()
 	var t Point
+	t.double(a)
+	table[0] = *a
+	for i := 1; i < multiplesSize; i++ {
+		table[i].add(&table[i-1], &t)
+	}
+	*p = Point{y: fieldOne}
 	for i := glvDigits - 1; i >= 0; i-- {
 		for range glvWindow {
-			acc.Double(acc)
+			p.double(p)
 		}
-		acc.Add(acc, t.lookup(&table, u[i]))
-		t.lookup(&table, v[i])
-		t.x.Mul(&beta)
-		acc.Add(acc, &t)
+		t.lookup(&table, u.digit(i, glvWindow))
+		p.add(p, &t)
+		t.lookup(&table, v.digit(i, glvWindow))
+		t.x.Mul(&t.x, &beta)
+		p.add(p, &t)
 	}
-	clear(u[:])
-	clear(v[:])
-	return p.Set(acc)
+	u.Clear()
+	v.Clear()
+	return p
 }
 
 // lookup sets p to the multiple of the table that d stands for.
-func (p *Point) lookup(table *[multiplesSize]Point, d digit) *Point {
-	p.Set(&table[0])
+func (p *Point) lookup(table *[multiplesSize]Point, d digit) {
+	*p = table[0]
 	for i := 1; i < multiplesSize; i++ {
-		p.Select(&table[i], p, int(isEqual(d.index, uint32(i))&1))
+		p.sel(&table[i], p, isEqual(d.index, uint32(i)))
 	}
-	var s field
-	fieldNegate(&s, &p.y)
-	fieldSelect(&p.y, &s, &p.y, d.negative)
-	return p
+	p.y.CondNegate(d.negative)
 }
 
 // isEqual returns all ones if a = b, both below 2^31, and zero otherwise.
@@ -233,7 +248,7 @@ func (p *Point) XScalar() *Scalar {
 	s := new(Scalar)
 	if a, ok := p.Affine(); ok {
 		var b [32]byte
-		a.x.PutBytesUnchecked(b[:])
+		a.x.PutBytes(b[:])
 		s.SetDigest(b[:])
 	}
 	return s
@@ -243,14 +258,11 @@ func (p *Point) XScalar() *Scalar {
 // the parity of y, bit 1 tells that x is not below q.
 func (p *Point) RecoveryID() byte {
 	a, _ := p.Affine()
-	id := byte(a.y.IsOddBit())
-	if a.x.IsGtOrEqPrimeMinusOrder() {
-		// x >= q exactly if x - q, that is XScalar, is below p - q and x itself is not XScalar.
-		var b [32]byte
-		a.x.PutBytesUnchecked(b[:])
-		if _, err := new(Scalar).SetBytes(b[:]); err != nil {
-			id |= 2
-		}
+	id := byte(a.y.IsOdd())
+	var b [32]byte
+	a.x.PutBytes(b[:])
+	if _, err := new(Scalar).SetBytes(b[:]); err != nil {
+		id |= 2
 	}
 	return id
 }

@@ -277,40 +277,33 @@ func combOffsetConstant() Scalar {
 	return *t.Sub(&t, &scalarOne)
 }
 
-// split writes k as sum 16^i (u_i + lambda v_i) with all digits odd, so that no partial sum of a multiplication is ever
-// the identity. With s = (k + (2^132 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2, |s1|, |s2| < 2^128, the 132 bits of
-// s1 + 2^128 and of s2 + 2^128, read as signs, have this sum.
-func (k *Scalar) split(u, v *[glvDigits]digit) {
-	var s, s1, s2, t Scalar
+// split sets u and v to what the digits are read from of k = sum 16^i (u_i + lambda v_i), all of them odd, so that no
+// partial sum of a multiplication is ever the identity. With s = (k + (2^132 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2,
+// |s1|, |s2| < 2^128, the 132 bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have this sum.
+func (k *Scalar) split(u, v *Scalar) {
+	var s, t Scalar
 	s.Add(k, &glvOffset)
 	s.Mul(&s, &scalarHalf)
-	s2.Mul(mulShift384(&t, &s, &glvG1), &minusB1)
-	s1.Mul(mulShift384(&t, &s, &glvG2), &minusB2)
-	s2.Add(&s2, &s1)
-	s1.Mul(&s2, &lambda)
-	s1.Sub(&s, &s1)
-	s1.Add(&s1, &two128)
-	s2.Add(&s2, &two128)
-	for i := range glvDigits {
-		u[i] = makeDigit(s1.window(i, glvWindow), glvWindow)
-		v[i] = makeDigit(s2.window(i, glvWindow), glvWindow)
-	}
+	v.Mul(mulShift384(&t, &s, &glvG1), &minusB1)
+	u.Mul(mulShift384(&t, &s, &glvG2), &minusB2)
+	v.Add(v, u)
+	u.Mul(v, &lambda)
+	u.Sub(&s, u)
+	u.Add(u, &two128)
+	v.Add(v, &two128)
 	s.Clear()
-	s1.Clear()
-	s2.Clear()
 	t.Clear()
 }
 
-// comb writes k as sum 32^i u_i with all digits odd: the 260 bits of (k + 2^260 - 1)/2 mod q, read as signs.
-func (k *Scalar) comb(u *[combDigits]digit) {
-	var s Scalar
-	s.Add(k, &combOffset)
-	s.Mul(&s, &scalarHalf)
-	for i := range combDigits {
-		u[i] = makeDigit(s.window(i, combWindow), combWindow)
-	}
-	s.Clear()
+// comb sets u to what the digits are read from of k = sum 32^i u_i, all of them odd: u = (k + 2^260 - 1)/2 mod q, whose 260
+// bits, read as signs, have this sum.
+func (u *Scalar) comb(k *Scalar) {
+	u.Add(k, &combOffset)
+	u.Mul(u, &scalarHalf)
 }
+
+// digit reads digit i, of w bits, of a scalar that split or comb has set.
+func (s *Scalar) digit(i, w int) digit { return makeDigit(s.window(i, w), w) }
 
 // window returns bits i*w to i*w+w-1 of s.
 func (s *Scalar) window(i, w int) uint32 {

@@ -1,23 +1,19 @@
 package main
 
 import (
-	"github.com/decred/dcrd/dcrec/secp256k1/v4"
-
 	_ "tandem/go/abi" // its random source
+	"tandem/go/internal/fp"
 )
-
-var x, y secp256k1.FieldVal
 
 // FieldMul makes 2n multiplications, each with the result of the one before it, and returns a word of the last, so that none
 // can be left out.
 //
 //go:wasmexport field_mul
 func FieldMul(n uint32) uint32 {
-	x.SetInt(3)
-	y.SetInt(5)
+	x, y := fp.Element{3}, fp.Element{5}
 	for range n {
-		x.Mul(&y)
-		y.Mul(&x)
+		x.Mul(&x, &y)
+		y.Mul(&y, &x)
 	}
-	return uint32(x.Normalize().Bytes()[31])
+	return x[0]
 }
