@@ -14,10 +14,12 @@ usage: npx tsx scripts/keygen.ts --store DIR [options]
   --store DIR      the folder of the share store; made if it does not exist
   --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
                    none, no action: all shares are here
-  --threshold N    how many shares sign (2)
+  --threshold N    how many shares sign (2). More than 2 sign by dkls23, in three rounds
   --parties N      how many shares there are (3)
   --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
                    any, these too; or a file of rules (docs/policies.md)
+  --allow-interactive  let the action sign by dkls23 too, which a threshold above 2 needs. Whoever has this machine then
+                   gets the whole key, past any policy: docs/security.md, "Why one call"
   --json           print {wallet, address, publicKey, threshold, parties, calls, ms} alone
 
 The shares open with TANDEM_IDENTITY (an age identity file), TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
@@ -31,6 +33,7 @@ run(USAGE, async (signal) => {
       threshold: { type: 'string', default: '2' },
       parties: { type: 'string', default: '3' },
       policy: { type: 'string', default: 'messages' },
+      'allow-interactive': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -50,6 +53,7 @@ run(USAGE, async (signal) => {
       action,
       threshold,
       parties,
+      interactive: values['allow-interactive'],
       onProgress: progress.step,
       signal,
     });

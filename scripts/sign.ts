@@ -13,8 +13,9 @@ usage: npx tsx scripts/sign.ts --store DIR WHAT [options]
   --store DIR         the folder of the share store
   --wallet ID         the wallet's address; not needed if the store has only one
   --approval HEX|FILE the guardian's signature, for a policy that wants one (policy.ts approve)
-  --protocol NAME     dkls18 (default)
-  --recovery          sign with the hot and the cold share, without the action
+  --protocol NAME     dkls18, between two shares, in one call of the action: the default for a threshold of 2; or dkls23, in
+                      three rounds between as many as the threshold: two calls, and only if the wallet was made for it
+  --recovery          sign with the hot and the cold shares, without the action
   --path m/…          sign with the key at this BIP32 path, without hardened steps
   --json              print {signature, r, s, yParity, address, digest, protocol, calls, ms} alone; of a transaction
                       also serializedTransaction, which a node takes
@@ -35,7 +36,7 @@ run(USAGE, async (signal) => {
       ...intentOptions,
       intent: { type: 'string' },
       approval: { type: 'string' },
-      protocol: { type: 'string', default: 'dkls18' },
+      protocol: { type: 'string' },
       recovery: { type: 'boolean', default: false },
       path: { type: 'string', default: 'm' },
       json: { type: 'boolean', default: false },
@@ -44,7 +45,10 @@ run(USAGE, async (signal) => {
   });
   if (values.help) return console.log(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
-  if (values.protocol !== 'dkls18') throw new UsageError(`There is no protocol "${values.protocol}" here.`);
+  const { protocol } = values;
+  if (protocol !== undefined && protocol !== 'dkls18' && protocol !== 'dkls23') {
+    throw new UsageError(`There is no protocol "${protocol}" here.`);
+  }
   const intent = intentOf(values);
   const approval = values.approval === undefined ? undefined : approvalOf(values.approval);
 
@@ -54,7 +58,14 @@ run(USAGE, async (signal) => {
   const { runtime, close } = await connect(recovery ? 'none' : readWallet(store, id).runtime, store.dir);
   try {
     const wallet = openWallet(store, { id, runtime });
-    const signed = await wallet.sign(intent, { recovery, path, approval, onProgress: progress.step, signal });
+    const signed = await wallet.sign(intent, {
+      recovery,
+      path,
+      approval,
+      protocol,
+      onProgress: progress.step,
+      signal,
+    });
     progress.end();
     const result = { ...signed, ms: Math.round(signed.ms) };
     const { signature, address, digest, calls, ms } = result;

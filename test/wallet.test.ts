@@ -165,7 +165,7 @@ describe('keygen', () => {
       assert.match(stderr, /usage: /);
     }
     assert.ok(!existsSync(nothing) || readdirSync(nothing).every((name) => name === 'local-lit'));
-    const beyond = { store: openStore(nothing, store.key), threshold: 3, parties: 3 };
+    const beyond = { store: openStore(nothing, store.key), threshold: 4, parties: 3 };
     await assert.rejects(createWallet(beyond), UsageError);
     await assert.rejects(createWallet({ ...beyond, threshold: 2, parties: 17 }), UsageError);
   });

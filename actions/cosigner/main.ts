@@ -8,9 +8,12 @@ import { fromHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
+import { dkls23Finish, dkls23Join } from './dkls23.ts';
 import {
   type Deal1Answer,
   type Deal2Answer,
+  type Dkls23FinishAnswer,
+  type Dkls23JoinAnswer,
   MAX_SIGNATURES,
   requestSchema,
   type SignAnswer,
@@ -18,7 +21,7 @@ import {
 } from './protocol.ts';
 import { sign, signMany } from './sign.ts';
 
-type CosignerAnswer = Deal1Answer | Deal2Answer | SignAnswer | SignManyAnswer;
+type CosignerAnswer = Deal1Answer | Deal2Answer | SignAnswer | SignManyAnswer | Dkls23JoinAnswer | Dkls23FinishAnswer;
 
 const policy = parsePolicy(POLICY);
 
@@ -27,7 +30,7 @@ export const main = (params: unknown): Promise<Answer<CosignerAnswer>> => (isMan
 
 const one = actionMain(handle);
 
-/** For a host that takes more than what is sure everywhere: several requests need it. */
+/** For a host that takes more than what is sure everywhere: several requests need it, and several other signers. */
 const many = actionMain(handle, { params: MAX_SIGNATURES * MAX_PARAMS, response: MAX_SIGNATURES * MAX_RESPONSE });
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
@@ -42,17 +45,17 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
       return sign(context, request);
     case 'signMany':
       return signMany(context, request);
+    case 'dkls23Join':
+      return dkls23Join(context, request);
+    case 'dkls23Finish':
+      return dkls23Finish(context, request);
   }
 }
 
 function isMany(params: unknown): boolean {
-  return (
-    typeof params === 'object' &&
-    params !== null &&
-    Object.hasOwn(params, 'op') &&
-    'op' in params &&
-    params.op === 'signMany'
-  );
+  const op =
+    typeof params === 'object' && params !== null && Object.hasOwn(params, 'op') && 'op' in params && params.op;
+  return op === 'signMany' || op === 'dkls23Join' || op === 'dkls23Finish';
 }
 
 /** Starts instances of the wasm module, which is compiled for the first. */

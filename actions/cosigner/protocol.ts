@@ -44,24 +44,25 @@ const messages = v.pipe(
 const authority = v.union([v.picklist(['cold', 'none']), address]);
 
 /** One signature. */
-const item = {
+const judged = {
   /** What is to be signed, as JSON text; the action parses it and derives the digest itself. */
   intent: v.string(),
   /** A guardian's signature in hex, for rules that want one. */
   approval: v.optional(v.string()),
-  request: base64,
 };
+const item = { ...judged, request: base64 };
 
-/** What the requests for signatures have in common: the wallet, the derivation path, and the other party. */
-const signing = {
+/** What the requests for signatures have in common: the wallet, the derivation path, who is to sign. */
+const key = {
   wallet: address,
   share: sealed,
   path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
-  /** By default the hot party. */
-  peer: v.optional(index),
   /** The address that is to sign, for rules that need it before the share is opened. */
   account: v.optional(address),
 };
+
+/** What those by dkls18 have besides: the other party, by default the hot one. */
+const signing = { ...key, peer: v.optional(index) };
 
 /** A request to the co-signer. */
 export const requestSchema = v.variant('op', [
@@ -73,6 +74,8 @@ export const requestSchema = v.variant('op', [
     parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
     self: index,
     authority,
+    /** Whether the share may sign by dkls23, where whoever keeps the action's session can take the key. */
+    interactive: v.optional(v.boolean(), false),
     messages,
   }),
   /** Key generation, second call: the others' second and third messages. */
@@ -90,6 +93,16 @@ export const requestSchema = v.variant('op', [
     ...signing,
     requests: v.pipe(v.array(v.strictObject(item)), v.minLength(1), v.maxLength(MAX_SIGNATURES)),
   }),
+  /** A signature by dkls23, first call: the others' first messages. */
+  v.strictObject({
+    op: v.literal('dkls23Join'),
+    ...key,
+    ...judged,
+    signers: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+    messages,
+  }),
+  /** Second call: the others' second messages. */
+  v.strictObject({ op: v.literal('dkls23Finish'), wallet: address, share: sealed, session: sealed, messages }),
 ]);
 
 /** The parties of a key other than the action: the lowest index is hot, the others are cold. */
@@ -106,9 +119,13 @@ export type Deal1Request = Parsed<'deal1'>;
 export type Deal2Request = Parsed<'deal2'>;
 export type SignRequest = Parsed<'sign'>;
 export type SignManyRequest = Parsed<'signMany'>;
+export type Dkls23JoinRequest = Parsed<'dkls23Join'>;
+export type Dkls23FinishRequest = Parsed<'dkls23Finish'>;
 
 /** What the co-signer answers, inside `ok`. Bytes are base64, `session` and `share` are sealed. */
 export type Deal1Answer = { session: string; messages: { round1: string; round2: string } };
 export type Deal2Answer = { message: string; share: string };
 export type SignAnswer = { response: string };
 export type SignManyAnswer = { responses: string[] };
+export type Dkls23JoinAnswer = { session: string; messages: { round1: string; round2: string } };
+export type Dkls23FinishAnswer = { message: string };

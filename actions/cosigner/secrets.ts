@@ -25,6 +25,8 @@ const bindings = {
   threshold: v.number(),
   parties: v.array(v.number()),
   index: v.number(),
+  /** Whether the share may sign by dkls23. */
+  interactive: v.boolean(),
 };
 
 const sessionSchema = v.strictObject({
@@ -37,11 +39,24 @@ const sessionSchema = v.strictObject({
 
 const shareSchema = v.strictObject({ ...bindings, share: bytes });
 
+const signingSchema = v.strictObject({
+  policy: bytes,
+  kind: v.literal('dkls23'),
+  round: v.literal(2),
+  index: v.number(),
+  digest: bytes,
+  /** Has itself what the session id is the hash of. */
+  session: bytes,
+});
+
 /** A deal between the action's two calls. */
 export type DealSession = Omit<v.InferOutput<typeof sessionSchema>, 'policy'>;
 
 /** The action's key share with what it is bound to. */
 export type BoundShare = Omit<v.InferOutput<typeof shareSchema>, 'policy'> & { keyId: Uint8Array; epoch: number };
+
+/** A signature by dkls23 between the action's two calls. */
+export type SigningSession = Omit<v.InferOutput<typeof signingSchema>, 'policy'> & { keyId: Uint8Array; epoch: number };
 
 /** Seals a deal's session for the second call. */
 export function sealSession({ host, policyHash }: Context, wallet: string, session: DealSession): Promise<string> {
@@ -70,6 +85,21 @@ export async function unsealShare(context: Context, wallet: string, text: string
   checkPolicyHash(context, policy);
   if (!header.keyId) throw new Error('not the share of a key');
   return { ...share, keyId: header.keyId, epoch: header.epoch };
+}
+
+/** Seals the session of a signature for the second call. */
+export function sealSigning({ host, policyHash }: Context, wallet: string, session: SigningSession): Promise<string> {
+  const { keyId, epoch, ...body } = session;
+  return sealed(host, { purpose: 'dkls23', wallet, keyId, epoch }, { ...body, policy: policyHash });
+}
+
+/** Opens the session of a signature. @throws Error if it is not one, of this wallet and this policy */
+export async function unsealSigning(context: Context, wallet: string, text: string): Promise<SigningSession> {
+  const { header, body } = await unsealed(context.host, 'dkls23', wallet, text);
+  const { policy, ...session } = v.parse(signingSchema, body);
+  checkPolicyHash(context, policy);
+  if (!header.keyId) throw new Error('not a session of a signature');
+  return { ...session, keyId: header.keyId, epoch: header.epoch };
 }
 
 async function sealed(host: Host, header: Parameters<typeof seal>[1], body: object): Promise<string> {

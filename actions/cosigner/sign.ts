@@ -63,9 +63,9 @@ async function responses(context: Context, signing: Signing): Promise<string[]> 
 const MAX_REASON = 1000;
 
 /** The intent, parsed, if the policy allows it. @throws {PublicRefusal} with code `policy` and the reason */
-async function allowed(
+export async function allowed(
   { policy }: Context,
-  { intent: text, approval }: Signing['requests'][number],
+  { intent: text, approval }: Pick<Signing['requests'][number], 'intent' | 'approval'>,
   known: Pick<Judging, 'account' | 'recover'>,
   which: string,
 ): Promise<Intent> {
@@ -83,14 +83,14 @@ async function allowed(
 }
 
 /** The account that the policy was asked about must be the one that signs. */
-function checkAccount(tandem: Tandem, info: ShareInfo, path: string, account: string | undefined): void {
+export function checkAccount(tandem: Tandem, info: ShareInfo, path: string, account: string | undefined): void {
   if (account === undefined) return;
   const { address } = tandem.derive({ publicKey: info.publicKey, chainCode: info.chainCode, path });
   if (!equalBytes(address, fromHex(account))) throw new Error('another account would sign');
 }
 
 /** What was sealed beside the share must be what the share itself says. */
-function checkBindings(bound: BoundShare, info: ShareInfo): void {
+export function checkBindings(bound: BoundShare, info: ShareInfo): void {
   const isSame =
     equalBytes(bound.keyId, info.keyId) &&
     bound.epoch === info.epoch &&

@@ -1,6 +1,10 @@
+import * as v from 'valibot';
 import { TandemError } from '../core/errors.ts';
 import type { Dkls23Step, Messages, Signature, Tandem } from '../core/wasm.ts';
-import { ProtocolError } from './errors.ts';
+import type { Action, Limits, Runtime } from '../runtime/types.ts';
+import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
+import { ProtocolError, UsageError } from './errors.ts';
+import type { Hex } from './evm.ts';
 
 // A signature in three rounds between signers on this machine and, if it is one of them, the wallet's action.
 
@@ -104,4 +108,72 @@ function besides(messages: Messages, index: number): Messages {
 /** Of each message what is for one party. */
 function forParty(relay: Tandem, party: number, messages: Messages): Messages {
   return new Map([...messages].map(([sender, message]) => [sender, relay.dkls23For(party, message)]));
+}
+
+/** An action that is to sign, where it runs, and its sealed share. */
+export interface HostedSigner extends Action {
+  readonly runtime: Runtime;
+  readonly index: number;
+  /** At the host. */
+  readonly wallet: string;
+  readonly sealed: string;
+}
+
+const Joined = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
+const Finished = v.object({ message: Message });
+
+/** The most bytes that a message of round 1 or 2 has for one receiver, with what else there is in it. */
+const MESSAGE1 = 27_500;
+const MESSAGE2 = 41_000;
+/** The most characters of a sealed session. */
+const SESSION = 4096;
+
+/**
+ * The action as a signer of an intent.
+ *
+ * @throws UsageError, of `join` too, if the host's limits would refuse one of the two calls or its answer
+ */
+export function actionSigner(
+  { runtime, index, wallet, sealed, ...action }: HostedSigner,
+  job: { intent: string; path: string; account: Hex; signers: number[]; approval?: string | undefined },
+  options: AskOptions,
+): RemoteSigner {
+  const { approval, ...rest } = job;
+  const common = { wallet, share: sealed };
+  const begin = { op: 'dkls23Join' as const, ...common, ...rest, ...(approval !== undefined && { approval }) };
+  let session = '';
+  return {
+    index,
+    join: async (round1) => {
+      assertFits(await runtime.limits(), job.signers.length - 1, JSON.stringify(begin).length);
+      options.onProgress?.('first call of the action: it takes part');
+      const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
+      session = joined.session;
+      return { round1: fromBase64(joined.messages.round1), round2: fromBase64(joined.messages.round2) };
+    },
+    finish: async (round2) => {
+      options.onProgress?.('second call of the action: its share of the signature');
+      const finish = { op: 'dkls23Finish' as const, ...common, session, messages: encodeAll(round2) };
+      const { message } = await ask(runtime, action, finish, Finished, options);
+      session = '';
+      return fromBase64(message);
+    },
+  };
+}
+
+function encodeAll(messages: Messages): Record<string, string> {
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+}
+
+/** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
+function assertFits({ maxParamsLength, maxResponseLength }: Limits, others: number, rest: number): void {
+  const inBase64 = (bytes: number) => Math.ceil(bytes / 3) * 4;
+  const params = rest + SESSION + others * inBase64(MESSAGE2);
+  const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
+  if (params <= maxParamsLength && answer <= maxResponseLength) return;
+  throw new UsageError(
+    `With ${others} other signers the action needs parameters of ${params} bytes and an answer of ${answer}, ` +
+      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
+    { next: 'sign with the shares of people (--recovery), or at a host that takes more.' },
+  );
 }

@@ -15,12 +15,17 @@ export interface KeygenOptions extends AskOptions {
   readonly load?: (() => Promise<Tandem>) | undefined;
   /** The action that becomes party 2, and where it runs. Without it all parties are here. */
   readonly action?: HostedAction | undefined;
-  /** How many shares sign; 2 for now. */
+  /** How many shares sign. With more than 2, and an action, it has to be `interactive`. */
   readonly threshold: number;
   /** How many shares there are, from the threshold to 16: 1 is hot, 2 the action's (if there is one), the others cold. */
   readonly parties: number;
   /** Who may ask the action to deal again: the cold share (default, if there is one), a guardian's address, or nobody. */
   readonly authority?: 'cold' | 'none' | Hex | undefined;
+  /**
+   * Let the action sign by dkls23 as well. Whoever has the hot share's machine then gets the whole key, past the policy:
+   * docs/security.md, "Why one call".
+   */
+  readonly interactive?: boolean | undefined;
 }
 
 export interface HostedAction extends Action {
@@ -41,7 +46,15 @@ const MAX_PARTIES = 16;
  */
 export async function createWallet(options: KeygenOptions): Promise<{ wallet: WalletInfo; calls: number }> {
   const { store, action, threshold, onProgress, signal } = options;
+  const interactive = options.interactive === true;
   const parties = planParties(threshold, options.parties, action !== undefined);
+  if (threshold > 2 && action !== undefined && !interactive) {
+    throw new UsageError(`With a threshold of ${threshold} the action can sign by dkls23 only.`, {
+      next:
+        'allow it with --allow-interactive (docs/security.md, "Why one call", says what that costs), choose a threshold of 2, ' +
+        'or have no action (--runtime none).',
+    });
+  }
   const authority = authorityOf(options.authority, parties);
   const indices = parties.map((party) => party.index);
   const deal = { kind: 'keygen' as const, threshold, parties: indices, contributors: indices, epoch: 0 };
@@ -51,7 +64,8 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
   try {
     onProgress?.('dealing');
     const here = await Promise.all(local.map((self) => beginLocal(options.load ?? loadTandem, { ...deal, self })));
-    const remote = action && (await beginRemote(action, { threshold, parties: indices, authority }, options));
+    const remote =
+      action && (await beginRemote(action, { threshold, parties: indices, authority, interactive }, options));
 
     const round1 = broadcast(here);
     const theirs = await remote?.deal(round1);
@@ -71,7 +85,7 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
     const shares = new Map(dealt.map(({ share, info }) => [info.index, share]));
     try {
       const held: Held | undefined =
-        remote && confirmed ? { ...remote.held, authority, sealed: confirmed.share } : undefined;
+        remote && confirmed ? { ...remote.held, authority, interactive, sealed: confirmed.share } : undefined;
       const wallet = describe(
         dealt.map(({ info }) => info),
         parties,
@@ -109,10 +123,8 @@ function planParties(threshold: number, count: number, hasAction: boolean): Part
   if (!Number.isInteger(count) || count < 2 || count > MAX_PARTIES) {
     throw new UsageError(`${count} parties are not possible.`, { next: `choose from 2 to ${MAX_PARTIES}.` });
   }
-  if (threshold !== 2) {
-    throw new UsageError(`A threshold of ${threshold} is not possible.`, {
-      next: 'choose 2: the signing protocol, dkls18, is between two shares.',
-    });
+  if (!Number.isInteger(threshold) || threshold < 2 || threshold > count) {
+    throw new UsageError(`A threshold of ${threshold} is not possible.`, { next: `choose from 2 to ${count}.` });
   }
   return Array.from({ length: count }, (_, i) => ({
     index: i + 1,
@@ -157,7 +169,7 @@ const Confirmed = v.object({ message: Message, share: v.string() });
 
 /** The action as a party of the deal: three rounds in two calls. */
 interface RemoteParty {
-  readonly held: Omit<Held, 'authority' | 'sealed'>;
+  readonly held: Omit<Held, 'authority' | 'interactive' | 'sealed'>;
   deal(round1: Messages): Promise<{ round1: Uint8Array; round2: Uint8Array }>;
   confirm(round2: Messages, round3: Messages): Promise<{ round3: Uint8Array; share: string }>;
   calls(): number;
@@ -165,7 +177,7 @@ interface RemoteParty {
 
 async function beginRemote(
   action: HostedAction,
-  deal: { threshold: number; parties: number[]; authority: string },
+  deal: { threshold: number; parties: number[]; authority: string; interactive: boolean },
   options: AskOptions,
 ): Promise<RemoteParty> {
   const { runtime, cid, source, policy } = action;
@@ -209,6 +221,7 @@ interface Held {
   readonly source: string;
   readonly policy: string;
   readonly authority: string;
+  readonly interactive: boolean;
   readonly sealed: string;
 }
 
@@ -230,6 +243,7 @@ function describe(infos: readonly ShareInfo[], parties: PartyInfo[], held?: Held
     created: new Date().toISOString(),
   };
   if (held === undefined) return { info: { ...key, runtime: 'none' } };
-  const { runtime, wallet, cid, policy, authority, source, sealed } = held;
-  return { info: { ...key, runtime, action: { wallet, cid, policy, authority } }, action: { sealed, source } };
+  const { runtime, wallet, cid, policy, authority, interactive, source, sealed } = held;
+  const kept = { wallet, cid, policy, authority, ...(interactive && { interactive }) };
+  return { info: { ...key, runtime, action: kept }, action: { sealed, source } };
 }

@@ -83,6 +83,8 @@ const WalletInfo = v.strictObject({
       authority: Short,
       /** The file of its sealed share; action.sealed if it is not said. */
       sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
+      /** It may sign by dkls23: --allow-interactive when the wallet was made. */
+      interactive: v.optional(v.literal(true)),
       /** The action before this one, if the host may still let it use the wallet. */
       retired: v.optional(Cid),
     }),

@@ -10,6 +10,7 @@ import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from 
 import { digestOf, type Intent, intentJson } from '../intent/intent.ts';
 import type { Limits, Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
+import { actionSigner, type HostedSigner, runDkls23 } from './dkls23.ts';
 import { CheckFailedError, ProtocolError, StaleResponseError, UsageError } from './errors.ts';
 import { addressOf, derivePublicKey, fromHex, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
 import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
@@ -64,7 +65,7 @@ export interface Wallet {
 }
 
 export interface SignOptions extends AskOptions {
-  /** Sign with the hot and a cold share, both here, instead of the action. */
+  /** Sign with the hot and cold shares, all here, instead of the action. */
   readonly recovery?: boolean | undefined;
   /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
   readonly path?: string | undefined;
@@ -72,7 +73,14 @@ export interface SignOptions extends AskOptions {
   readonly timeoutMs?: number | undefined;
   /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
   readonly approval?: Hex | undefined;
+  /**
+   * dkls18, between two shares, which is the default for a threshold of 2; or dkls23, in three rounds between as many as
+   * the threshold. With the action in it: only if that was allowed when the wallet was made.
+   */
+  readonly protocol?: Protocol | undefined;
 }
+
+export type Protocol = 'dkls18' | 'dkls23';
 
 /** A signature that was checked twice: by the wasm module against the key, and by noble against the address. */
 export interface Signed {
@@ -84,7 +92,7 @@ export interface Signed {
   /** Of the key that signed: the wallet's, or the one at the path. */
   readonly address: Hex;
   readonly digest: Hex;
-  readonly protocol: 'dkls18';
+  readonly protocol: Protocol;
   /** How often the action was called. */
   readonly calls: number;
   readonly ms: number;
@@ -117,7 +125,9 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const { runtime, load = loadTandem } = options;
   const context: Context = { store, info, runtime, load, pool: new RequestPool() };
   const sign = async (intent: Intent, signOptions: SignOptions = {}) => {
-    const [signed] = await signIntents(context, [intent], withDeadline(signOptions));
+    const options = withDeadline(signOptions);
+    if (protocolOf(info, options) === 'dkls23') return signInRounds(context, intent, options);
+    const [signed] = await signIntents(context, [intent], options);
     return signed as Signed | SignedTransaction;
   };
   const close = () => context.pool.close();
@@ -129,8 +139,14 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
     signTransaction: async (transaction, signOptions) =>
       (await sign(transactionIntent(transaction), signOptions)) as SignedTransaction,
     signDigest: async (digest, signOptions) => sign(digestIntent(digest), signOptions),
-    signMany: (intents, signOptions = {}) => signIntents(context, intents, withDeadline(signOptions)),
-    prepare: (count = 1, prepareOptions = {}) => prepare(context, count, prepareOptions),
+    signMany: async (intents, signOptions = {}) => {
+      assertTwo(info, signOptions);
+      return signIntents(context, intents, withDeadline(signOptions));
+    },
+    prepare: async (count = 1, prepareOptions = {}) => {
+      assertTwo(info, {});
+      return prepare(context, count, prepareOptions);
+    },
     close,
     [Symbol.dispose]: close,
   };
@@ -142,6 +158,19 @@ function withDeadline(options: SignOptions): SignOptions {
   if (timeoutMs === undefined) return options;
   const timeout = AbortSignal.timeout(timeoutMs);
   return { ...options, signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) };
+}
+
+function protocolOf({ threshold }: WalletInfo, { protocol }: Pick<SignOptions, 'protocol'>): Protocol {
+  if (protocol === 'dkls18' && threshold !== 2) {
+    throw new UsageError(`dkls18 is between two shares; of this wallet, ${threshold} sign.`, { next: 'use dkls23.' });
+  }
+  return protocol ?? (threshold === 2 ? 'dkls18' : 'dkls23');
+}
+
+/** @throws UsageError unless signatures are to be by dkls18 */
+function assertTwo(info: WalletInfo, options: Pick<SignOptions, 'protocol'>): void {
+  if (protocolOf(info, options) === 'dkls18') return;
+  throw new UsageError('With dkls23 nothing can be prepared, and one thing is signed at a time.');
 }
 
 /** The signature; of a transaction, also the two together as nodes take them. */
@@ -231,6 +260,52 @@ async function signIntents(context: Context, intents: readonly Intent[], options
     for (const request of requests) request.clear();
     hold.release();
   }
+}
+
+/** Signs by dkls23: with shares that are here, and the action if it is one of the signers. */
+async function signInRounds(context: Context, intent: Intent, options: SignOptions) {
+  const start = performance.now();
+  const { store, info, load } = context;
+  const { path = 'm', approval } = options;
+  const digest = fromHex(digestOf(intent));
+  const steps = parsePath(path);
+  const isRecovery = options.recovery === true || info.action === undefined;
+  const host = isRecovery ? undefined : await interactiveAction(context);
+  const here = signersHere(store, info, host ? info.threshold - 1 : info.threshold);
+  const signers = (host ? [...here, host.index] : here).sort((a, b) => a - b);
+
+  const hold = await holdPrepared(context, isRecovery, options.signal);
+  const shares = new Map<number, Uint8Array>();
+  try {
+    const known: ShareInfo[] = [];
+    for (const index of here) {
+      const share = await readShare(store, info, index);
+      shares.set(index, share);
+      known.push((await load()).shareInfo(share));
+      checkShare(store, info, index, known.at(-1) as ShareInfo);
+    }
+    const address = addressAt(known[0] as ShareInfo, steps);
+    const remote =
+      host && actionSigner(host, { intent: intentJson(intent), path, account: address, signers, approval }, options);
+    options.onProgress?.('signing');
+    const parts = await runDkls23(load, shares, { signers, digest, path }, remote);
+    if (recoverAddress(digest, parts) !== address) {
+      throw new ProtocolError('The signature is not by this address.', { next: 'sign again.' });
+    }
+    const signed = { ...signatureOf(parts), address, digest: toHex(digest), protocol: 'dkls23' as const };
+    return withTransaction(intent, { ...signed, calls: host ? 2 : 0, ms: performance.now() - start });
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+    hold.release();
+  }
+}
+
+/** Who signs here: the hot party, and of the cold ones first those whose share is here. */
+function signersHere(store: Store, info: WalletInfo, count: number): number[] {
+  const indices = (role: PartyInfo['role']) => info.parties.filter((p) => p.role === role).map((p) => p.index);
+  const isHere = (index: number) => shareFileHash(store, info, index) !== undefined;
+  const cold = indices('cold');
+  return [...indices('hot'), ...cold.filter(isHere), ...cold.filter((index) => !isHere(index))].slice(0, count);
 }
 
 function addressAt({ publicKey, chainCode }: ShareInfo, steps: readonly number[]): Hex {
@@ -353,12 +428,30 @@ function failCheck({ info, pool }: Context, hold: Hold, reason: string): never {
 const One = v.object({ response: Message });
 const Many = v.object({ responses: v.pipe(v.array(Message), v.maxLength(MAX_SIGNATURES)) });
 
-async function actionCosigner({ store, info, runtime }: Context, job: Job, options: SignOptions): Promise<Cosigner> {
+/** The wallet's action where it runs, with the share that only it can open. */
+async function hostedAction({ store, info, runtime }: Context) {
   const { index } = theParty(info, 'action');
   if (runtime === undefined || runtime.name !== info.runtime) {
     throw new UsageError(`The action of this wallet runs at ${info.runtime}, which is not connected.`);
   }
-  const { sealed, cid, source, wallet } = await openAction(store, info);
+  return { runtime, index, ...(await openAction(store, info)) };
+}
+
+/** The action as a signer by dkls23. @throws UsageError if that was not allowed when the wallet was made */
+async function interactiveAction(context: Context): Promise<HostedSigner> {
+  const { info } = context;
+  if (info.action?.interactive === true) return hostedAction(context);
+  throw new UsageError('The action of this wallet does not sign by dkls23.', {
+    next:
+      'sign by dkls18, or with --recovery. An action forgets: what it must remember between the two calls of dkls23 lies ' +
+      'with this machine, and whoever hands it in twice gets the whole key (docs/security.md, "Why one call"). So a wallet ' +
+      'has to be made with --allow-interactive for it.',
+  });
+}
+
+async function actionCosigner(context: Context, job: Job, options: SignOptions): Promise<Cosigner> {
+  const { info } = context;
+  const { runtime, index, sealed, cid, source, wallet } = await hostedAction(context);
   const paramsFor = (requests: readonly string[], account: string) => {
     const { approval } = options;
     const items = requests.map((request, i) => ({

@@ -1,0 +1,69 @@
+import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
+import { digestOf } from '../../ts/intent/intent.ts';
+import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
+import type { Dkls23FinishAnswer, Dkls23FinishRequest, Dkls23JoinAnswer, Dkls23JoinRequest } from './protocol.ts';
+import { type BoundShare, type Context, sealSigning, unsealShare, unsealSigning } from './secrets.ts';
+import { allowed, checkAccount, checkBindings } from './sign.ts';
+
+// The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
+// go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
+
+/** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
+export async function dkls23Join(context: Context, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
+  const { wallet, path, account, signers, messages } = request;
+  const tandem = await context.start();
+  const recover = async (digest: string, signature: string) =>
+    toHex(tandem.recover({ digest: fromHex(digest), signature: fromHex(signature) }));
+  const digest = fromHex(digestOf(await allowed(context, request, { account, recover }, '')));
+  const { bound, info } = await openInteractive(context, tandem, request);
+  try {
+    checkAccount(tandem, info, path, account);
+    const { share, keyId, epoch, index } = bound;
+    const joined = tandem.dkls23Join({ share, signers, digest, path }, messages);
+    const session = new Uint8Array(joined.session);
+    try {
+      const signing = { kind: 'dkls23', round: 2, index, digest, session } as const;
+      return {
+        session: await sealSigning(context, wallet, { ...signing, keyId, epoch }),
+        messages: { round1: toBase64(joined.message1), round2: toBase64(joined.message2) },
+      };
+    } finally {
+      session.fill(0);
+      joined.session.fill(0);
+    }
+  } finally {
+    bound.share.fill(0);
+  }
+}
+
+/** Second call: the action's share of the signature. */
+export async function dkls23Finish(context: Context, request: Dkls23FinishRequest): Promise<Dkls23FinishAnswer> {
+  const { wallet, messages } = request;
+  const tandem = await context.start();
+  const { bound } = await openInteractive(context, tandem, request);
+  try {
+    const { keyId, epoch, session } = await unsealSigning(context, wallet, request.session);
+    try {
+      if (!equalBytes(keyId, bound.keyId) || epoch !== bound.epoch) throw new Error('a session of another share');
+      return { message: toBase64(tandem.dkls23Round3({ share: bound.share, session, messages }).message) };
+    } finally {
+      session.fill(0);
+    }
+  } finally {
+    bound.share.fill(0);
+  }
+}
+
+/** Opens the share, if it was sealed for dkls23. The caller clears it. */
+async function openInteractive(
+  context: Context,
+  tandem: Tandem,
+  { wallet, share }: { wallet: string; share: string },
+): Promise<{ bound: BoundShare; info: ShareInfo }> {
+  const bound = await unsealShare(context, wallet, share);
+  const info = tandem.shareInfo(bound.share);
+  checkBindings(bound, info);
+  if (bound.interactive) return { bound, info };
+  bound.share.fill(0);
+  throw new Error('this share is not for an interactive protocol');
+}

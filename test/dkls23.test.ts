@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { generateIdentity } from 'age-encryption';
+import { type Hex, hashMessage, recoverAddress } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { PolicyError, ProtocolError, RefusedError, UsageError } from '../ts/client/errors.ts';
+import { fromHex } from '../ts/client/evm.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore, readAction, readShare, type Store } from '../ts/client/store.ts';
+import { openWallet, type Wallet } from '../ts/client/wallet.ts';
+import { decodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
+import type { Messages, Tandem } from '../ts/core/wasm.ts';
+import { messageIntent } from '../ts/intent/from.ts';
+import { digestOf, intentJson } from '../ts/intent/intent.ts';
+import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+import { concat, inverse, lagrange, mod, scalarBytes, toScalar, u32 } from './reference/curve.ts';
+import { expand, hashToScalar } from './reference/transcript.ts';
+import { bytes, decode, encode, list, map } from './reference/wire.ts';
+
+// dkls23 end to end: shares here, and the real action in the real Deno.
+
+const KB = 1024;
+const root = mkdtempSync(join(tmpdir(), 'tandem-dkls23-'));
+const b64 = (data: Uint8Array) => Buffer.from(data).toString('base64');
+const fromB64 = (text: unknown) => new Uint8Array(Buffer.from(String(text), 'base64'));
+
+let store: Store;
+let runtime: LocalRuntime;
+let cosigner: Awaited<ReturnType<typeof buildCosigner>>;
+before(async () => {
+  const identity = await generateIdentity();
+  store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
+  runtime = await LocalRuntime.open({ dir: join(root, 'lit') });
+  cosigner = await buildCosigner('messages');
+});
+after(() => {
+  runtime?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+async function newWallet(options: { threshold?: number; parties?: number; interactive?: boolean } = {}) {
+  const { threshold = 2, parties = 3, interactive = true } = options;
+  const { wallet } = await createWallet({ store, action: { runtime, ...cosigner }, threshold, parties, interactive });
+  return wallet.address as Hex;
+}
+
+interface Call {
+  readonly params: { [name: string]: Json };
+  readonly answer: Json;
+}
+
+/** The host, with what it is asked and answers written down, and answers changed on their way. */
+function watched(
+  calls: Call[],
+  host: Runtime = runtime,
+  change: (answer: Json, n: number) => Json = (answer) => answer,
+): Runtime {
+  const run = async (action: Action, params: Json, options?: RunOptions) => {
+    const answer = await host.run(action, params, options);
+    calls.push({ params: params as Call['params'], answer });
+    return change(answer, calls.length);
+  };
+  const { name } = host;
+  return { name, run, createWallet: () => host.createWallet(), permit: async () => {}, limits: () => host.limits() };
+}
+
+const open = (id: string, at: Runtime = runtime): Wallet => openWallet(store, { id, runtime: at });
+const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+
+describe('dkls23 with the action', () => {
+  let address: Hex;
+  before(async () => {
+    address = await newWallet();
+  });
+
+  test('signs in two calls, whose sizes are those of docs/protocol.md', async () => {
+    const calls: Call[] = [];
+    const wallet = open(address, watched(calls));
+    const signed = await wallet.signMessage('hello', { protocol: 'dkls23', path: 'm/0/5' });
+    assert.equal(signed.protocol, 'dkls23');
+    assert.equal(signed.calls, 2);
+    assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), signed.address);
+    assert.deepEqual(
+      calls.map(({ params }) => params.op),
+      ['dkls23Join', 'dkls23Finish'],
+    );
+    for (const { params, answer } of calls) {
+      assert.ok(size(params) <= STRICT_LIMITS.maxParamsLength);
+      assert.ok(size(answer) <= STRICT_LIMITS.maxResponseLength);
+    }
+    assert.ok(String(calls[1]?.params.session).length <= 4 * KB);
+    assert.equal((await wallet.signMessage('hello')).protocol, 'dkls18');
+  });
+
+  test('without the action, between shares that are here', async () => {
+    const signed = await open(address).signMessage('hello', { protocol: 'dkls23', recovery: true });
+    assert.equal(signed.calls, 0);
+    assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), address);
+  });
+
+  test('the policy is asked', async () => {
+    await assert.rejects(open(address).signDigest(`0x${'11'.repeat(32)}`, { protocol: 'dkls23' }), PolicyError);
+  });
+
+  test('a message that was changed on its way is a clear error, names the action and locks nothing', async () => {
+    for (const round of ['round1', 'round2'] as const) {
+      const altered = watched([], runtime, (answer, n) => {
+        if (n > 1) return answer;
+        const { ok } = answer as { ok: { session: string; messages: { round1: string; round2: string } } };
+        const message = fromB64(ok.messages[round]);
+        message[message.length - 1] = (message.at(-1) ?? 0) ^ 1;
+        return { ok: { ...ok, messages: { ...ok.messages, [round]: b64(message) } } };
+      });
+      await assert.rejects(open(address, altered).signMessage('hello', { protocol: 'dkls23' }), (error) => {
+        assert.ok(error instanceof ProtocolError);
+        assert.match(error.message, /by party 2/);
+        return true;
+      });
+    }
+    assert.ok((await open(address).signMessage('hello')).signature);
+  });
+
+  test('a wallet that was not made for it: the client refuses, and so does the action', async () => {
+    const plain = await newWallet({ interactive: false });
+    await assert.rejects(open(plain).signMessage('hello', { protocol: 'dkls23' }), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, /--allow-interactive/);
+      assert.match(error.message, /docs\/security\.md/);
+      return true;
+    });
+    const wallet = openWallet(store, { id: plain, runtime });
+    (wallet.info.action as { interactive?: true }).interactive = true;
+    await assert.rejects(wallet.signMessage('hello', { protocol: 'dkls23' }), RefusedError);
+  });
+
+  test('a session is refused in any other place', async () => {
+    const other = await newWallet();
+    const [one, two] = [await begin(address), await begin(other)];
+    assert.ok('ok' in (await one.finish({})));
+    const middle = one.session.length >> 1;
+    const swapped = `${one.session.slice(0, middle)}${one.session[middle] === 'A' ? 'B' : 'A'}${one.session.slice(middle + 1)}`;
+    const { sealed } = readAction(store, openWallet(store, { id: address }).info);
+    for (const [what, params] of Object.entries({
+      'of another wallet': { session: two.session },
+      'with the share of another': { share: two.share },
+      altered: { session: swapped },
+      'a share': { session: sealed },
+      'with the messages of another': { messages: two.messages },
+      'with none': { messages: {} },
+    })) {
+      assert.deepEqual(await one.finish(params), { error: { code: 'refused', message: 'request refused' } }, what);
+    }
+  });
+
+  // Go's TestAttackByDifference, by what a user has: the store, and calls of the action. One call more than an honest
+  // signature needs gives the whole private key. So no wallet does this by default.
+  test('the attack: one sealed session handed in twice gives the private key', async () => {
+    const { user, message, finish, signature } = await begin(address);
+    const honest = (await finish({})) as { ok: { message: string } };
+    const last = decode(fromB64(honest.ok.message), 'dkls23/3');
+    const [sid, u, w] = [bytes(last, 4, 32), toScalar(bytes(last, 5, 32)), toScalar(bytes(last, 6, 32))];
+
+    // What both have in common by their shares, and the user's part of the key.
+    const share = decode(user, 'share');
+    const seed = list(share, 6)[0] as Uint8Array; // with party 2, the lowest other
+    const x = toScalar(bytes(share, 5, 32));
+    const skU = mod(lagrange([1, 2], 1) * x + hashToScalar('DKLS23-ZERO', seed, sid));
+
+    // ψ + 1 in the place of ψ, in the box for the action.
+    const boxKey = expand('DKLS23-BOX', 32, seed, sid, u32(1), u32(2));
+    const outer = decode(message, 'dkls23/2');
+    const boxes = map(outer.get(5));
+    const contents = map(decodeBox(boxKey, bytes(boxes, 2)));
+    contents.set(4, scalarBytes(mod(toScalar(bytes(contents, 4, 32)) + 1n)));
+    boxes.set(2, encodeBox(boxKey, contents));
+
+    const again = (await finish({ messages: { 1: b64(encode(outer)) } })) as { ok: { message: string } };
+    const other = decode(fromB64(again.ok.message), 'dkls23/3');
+    assert.notEqual(toScalar(bytes(other, 5, 32)), u); // the difference is the action's nonce
+    const { r } = signature(fromB64(honest.ok.message));
+    const skA = mod((toScalar(bytes(other, 6, 32)) - w) * inverse(toScalar(r)));
+    const thief = privateKeyToAccount(`0x${Buffer.from(scalarBytes(mod(skU + skA))).toString('hex')}`);
+    assert.equal(thief.address, address);
+  });
+});
+
+describe('a threshold of 3', () => {
+  test('3 of 5 with two shares here and the action, at a host that takes it', async () => {
+    const id = await newWallet({ threshold: 3, parties: 5 });
+    const calls: Call[] = [];
+    await assert.rejects(open(id, watched(calls)).signMessage('hello'), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, /where the host takes 65536/);
+      return true;
+    });
+    assert.equal(calls.length, 0, 'what the host would refuse is not sent');
+
+    const wide = await LocalRuntime.open({ dir: join(root, 'lit'), limits: { ...STRICT_LIMITS, ...WIDE } });
+    try {
+      const wallet = open(id, watched(calls, wide));
+      const signed = await wallet.signMessage('hello', { path: 'm/1' });
+      assert.equal(signed.calls, 2);
+      assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), signed.address);
+      assert.ok(String(calls[1]?.params.session).length <= 4 * KB);
+    } finally {
+      wide.close();
+    }
+    await assert.rejects(open(id).signMessage('hello', { protocol: 'dkls18' }), UsageError);
+    await assert.rejects(open(id).prepare(), UsageError);
+    await assert.rejects(open(id).signMany([messageIntent('hello')]), UsageError);
+  });
+
+  test('3 of 5 without an action: any shares that are here', async () => {
+    const { wallet } = await createWallet({ store, threshold: 3, parties: 5 });
+    const folder = join(store.dir, wallet.address);
+    for (const name of ['cold.age', 'cold-4.age']) renameSync(join(folder, name), join(root, name));
+    const signed = await openWallet(store, { id: wallet.address }).signMessage('hello');
+    assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), wallet.address);
+    renameSync(join(folder, 'cold-3.age'), join(root, 'cold-3.age'));
+    await assert.rejects(openWallet(store, { id: wallet.address }).signMessage('hello'), { kind: 'missing' });
+  });
+
+  test('with an action it has to be interactive', async () => {
+    await assert.rejects(newWallet({ threshold: 3, parties: 5, interactive: false }), /--allow-interactive/);
+    await assert.rejects(newWallet({ threshold: 4, parties: 3 }), UsageError);
+  });
+});
+
+/** Hosts that take what 3 signers need. */
+const WIDE = { maxParamsLength: 128 * KB, maxResponseLength: 200 * KB };
+
+const noNonce = new Uint8Array(12);
+function decodeBox(key: Uint8Array, box: Uint8Array): unknown {
+  const cipher = createDecipheriv('chacha20-poly1305', key, noNonce, { authTagLength: 16 });
+  cipher.setAuthTag(box.subarray(-16));
+  return decodeCbor(concat(cipher.update(box.subarray(0, -16)), cipher.final()));
+}
+function encodeBox(key: Uint8Array, contents: Map<number, unknown>): Uint8Array {
+  const cipher = createCipheriv('chacha20-poly1305', key, noNonce, { authTagLength: 16 });
+  const sealed = concat(cipher.update(encode(contents)), cipher.final());
+  return concat(sealed, cipher.getAuthTag());
+}
+
+/** A signature with the action up to the second call, by hand: what a user can do with the store. */
+async function begin(id: string) {
+  const { info } = openWallet(store, { id });
+  const { sealed: share, wallet, cid, source } = readAction(store, info);
+  const user = await readShare(store, info, 1);
+  const tandem: Tandem = await loadTandem();
+  const intent = messageIntent('hello');
+  const digest = fromHex(digestOf(intent));
+  const one = tandem.dkls23Round1({ share: user, signers: [1, 2], digest, path: 'm' });
+  const call = async (params: Json) => (await runtime.run({ cid, source }, params)) as { [name: string]: Json };
+  const joined = (await call({
+    op: 'dkls23Join',
+    ...{ wallet, share, signers: [1, 2], intent: intentJson(intent) },
+    messages: { 1: b64(one.message) },
+  })) as { ok: { session: string; messages: { round1: string; round2: string } } };
+  const [first, second] = [fromB64(joined.ok.messages.round1), fromB64(joined.ok.messages.round2)];
+  const from = (message: Uint8Array): Messages => new Map([[2, message]]);
+  const two = tandem.dkls23Round2({ share: user, session: one.session, messages: from(first) });
+  const { session } = joined.ok;
+  const messages = { 1: b64(two.message) };
+  return {
+    ...{ user, share, session, messages, message: two.message },
+    finish: (change: { [name: string]: Json }) =>
+      call({ op: 'dkls23Finish', wallet, share, session, messages, ...change }),
+    signature: (round3: Uint8Array) => {
+      const three = tandem.dkls23Round3({ share: user, session: two.session, messages: from(second) });
+      return tandem.dkls23Finish({ share: user, session: three.session, messages: from(round3) });
+    },
+  };
+}
