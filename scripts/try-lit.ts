@@ -1,0 +1,94 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { generateIdentity } from 'age-encryption';
+import { type Hex, recoverMessageAddress } from 'viem';
+import { run } from './cli.ts';
+
+const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign, rotate, teardown. Each says
+what it did and how long it took. Takes 6 calls of the action, and leaves an empty wallet (PKP) in the account.
+
+usage: LIT_API_KEY=… npm run try:lit
+
+LIT_API_KEY is the key of an account, LIT_API_URL the host (default: Lit's own). Without a key nothing is done.`;
+
+const MESSAGE = 'Two hold one key; both must turn it.';
+
+run(USAGE, async (signal) => {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
+  if (values.help) return console.log(USAGE);
+  const { LIT_API_KEY: key, LIT_API_URL: url } = process.env;
+  if (!key) return console.log('Skipped: LIT_API_KEY is not set, so nothing was tried on Lit.');
+
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-lit-'));
+  const store = join(dir, 'store');
+  const identity = join(dir, 'identity.txt');
+  writeFileSync(identity, `${await generateIdentity()}\n`, { mode: 0o600 });
+  // What daily use needs is in the store: only setup gets the key of the account.
+  const daily = { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TANDEM_IDENTITY: identity };
+  const owner = { ...daily, LIT_API_KEY: key, ...(url && { LIT_API_URL: url }) };
+  const command = async (env: Record<string, string>, name: string, ...args: string[]) => {
+    const start = performance.now();
+    const outcome = await node(env, name, [...args, '--store', store], signal);
+    console.log(
+      `${outcome.code === 0 ? 'ok' : 'no'}  ${name} ${args.join(' ')}  ${Math.round(performance.now() - start)} ms`,
+    );
+    return outcome;
+  };
+  const succeed = async (env: Record<string, string>, name: string, ...args: string[]) => {
+    const outcome = await command(env, name, ...args);
+    if (outcome.code !== 0) throw new Error(`${name} failed:\n${outcome.stdout}${outcome.stderr}`);
+    return outcome.stdout;
+  };
+  const sign = async (address: Hex) => {
+    const { signature } = JSON.parse(await succeed(daily, 'sign', '--message', MESSAGE, '--json')) as {
+      signature: Hex;
+    };
+    const signer = await recoverMessageAddress({ message: MESSAGE, signature });
+    if (signer !== address) throw new Error(`the signature is by ${signer}, not by ${address}`);
+  };
+
+  let isSetUp = false;
+  try {
+    await succeed(owner, 'setup', '--json');
+    isSetUp = true;
+    console.log(await succeed(owner, 'doctor'));
+    const made = await succeed(daily, 'keygen', '--runtime', 'chipotle', '--json');
+    const { address } = JSON.parse(made) as { address: Hex };
+    await sign(address);
+    await succeed(owner, 'setup', 'rotate');
+    await sign(address);
+    await succeed(owner, 'setup', 'teardown');
+    const { code, stderr } = await command(daily, 'sign', '--message', MESSAGE);
+    if (code === 0) throw new Error('the action still signs after the teardown');
+    console.log(`    as it should: ${stderr.split('\n')[0]}`);
+    await succeed(owner, 'setup');
+    await sign(address);
+    console.log(`\nA wallet lived on ${url ?? 'Lit'}: ${address}`);
+  } finally {
+    if (isSetUp) await command(owner, 'setup', 'teardown');
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a script of this folder in a process of its own, with this environment alone. */
+function node(env: Record<string, string>, name: string, args: string[], signal: AbortSignal): Promise<Outcome> {
+  const script = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+  const argv = ['--import', import.meta.resolve('tsx'), script, ...args];
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, argv, { env, signal }, (error, stdout, stderr) => {
+      if (signal.aborted) reject(error);
+      else resolve({ code: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// The script that tries the life of a key on Lit, tried on a server with Lit's API in a process of its own.
+
+const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
+const tsx = import.meta.resolve('tsx');
+
+let dir: string;
+let server: ChildProcess;
+let url: string;
+let key: string;
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tandem-life-'));
+  const args = ['--import', tsx, join(scripts, 'serve.ts'), '--port', '0', '--store', dir, '--quiet'];
+  server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  url = await new Promise<string>((resolve, reject) => {
+    server.once('exit', () => reject(new Error('the server ended')));
+    server.stdout?.once('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0] ?? ''));
+  });
+  const body = JSON.stringify({ account_name: 'a', account_description: '' });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/core/v1/new_account`, { method: 'POST', headers, body });
+  key = ((await answer.json()) as { api_key: string }).api_key;
+});
+after(() => {
+  server.kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function command(name: string, args: string[], env: Record<string, string>) {
+  const argv = ['--import', tsx, join(scripts, `${name}.ts`), ...args];
+  const child = spawn(process.execPath, argv, { env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, output };
+}
+
+describe('on Lit, as a server in another process has it,', () => {
+  test('a key lives: setup, doctor, keygen, signatures, rotate, teardown', async () => {
+    const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
+    assert.equal(code, 0, output);
+    assert.match(output, /A wallet lived on http.*0x/);
+    assert.equal(output.match(/^ok {2}sign/gm)?.length, 3, output);
+    assert.match(output, /as it should: The store \S+ is not set up for Lit/);
+    assert.doesNotMatch(output.replace(/^no {2}sign.*$/m, ''), /^no /m);
+    assert.ok(!output.includes(key));
+  });
+
+  test('nothing is tried without a key', async () => {
+    assert.deepEqual(await command('try-lit', [], { LIT_API_URL: url }), {
+      code: 0,
+      output: 'Skipped: LIT_API_KEY is not set, so nothing was tried on Lit.\n',
+    });
+  });
+
+  test('commands say what is missing', async () => {
+    const store = ['--store', join(dir, 'none')];
+    const cases = [
+      ['setup', [], /LIT_API_KEY is not set/],
+      ['keygen', ['--runtime', 'chipotle'], /is not set up for Lit/],
+      ['doctor', [], /is not set up for Lit/],
+      ['setup', ['repeat'], /There is no "setup repeat"/],
+    ] as const;
+    const refused = async ([name, args, message]: (typeof cases)[number]) => {
+      const { code, output } = await command(name, [...args, ...store], {});
+      assert.equal(code, 64, output);
+      assert.match(output, message);
+    };
+    await Promise.all(cases.map(refused));
+    const wrong = await command('setup', store, { LIT_API_KEY: 'wrong', LIT_API_URL: url });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.output, /does not know the API key.*\nNext: set LIT_API_KEY/);
+  });
+});
