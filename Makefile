@@ -8,7 +8,7 @@ GO_SOURCES := go.mod go.sum $(shell find go -name '*.go' ! -name '*_test.go')
 
 MAKEFLAGS += --jobs=2
 
-.PHONY: wasm demo test lint go-lint go-test bench ct verify record clean
+.PHONY: wasm demo demo-chain test lint go-lint go-test bench ct verify record clean
 
 wasm: $(MODULES) build/wasm_exec.js
 
@@ -25,6 +25,9 @@ $(TS): package-lock.json
 
 demo: build/tandem.wasm $(TS)
 	npx tsx scripts/demo.ts
+
+demo-chain: build/tandem.wasm $(TS)
+	npx tsx scripts/demo-chain.ts
 
 test: wasm lint go-test
 	npm test

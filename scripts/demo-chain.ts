@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { generateIdentity } from 'age-encryption';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore } from '../ts/client/store.ts';
+import { toViemAccount } from '../ts/client/viem.ts';
+import { openWallet } from '../ts/client/wallet.ts';
+import { describePolicy } from '../ts/policy/describe.ts';
+import { parsePolicy } from '../ts/policy/policy.ts';
+import { rulesOf, startChain, stepsOf } from './chain.ts';
+import { connect, progress, run } from './cli.ts';
+
+// What `make demo-chain` shows: on a chain of its own, with contracts that check signatures by plain ecrecover, a wallet does
+// what its rules allow. The action, in a real Deno, takes part in every signature.
+
+run('usage: npx tsx scripts/demo-chain.ts', async (signal) => {
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
+  const identity = await generateIdentity();
+  const store = openStore(dir, async () => ({ identities: [identity] }));
+  const { runtime, close } = await connect('local', dir);
+  progress.step('starting a chain');
+  const chain = await startChain();
+  try {
+    if (runtime === undefined) throw new Error('there is no local host');
+    const policy = parsePolicy(rulesOf(chain));
+    progress.step('building the action');
+    const action = { runtime, ...(await buildCosigner(policy)) };
+    await createWallet({ store, action, threshold: 2, parties: 3, onProgress: progress.step, signal });
+    const account = toViemAccount(openWallet(store, { runtime }), { onProgress: progress.step, signal });
+    progress.end();
+    console.log(`\nA wallet, ${account.address}, whose policy says:\n\n${describePolicy(policy)}\n`);
+    for (const { name, run } of stepsOf(chain, account)) {
+      const seen = await run();
+      progress.end();
+      console.log(`${name.padEnd(42)} ${seen}`);
+    }
+  } finally {
+    progress.end();
+    chain.close();
+    close();
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
