@@ -109,7 +109,7 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
   }
 }
 
-function authorityOf(wanted: KeygenOptions['authority'], parties: PartyInfo[]): string {
+export function authorityOf(wanted: KeygenOptions['authority'], parties: PartyInfo[]): string {
   const hasCold = parties.some((party) => party.role === 'cold');
   if (wanted === 'cold' && !hasCold) {
     throw new UsageError('There is no cold share to be the authority.', {
@@ -119,7 +119,7 @@ function authorityOf(wanted: KeygenOptions['authority'], parties: PartyInfo[]): 
   return wanted?.toLowerCase() ?? (hasCold ? 'cold' : 'none');
 }
 
-function planParties(threshold: number, count: number, hasAction: boolean): PartyInfo[] {
+export function planParties(threshold: number, count: number, hasAction: boolean): PartyInfo[] {
   if (!Number.isInteger(count) || count < 2 || count > MAX_PARTIES) {
     throw new UsageError(`${count} parties are not possible.`, { next: `choose from 2 to ${MAX_PARTIES}.` });
   }

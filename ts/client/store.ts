@@ -59,12 +59,12 @@ const LOCK = 'lock';
 
 const Hex = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
-const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an address'));
-const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
-const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
-const Short = v.pipe(v.string(), v.maxLength(256));
+export const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an address'));
+export const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
+export const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
+export const Short = v.pipe(v.string(), v.maxLength(256));
 
-const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
+export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
 const WalletInfo = v.strictObject({
   version: v.literal(VERSION),
   address: Address,
@@ -228,7 +228,7 @@ export async function readShare(store: Store, info: WalletInfo, index: number): 
       cause: error,
     });
   }
-  const plain = await openShare(store, file, path);
+  const { plain } = await openSealed(store, file, path);
   try {
     const content = parse(ShareFile, parseCbor(plain, path), path);
     if (content.wallet !== info.address || content.index !== index) {
@@ -597,11 +597,21 @@ function parse<S extends v.GenericSchema>(schema: S, value: unknown, path: strin
   });
 }
 
-async function openShare(store: Store, file: Uint8Array, path: string): Promise<Uint8Array> {
+/**
+ * Opens an age file of the store. Returns also the key, for sealing what comes in its place.
+ *
+ * @throws StoreError passphrase, identity, altered
+ */
+export async function openSealed(
+  store: Store,
+  file: Uint8Array,
+  path: string,
+): Promise<{ plain: Uint8Array; key: Key }> {
   let kind: KeyKind | undefined;
   try {
     kind = keyKindOf(file);
-    return await open(file, await store.key(kind, basename(path)));
+    const key = await store.key(kind, basename(path));
+    return { plain: await open(file, key), key };
   } catch (error) {
     if (!(error instanceof AgeError)) throw error;
     if (error.kind === 'altered') {

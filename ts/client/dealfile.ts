@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { english } from 'viem/accounts';
+import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import { makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
+import { type Key, sealer } from './age.ts';
+import { StoreError } from './errors.ts';
+import { Address, Cid, Index, openSealed, Party, Short, type Store } from './store.ts';
+
+// A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
+
+const VERSION = 1;
+const LIMIT = { message: 256 * 1024, session: 32 * 1024 * 1024 };
+
+const bytes = (min: number, max: number) =>
+  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
+
+/** What all machines agree on: the phrase is made of it too. */
+const Terms = v.pipe(
+  v.strictObject({
+    threshold: Index,
+    parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(16)),
+    runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
+    action: v.optional(v.strictObject({ wallet: Address, cid: Cid, policy: Short, authority: Short })),
+    created: v.pipe(v.string(), v.isoTimestamp()),
+  }),
+  v.check(({ parties, action }) => {
+    const count = (role: string) => parties.filter((party) => party.role === role).length;
+    return count('hot') === 1 && count('action') === (action === undefined ? 0 : 1);
+  }, 'roles that do not fit'),
+);
+
+/** Round, sender, and what it sent to all. */
+const Message = v.strictTuple([v.picklist([1, 2, 3]), Index, bytes(1, 8192)]);
+const Messages = v.pipe(v.array(Message), v.maxLength(48));
+
+const Id = bytes(16, 16);
+
+/**
+ * A file between machines, deterministic CBOR: every message of the deal that its writer knows. A relay learns who takes
+ * part, and the public key: nothing of a share, which only travels sealed to its party.
+ */
+const Envelope = v.strictObject({
+  version: v.literal(VERSION),
+  kind: v.literal('tandem-deal'),
+  deal: Id,
+  /** The parties of the machine that wrote it, and those it is for. */
+  from: v.array(Index),
+  to: v.array(Index),
+  terms: Terms,
+  messages: Messages,
+});
+
+/** What a machine keeps between two files, sealed like a share. */
+const Session = v.strictObject({
+  version: v.literal(VERSION),
+  deal: Id,
+  terms: Terms,
+  /** The parties of this machine, each with the rounds it has been through and what the next one needs: secret. */
+  here: v.array(v.strictObject({ index: Index, round: v.picklist([1, 2, 3]), session: bytes(1, 32 * 1024) })),
+  /** The action, on the machine that runs it: its source, its session between its two calls, its sealed share. */
+  action: v.optional(
+    v.strictObject({ source: v.string(), session: v.optional(v.string()), sealed: v.optional(v.string()) }),
+  ),
+  messages: Messages,
+});
+
+export type Terms = v.InferOutput<typeof Terms>;
+export type Message = v.InferOutput<typeof Message>;
+export type Envelope = v.InferOutput<typeof Envelope>;
+export type Session = v.InferOutput<typeof Session>;
+
+/** @throws StoreError missing, altered, version */
+export function readEnvelope(path: string): Envelope {
+  return parse(Envelope, readLimited(path, LIMIT.message), path, 'no message of a deal');
+}
+
+/** Replaces what was at the path. */
+export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' | 'kind'>): void {
+  writeDurable(path, encodeCbor({ version: VERSION, kind: 'tandem-deal', ...envelope }));
+}
+
+/** Where sessions are kept, in the store; made if it is to be written to. */
+export function sessionsFolder(store: Store, isMade = false): string {
+  const folder = join(store.dir, 'deals');
+  if (isMade) makeFolder(folder);
+  return folder;
+}
+
+function sessionPath(store: Store, deal: Uint8Array): string {
+  return join(sessionsFolder(store), `${Buffer.from(deal).toString('hex')}.age`);
+}
+
+export function hasSession(store: Store, deal: Uint8Array): boolean {
+  return existsSync(sessionPath(store, deal));
+}
+
+/** A session and the key it was opened with, for sealing the next. @throws StoreError */
+export async function readSession(store: Store, deal: Uint8Array): Promise<{ session: Session; key: Key }> {
+  const path = sessionPath(store, deal);
+  const { plain, key } = await openSealed(store, readLimited(path, LIMIT.session), path);
+  try {
+    return { session: parse(Session, plain, path, 'no session of a deal'), key };
+  } finally {
+    plain.fill(0);
+  }
+}
+
+/**
+ * Keeps a session in the place of the one before, which is gone once this returns: before the message of the new one
+ * leaves, as nobody must take the same step twice.
+ */
+export async function writeSession(store: Store, session: Omit<Session, 'version'>, key: Key): Promise<void> {
+  const plain = encodeCbor({ version: VERSION, ...session });
+  try {
+    const sealed = await sealer(key)(plain);
+    sessionsFolder(store, true);
+    writeDurable(sessionPath(store, session.deal), sealed);
+  } finally {
+    plain.fill(0);
+  }
+}
+
+export function removeSession(store: Store, deal: Uint8Array): void {
+  rmSync(sessionPath(store, deal), { force: true });
+  syncFolder(sessionsFolder(store));
+}
+
+/**
+ * Six words that stand for a deal: the parties' machines show the same ones exactly if they speak of the same key, with the
+ * same terms. Round 1 commits every party before it sees what the others add to the key, so that whoever stands between
+ * the machines cannot choose his part to make the words agree: 66 bits.
+ */
+export function phraseOf(terms: Terms, deal: Uint8Array, keyId: Uint8Array): string {
+  const hash = createHash('sha256')
+    .update(encodeCbor(['TANDEM-V1-PHRASE', deal, terms, keyId]))
+    .digest();
+  const number = BigInt(`0x${hash.toString('hex')}`);
+  return Array.from({ length: 6 }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
+}
+
+function parse<S extends v.GenericSchema>(schema: S, data: Uint8Array, path: string, what: string): v.InferOutput<S> {
+  let value: unknown;
+  try {
+    value = plainObjects(decodeCbor(data));
+  } catch {
+    // The cause could quote a session; it is dropped.
+    throw new StoreError('altered', `${path} is cut short or altered: ${what}.`, { next: 'have it sent again.' });
+  }
+  const version = (value as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version !== VERSION) {
+    throw new StoreError('version', `${path} has version ${version}; this tandem knows version ${VERSION}.`, {
+      next: 'use the same version on all machines.',
+    });
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const where = v.getDotPath(result.issues[0]) ?? 'content';
+  throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'have it sent again.' });
+}
+
+/** Maps with text keys, at any depth, as objects. */
+function plainObjects(value: unknown): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([name, inner]) => [String(name), plainObjects(inner)]));
+  }
+  return Array.isArray(value) ? value.map(plainObjects) : value;
+}

@@ -1,0 +1,449 @@
+import { randomBytes } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import * as v from 'valibot';
+import { TandemError } from '../core/errors.ts';
+import { loadTandem } from '../core/node.ts';
+import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
+import { takeLock } from '../files/files.ts';
+import type { Runtime } from '../runtime/types.ts';
+import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
+import {
+  type Envelope,
+  hasSession,
+  type Message,
+  phraseOf,
+  readEnvelope,
+  readSession,
+  removeSession,
+  type Session,
+  sessionsFolder,
+  type Terms,
+  writeEnvelope,
+  writeSession,
+} from './dealfile.ts';
+import { ProtocolError, StoreError, UsageError } from './errors.ts';
+import { addressOf, toHex } from './evm.ts';
+import type { HostedAction } from './keygen.ts';
+import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts';
+
+// Key generation by parties on several machines, which exchange files: no share but its own is ever on a machine.
+//
+// Each file holds every message that its writer knows, so that they may go round in any way. A machine goes as far as the
+// messages allow, keeps its session in the place of the one before, and only then writes its own file: a step that was
+// taken is never taken again. Two machines, of which one runs the action:
+//
+//     hot, action → cold   round 1 of hot
+//     cold → hot, action   round 1 of cold
+//     hot, action → cold   rounds 1 and 2 of the action, 2 of hot
+//     cold → hot, action   rounds 2 and 3 of cold
+//     hot, action → cold   round 3 of both
+//
+// At the end both show the same six words. Until somebody has compared them there is no wallet: whoever stands between the
+// machines could have dealt with each of them alone.
+
+interface PartyOptions extends AskOptions {
+  readonly store: Store;
+  /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
+  readonly load?: (() => Promise<Tandem>) | undefined;
+}
+
+/** How far a deal is on this machine. */
+export interface DealState {
+  /** Names the deal, in hex. */
+  readonly deal: string;
+  readonly terms: Terms;
+  /** The parties that are on this machine. */
+  readonly here: readonly number[];
+  /** Those whose messages are waited for. */
+  readonly waitingFor: readonly number[];
+  /** Once all have confirmed their shares: the key's address, and the words to compare. */
+  readonly dealt?: { readonly address: string; readonly phrase: string };
+}
+
+export interface BeginOptions extends PartyOptions {
+  readonly threshold: number;
+  /** 1 is hot, 2 the action, if there is one, the others are cold. */
+  readonly parties: Terms['parties'];
+  /** The parties that are on this machine, besides the action. */
+  readonly here: readonly number[];
+  /** The action, and where it runs: this machine calls it. */
+  readonly action?: (HostedAction & { readonly authority: string }) | undefined;
+  /** The file for the other machines. */
+  readonly out: string;
+}
+
+/** Begins a deal. @throws UsageError, StoreError; RuntimeError of the host */
+export async function beginDeal(options: BeginOptions): Promise<DealState> {
+  const { store, threshold, parties, here, action, onProgress } = options;
+  if (action && threshold > 2) {
+    throw new UsageError('With a threshold above 2 the action could not sign.', {
+      next: 'have no action: --runtime none.',
+    });
+  }
+  const key = await store.key('any', 'the session');
+  onProgress?.('asking the host for a wallet');
+  const wallet = await action?.runtime.createWallet();
+  if (action && wallet !== undefined) await action.runtime.permit(wallet, action.cid);
+  const terms: Terms = {
+    threshold,
+    parties,
+    runtime: action?.runtime.name ?? 'none',
+    ...(action && wallet !== undefined && { action: { wallet, cid: action.cid, ...only(action) } }),
+    created: new Date().toISOString(),
+  };
+  const session = await newSession(options, randomBytes(16), terms, here);
+  if (action) session.action = { source: action.source };
+  try {
+    await writeSession(store, session, key);
+    send(session, options.out);
+    return stateOf(session);
+  } finally {
+    forget(session);
+  }
+}
+
+const only = ({ policy, authority }: { policy: string; authority: string }) => ({ policy, authority });
+
+export interface StepOptions extends PartyOptions {
+  /** Files of the other machines, all of one deal. */
+  readonly files: readonly string[];
+  /** The parties on this machine, if it joins the deal with this step. */
+  readonly here?: readonly number[] | undefined;
+  /** Connects to the host of the action, if this machine is the one that calls it. */
+  readonly connect?: ((name: Runtime['name']) => Promise<Runtime | undefined>) | undefined;
+  /** The file for the other machines. */
+  readonly out: string;
+}
+
+/**
+ * Takes the others' messages, goes as far as they allow and writes what this machine has to say. May be called again with the
+ * same files: it then writes the same messages.
+ *
+ * @throws UsageError, StoreError, ProtocolError (a party broke the protocol, or a file was changed on its way: the session is
+ *   as it was before), RefusedError; RuntimeError of the host
+ */
+export async function stepDeal(options: StepOptions): Promise<DealState> {
+  const { store, files, here, out } = options;
+  const envelopes = files.map((path) => ({ path, envelope: readEnvelope(path) }));
+  const [first] = envelopes;
+  if (first === undefined) throw new UsageError('There is no file to take.');
+  const { deal } = first.envelope;
+  return locked(store, deal, async () => {
+    const { session, key } = hasSession(store, deal)
+      ? await readSession(store, deal)
+      : { session: await joined(options, first.envelope, here), key: await store.key('any', 'the session') };
+    try {
+      for (const { path, envelope } of envelopes) merge(session, envelope, path);
+      await blaming(() => advance(session, options));
+      const state = stateOf(session, await dealtBy(session, options));
+      await writeSession(store, session, key);
+      send(session, out);
+      return state;
+    } finally {
+      forget(session);
+    }
+  });
+}
+
+/**
+ * Makes the wallet of a deal whose words were compared: this machine's shares, and the action's if it has it, appear in the
+ * store in one step, and the session is deleted.
+ *
+ * @param phrase the words that the other machine shows
+ * @throws ProtocolError if they are others, or the deal is not so far; StoreError, UsageError
+ */
+export async function finishDeal(options: PartyOptions & { deal: Uint8Array; phrase: string }): Promise<WalletInfo> {
+  const { store, deal, phrase } = options;
+  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  return locked(store, deal, async () => {
+    const { session } = await readSession(store, deal);
+    const dealt = await dealtBy(session, options);
+    if (dealt === undefined) throw new UsageError('This deal is not so far: the words come once all have confirmed.');
+    try {
+      if (phrase.trim().toLowerCase().split(/\s+/).join(' ') !== dealt.phrase) {
+        throw new ProtocolError('The words are not the same: the machines do not speak of the same key.', {
+          next: 'compare them once more; if they differ, drop the deal on all machines and send the files another way.',
+        });
+      }
+      const { info, shares } = dealt;
+      const { sealed, source } = session.action ?? {};
+      const draft = await draftWallet(store, shares.size);
+      try {
+        const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;
+        await draft.finish({ info, shares, action });
+      } catch (error) {
+        // A process that was killed here has stored it already.
+        if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
+        if (readWallet(store, info.address).keyId !== info.keyId) throw error;
+      } finally {
+        draft.discard();
+      }
+      removeSession(store, deal);
+      return info;
+    } finally {
+      for (const share of dealt.shares.values()) share.fill(0);
+      forget(session);
+    }
+  });
+}
+
+/** Forgets a deal. What the others have of it is worth nothing without this machine's part. @throws UsageError */
+export async function dropDeal(store: Store, deal: Uint8Array): Promise<void> {
+  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  await locked(store, deal, async () => removeSession(store, deal));
+}
+
+/** The deals that this machine takes part in. */
+export function listDeals(store: Store): Uint8Array[] {
+  let names: string[];
+  try {
+    names = readdirSync(sessionsFolder(store));
+  } catch {
+    return [];
+  }
+  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => Buffer.from(name.slice(0, 32), 'hex'));
+}
+
+type Live = Omit<Session, 'version'>;
+
+async function locked<T>(store: Store, deal: Uint8Array, work: () => Promise<T>): Promise<T> {
+  const release = await takeLock(join(sessionsFolder(store, true), `${Buffer.from(deal).toString('hex')}.lock`));
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+async function newSession(
+  { load = loadTandem }: PartyOptions,
+  deal: Uint8Array,
+  terms: Terms,
+  here: readonly number[],
+): Promise<Live> {
+  const session: Live = { deal, terms, here: [], messages: [] };
+  for (const index of [...here].sort((a, b) => a - b)) {
+    const role = terms.parties.find((party) => party.index === index)?.role;
+    if (role === undefined || role === 'action') throw new UsageError(`Party ${index} is none that a machine can be.`);
+    const { session: secret, message } = await blaming(async () => (await load()).dealRound1(paramsOf(terms, index)));
+    session.here.push({ index, round: 1, session: secret });
+    session.messages.push([1, index, message]);
+  }
+  if (session.here.length === 0) throw new UsageError('Which party is here?');
+  return session;
+}
+
+/** Clears what of a session is secret. */
+function forget({ here }: Live): void {
+  for (const { session } of here) session.fill(0);
+}
+
+function paramsOf({ threshold, parties }: Terms, self: number): DealParams {
+  const indices = parties.map(({ index }) => index);
+  return { kind: 'keygen', threshold, parties: indices, contributors: indices, self, epoch: 0 };
+}
+
+async function joined(options: StepOptions, { deal, terms, messages }: Envelope, here: readonly number[] | undefined) {
+  if (here === undefined) {
+    const cold = terms.parties.filter(({ role }) => role === 'cold').map(({ index }) => index);
+    throw new UsageError('This machine has no part in this deal.', {
+      next: `to join, say which party it is, of ${cold.join(', ')}.`,
+    });
+  }
+  const taken = here.find((index) => messages.some(([, sender]) => sender === index));
+  if (taken !== undefined) {
+    throw new UsageError(
+      `Party ${taken} of this deal is another machine, or was this one, which has finished or dropped it.`,
+    );
+  }
+  return newSession(options, deal, terms, here);
+}
+
+/** Takes the messages of a file that are new. @throws ProtocolError, leaving the session as it was */
+function merge(session: Live, { deal, terms, messages }: Envelope, path: string): void {
+  if (!isDeepStrictEqual(new Uint8Array(deal), new Uint8Array(session.deal))) {
+    throw new UsageError(`${path} is of another deal.`, { next: 'take the files of one deal at a time.' });
+  }
+  if (!isDeepStrictEqual(terms, session.terms)) {
+    throw new ProtocolError(`${path} names other terms than the file that this machine began with.`, { next: AGAIN });
+  }
+  const fresh: Message[] = [];
+  for (const message of messages) {
+    const [round, sender, content] = message;
+    const known = session.messages.find(([r, i]) => r === round && i === sender);
+    if (known !== undefined && Buffer.compare(known[2], content) === 0) continue;
+    const isParty = terms.parties.some(({ index }) => index === sender);
+    if (known !== undefined || !isParty || isHere(session, sender)) {
+      throw new ProtocolError(`${path} holds another message of party ${sender} in round ${round}.`, { next: AGAIN });
+    }
+    fresh.push(message);
+  }
+  session.messages.push(...fresh);
+}
+
+const AGAIN =
+  'files were mixed up or changed on their way: have the newest sent again. If that repeats, drop the deal on all machines and begin anew.';
+
+function isHere({ here, action, terms }: Live, index: number): boolean {
+  return here.some((party) => party.index === index) || (action !== undefined && index === actionOf(terms));
+}
+
+function actionOf({ parties }: Terms): number | undefined {
+  return parties.find(({ role }) => role === 'action')?.index;
+}
+
+/** The messages of a round by all but one party. */
+function said({ messages }: Live, round: number, except?: number): Map<number, Uint8Array> {
+  const sent = messages.filter(([r, sender]) => r === round && sender !== except);
+  return new Map(sent.map(([, sender, content]) => [sender, content]));
+}
+
+function missing(session: Live, round: number, except?: number): number[] {
+  const sent = said(session, round);
+  return session.terms.parties.map(({ index }) => index).filter((index) => index !== except && !sent.has(index));
+}
+
+/** Goes as far as the messages allow. */
+async function advance(session: Live, options: StepOptions): Promise<void> {
+  const { terms, here, action, messages } = session;
+  const { load = loadTandem } = options;
+  const remote = actionOf(terms);
+  const call = async () => remoteOf(session, options);
+  if (action && remote !== undefined && action.session === undefined && missing(session, 1, remote).length === 0) {
+    const first = await (await call()).first(said(session, 1, remote));
+    action.session = first.session;
+    messages.push([1, remote, first.round1], [2, remote, first.round2]);
+  }
+  for (const party of here) {
+    if (party.round !== 1 || missing(session, 1).length > 0) continue;
+    const step = (await load()).dealRound2(party.session, said(session, 1, party.index));
+    party.session.fill(0);
+    Object.assign(party, { round: 2, session: step.session });
+    messages.push([2, party.index, step.message]);
+  }
+  for (const party of here) {
+    if (party.round !== 2 || missing(session, 2).length > 0) continue;
+    const step = (await load()).dealRound3(party.session, said(session, 2, party.index));
+    party.session.fill(0);
+    Object.assign(party, { round: 3, session: step.session });
+    messages.push([3, party.index, step.message]);
+  }
+  const isConfirmed = missing(session, 2).length === 0 && missing(session, 3, remote).length === 0;
+  if (action?.session !== undefined && remote !== undefined && action.sealed === undefined && isConfirmed) {
+    const second = await (await call()).second(action.session, said(session, 2, remote), said(session, 3, remote));
+    action.sealed = second.sealed;
+    messages.push([3, remote, second.round3]);
+  }
+}
+
+const First = v.object({ session: v.string(), messages: v.object({ round1: Base64, round2: Base64 }) });
+const Second = v.object({ message: Base64, share: v.string() });
+
+/** The two calls of the action. */
+async function remoteOf({ terms, action }: Live, options: StepOptions) {
+  const held = terms.action;
+  const self = actionOf(terms);
+  if (held === undefined || action === undefined || self === undefined) throw new Error('there is no action here');
+  const runtime = terms.runtime === 'none' ? undefined : await options.connect?.(terms.runtime);
+  if (runtime === undefined) {
+    throw new UsageError(`The action of this deal runs at ${terms.runtime}, which is not connected.`);
+  }
+  const hosted = { cid: held.cid, source: action.source };
+  const { wallet, authority } = held;
+  const { threshold } = terms;
+  const parties = terms.parties.map(({ index }) => index);
+  return {
+    first: async (round1: ReadonlyMap<number, Uint8Array>) => {
+      options.onProgress?.('first call of the action: it deals its part');
+      const request = { op: 'deal1' as const, wallet, threshold, parties, self, authority, messages: texts(round1) };
+      const { session, messages } = await ask(runtime, hosted, request, First, options);
+      return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
+    },
+    second: async (
+      session: string,
+      round2: ReadonlyMap<number, Uint8Array>,
+      round3: ReadonlyMap<number, Uint8Array>,
+    ) => {
+      options.onProgress?.('second call of the action: it confirms and seals its share');
+      const messages = { round2: texts(round2), round3: texts(round3) };
+      const { message, share } = await ask(
+        runtime,
+        hosted,
+        { op: 'deal2', wallet, session, messages },
+        Second,
+        options,
+      );
+      return { round3: fromBase64(message), sealed: share };
+    },
+  };
+}
+
+function texts(messages: ReadonlyMap<number, Uint8Array>): Record<string, string> {
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+}
+
+interface Dealt {
+  readonly info: WalletInfo;
+  readonly shares: ReadonlyMap<number, Uint8Array>;
+  readonly phrase: string;
+}
+
+/** The shares here, once all parties have confirmed theirs; the caller clears them. */
+async function dealtBy(session: Live, { load = loadTandem }: PartyOptions): Promise<Dealt | undefined> {
+  const { terms, here, deal } = session;
+  if (here.some(({ round }) => round !== 3) || missing(session, 3).length > 0) return undefined;
+  const shares = new Map<number, Uint8Array>();
+  let known: ShareInfo | undefined;
+  for (const { index, session: secret } of here) {
+    const finished = await blaming(async () => (await load()).dealFinish(secret, said(session, 3, index)));
+    shares.set(index, finished.share);
+    known = finished.info;
+  }
+  if (known === undefined) return undefined;
+  const { threshold, parties, runtime, action, created } = terms;
+  const info: WalletInfo = {
+    version: 1,
+    address: addressOf(known.publicKey),
+    publicKey: toHex(known.publicKey),
+    keyId: toHex(known.keyId),
+    epoch: known.epoch,
+    threshold,
+    parties,
+    runtime,
+    ...(action && { action }),
+    created,
+  };
+  return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
+}
+
+function stateOf(session: Live, dealt?: Dealt): DealState {
+  const { deal, terms, here } = session;
+  for (const share of dealt?.shares.values() ?? []) share.fill(0);
+  const round = [1, 2, 3].find((n) => missing(session, n).length > 0);
+  return {
+    deal: Buffer.from(deal).toString('hex'),
+    terms,
+    here: here.map(({ index }) => index),
+    waitingFor: round === undefined ? [] : missing(session, round),
+    ...(dealt && { dealt: { address: dealt.info.address, phrase: dealt.phrase } }),
+  };
+}
+
+function send(session: Live, out: string): void {
+  const { deal, terms, messages } = session;
+  const indices = terms.parties.map(({ index }) => index);
+  const from = indices.filter((index) => isHere(session, index));
+  writeEnvelope(out, { deal, from, to: indices.filter((index) => !from.includes(index)), terms, messages });
+}
+
+async function blaming<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof TandemError)) throw error;
+    const who = error.party === undefined ? '' : ` (party ${error.party})`;
+    throw new ProtocolError(`The deal cannot go on: ${error.message}${who}.`, { next: AGAIN, cause: error });
+  }
+}
