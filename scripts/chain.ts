@@ -48,7 +48,7 @@ export async function startChain(): Promise<Chain> {
   const { url, close } = await startAnvil();
   try {
     const contracts = compile();
-    const { client, done } = clientOf({ url }, mnemonicToAccount(FUNDED));
+    const { client, done } = developer({ url });
     const deploy = async (name: Name): Promise<Address> => {
       const { contractAddress } = await done(client.deployContract(contracts[name]));
       assert.ok(contractAddress);
@@ -130,8 +130,8 @@ export interface Step {
 
 /** What a wallet does on the chain, in this order. */
 export function stepsOf({ url, at, contracts }: Chain, wallet: TandemAccount): readonly Step[] {
-  const dev = clientOf({ url }, mnemonicToAccount(FUNDED));
-  const { client, reader, done } = clientOf({ url }, wallet);
+  const dev = developer({ url });
+  const { client, reader, done } = walletClient({ url }, wallet);
   const { address } = wallet;
   const read = <T>(name: Name, functionName: string, args: readonly unknown[]) =>
     reader.readContract({ address: at[name], abi: contracts[name].abi, functionName, args }) as Promise<T>;
@@ -153,7 +153,7 @@ export function stepsOf({ url, at, contracts }: Chain, wallet: TandemAccount): r
     {
       name: 'fund the wallet',
       run: async () => {
-        await dev.done(dev.client.sendTransaction({ to: address, value: parseEther('10') }));
+        await fund({ url }, address, parseEther('10'));
         assert.equal(await reader.getBalance({ address }), parseEther('10'));
         return '10 ETH';
       },
@@ -254,8 +254,18 @@ export function stepsOf({ url, at, contracts }: Chain, wallet: TandemAccount): r
   ];
 }
 
+/** Sends ether of the chain's own account. */
+export async function fund(chain: Pick<Chain, 'url'>, to: Address, value: bigint): Promise<void> {
+  const { client, done } = developer(chain);
+  await done(client.sendTransaction({ to, value }));
+}
+
+function developer(chain: Pick<Chain, 'url'>) {
+  return walletClient(chain, mnemonicToAccount(FUNDED));
+}
+
 /** viem's clients for an account, and `done`, which waits for a transaction to be in the chain and to have succeeded. */
-export function clientOf<A extends Account>({ url }: Pick<Chain, 'url'>, account: A) {
+export function walletClient<A extends Account>({ url }: Pick<Chain, 'url'>, account: A) {
   const transport = http(url);
   const client = createWalletClient({ account, chain: foundry, transport });
   const reader = createPublicClient({ chain: foundry, transport, pollingInterval: 50 });
@@ -282,7 +292,8 @@ function compile(): Record<Name, Contract> {
   return Object.fromEntries(contracts) as Record<Name, Contract>;
 }
 
-async function startAnvil(): Promise<{ url: string; close(): void }> {
+/** Starts a chain of its own, with nothing on it. */
+export async function startAnvil(): Promise<Pick<Chain, 'url' | 'close'>> {
   const bin = createRequire(import.meta.url).resolve('@foundry-rs/anvil/bin.mjs');
   const anvil = spawn(process.execPath, [bin, '--port', '0', '--hardfork', EVM], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { JsonRpcProvider, VoidSigner } from 'ethers';
 import { BaseError, parseEther } from 'viem';
-import { type Chain, clientOf, PAYEE, rulesOf, startChain, stepsOf } from '../scripts/chain.ts';
+import { type Chain, PAYEE, rulesOf, startChain, stepsOf, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { PolicyError } from '../ts/client/errors.ts';
 import { TandemSigner } from '../ts/client/ethers.ts';
@@ -48,7 +48,7 @@ describe('with viem', () => {
   });
 
   test('what the rules do not allow is not signed, and the nonce is free', async () => {
-    const { client, reader } = clientOf(chain, account);
+    const { client, reader } = walletClient(chain, account);
     const nonce = await reader.getTransactionCount(account);
     const refused = (error: unknown) =>
       error instanceof PolicyError ||

@@ -1,0 +1,14 @@
+// Signs with a wallet of scripts/keygen.ts, in ten lines: npx tsx examples/sign.ts STORE
+import { recoverMessageAddress } from 'viem';
+import { openStore, openWallet, toViemAccount } from '../ts/client/index.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+
+const [dir = 'wallets'] = process.argv.slice(2);
+const store = openStore(dir, async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+const runtime = await LocalRuntime.open({ dir: `${dir}/local-lit` });
+const account = toViemAccount(openWallet(store, { runtime }));
+
+const message = 'hello';
+const signature = await account.signMessage({ message });
+console.log(signature, 'by', await recoverMessageAddress({ message, signature }));
+runtime.close();
