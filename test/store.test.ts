@@ -556,6 +556,39 @@ describe('the lock of a wallet', () => {
     await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', /elsewhere/));
   });
 
+  test('lets only one of several processes in at a time, also when they find it dead', async () => {
+    const path = join(root, 'contended.lock');
+    const counter = join(root, 'counter');
+    writeFileSync(counter, '0');
+    const host = execFileSync('hostname', { encoding: 'utf8' }).trim();
+    writeFileSync(path, JSON.stringify({ pid: 4194305, host, started: '1' }));
+    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/files.ts', import.meta.url)));
+    // Every turn ends with a lock that looks as if its holder had died, so that the others have to break it.
+    const code = `
+      import { readFileSync, writeFileSync } from 'node:fs';
+      import { takeLock } from ${url};
+      const [path, counter] = ${JSON.stringify([path, counter])};
+      for (let turn = 0; turn < 20; turn++) {
+        const release = await takeLock(path);
+        const before = Number(readFileSync(counter, 'utf8'));
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        writeFileSync(counter, String(before + 1));
+        release();
+        try {
+          writeFileSync(path, JSON.stringify({ pid: 4194305, host: '${host}', started: String(before) }), { flag: 'wx' });
+        } catch {}
+      }`;
+    const run = async () => {
+      const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+        stdio: 'inherit',
+      });
+      const [status] = await once(child, 'exit');
+      assert.equal(status, 0);
+    };
+    await Promise.all([run(), run(), run(), run()]);
+    assert.equal(readFileSync(counter, 'utf8'), '80');
+  });
+
   test('lets only one in at a time', async () => {
     const path = join(root, 'many.lock');
     let inside = 0;

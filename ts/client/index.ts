@@ -4,10 +4,15 @@ export * from '../intent/from.ts';
 export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '../intent/intent.ts';
 export { approvalText } from '../policy/judge.ts';
 export { type Policy, parsePolicyJson } from '../policy/policy.ts';
+export { deriveAddresses } from './address.ts';
+export { type CheckedStore, checkStore } from './check.ts';
 export { buildCosigner } from './cosigner.ts';
 export * from './errors.ts';
 export type { Hex } from './evm.ts';
+export { exportKey } from './export.ts';
 export { createWallet, type HostedAction, type KeygenOptions } from './keygen.ts';
+export { encryptKeystore } from './keystore.ts';
+export { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from './party.ts';
 export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store.ts';
 export { type AdapterOptions, type TandemAccount, toViemAccount, type ViemAccountOptions } from './viem.ts';
 export {

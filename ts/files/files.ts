@@ -155,7 +155,10 @@ export function fileError(error: unknown, path: string, doing: 'read' | 'write')
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new StoreError('missing', `${path} does not exist.`, { cause });
+      return new StoreError('missing', `${path} does not exist.`, {
+        next: 'check the path, or restore the file from a backup.',
+        cause,
+      });
     case 'EEXIST':
       return new StoreError('exists', `${path} exists already.`, { next: 'choose another name.', cause });
     case 'EROFS':

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { generateIdentity } from 'age-encryption';
+import { recoverAddress } from 'viem';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore, type Store, type WalletInfo } from '../ts/client/store.ts';
+import { openWallet } from '../ts/client/wallet.ts';
+import { command } from './command.ts';
+
+// What can be wrong with a store, as its user meets it: a message for each that no other has, exit code 1, JSON nowhere, and
+// nothing lost.
+
+const root = mkdtempSync(join(tmpdir(), 'tandem-errors-'));
+const mounts: string[] = [];
+after(() => {
+  for (const dir of mounts) spawnSync('umount', ['-l', dir]);
+  rmSync(root, { recursive: true, force: true });
+});
+
+const PASSPHRASE = 'four words are good';
+const identityFile = join(root, 'identity.txt');
+const env = { TANDEM_IDENTITY: identityFile };
+let store: Store;
+let info: WalletInfo;
+/** Another wallet of the store, whose shares open with a passphrase. */
+let other: WalletInfo;
+before(async () => {
+  const identity = await generateIdentity();
+  writeFileSync(identityFile, identity);
+  store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
+  info = (await createWallet({ store, threshold: 2, parties: 2 })).wallet;
+  const asked = openStore(store.dir, async () => ({ passphrase: PASSPHRASE }));
+  other = (await createWallet({ store: asked, threshold: 2, parties: 2 })).wallet;
+});
+
+/** Every file below a folder, with what it holds. */
+function contents(dir: string): Record<string, string> {
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).sort();
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(path, 'hex')]));
+}
+
+const seen = new Set<string>();
+
+/** Signs by the command, which must fail with a message of its own that says what to do, and must leave all files alone. */
+async function fails(
+  dir: string,
+  message: RegExp,
+  environment: Record<string, string> = env,
+  wallet = info,
+): Promise<void> {
+  const files = contents(dir);
+  const args = ['--store', dir, '--wallet', wallet.address, '--message', 'x', '--recovery', '--json'];
+  const outcome = await command('sign', args, environment);
+  assert.deepEqual([outcome.code, outcome.stdout], [1, ''], outcome.stderr);
+  assert.match(outcome.stderr, message);
+  assert.match(outcome.stderr, /\nNext: /);
+  const said = outcome.stderr.replaceAll(dir, '');
+  assert.ok(!seen.has(said), said);
+  seen.add(said);
+  assert.deepEqual(contents(dir), files);
+}
+
+function copy(to = join(root, `copy${seen.size}`)): string {
+  cpSync(store.dir, to, { recursive: true });
+  return to;
+}
+
+/** A file system of its own, of 64 KiB, with the store on it. */
+function mounted(skip: (message: string) => void): string | undefined {
+  const dir = join(root, `mount${mounts.length}`);
+  mkdirSync(dir);
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', dir]).status !== 0) {
+    skip('needs to mount a tmpfs: run as root');
+    return undefined;
+  }
+  mounts.push(dir);
+  return copy(dir);
+}
+
+async function assertSigns(dir: string): Promise<void> {
+  const { digest, signature } = await openWallet(openStore(dir, store.key), { id: info.address }).signMessage('x', {
+    recovery: true,
+  });
+  assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
+}
+
+describe('a store in which something is wrong', () => {
+  const hot = (dir: string) => join(dir, info.address, 'hot.age');
+
+  test('the passphrase is wrong', async () => {
+    await fails(store.dir, /passphrase does not open .*age/, { TANDEM_PASSPHRASE: 'x' }, other);
+  });
+
+  test('the identity is another', async () => {
+    const file = join(root, 'another.txt');
+    writeFileSync(file, await generateIdentity());
+    await fails(store.dir, /No age identity at hand opens .*age/, { TANDEM_IDENTITY: file });
+  });
+
+  test('the identity is not there, and nobody can be asked for a passphrase', async () => {
+    await fails(store.dir, /opens with an age identity/, {});
+    await fails(store.dir, /no terminal/, {}, other);
+  });
+
+  test('a share is not here', async () => {
+    const dir = copy();
+    rmSync(hot(dir));
+    await fails(dir, /hot\.age is not here/);
+  });
+
+  test('wallet.json is not here', async () => {
+    const dir = copy();
+    rmSync(join(dir, info.address, 'wallet.json'));
+    await fails(dir, /wallet\.json does not exist/);
+  });
+
+  test('a share is cut short', async () => {
+    const dir = copy();
+    writeFileSync(hot(dir), readFileSync(hot(dir)).subarray(0, 100));
+    await fails(dir, /hot\.age is cut short or altered/);
+  });
+
+  test('a share is altered', async () => {
+    const dir = copy();
+    const bytes = readFileSync(hot(dir));
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    writeFileSync(hot(dir), bytes);
+    await fails(dir, /hot\.age is cut short or altered/);
+  });
+
+  test('wallet.json is cut short', async () => {
+    const dir = copy();
+    const path = join(dir, info.address, 'wallet.json');
+    writeFileSync(path, readFileSync(path).subarray(0, 100));
+    await fails(dir, /wallet\.json is cut short or altered: not JSON/);
+  });
+
+  test('a share is of another wallet', async () => {
+    const dir = copy();
+    cpSync(join(dir, other.address, 'hot.age'), hot(dir));
+    const both = { ...env, TANDEM_PASSPHRASE: PASSPHRASE };
+    await fails(dir, new RegExp(`share of wallet ${other.address}`), both);
+  });
+
+  test('a file is of a version to come', async () => {
+    const dir = copy();
+    const path = join(dir, info.address, 'wallet.json');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('"version": 1', '"version": 2'));
+    await fails(dir, /version 2; this tandem knows version 1/);
+  });
+
+  test('the store is read-only', async (t) => {
+    const dir = mounted(t.skip.bind(t));
+    if (dir === undefined) return;
+    execFileSync('mount', ['-o', 'remount,ro', dir]);
+    await fails(dir, /read-only file system/);
+    const keygen = await command('keygen', ['--store', dir, '--runtime', 'none'], env);
+    assert.equal(keygen.code, 1);
+    assert.match(keygen.stderr, /read-only file system/);
+  });
+
+  test('the disk is full', async (t) => {
+    const dir = mounted(t.skip.bind(t));
+    if (dir === undefined) return;
+    assert.throws(() => writeFileSync(join(dir, 'filler'), Buffer.alloc(1 << 17)), { code: 'ENOSPC' });
+    await fails(dir, /No space left/);
+    const files = contents(dir);
+    const keygen = await command('keygen', ['--store', dir, '--runtime', 'none', '--json'], env);
+    assert.deepEqual([keygen.code, keygen.stdout], [1, '']);
+    assert.match(keygen.stderr, /No space left/);
+    const out = join(dir, 'exported');
+    const named = ['--store', dir, '--wallet', info.address, '--confirm', info.address];
+    const exporting = await command('export', [...named, '--format', 'key', '--out', out], env);
+    assert.equal(exporting.code, 1);
+    assert.match(exporting.stderr, /No space left/);
+    assert.deepEqual(contents(dir), files);
+    rmSync(join(dir, 'filler'));
+    await assertSigns(dir);
+  });
+
+  test('and when it is put right the wallet signs', () => assertSigns(store.dir));
+});
