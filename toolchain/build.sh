@@ -43,10 +43,10 @@ if [[ -n ${FRESH:-} || ! -f $cached ]]; then
   "$optimise" --strip-debug --strip-producers --strip-target-features "$work/linked.wasm" -o "$work/$name.wasm"
   mkdir -p "$(dirname "$cached")"
   new=$(mktemp "$cached.XXXXXX")
-  cp "$work/$name.wasm" "$new"
+  install -m 644 "$work/$name.wasm" "$new"
   mv "$new" "$cached"
 fi
-cp "$cached" "$out"
+install -m 644 "$cached" "$out"
 
 read -r sum _ < <(sha256sum "$out")
 grep -qs "^$sum " "$here/wasm.sha256" && recorded='as recorded' || recorded='not as recorded'
