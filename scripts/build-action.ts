@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ActionParts, buildWithToolchain, MODES } from '../ts/build/action.ts';
+import { type ActionParts, buildWithToolchain, HOSTS, MODES } from '../ts/build/action.ts';
 import { manifestOf, manifestPath } from '../ts/build/manifest.ts';
 import { buildPath } from '../ts/core/node.ts';
 import type { Json } from '../ts/runtime/types.ts';
@@ -9,7 +9,7 @@ import type { Json } from '../ts/runtime/types.ts';
 const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
 
 usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none] [--mode inline|fetch|import] [--url URL]
-         [--encoding deflate|plain] [--define NAME=VALUE]... --out FILE [--json]
+         [--encoding deflate|plain] [--host chipotle|lit-node-client] [--define NAME=VALUE]... --out FILE [--json]
 
   --main      the TypeScript or JavaScript file that exports main(params)
   --wasm      the wasm module
@@ -20,6 +20,7 @@ usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none
               import: as fetch, and the glue is imported from jsDelivr, pinned by version and SHA-384
   --url       where the module is fetched (import: by default from jsDelivr, if it lies in node_modules)
   --encoding  how an inlined module is written: deflate (default), or plain
+  --host      what runs it: chipotle, Lit's current hosts (default), or lit-node-client, its older network
   --define    a constant that the action imports from tandem:constants; VALUE is JSON, or else a text. NAME:text=VALUE
               takes any VALUE as a text, NAME:json=VALUE takes JSON only
 
@@ -57,6 +58,7 @@ function read() {
         glue: { type: 'string', default: `${buildPath}wasm_exec.js` },
         mode: { type: 'string', default: 'inline' },
         encoding: { type: 'string' },
+        host: { type: 'string', default: 'chipotle' },
         url: { type: 'string' },
         define: { type: 'string', multiple: true, default: [] },
         out: { type: 'string' },
@@ -77,13 +79,14 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
 }
 
 async function run(): Promise<void> {
-  const { main, wasm, glue, mode, encoding, url, define, out, json, help } = read();
+  const { main, wasm, glue, mode, encoding, url, host, define, out, json, help } = read();
   if (help) return console.log(USAGE);
   if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
   const parts: ActionParts = {
     main,
     wasm,
     mode: oneOf('mode', mode, MODES),
+    ...(host !== 'chipotle' && { host: oneOf('host', host, HOSTS) }),
     define: constants(define),
     ...(glue !== 'none' && { glue }),
     ...(encoding !== undefined && { encoding: oneOf('encoding', encoding, ['deflate', 'plain']) }),

@@ -147,8 +147,14 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
     }
     case 'chipotle':
       return { runtime: await connectChipotle(storeDir), close: () => {} };
+    case 'lit-node-client': {
+      const { connectLitNodeClient } = await import('../ts/runtime/lit-node-client/connect.ts');
+      return connectLitNodeClient(process.env);
+    }
     default:
-      throw new UsageError(`There is no host "${name}".`, { next: 'choose one of local, chipotle, none.' });
+      throw new UsageError(`There is no host "${name}".`, {
+        next: 'choose one of local, chipotle, lit-node-client, none.',
+      });
   }
 }
 

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { buildCosigner } from '../ts/client/cosigner.ts';
+import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { openStore, shareFileName, type WalletInfo } from '../ts/client/store.ts';
@@ -13,7 +13,7 @@ usage: npx tsx scripts/keygen.ts --store DIR [options]
 
   --store DIR      the folder of the share store; made if it does not exist
   --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
-                   none, no action: all shares are here
+                   lit-node-client, a network of Lit's older generation (docs/lit.md); none, no action: all shares are here
   --threshold N    how many shares sign (2). More than 2 sign by dkls23, in three rounds
   --parties N      how many shares there are (3)
   --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
@@ -47,7 +47,7 @@ run(USAGE, async (signal) => {
   const { runtime, close } = await connect(values.runtime, store.dir);
   try {
     progress.step('building the action');
-    const action = runtime && { runtime, ...(await buildCosigner(values.policy)) };
+    const action = runtime && { runtime, ...(await buildCosigner(values.policy, hostKind(runtime.name))) };
     const { wallet, calls } = await createWallet({
       store,
       action,

@@ -30,6 +30,7 @@ function weakHost(actionKey = randomBytes(32)) {
       calls.push('decrypt');
       return ciphertext;
     },
+    hasSecret: true,
     actionKey: async () => {
       calls.push('actionKey');
       return new Uint8Array(actionKey);

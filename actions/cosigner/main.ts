@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
-import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE } from '../template/action.ts';
+import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
 import { fromHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
@@ -35,7 +35,9 @@ const many = actionMain(handle, { params: MAX_SIGNATURES * MAX_PARAMS, response:
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
   const request = v.parse(requestSchema, params);
-  const context = { host: currentHost(), policy, policyHash: fromHex(policyHash(policy)), start: starter() };
+  const host = currentHost();
+  if (!host.hasSecret) assertNoSession(request);
+  const context = { host, policy, policyHash: fromHex(policyHash(policy)), start: starter() };
   switch (request.op) {
     case 'deal1':
       return deal1(context, request);
@@ -50,6 +52,15 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
     case 'dkls23Finish':
       return dkls23Finish(context, request);
   }
+}
+
+/**
+ * Where others can seal for this action, a share must meet no sealed session: one that a thief made up (a nonce, a
+ * polynomial of the thief's choice) would have the share told. A signature in one call has none.
+ */
+function assertNoSession(request: { readonly op: string }): void {
+  if (!('share' in request) || request.op === 'sign' || request.op === 'signMany') return;
+  throw new PublicRefusal('host', `this host is not one for ${request.op}: what is sealed there may be anybody's`);
 }
 
 function isMany(params: unknown): boolean {

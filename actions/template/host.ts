@@ -1,4 +1,5 @@
 import { fromHex } from './bytes.ts';
+import { olderNetwork } from './network.ts';
 
 /** What an action needs of the host that runs it. */
 export interface Host {
@@ -6,8 +7,10 @@ export interface Host {
   encrypt(wallet: string, message: string): Promise<string>;
   /** The inverse of `encrypt`. Not every host notices an altered ciphertext: what comes back has to be checked. */
   decrypt(wallet: string, ciphertext: string): Promise<string>;
-  /** A secret of 32 bytes that the host gives to this very source, by its CID, and to no other. */
+  /** 32 bytes that the host gives to this very source, by its CID: a secret, if `hasSecret`. */
   actionKey(): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether `actionKey` is a secret. If not, others may seal things for this action too: what it opens may not be its own. */
+  readonly hasSecret: boolean;
 }
 
 /** The part of Lit's `Lit.Actions` that is used here. */
@@ -18,13 +21,15 @@ interface LitActions {
 }
 
 /**
- * The host that runs this script, recognised by its globals: so far, Lit's current runtime and what imitates it.
+ * The host that runs this script, recognised by its globals: Lit's current runtime, or its older network.
  *
  * @throws Error if it is none of them
  */
 export function currentHost(): Host {
   const actions = (globalThis as { Lit?: { Actions?: Partial<LitActions> } }).Lit?.Actions;
   if (actions?.Encrypt && actions.Decrypt && actions.getLitActionPrivateKey) return litHost(actions as LitActions);
+  const network = olderNetwork();
+  if (network !== undefined) return network;
   throw new Error('not a host of Lit Actions that is known here');
 }
 
@@ -32,6 +37,7 @@ function litHost(actions: LitActions): Host {
   return {
     encrypt: (pkpId, message) => actions.Encrypt({ pkpId, message }),
     decrypt: (pkpId, ciphertext) => actions.Decrypt({ pkpId, ciphertext }),
+    hasSecret: true,
     async actionKey() {
       const key = fromHex(await actions.getLitActionPrivateKey());
       if (key.length !== 32) throw new Error('the host gave no key of 32 bytes');

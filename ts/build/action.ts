@@ -26,6 +26,16 @@ export const MODES = ['inline', 'fetch', 'import'] as const;
 /** See {@link MODES}. */
 export type Mode = (typeof MODES)[number];
 
+/**
+ * What runs the action:
+ * - `chipotle`: Lit's current hosts, and the local one: they call the global `main`
+ * - `lit-node-client`: the older network: the script runs by itself, on one node for all
+ */
+export const HOSTS = ['chipotle', 'lit-node-client'] as const;
+
+/** See {@link HOSTS}. */
+export type HostKind = (typeof HOSTS)[number];
+
 /** What an action is built from. */
 export interface ActionParts {
   /** Path of the TypeScript or JavaScript file that exports `main`. */
@@ -39,6 +49,8 @@ export interface ActionParts {
   readonly glue?: string;
   /** What `tandem:constants` exports to the action. */
   readonly define?: Readonly<Record<string, Json>>;
+  /** Default `chipotle`. */
+  readonly host?: HostKind;
   /** Default `inline`. */
   readonly mode?: Mode;
   /** How an inlined module is written: `deflate` (default) or, faster to start and longer, `plain`. */
@@ -90,7 +102,7 @@ export async function buildWithToolchain(parts: ActionParts): Promise<BuiltActio
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
   const modules = {
-    'tandem:action': `import { main } from ${JSON.stringify(resolve(parts.main))}; globalThis.main = main;`,
+    'tandem:action': entry(parts),
     'tandem:wasm': wasmModule(wasm, parts),
     'tandem:constants': constantsModule(await checkedConstants(parts)),
     ...(imported && { 'tandem:glue': imported.module }),
@@ -106,6 +118,13 @@ export async function buildWithToolchain(parts: ActionParts): Promise<BuiltActio
     wasmSha256: sha256(wasm),
     toolchain: { tools: { esbuild: esbuildVersion, fflate: packageVersion('fflate') }, packages: bundled.packages },
   };
+}
+
+function entry({ main, host = 'chipotle' }: ActionParts): string {
+  const action = `import { main } from ${JSON.stringify(resolve(main))};`;
+  if (host === 'chipotle') return `${action} globalThis.main = main;`;
+  const template = JSON.stringify(join(root, 'actions/template/network.ts'));
+  return `${action} import { runOnNetwork } from ${template}; runOnNetwork(main);`;
 }
 
 const output = { target: 'es2022', charset: 'ascii', minify: true, logLevel: 'silent' } as const;

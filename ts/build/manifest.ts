@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import type { Json } from '../runtime/types.ts';
-import { type ActionParts, type BuiltAction, buildWithToolchain, MODES, type Toolchain } from './action.ts';
+import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
 import { BuildError } from './errors.ts';
 
 const versions = v.record(v.string(), v.string());
@@ -19,6 +19,7 @@ const manifestSchema = v.strictObject({
     main: v.string(),
     wasm: v.string(),
     glue: v.optional(v.string()),
+    host: v.optional(v.picklist(HOSTS)),
     mode: v.picklist(MODES),
     encoding: v.optional(v.picklist(['deflate', 'plain'])),
     url: v.optional(v.string()),
@@ -41,9 +42,15 @@ export function manifestOf(path: string, parts: ActionParts, built: BuiltAction 
   const { cid, bytes, sha256, wasmSha256, toolchain } = built;
   const folder = dirname(resolve(path));
   const portable = (file: string) => relative(folder, resolve(file)).split(sep).join('/');
-  const { main, wasm, glue, mode = 'inline', encoding, url, define = {} } = parts;
+  const { main, wasm, glue, host, mode = 'inline', encoding, url, define = {} } = parts;
   const files = { main: portable(main), wasm: portable(wasm), ...(glue !== undefined && { glue: portable(glue) }) };
-  const options = { mode, ...(encoding && { encoding }), ...(url !== undefined && { url }), define: { ...define } };
+  const options = {
+    ...(host && { host }),
+    mode,
+    ...(encoding && { encoding }),
+    ...(url !== undefined && { url }),
+    define: { ...define },
+  };
   return { version: 1, cid, bytes, sha256, wasmSha256, parts: { ...files, ...options }, toolchain };
 }
 

@@ -1,21 +1,25 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { HostKind } from '../build/action.ts';
 import { buildPath } from '../core/node.ts';
 import { builtinPolicies } from '../policy/builtin.ts';
 import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
-import type { Action, Json } from '../runtime/types.ts';
+import type { Action, Json, Runtime } from '../runtime/types.ts';
 import { WalletError } from './errors.ts';
 import { readPolicy } from './policy.ts';
 
 /**
  * Builds the co-signer for a policy: `messages`, `any`, a file of rules, or a policy that was parsed. It is part of the
- * action's source, and so of its CID.
+ * action's source, and so of its CID; and so is the kind of host that is to run it.
  *
  * @returns the action, and what the policy is called: its name, or else its hash
  * @throws UsageError if there is no such policy; WalletError if its file is none, or the wasm module was not built;
  *   BuildError if it has a rule that the action cannot enforce
  */
-export async function buildCosigner(policy: string | Policy): Promise<Action & { readonly policy: string }> {
+export async function buildCosigner(
+  policy: string | Policy,
+  host: HostKind = 'chipotle',
+): Promise<Action & { readonly policy: string }> {
   const rules = typeof policy === 'string' ? readPolicy(policy) : policy;
   const wasm = `${buildPath}tandem.wasm`;
   const glue = `${buildPath}wasm_exec.js`;
@@ -26,8 +30,13 @@ export async function buildCosigner(policy: string | Policy): Promise<Action & {
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
   const define = { POLICY: JSON.parse(policyJson(rules)) as Json };
-  const { source, cid } = await buildAction({ main, wasm, glue, mode: 'inline', define });
+  const { source, cid } = await buildAction({ main, wasm, glue, host, mode: 'inline', define });
   return { source, cid, policy: nameOf(rules) };
+}
+
+/** What a co-signer is built for that is to run there. */
+export function hostKind(runtime: Runtime['name']): HostKind {
+  return runtime === 'lit-node-client' ? 'lit-node-client' : 'chipotle';
 }
 
 function nameOf(policy: Policy): string {
