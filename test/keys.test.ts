@@ -303,9 +303,12 @@ describe('wallet check', () => {
     const old = copy();
     const folder = join(old.dir, info.address);
     renameSync(join(folder, 'hot.age'), join(folder, 'hot.1.age'));
-    rmSync(join(folder, 'cold.age'));
-    const found = await problems(old);
-    assert.match(found['hot.1.age'] ?? '', /kept/);
+    for (const name of ['action.sealed', 'cold.age']) {
+      const found = await problems(old);
+      assert.match(found['hot.1.age'] ?? '', /kept/, name);
+      rmSync(join(folder, name));
+    }
+    assert.match((await problems(old))['hot.1.age'] ?? '', /kept/);
     assert.ok(readdirSync(folder).includes('hot.1.age'));
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
@@ -13,10 +13,10 @@ import {
   openAction,
   readShare,
   readWallet,
-  removeUnused,
   type Store,
   sealedFileName,
   shareFileName,
+  unusedFiles,
   type WalletInfo,
 } from './store.ts';
 
@@ -64,62 +64,71 @@ export async function checkStore(store: Store, ids?: readonly string[]): Promise
 /**
  * Checks everything of a wallet that can be checked without its action: opens every share that is here and compares it with
  * wallet.json, and the action's source with its CID. Nothing of a share leaves this function. What dead processes left is
- * removed; but files that could belong to the wallet only if all the rest is sound, for they might be what is missing.
+ * removed; but files that could be the wallet's only if the hot share and all the rest is sound: they might be what is missing.
  */
 export async function checkWallet(
   store: Store,
   id: string,
   load: () => Promise<Tandem> = loadTandem,
 ): Promise<CheckedWallet> {
-  let info: WalletInfo;
-  try {
-    info = readWallet(store, id);
-  } catch (error) {
-    return { wallet: id, files: [wrong('wallet.json', error)], cleaned: [] };
-  }
-  const files: CheckedFile[] = [{ file: 'wallet.json', state: 'sound' }];
-  const check = async (file: string, look: () => Promise<unknown>) => {
-    files.push(
-      await look().then(
-        () => ({ file, state: 'sound' as const }),
-        (error) => wrong(file, error),
-      ),
-    );
-  };
-  const isHere = (file: string) => existsSync(join(store.dir, id, file));
-
-  const left = leftovers(store, info);
+  const files: CheckedFile[] = [];
+  const left = leftovers(store, id);
   const hold = await holdWallet(store, id).catch((error) => {
     files.push(wrong('lock', error));
   });
+  const cleaned = hold === undefined ? [] : left;
   try {
-    const shares = info.parties.filter(({ role }) => role !== 'action');
-    for (const { index } of shares) {
-      const file = shareFileName(info, index);
-      if (isHere(file)) await check(file, () => openShareInfo(store, info, index, load));
-      else files.push({ file, state: 'away' });
+    const info = readWallet(store, id); // not before it is held: somebody may be changing it
+    files.push({ file: 'wallet.json', state: 'sound' }, ...(await checkFiles(store, info, load)));
+    const unused = unusedFiles(store, info);
+    const hot = info.parties.find(({ role }) => role === 'hot');
+    const hotFile = hot && shareFileName(info, hot.index);
+    // A change that takes effect here deletes the hot share of before it: as long as that is here, none did.
+    const isUnchanged = files.some(({ file, state }) => file === hotFile && state === 'sound');
+    if (hold === undefined || !isUnchanged || files.some(({ state }) => state === 'wrong')) {
+      const kept = new StoreError('changed', KEPT, { next: 'mend the rest, and check again.' });
+      return { wallet: id, files: [...files, ...unused.map((file) => wrong(file, kept))], cleaned };
     }
-    if (files.every(({ file, state }) => state === 'away' || !file.endsWith('.age'))) {
-      files.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
-    }
-    // The action is asked by the machine with the hot share; that of a cold one has no need of it.
-    const sealed = sealedFileName(info);
-    const hasHot = shares.some(({ index, role }) => role === 'hot' && isHere(shareFileName(info, index)));
-    if (info.action !== undefined && (hasHot || isHere(sealed))) await check(sealed, () => openAction(store, info));
-
-    if (hold !== undefined && files.every(({ state }) => state !== 'wrong')) removeUnused(store, info);
-    const kept = left.filter(isHere).filter((file) => file !== LOCK_FILE);
-    for (const file of kept)
-      files.push(wrong(file, new StoreError('changed', KEPT, { next: 'mend the rest, and check again.' })));
-    return { wallet: id, files, cleaned: left.filter((file) => !kept.includes(file)) };
+    for (const file of unused) rmSync(join(store.dir, id, file), { force: true });
+    return { wallet: id, files, cleaned: [...cleaned, ...unused] };
+  } catch (error) {
+    return { wallet: id, files: [...files, wrong('wallet.json', error)], cleaned };
   } finally {
     hold?.release();
   }
 }
 
-const LOCK_FILE = 'lock';
 const PUT_BACK = 'put the share that belongs on this machine back, from where it was moved to or from a backup.';
-const KEPT = 'A change that was not finished left it, or a hand; it is kept as long as something else is wrong.';
+const KEPT =
+  'A change that was not finished left it, or a hand; it is kept as long as the hot share or the rest is not in order.';
+
+/** Checks the files that a wallet relies on. */
+async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
+  const checks: (CheckedFile | Promise<CheckedFile>)[] = [];
+  const isHere = (file: string) => existsSync(join(store.dir, info.address, file));
+  const shares = info.parties.filter(({ role }) => role !== 'action');
+  const here = shares.filter(({ index }) => isHere(shareFileName(info, index)));
+  for (const party of shares) {
+    const file = shareFileName(info, party.index);
+    if (here.includes(party)) checks.push(checked(file, openShareInfo(store, info, party.index, load)));
+    else checks.push({ file, state: 'away' });
+  }
+  if (here.length === 0) {
+    checks.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
+  }
+  // The action is asked by the machine with the hot share; that of a cold one has no need of it.
+  const sealed = sealedFileName(info);
+  const isAsking = here.some(({ role }) => role === 'hot') || isHere(sealed);
+  if (info.action !== undefined && isAsking) checks.push(checked(sealed, openAction(store, info)));
+  return Promise.all(checks);
+}
+
+function checked(file: string, look: Promise<unknown>): Promise<CheckedFile> {
+  return look.then(
+    () => ({ file, state: 'sound' }),
+    (error) => wrong(file, error),
+  );
+}
 
 function wrong(file: string, error: unknown): CheckedFile {
   if (error instanceof WalletError) return { file, state: 'wrong', problem: error.short, next: error.next };

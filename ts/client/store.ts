@@ -452,28 +452,23 @@ async function fill(
   syncFolder(folder);
 }
 
-/**
- * What dead processes left: in the store's folder, or in a wallet's, by path in it. There it may be files that wallet.json
- * does not rely on: those of a change that was not finished, or the ones of before it.
- */
-export function leftovers(store: Store, info?: WalletInfo): string[] {
-  if (info === undefined) return existsSync(store.dir) ? abandoned(store.dir) : [];
-  const folder = join(store.dir, info.address);
+/** What dead processes left in the store's folder, or in a wallet's: {@link holdWallet} removes the latter. */
+export function leftovers(store: Store, id?: string): string[] {
+  const folder = id === undefined ? store.dir : join(store.dir, id);
+  if (!existsSync(folder)) return [];
   const isStale = existsSync(join(folder, LOCK)) && !isHeld(join(folder, LOCK));
-  return [...abandoned(folder), ...(isStale ? [LOCK] : []), ...unused(folder, info)];
+  return [...abandoned(folder), ...(isStale ? [LOCK] : [])];
 }
 
-function unused(folder: string, info: WalletInfo): string[] {
+/**
+ * The files of a wallet that its wallet.json does not rely on: those of a change that was not finished, or the ones of before
+ * a change. For the holder of the wallet, who may delete them if everything else is in order.
+ */
+export function unusedFiles(store: Store, info: WalletInfo): string[] {
   const ours = /^((hot|cold)(-[0-9]+)?(\.[0-9]+)?\.age|action(\.[0-9]+)?\.sealed|actions.Qm[0-9A-Za-z]+\.js)$/;
   const used = walletFiles(info);
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const names = readdirSync(join(store.dir, info.address), { recursive: true, encoding: 'utf8' });
   return names.filter((name) => ours.test(name) && !used.includes(name));
-}
-
-/** Removes what wallet.json does not rely on. For the holder of a wallet in which everything else was found in order. */
-export function removeUnused(store: Store, info: WalletInfo): void {
-  const folder = join(store.dir, info.address);
-  for (const name of unused(folder, info)) rmSync(join(folder, name), { force: true });
 }
 
 /** A wallet held by this process alone, until it is released. */
