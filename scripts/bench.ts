@@ -8,18 +8,20 @@ import { parseArgs, promisify } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { generateIdentity } from 'age-encryption';
+import { encodeFunctionData, erc20Abi } from 'viem';
 import { cidOf } from '../ts/build/cid.ts';
 import { base64, fromBase64 } from '../ts/client/ask.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
-import { fromHex } from '../ts/client/evm.ts';
+import { fromHex, toHex } from '../ts/client/evm.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { SigningRequest } from '../ts/client/request.ts';
 import { findWallet, openStore, readAction, readShare, readWallet, type Store } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
-import { messageIntent } from '../ts/intent/from.ts';
-import { digestOf, intentJson } from '../ts/intent/intent.ts';
+import { digestIntent, messageIntent, transactionIntent } from '../ts/intent/from.ts';
+import { digestOf, type Intent, intentJson } from '../ts/intent/intent.ts';
+import { type Policy, parsePolicy } from '../ts/policy/policy.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
@@ -106,6 +108,7 @@ async function measure(runs: number) {
     const main = times((one) => one.main);
     const many = withUnits(median(signs.map((one) => one.many.ms / MANY)));
     const callCpuMs = median(signs.map((one) => one.callCpuMs ?? Number.NaN));
+    const policy = await measurePolicies(join(dir, 'policies'), identity, runs);
     const bothMs = median(signs.map((one) => one.user.cold + one.respond.cold));
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
     const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
@@ -149,6 +152,7 @@ async function measure(runs: number) {
         paramsBytesPerSignature: Math.round(sign.many.paramsBytes / MANY),
         answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
       },
+      policy: { ...policy, extraUnits: units(policy.extraMs) },
       runs,
     };
   } finally {
@@ -404,6 +408,79 @@ async function signOnce(store: Store): Promise<Sign> {
   };
 }
 
+/** A policy as one may have it: the second rule is the one that allows the intent. */
+const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
+const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
+const PAYMENT = { kind: 'transaction', chains: ['8453'], maxFee: '5000000000000000' };
+const RULES = parsePolicy({
+  version: 1,
+  rules: [
+    { name: 'pay suppliers', ...PAYMENT, to: [PAYEE], maxValue: '250000000000000000' },
+    {
+      name: 'pay in USDC',
+      ...PAYMENT,
+      to: [TOKEN],
+      maxValue: '0',
+      calls: [
+        {
+          function: 'transfer(address to,uint256 amount)',
+          args: { to: { in: [PAYEE] }, amount: { max: '500000000' } },
+        },
+      ],
+    },
+    { name: 'sign in', kind: 'message', prefixes: ['example.com wants you to sign in'] },
+  ],
+});
+const TRANSFER = transactionIntent({
+  chainId: 8453,
+  nonce: 7,
+  gas: 60_000n,
+  maxFeePerGas: 1_000_000_000n,
+  maxPriorityFeePerGas: 1_000_000n,
+  to: TOKEN,
+  data: encodeFunctionData({ abi: erc20Abi, functionName: 'transfer', args: [PAYEE, 250_000_000n] }),
+});
+
+/**
+ * What a policy of rules, and a transaction that the action parses, judges and serializes, cost a signature more than the
+ * policy any and a digest: the action's main but for the wasm module, each time in a new process.
+ */
+async function measurePolicies(dir: string, identity: string, runs: number) {
+  const prepare = async (policy: 'any' | Policy, intent: Intent) => {
+    const store = openStore(join(dir, policy === 'any' ? policy : 'rules'), async () => ({ identities: [identity] }));
+    const runtime = await openRuntime(store);
+    const built = await buildCosigner(policy);
+    const source = built.source + STOPWATCH;
+    const action = { ...built, source, cid: await cidOf(source), runtime };
+    const info = (await createWallet({ store, action, threshold: 2, parties: 2 })).wallet;
+    const hot = await readShare(store, info, 1);
+    const tandem = await loadTandem();
+    const { message } = new SigningRequest(tandem, tandem.shareInfo(hot), hot, 2);
+    const { wallet, sealed: share } = readAction(store, info);
+    const params = { op: 'sign', wallet, share, account: info.address, intent: intentJson(intent) };
+    const times: number[] = [];
+    return {
+      times,
+      run: async () => {
+        const { laps } = await timedRun(runtime, action, { ...params, request: base64(message) }, 1);
+        for (const { ms, watch } of laps) times.push(ms - computeMs(watch));
+      },
+      close: () => runtime.close(),
+    };
+  };
+  const any = await prepare('any', digestIntent(toHex(DIGEST)));
+  const rules = await prepare(RULES, TRANSFER);
+  for (let i = 0; i < runs; i++) {
+    await any.run();
+    await rules.run();
+  }
+  any.close();
+  rules.close();
+  const [anyMs, rulesMs] = [median(any.times), median(rules.times)];
+  const extra = rules.times.map((ms, i) => ms - (any.times[i] ?? Number.NaN));
+  return { anyMs, rulesMs, extraMs: median(extra) };
+}
+
 /** The user's side of one signature, without the time of the other side. */
 async function signTimed(share: Uint8Array, peer: number, answer: (request: Uint8Array) => Promise<Uint8Array>) {
   const start = performance.now();
@@ -468,8 +545,20 @@ function median(values: number[]): number {
 }
 
 function table(report: Report): string {
-  const { unitNs, fieldMulNs, wasm, action, instantiateMs, memory, keyshareBytes, keygen, sign, signMany, runs } =
-    report;
+  const {
+    unitNs,
+    fieldMulNs,
+    wasm,
+    action,
+    instantiateMs,
+    memory,
+    keyshareBytes,
+    keygen,
+    sign,
+    signMany,
+    policy,
+    runs,
+  } = report;
   const bytes = (count: number) => `${count.toLocaleString('en')} bytes`;
   const time = (ms: number, units: number) =>
     `${ms.toFixed(1).padStart(8)} ms  ${units.toLocaleString('en').padStart(14)} units`;
@@ -498,5 +587,7 @@ function table(report: Report): string {
     `signMany, ${signMany.count} in 1 call, for each`,
     `  main, cold             ${time(signMany.msPerSignature, signMany.unitsPerSignature)}`,
     `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
+    `rules and a transaction, not any and a digest`,
+    `  main but for the wasm  ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
   ].join('\n');
 }
