@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { buildCosigner } from '../ts/client/cosigner.ts';
+import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import { authorityOf, planParties } from '../ts/client/keygen.ts';
 import { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from '../ts/client/party.ts';
@@ -78,7 +78,11 @@ run(USAGE, async (signal) => {
         const authority = authorityOf(undefined, parties);
         const runtime = await runtimeOf(values.runtime);
         progress.step('building the action');
-        const action = runtime && { runtime, authority, ...(await buildCosigner(values.policy)) };
+        const action = runtime && {
+          runtime,
+          authority,
+          ...(await buildCosigner(values.policy, hostKind(runtime.name))),
+        };
         const here = indices(values.here ?? '1');
         return show(json, await beginDeal({ ...options, threshold, parties, here, action, out }), out);
       }
