@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import * as ethers from 'ethers';
 import fc from 'fast-check';
 import { type Hex, hashTypedData, keccak256, serializeTransaction } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { buildAction } from '../ts/build/action.ts';
+import { buildPath } from '../ts/core/node.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import {
   authorizationIntent,
@@ -15,6 +20,8 @@ import {
 } from '../ts/intent/from.ts';
 import { digestOf, InputError, type Intent, intentJson, parseIntent, parseIntentJson } from '../ts/intent/intent.ts';
 import { encodeType } from '../ts/intent/types.ts';
+import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
 import { intents, transactionIntents, typedDataIntents } from './intents.ts';
 
 const account = privateKeyToAccount(`0x${'5a'.repeat(32)}`);
@@ -105,6 +112,22 @@ describe('digests', () => {
       'typedData',
     ]);
     for (const [kind, count] of kinds) assert.ok(count >= 20, `${kind}: only ${count}`);
+  });
+
+  test('of 600 intents are the same in an action', async () => {
+    const given = fc.sample(intents, { seed: 8, numRuns: 600 }).map((json) => parseIntent(json));
+    const dir = mkdtempSync(join(tmpdir(), 'tandem-intent-'));
+    try {
+      const main = fileURLToPath(new URL('actions/digests.ts', import.meta.url));
+      const wasm = `${buildPath}tandem.wasm`;
+      const { source, cid } = await buildAction({ main, wasm });
+      const limits = { ...STRICT_LIMITS, maxParamsLength: 10_000_000, maxResponseLength: 10_000_000 };
+      const runtime = await LocalRuntime.open({ dir, limits });
+      const answer = await runtime.run({ source, cid }, { intents: given.map(intentJson) });
+      assert.deepEqual(answer, { ok: { digests: given.map(digestOf), texts: given.map(intentJson) } });
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
   });
 
   test("of over 800 intents are go-ethereum's", () => {

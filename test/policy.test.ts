@@ -12,6 +12,10 @@ import { build } from 'esbuild';
 import fc from 'fast-check';
 import { encodeFunctionData, getAddress, type Hex, keccak256, pad, parseAbi, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { sign } from '../actions/cosigner/sign.ts';
+import { PublicRefusal } from '../actions/template/action.ts';
+import { toBase64 } from '../actions/template/bytes.ts';
+import { loadTandem } from '../ts/core/node.ts';
 import { transactionIntent } from '../ts/intent/from.ts';
 import { digestOf, InputError, type Intent, parseIntent, parseIntentJson } from '../ts/intent/intent.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
@@ -975,6 +979,28 @@ describe('a strict policy against hostile intents', () => {
     assert.ok(Object.keys(hostile).length >= 60);
     assert.equal(new Set(Object.values(hostile)).size, Object.keys(hostile).length);
     for (const [what, text] of Object.entries(hostile)) assert.equal(await digestIfAllowed(text), undefined, what);
+  });
+
+  test('the action signs none of them, and asks for no key to find that out', async () => {
+    const asked = async () => {
+      throw new Error('a key was asked for');
+    };
+    const context = {
+      host: { encrypt: asked, decrypt: asked, actionKey: asked, hasSecret: true },
+      policy: strict,
+      policyHash: new Uint8Array(32),
+      start: loadTandem,
+    };
+    const wallet = `0x${'11'.repeat(20)}`;
+    const share = toBase64(new Uint8Array(100));
+    const asking = (intent: string) =>
+      sign(context, { op: 'sign', wallet, share, path: 'm', intent, request: new Uint8Array(1) });
+    for (const [what, text] of Object.entries(hostile)) {
+      await assert.rejects(asking(text), (error) => error instanceof PublicRefusal && error.code === 'policy', what);
+    }
+    for (const [what, text] of Object.entries(friendly)) {
+      await assert.rejects(asking(text), (error) => !(error instanceof PublicRefusal), what);
+    }
   });
 
   test('nor is any generated intent', async () => {
