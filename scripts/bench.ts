@@ -22,8 +22,10 @@ import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts'
 import { digestIntent, messageIntent, transactionIntent } from '../ts/intent/from.ts';
 import { digestOf, type Intent, intentJson } from '../ts/intent/intent.ts';
 import { type Policy, parsePolicy } from '../ts/policy/policy.ts';
+import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LitServer } from '../ts/runtime/server.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { run, wholeNumber } from './cli.ts';
 
@@ -112,6 +114,7 @@ async function measure(runs: number) {
     const bothMs = median(signs.map((one) => one.user.cold + one.respond.cold));
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
     const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
+    const host = await measureHost(join(dir, 'host'));
     return {
       unitNs,
       fieldMulNs,
@@ -153,10 +156,38 @@ async function measure(runs: number) {
         answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
       },
       policy: { ...policy, extraUnits: units(policy.extraMs) },
+      host,
       runs,
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * What the local server of Lit's API adds to an action that does nothing, over HTTP: until its `main` begins, and in all. Medians of
+ * calls that each find a process waiting.
+ */
+async function measureHost(dir: string): Promise<{ startMs: number; overheadMs: number }> {
+  const server = await LitServer.start({ dir, spare: 2 });
+  try {
+    const anyone = new LitHttp({ url: server.url, key: 'none' });
+    const account = { account_name: 'bench', account_description: '' };
+    const made = await anyone.send('POST', 'new_account', { body: account, isRepeatable: false });
+    const http = anyone.withKey((made as { api_key: string }).api_key);
+    const body = { code: 'async function main() { return performance.timeOrigin + performance.now() }' };
+    const calls: { start: number; all: number }[] = [];
+    for (let i = 0; i < 21; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 300)); // for the next process to be ready
+      const begin = performance.timeOrigin + performance.now();
+      const { response } = (await http.send('POST', 'lit_action', { body, isRepeatable: false })) as {
+        response: number;
+      };
+      calls.push({ start: response - begin, all: performance.timeOrigin + performance.now() - begin });
+    }
+    return { startMs: median(calls.map(({ start }) => start)), overheadMs: median(calls.map(({ all }) => all)) };
+  } finally {
+    await server.close();
   }
 }
 
@@ -557,6 +588,7 @@ function table(report: Report): string {
     sign,
     signMany,
     policy,
+    host,
     runs,
   } = report;
   const bytes = (count: number) => `${count.toLocaleString('en')} bytes`;
@@ -589,5 +621,6 @@ function table(report: Report): string {
     `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
     `rules and a transaction, not any and a digest`,
     `  main but for the wasm  ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
+    `local server, a call     ${host.overheadMs.toFixed(1).padStart(8)} ms  of which ${host.startMs.toFixed(1)} until main`,
   ].join('\n');
 }
