@@ -82,11 +82,9 @@ export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' |
   writeDurable(path, encodeCbor({ version: VERSION, kind: 'tandem-deal', ...envelope }));
 }
 
-/** Where sessions are kept, in the store; made if it is to be written to. */
-export function sessionsFolder(store: Store, isMade = false): string {
-  const folder = join(store.dir, 'deals');
-  if (isMade) makeFolder(folder);
-  return folder;
+/** Where sessions are kept, in the store. */
+export function sessionsFolder(store: Store): string {
+  return join(store.dir, 'deals');
 }
 
 function sessionPath(store: Store, deal: Uint8Array): string {
@@ -116,7 +114,7 @@ export async function writeSession(store: Store, session: Omit<Session, 'version
   const plain = encodeCbor({ version: VERSION, ...session });
   try {
     const sealed = await sealer(key)(plain);
-    sessionsFolder(store, true);
+    makeFolder(sessionsFolder(store));
     writeDurable(sessionPath(store, session.deal), sealed);
   } finally {
     plain.fill(0);

@@ -6,7 +6,7 @@ import * as v from 'valibot';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
-import { takeLock } from '../files/files.ts';
+import { makeFolder, takeLock } from '../files/files.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
 import {
@@ -90,7 +90,7 @@ export async function beginDeal(options: BeginOptions): Promise<DealState> {
     threshold,
     parties,
     runtime: action?.runtime.name ?? 'none',
-    ...(action && wallet !== undefined && { action: { wallet, cid: action.cid, ...only(action) } }),
+    ...(action && wallet !== undefined && { action: held(action, wallet) }),
     created: new Date().toISOString(),
   };
   const session = await newSession(options, randomBytes(16), terms, here);
@@ -104,7 +104,9 @@ export async function beginDeal(options: BeginOptions): Promise<DealState> {
   }
 }
 
-const only = ({ policy, authority }: { policy: string; authority: string }) => ({ policy, authority });
+function held({ cid, policy, authority }: { cid: string; policy: string; authority: string }, wallet: string) {
+  return { wallet, cid, policy, authority };
+}
 
 export interface StepOptions extends PartyOptions {
   /** Files of the other machines, all of one deal. */
@@ -209,7 +211,9 @@ export function listDeals(store: Store): Uint8Array[] {
 type Live = Omit<Session, 'version'>;
 
 async function locked<T>(store: Store, deal: Uint8Array, work: () => Promise<T>): Promise<T> {
-  const release = await takeLock(join(sessionsFolder(store, true), `${Buffer.from(deal).toString('hex')}.lock`));
+  const folder = sessionsFolder(store);
+  makeFolder(folder);
+  const release = await takeLock(join(folder, `${Buffer.from(deal).toString('hex')}.lock`));
   try {
     return await work();
   } finally {
