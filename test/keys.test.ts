@@ -353,6 +353,17 @@ describe('address', () => {
     }
   });
 
+  test('signs there by either protocol', async () => {
+    const { xpub } = await deriveAddresses(store, other, { path: 'm', count: 0 });
+    const address = viemAddress(HDKey.fromExtendedKey(xpub).derive('m/7/1'));
+    for (const protocol of ['dkls18', 'dkls23'] as const) {
+      const signing = { path: 'm/7/1', recovery: true, protocol };
+      const signed = await openWallet(store, { id: other.address }).signMessage('x', signing);
+      assert.equal(signed.protocol, protocol);
+      assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), address);
+    }
+  });
+
   test('refuses hardened paths and what is no path, and says where a share has to be', async () => {
     const named = ['--store', store.dir, '--wallet', info.address];
     const hardened = await run('address', [...named, '--path', "m/44'/60'"], env);
