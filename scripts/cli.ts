@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Key } from '../ts/client/age.ts';
 import { LockedError, PolicyError, UsageError, WalletError } from '../ts/client/errors.ts';
+import type { Hex } from '../ts/client/evm.ts';
 import type { KeySource } from '../ts/client/store.ts';
 import { makeFolder } from '../ts/files/files.ts';
 import { InputError } from '../ts/intent/json.ts';
@@ -52,6 +53,25 @@ function describe(error: unknown): string {
 export function wholeNumber(text: string, name: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} wants a whole number, not "${text}".`);
   return Number(text);
+}
+
+/** The authority of the command line, as the client takes it. @throws UsageError */
+export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | undefined {
+  if (text === undefined || text === 'cold' || text === 'none') return text;
+  const address = /^guardian:(0x[0-9a-fA-F]{40})$/.exec(text)?.[1];
+  if (address === undefined) throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
+  return address as Hex;
+}
+
+/** The text of a file of at most `limit` bytes, - for stdin. @throws UsageError */
+export function readInput(file: string, limit: number): string {
+  try {
+    const bytes = readFileSync(file === '-' ? 0 : file);
+    if (bytes.length > limit) throw new Error(`it is longer than ${limit} bytes`);
+    return bytes.toString('utf8');
+  } catch (cause) {
+    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}.`, { cause });
+  }
 }
 
 /** Prints the one JSON value of a command, or lines for a person: a name, aligned, and what it is. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
+import { planAuthority, planParties } from '../ts/client/deal.ts';
 import { UsageError } from '../ts/client/errors.ts';
-import { authorityOf, planParties } from '../ts/client/keygen.ts';
 import { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from '../ts/client/party.ts';
 import { openStore, type Store } from '../ts/client/store.ts';
 import { type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
@@ -74,8 +74,8 @@ run(USAGE, async (signal) => {
         const out = needed(values.out, '--out');
         const threshold = wholeNumber(values.threshold, 'threshold');
         const count = wholeNumber(values.parties, 'parties');
-        const parties = planParties(threshold, count, values.runtime !== 'none');
-        const authority = authorityOf(undefined, parties);
+        const parties = planParties(threshold, count, values.runtime === 'none' ? undefined : {});
+        const authority = planAuthority(undefined, parties);
         const runtime = await runtimeOf(values.runtime);
         progress.step('building the action');
         const action = runtime && {

@@ -21,6 +21,13 @@ export function promptPassphrase(what: string, isNew: boolean): Promise<string> 
   return answer;
 }
 
+/** Asks for a secret that is not a passphrase, once, without echo. @throws WalletError, as {@link promptLine} */
+export function promptSecret(question: string, otherwise: string): Promise<string> {
+  const answer = previous.then(() => ask(question, false, otherwise));
+  previous = answer.catch(() => {});
+  return answer;
+}
+
 /**
  * Asks for a line on the terminal.
  *

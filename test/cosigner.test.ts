@@ -59,8 +59,8 @@ async function newWallet(...actions: BuiltAction[]): Promise<string> {
 }
 
 interface Keygen {
-  readonly deal1: CosignerRequest & { op: 'deal1' };
-  readonly deal2: CosignerRequest & { op: 'deal2' };
+  readonly deal1: Extract<CosignerRequest, { kind: 'keygen' }>;
+  readonly deal2: Extract<CosignerRequest, { op: 'deal2' }>;
   readonly shares: ReadonlyMap<number, Uint8Array>;
   readonly info: ShareInfo;
   readonly sealed: string;
@@ -82,7 +82,16 @@ async function keygen(wallet: string, parties: number[], authority = 'none', act
     steps.get(index)?.session ?? new Uint8Array();
 
   const round1 = each((tandem, self) => tandem.dealRound1({ ...terms, self }));
-  const deal1 = { op: 'deal1' as const, wallet, threshold: 2, parties, self: 2, authority, messages: sent(round1) };
+  const deal1 = {
+    op: 'deal1' as const,
+    kind: 'keygen' as const,
+    wallet,
+    threshold: 2,
+    parties,
+    self: 2,
+    authority,
+    messages: sent(round1),
+  };
   const first = await granted(deal1, action);
   const answered = first.messages as Fields;
   const round2 = each((tandem, index) => tandem.dealRound2(session(round1, index), heard(round1, answered.round1)));

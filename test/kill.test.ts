@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -11,7 +11,8 @@ import { generateIdentity } from 'age-encryption';
 import { build } from 'esbuild';
 import { recoverAddress } from 'viem';
 import { checkStore } from '../ts/client/check.ts';
-import { listWallets, openStore, type Store } from '../ts/client/store.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 
 // An operation in a process that is killed at a random instant, a hundred times: afterwards the old wallet signs or the new
@@ -23,12 +24,15 @@ const KILLS = 100;
 const WORKER = `
   import { writeSync } from 'node:fs';
   import { createWallet } from './ts/client/keygen.ts';
+  import { reshareWallet } from './ts/client/reshare.ts';
   import { openStore } from './ts/client/store.ts';
   const [operation, dir, identity] = process.argv.slice(2);
   const store = openStore(dir, async () => ({ identities: [identity] }));
   const onProgress = (step) => step.startsWith('storing') && writeSync(1, 'storing\\n');
   const operations = {
     keygen: () => createWallet({ store, threshold: 2, parties: 2, onProgress }),
+    import: () => createWallet({ store, threshold: 2, parties: 2, secret: new Uint8Array(32).fill(7), onProgress }),
+    reshare: () => reshareWallet({ store, onProgress }),
   };
   writeSync(1, 'begun\\n');
   await operations[operation]();
@@ -135,19 +139,45 @@ async function cleaned(store: Store): Promise<boolean> {
 }
 
 describe('killed at a hundred instants', () => {
-  test('keygen makes a wallet that signs, or none', async (t) => {
-    const found = await killed('keygen', emptyStore, async (store) => {
-      const before = readdirSync(store.dir);
-      const wallets = listWallets(store);
-      const wasLeft = await cleaned(store);
-      assert.deepEqual(readdirSync(store.dir), wallets);
-      for (const address of wallets) await assertSigns(store, address);
-      if (wallets.length > 0) return 'a wallet';
-      assert.equal(wasLeft, before.length > 0);
-      return wasLeft ? 'a half, removed' : 'nothing';
+  for (const operation of ['keygen', 'import']) {
+    test(`${operation} makes a wallet that signs, or none`, async (t) => {
+      const found = await killed(operation, emptyStore, async (store) => {
+        const before = readdirSync(store.dir);
+        const wallets = listWallets(store);
+        const wasLeft = await cleaned(store);
+        assert.deepEqual(readdirSync(store.dir), wallets);
+        for (const address of wallets) await assertSigns(store, address);
+        if (wallets.length > 0) return 'a wallet';
+        assert.equal(wasLeft, before.length > 0);
+        return wasLeft ? 'a half, removed' : 'nothing';
+      });
+      t.diagnostic(JSON.stringify(Object.fromEntries(found)));
+      assert.ok(found.has('a half, removed'));
+      assert.ok(found.has('a wallet') || found.has('nothing'));
+    });
+  }
+
+  test('reshare leaves the old wallet or the new one, which signs, and nothing of the other', async (t) => {
+    const origin = openStore(await emptyStore(), async () => ({ identities: [identity] }));
+    const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
+    const copy = async () => {
+      const dir = await emptyStore();
+      cpSync(origin.dir, dir, { recursive: true });
+      return dir;
+    };
+    const found = await killed('reshare', copy, async (store) => {
+      const info = readWallet(store, address);
+      const files = walletFiles(info).sort();
+      const isClean = readdirSync(join(store.dir, address)).sort().join() === files.join();
+      await assertSigns(store, address);
+      await cleaned(store);
+      assert.deepEqual(readdirSync(join(store.dir, address)).sort(), files);
+      await assertSigns(store, address);
+      return `the ${info.epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
     });
     t.diagnostic(JSON.stringify(Object.fromEntries(found)));
-    assert.ok(found.has('a half, removed'));
-    assert.ok(found.has('a wallet') || found.has('nothing'));
+    assert.ok(found.has('the old one'));
+    assert.ok(found.has('the old one, and what was left, removed'));
+    assert.ok([...found.keys()].some((outcome) => outcome.startsWith('the new one')));
   });
 });

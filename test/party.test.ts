@@ -15,8 +15,8 @@ import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { type Hex, recoverAddress } from 'viem';
 import { checkStore } from '../ts/client/check.ts';
+import { planParties } from '../ts/client/deal.ts';
 import { ProtocolError, StoreError, UsageError } from '../ts/client/errors.ts';
-import { planParties } from '../ts/client/keygen.ts';
 import { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from '../ts/client/party.ts';
 import { openStore, readWallet, type Store } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
@@ -115,7 +115,7 @@ interface Pair {
   readonly b: string;
 }
 
-const parties = (n: number) => planParties(2, n, false);
+const parties = (n: number) => planParties(2, n, undefined);
 
 /** Steps of a deal between two machines: the first begins, the second joins, and so on. */
 async function pair(steps: number): Promise<Pair & { states: DealState[] }> {

@@ -986,9 +986,10 @@ describe('a strict policy against hostile intents', () => {
       throw new Error('a key was asked for');
     };
     const context = {
-      host: { encrypt: asked, decrypt: asked, actionKey: asked, hasSecret: true },
+      host: { encrypt: asked, decrypt: asked, actionKey: asked, actionPublicKey: asked, hasSecret: true },
       policy: strict,
       policyHash: new Uint8Array(32),
+      minEpoch: 0,
       start: loadTandem,
     };
     const wallet = `0x${'11'.repeat(20)}`;

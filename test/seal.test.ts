@@ -35,6 +35,7 @@ function weakHost(actionKey = randomBytes(32)) {
       calls.push('actionKey');
       return new Uint8Array(actionKey);
     },
+    actionPublicKey: async () => assert.fail('no other action is asked for'),
   };
   return { host, calls };
 }
@@ -111,7 +112,7 @@ describe('what is public is checked before any key is asked for', () => {
 
   test('a policy refusal asks for none', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: builtinPolicies.messages, policyHash, start: loadTandem };
+    const context = { host, policy: builtinPolicies.messages, policyHash, minEpoch: 0, start: loadTandem };
     await assert.rejects(sign(context, request), (error) => error instanceof PublicRefusal && error.code === 'policy');
     assert.deepEqual(calls, []);
   });
@@ -125,7 +126,7 @@ describe('what is public is checked before any key is asked for', () => {
         rules: [{ name: 'all', kind: 'message', prefixes: 'any', guardian: guardian.address, ...rule }],
       });
     const policy = policyOf({});
-    const context = { host, policy, policyHash, start: loadTandem };
+    const context = { host, policy, policyHash, minEpoch: 0, start: loadTandem };
     const intent = parseIntent({ kind: 'message', message: 'x' });
     const approve = (of = policy, account: Address = WALLET, what = intent, by = guardian) =>
       by.signMessage({ message: approvalText(of, account, what) });
@@ -151,7 +152,7 @@ describe('what is public is checked before any key is asked for', () => {
 
   test('a blob for another wallet or purpose gets to the outer key only', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: builtinPolicies.any, policyHash, start: loadTandem };
+    const context = { host, policy: builtinPolicies.any, policyHash, minEpoch: 0, start: loadTandem };
     const session = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
     const foreign = await seal(host, { ...header, wallet: OTHER }, secret());
     for (const share of [session, foreign, 'x']) {

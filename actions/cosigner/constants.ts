@@ -4,8 +4,9 @@ import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/polic
 import type { Json } from '../../ts/runtime/types.ts';
 
 /**
- * What the co-signer is built with. POLICY is a policy's name or its rules; the source gets it in canonical form, so that
- * one policy is one source however it was written down.
+ * What the co-signer is built with, in canonical form, so that what means the same is one source, however it was written
+ * down: POLICY, a policy's name or its rules; MIN_EPOCH, the least epoch of a share that it works with; WALLET, the one
+ * wallet of the host that it works for, empty for any.
  */
 export const constants = v.strictObject({
   POLICY: v.pipe(
@@ -20,6 +21,8 @@ export const constants = v.strictObject({
       }
     }),
   ),
+  MIN_EPOCH: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)), 0),
+  WALLET: v.optional(v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{40})?$/, 'not an address'), v.toLowerCase()), ''),
 });
 
 function read(value: unknown): Policy {

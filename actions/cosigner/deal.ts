@@ -1,39 +1,112 @@
-import { toBase64 } from '../template/bytes.ts';
-import { type Deal1Answer, type Deal1Request, type Deal2Answer, type Deal2Request, otherParties } from './protocol.ts';
-import { type Context, sealSession, sealShare, unsealSession } from './secrets.ts';
+import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
+import { toBase64, toHex } from '../template/bytes.ts';
+import { assertPossible, checkAuthority } from './authority.ts';
+import { hashOf, SAME, type Terms } from './authorization.ts';
+import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from './protocol.ts';
+import { type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
 
-/** Key generation, first call: the action's first and second messages, and its session, sealed. */
+/** A deal, first call: the action's first and second messages, and its session, sealed. */
 export async function deal1(context: Context, request: Deal1Request): Promise<Deal1Answer> {
-  const { wallet, threshold, parties, self, authority, interactive, messages } = request;
-  if (authority === 'cold' && otherParties(parties, self).cold.length === 0) throw new Error('there is no cold party');
   const tandem = await context.start();
-  const params = { kind: 'keygen', threshold, parties, contributors: parties, self, epoch: 0 } as const;
+  if (request.kind === 'reshare') return reshare(context, tandem, request);
+  const { kind, threshold, parties, self } = request;
+  const common = { threshold, parties, self };
+  switch (kind) {
+    case 'keygen':
+      return join(context, tandem, request, { kind, ...common, contributors: parties, epoch: 0 });
+    case 'import':
+      return join(context, tandem, request, { kind, ...common, contributors: request.contributors, epoch: 0 });
+    case 'receive': {
+      const { contributors, epoch, old } = request;
+      return join(context, tandem, request, { kind: 'reshare', ...common, contributors, epoch, old });
+    }
+  }
+}
+
+type Reshare = Extract<Deal1Request, { kind: 'reshare' }>;
+
+/** Contributes the action's share to new ones, if its authority allows exactly that. */
+async function reshare(context: Context, tandem: Tandem, request: Reshare): Promise<Deal1Answer> {
+  const { wallet, threshold, parties, contributors, authority, action, messages, authorization } = request;
+  const { bound, info } = await openShare(context, tandem, wallet, request.share);
+  try {
+    const { index: self, share } = bound;
+    const epoch = bound.epoch + 1;
+    const terms: Terms = {
+      what: 'deal new shares',
+      account: toHex(info.address),
+      hostWallet: wallet,
+      keyId: toHex(bound.keyId),
+      epoch,
+      dealers: contributors,
+      holders: parties,
+      threshold,
+      action: action ?? SAME,
+      authority,
+      messages: hashOf(messages),
+      expires: authorization.expires,
+    };
+    checkAuthority(tandem, bound, terms, authorization);
+    return await join(
+      context,
+      tandem,
+      { ...request, interactive: bound.interactive },
+      {
+        kind: 'reshare',
+        threshold,
+        parties,
+        contributors,
+        self,
+        epoch,
+        share,
+      },
+    );
+  } finally {
+    bound.share.fill(0);
+  }
+}
+
+/** Rounds 1 and 2 at once, of a deal in which the action gets a share. */
+async function join(
+  context: Context,
+  tandem: Tandem,
+  request: Pick<Deal1Request, 'wallet' | 'authority' | 'messages'> & {
+    interactive: boolean;
+    action?: string | undefined;
+  },
+  params: DealParams,
+): Promise<Deal1Answer> {
+  const { wallet, authority, interactive, messages, action } = request;
+  const { threshold, self } = params;
+  const parties = [...params.parties];
+  assertPossible(authority, parties, self);
+  if (!parties.includes(self)) throw new Error('no share for the action');
   const joined = tandem.dealJoin(params, messages);
   const session = await sealSession(context, wallet, {
-    kind: 'keygen',
     round: 2,
     threshold,
     parties,
     index: self,
     authority,
     interactive,
+    action,
     session: new Uint8Array(joined.session),
   });
   return { session, messages: { round1: toBase64(joined.message1), round2: toBase64(joined.message2) } };
 }
 
-/** Key generation, second call: the action's third message, and its key share, sealed. */
+/** A deal, second call: the action's third message, and its key share, sealed for it or for the action to hold it. */
 export async function deal2(context: Context, request: Deal2Request): Promise<Deal2Answer> {
   const { wallet, messages } = request;
   const tandem = await context.start();
-  const { session, threshold, parties, index, authority, interactive } = await unsealSession(
-    context,
-    wallet,
-    request.session,
-  );
+  const { session, round: _, action, ...place } = await unsealSession(context, wallet, request.session);
   const third = tandem.dealRound3(session, messages.round2);
   const { share, info } = tandem.dealFinish(third.session, messages.round3);
   const { keyId, epoch } = info;
-  const bound = { threshold, parties, index, authority, interactive, keyId, epoch, share: new Uint8Array(share) };
-  return { message: toBase64(third.message), share: await sealShare(context, wallet, bound) };
+  const bound = { ...place, keyId, epoch, share: new Uint8Array(share) };
+  const sealed =
+    action === undefined
+      ? await sealShare(context, wallet, bound)
+      : await sealForAction(context, tandem, wallet, action, bound);
+  return { message: toBase64(third.message), share: sealed };
 }

@@ -2,8 +2,8 @@ import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf } from '../../ts/intent/intent.ts';
 import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
 import type { Dkls23FinishAnswer, Dkls23FinishRequest, Dkls23JoinAnswer, Dkls23JoinRequest } from './protocol.ts';
-import { type BoundShare, type Context, sealSigning, unsealShare, unsealSigning } from './secrets.ts';
-import { allowed, checkAccount, checkBindings } from './sign.ts';
+import { type BoundShare, type Context, openShare, sealSigning, unsealSigning } from './secrets.ts';
+import { allowed, checkAccount } from './sign.ts';
 
 // The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
 // go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
@@ -60,10 +60,8 @@ async function openInteractive(
   tandem: Tandem,
   { wallet, share }: { wallet: string; share: string },
 ): Promise<{ bound: BoundShare; info: ShareInfo }> {
-  const bound = await unsealShare(context, wallet, share);
-  const info = tandem.shareInfo(bound.share);
-  checkBindings(bound, info);
-  if (bound.interactive) return { bound, info };
-  bound.share.fill(0);
+  const opened = await openShare(context, tandem, wallet, share);
+  if (opened.bound.interactive) return opened;
+  opened.bound.share.fill(0);
   throw new Error('this share is not for an interactive protocol');
 }

@@ -1,4 +1,4 @@
-import { POLICY } from 'tandem:constants';
+import { MIN_EPOCH, POLICY, WALLET } from 'tandem:constants';
 import * as v from 'valibot';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
@@ -9,6 +9,7 @@ import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
 import { dkls23Finish, dkls23Join } from './dkls23.ts';
+import { adopt, migrate } from './migrate.ts';
 import {
   type Deal1Answer,
   type Deal2Answer,
@@ -16,12 +17,20 @@ import {
   type Dkls23JoinAnswer,
   MAX_SIGNATURES,
   requestSchema,
+  type ShareAnswer,
   type SignAnswer,
   type SignManyAnswer,
 } from './protocol.ts';
 import { sign, signMany } from './sign.ts';
 
-type CosignerAnswer = Deal1Answer | Deal2Answer | SignAnswer | SignManyAnswer | Dkls23JoinAnswer | Dkls23FinishAnswer;
+type CosignerAnswer =
+  | Deal1Answer
+  | Deal2Answer
+  | ShareAnswer
+  | SignAnswer
+  | SignManyAnswer
+  | Dkls23JoinAnswer
+  | Dkls23FinishAnswer;
 
 const policy = parsePolicy(POLICY);
 
@@ -35,14 +44,19 @@ const many = actionMain(handle, { params: MAX_SIGNATURES * MAX_PARAMS, response:
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
   const request = v.parse(requestSchema, params);
+  if (WALLET !== '' && request.wallet !== WALLET) throw new Error('built for another wallet');
   const host = currentHost();
   if (!host.hasSecret) assertNoSession(request);
-  const context = { host, policy, policyHash: fromHex(policyHash(policy)), start: starter() };
+  const context = { host, policy, policyHash: fromHex(policyHash(policy)), minEpoch: MIN_EPOCH, start: starter() };
   switch (request.op) {
     case 'deal1':
       return deal1(context, request);
     case 'deal2':
       return deal2(context, request);
+    case 'migrate':
+      return migrate(context, request);
+    case 'adopt':
+      return adopt(context, request);
     case 'sign':
       return sign(context, request);
     case 'signMany':

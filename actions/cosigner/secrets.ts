@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
-import type { Tandem } from '../../ts/core/wasm.ts';
+import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
-import { equalBytes } from '../template/bytes.ts';
+import { equalBytes, fromBase64, fromHex, toBase64 } from '../template/bytes.ts';
 import type { Host } from '../template/host.ts';
 import { fields, seal, unseal } from '../template/seal.ts';
 
@@ -12,6 +12,8 @@ export interface Context {
   readonly policy: Policy;
   /** The policy's hash as bytes: what a share is sealed under. */
   readonly policyHash: Uint8Array<ArrayBuffer>;
+  /** Shares of earlier epochs are refused. */
+  readonly minEpoch: number;
   /** Starts the wasm module; one instance serves one request. */
   readonly start: () => Promise<Tandem>;
 }
@@ -31,9 +33,10 @@ const bindings = {
 
 const sessionSchema = v.strictObject({
   ...bindings,
-  /** The deal this session is of, and the round it has been through. */
-  kind: v.literal('keygen'),
+  /** The round of a deal that it has been through. */
   round: v.literal(2),
+  /** The action that is to hold the share, if it is another one. */
+  action: v.optional(v.string()),
   session: bytes,
 });
 
@@ -68,23 +71,106 @@ export async function unsealSession(context: Context, wallet: string, text: stri
   const { header, body } = await unsealed(context.host, 'session', wallet, text);
   const session = v.parse(sessionSchema, body);
   checkPolicyHash(context, session.policy);
-  if (header.epoch !== 0 || header.keyId) throw new Error('not the session of a key generation');
+  if (header.epoch !== 0 || header.keyId) throw new Error('not a session');
   return session;
 }
 
 /** Seals the action's key share. */
-export function sealShare({ host, policyHash }: Context, wallet: string, bound: BoundShare): Promise<string> {
+export async function sealShare(
+  { host, policyHash, minEpoch }: Context,
+  wallet: string,
+  bound: BoundShare,
+): Promise<string> {
   const { keyId, epoch, ...body } = bound;
+  if (epoch < minEpoch) throw new Error('a share of an epoch that is over');
   return sealed(host, { purpose: 'share', wallet, keyId, epoch }, { ...body, policy: policyHash });
 }
 
-/** Opens the action's key share. @throws Error if it is not one, of this wallet and this policy */
-export async function unsealShare(context: Context, wallet: string, text: string): Promise<BoundShare> {
+/**
+ * Opens the action's key share. The caller clears it.
+ *
+ * @throws Error if it is not one, of this wallet and this policy, in an epoch that counts, and all that was sealed with it
+ */
+export async function openShare(
+  context: Context,
+  tandem: Tandem,
+  wallet: string,
+  text: string,
+): Promise<{ bound: BoundShare; info: ShareInfo }> {
   const { header, body } = await unsealed(context.host, 'share', wallet, text);
-  const { policy, ...share } = v.parse(shareSchema, body);
-  checkPolicyHash(context, policy);
-  if (!header.keyId) throw new Error('not the share of a key');
-  return { ...share, keyId: header.keyId, epoch: header.epoch };
+  const { policy, ...rest } = v.parse(shareSchema, body);
+  try {
+    checkPolicyHash(context, policy);
+    if (!header.keyId) throw new Error('not the share of a key');
+    if (header.epoch < context.minEpoch) throw new Error('a share of an epoch that is over');
+    const bound = { ...rest, keyId: header.keyId, epoch: header.epoch };
+    return { bound, info: boundInfo(tandem, bound) };
+  } catch (error) {
+    rest.share.fill(0);
+    throw error;
+  }
+}
+
+const movedSchema = v.strictTuple([bytes, bytes]);
+const labelSchema = v.strictObject({
+  purpose: v.literal('migration'),
+  wallet: bytes,
+  action: v.string(),
+  keyId: bytes,
+  epoch: v.number(),
+  authority: v.string(),
+  threshold: v.number(),
+  parties: v.array(v.number()),
+  index: v.number(),
+  interactive: v.boolean(),
+});
+
+/** Seals a key share for another action, which alone can open it: under its public key, and the wallet's encryption. */
+export async function sealForAction(
+  { host }: Context,
+  tandem: Tandem,
+  wallet: string,
+  action: string,
+  { share, ...bound }: BoundShare,
+): Promise<string> {
+  const label = encodeCbor({ purpose: 'migration', wallet: fromHex(wallet), action, ...bound });
+  const sealed = tandem.sealTo({ publicKey: await host.actionPublicKey(action), context: label, plaintext: share });
+  return host.encrypt(wallet, toBase64(encodeCbor([label, sealed])));
+}
+
+/** Opens what another action sealed for this one. The caller clears it. @throws Error if it is nothing of the kind */
+export async function openFromAction(
+  { host }: Context,
+  tandem: Tandem,
+  wallet: string,
+  text: string,
+): Promise<BoundShare> {
+  const [label, sealed] = v.parse(movedSchema, decodeCbor(fromBase64(await host.decrypt(wallet, text))));
+  const { purpose: _, action: __, wallet: of, ...bound } = v.parse(labelSchema, fields(decodeCbor(label)));
+  if (!equalBytes(of, fromHex(wallet))) throw new Error('sealed for another wallet');
+  const secretKey = await host.actionKey();
+  const share = new Uint8Array(tandem.openSealed({ secretKey, context: label, sealed }));
+  secretKey.fill(0);
+  try {
+    boundInfo(tandem, { ...bound, share });
+    return { ...bound, share };
+  } catch (error) {
+    share.fill(0);
+    throw error;
+  }
+}
+
+/** What a share says of itself, which must be what was sealed beside it. */
+function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
+  const info = tandem.shareInfo(bound.share);
+  const isSame =
+    equalBytes(bound.keyId, info.keyId) &&
+    bound.epoch === info.epoch &&
+    bound.index === info.index &&
+    bound.threshold === info.threshold &&
+    String(bound.parties) === String(info.parties);
+  if (!isSame) throw new Error('the share is not the one that was sealed');
+  return info;
 }
 
 /** Seals the session of a signature for the second call. */

@@ -11,7 +11,7 @@ import {
   type SignManyRequest,
   type SignRequest,
 } from './protocol.ts';
-import { type BoundShare, type Context, unsealShare } from './secrets.ts';
+import { type Context, openShare } from './secrets.ts';
 
 /** Answers a signing request, if the policy allows the intent. Every answer is a complete, independent execution. */
 export async function sign(context: Context, { intent, approval, request, ...rest }: SignRequest): Promise<SignAnswer> {
@@ -39,10 +39,8 @@ async function responses(context: Context, signing: Signing): Promise<string[]> 
     digests.push(fromHex(digestOf(await allowed(context, item, { account, recover }, which))));
   }
   first ??= await context.start();
-  const bound = await unsealShare(context, wallet, share);
+  const { bound, info } = await openShare(context, first, wallet, share);
   try {
-    const info = first.shareInfo(bound.share);
-    checkBindings(bound, info);
     checkAccount(first, info, path, account);
     const user = peer ?? otherParties(bound.parties, bound.index).hot;
     if (user === undefined) throw new Error('no other party');
@@ -87,15 +85,4 @@ export function checkAccount(tandem: Tandem, info: ShareInfo, path: string, acco
   if (account === undefined) return;
   const { address } = tandem.derive({ publicKey: info.publicKey, chainCode: info.chainCode, path });
   if (!equalBytes(address, fromHex(account))) throw new Error('another account would sign');
-}
-
-/** What was sealed beside the share must be what the share itself says. */
-export function checkBindings(bound: BoundShare, info: ShareInfo): void {
-  const isSame =
-    equalBytes(bound.keyId, info.keyId) &&
-    bound.epoch === info.epoch &&
-    bound.index === info.index &&
-    bound.threshold === info.threshold &&
-    String(bound.parties) === String(info.parties);
-  if (!isSame) throw new Error('the share is not the one that was sealed');
 }

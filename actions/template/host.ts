@@ -11,6 +11,8 @@ export interface Host {
   actionKey(): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether `actionKey` is a secret. If not, others may seal things for this action too: what it opens may not be its own. */
   readonly hasSecret: boolean;
+  /** The public key, a point of secp256k1 (SEC 1, compressed), of the secret that the host gives to the action of a CID. */
+  actionPublicKey(cid: string): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** The part of Lit's `Lit.Actions` that is used here. */
@@ -18,6 +20,7 @@ interface LitActions {
   Encrypt(params: { pkpId: string; message: string }): Promise<string>;
   Decrypt(params: { pkpId: string; ciphertext: string }): Promise<string>;
   getLitActionPrivateKey(): Promise<string>;
+  getLitActionPublicKey(params: { ipfsId: string }): Promise<string>;
 }
 
 /**
@@ -27,7 +30,8 @@ interface LitActions {
  */
 export function currentHost(): Host {
   const actions = (globalThis as { Lit?: { Actions?: Partial<LitActions> } }).Lit?.Actions;
-  if (actions?.Encrypt && actions.Decrypt && actions.getLitActionPrivateKey) return litHost(actions as LitActions);
+  const { Encrypt, Decrypt, getLitActionPrivateKey, getLitActionPublicKey } = actions ?? {};
+  if (Encrypt && Decrypt && getLitActionPrivateKey && getLitActionPublicKey) return litHost(actions as LitActions);
   const network = olderNetwork();
   if (network !== undefined) return network;
   throw new Error('not a host of Lit Actions that is known here');
@@ -43,5 +47,15 @@ function litHost(actions: LitActions): Host {
       if (key.length !== 32) throw new Error('the host gave no key of 32 bytes');
       return key;
     },
+    actionPublicKey: async (cid) => compressed(fromHex(await actions.getLitActionPublicKey({ ipfsId: cid }))),
   };
+}
+
+/** A point of SEC 1 in its compressed form. */
+function compressed(point: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (point.length === 33) return point;
+  if (point.length !== 65 || point[0] !== 4) throw new Error('the host gave no public key');
+  const x = point.slice(0, 33);
+  x[0] = 2 + ((point[64] ?? 0) & 1);
+  return x;
 }

@@ -103,5 +103,8 @@ function networkHost({ Actions, Auth }: Network): Host {
       const key = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`tandem ${cid()}`));
       return new Uint8Array(key);
     },
+    actionPublicKey() {
+      throw new Error('no action has a key pair here');
+    },
   };
 }

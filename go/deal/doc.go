@@ -41,7 +41,8 @@
 // Who takes part is decided before the deal: the ephemeral keys are as authentic as the channel that round 1 comes by.
 // An impostor in a keygen makes the confirmations fail. An impostor among the receivers of a reshare would be dealt to,
 // so an authority that protects a share signs the deal id (DealID), which covers kind, n, t, P, C, epoch, old key id
-// and all of round 1, and Round2 is run under its signature only.
+// and all of round 1, and Round2 is run under its signature only. For a party that joins, the authority signs the terms
+// and round 1 of all others: that names everybody who is dealt to, and the party's own round 1 is not drawn yet.
 //
 // # Randomness
 //
@@ -66,6 +67,7 @@
 //	digest_i    = H(DEAL-MSG; i's message of round 2)
 //	transcript  = H(DEAL-TRANS; deal id, then of each participant: u32(i), digest_i; key id)
 //	confirmation: label DEAL-CONF, base G, context (transcript, u32(j))
+//	authorization: label DEAL-AUTH, base G, context (key id, u32(i), digest), of x_i under X_i
 //
 // "Each" and "all" are in ascending order of indices: of all participants, of C for F and cc, of P for X. F_i, π_i and
 // cc_i of a participant that does not contribute are empty.

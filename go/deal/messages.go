@@ -20,6 +20,7 @@ const (
 	labelKey        = "DEAL-KEY"
 	labelTranscript = "DEAL-TRANS"
 	labelConfirm    = "DEAL-CONF"
+	labelAuthorize  = "DEAL-AUTH"
 )
 
 // Kinds of what travels or is kept.

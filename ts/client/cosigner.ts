@@ -8,6 +8,14 @@ import type { Action, Json, Runtime } from '../runtime/types.ts';
 import { WalletError } from './errors.ts';
 import { readPolicy } from './policy.ts';
 
+/** What a co-signer may be limited to; it is part of its source, as the policy is. */
+export interface CosignerLimits {
+  /** The least epoch of the shares that it takes; by default 0, any. */
+  readonly minEpoch?: number | undefined;
+  /** The one wallet of the host that it works for; by default any. */
+  readonly wallet?: string | undefined;
+}
+
 /**
  * Builds the co-signer for a policy: `messages`, `any`, a file of rules, or a policy that was parsed. It is part of the
  * action's source, and so of its CID; and so is the kind of host that is to run it.
@@ -19,6 +27,7 @@ import { readPolicy } from './policy.ts';
 export async function buildCosigner(
   policy: string | Policy,
   host: HostKind = 'chipotle',
+  { minEpoch = 0, wallet = '' }: CosignerLimits = {},
 ): Promise<Action & { readonly policy: string }> {
   const rules = typeof policy === 'string' ? readPolicy(policy) : policy;
   const wasm = `${buildPath}tandem.wasm`;
@@ -29,7 +38,7 @@ export async function buildCosigner(
   const main = fileURLToPath(new URL('../../actions/cosigner/main.ts', import.meta.url));
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
-  const define = { POLICY: JSON.parse(policyJson(rules)) as Json };
+  const define = { POLICY: JSON.parse(policyJson(rules)) as Json, MIN_EPOCH: minEpoch, WALLET: wallet };
   const { source, cid } = await buildAction({ main, wasm, glue, host, mode: 'inline', define });
   return { source, cid, policy: nameOf(rules) };
 }

@@ -3,7 +3,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
-import { UsageError } from './errors.ts';
+import { UsageError, WalletError } from './errors.ts';
 
 // What the client knows of Ethereum, on noble alone: a second opinion on what the wasm module computes.
 
@@ -20,6 +20,19 @@ export function toHex(bytes: Uint8Array): Hex {
 export function fromHex(hex: string, what = 'The value'): Uint8Array {
   if (!/^0x([0-9a-fA-F]{2})*$/.test(hex)) throw new UsageError(`${what} is not 0x and an even number of hex digits.`);
   return hexToBytes(hex.slice(2));
+}
+
+/**
+ * A private key of 64 hex digits, with or without 0x.
+ *
+ * @throws WalletError if it is anything else, or not from 1 to q - 1; the error does not quote it
+ */
+export function readPrivateKey(text: string): Uint8Array {
+  const digits = /^\s*(?:0x)?([0-9a-fA-F]{64})\s*$/.exec(text)?.[1];
+  if (digits === undefined) throw new WalletError('That is not a private key: 64 hex digits, with or without 0x.');
+  const key = hexToBytes(digits);
+  if (secp256k1.utils.isValidSecretKey(key)) return key;
+  throw new WalletError('That is no private key of secp256k1: 0, or not below the order of the group.');
 }
 
 /** The EIP-55 address of a public key in SEC1 form. */

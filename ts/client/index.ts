@@ -5,14 +5,17 @@ export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '
 export { approvalText } from '../policy/judge.ts';
 export { type Policy, parsePolicyJson } from '../policy/policy.ts';
 export { deriveAddresses } from './address.ts';
+export { type Authorization, type Authorizer, describeTerms } from './authorize.ts';
 export { type CheckedStore, checkStore } from './check.ts';
 export { buildCosigner } from './cosigner.ts';
+export type { HostedAction } from './deal.ts';
 export * from './errors.ts';
 export type { Hex } from './evm.ts';
 export { exportKey } from './export.ts';
-export { createWallet, type HostedAction, type KeygenOptions } from './keygen.ts';
+export { createWallet, type KeygenOptions } from './keygen.ts';
 export { encryptKeystore } from './keystore.ts';
 export { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from './party.ts';
+export { type Changed, migrateWallet, type ReshareOptions, reshareWallet } from './reshare.ts';
 export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store.ts';
 export { type AdapterOptions, type TandemAccount, toViemAccount, type ViemAccountOptions } from './viem.ts';
 export {

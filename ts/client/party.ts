@@ -9,6 +9,7 @@ import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
 import { makeFolder, takeLock } from '../files/files.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
+import type { HostedAction } from './deal.ts';
 import {
   type Envelope,
   hasSession,
@@ -25,7 +26,6 @@ import {
 } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError } from './errors.ts';
 import { addressOf, toHex } from './evm.ts';
-import type { HostedAction } from './keygen.ts';
 import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts';
 
 // Key generation by parties on several machines, which exchange files: no share but its own is ever on a machine.
@@ -361,7 +361,8 @@ async function remoteOf({ terms, action }: Live, options: StepOptions) {
   return {
     first: async (round1: ReadonlyMap<number, Uint8Array>) => {
       options.onProgress?.('first call of the action: it deals its part');
-      const request = { op: 'deal1' as const, wallet, threshold, parties, self, authority, messages: texts(round1) };
+      const deal = { op: 'deal1' as const, kind: 'keygen' as const, threshold, parties };
+      const request = { ...deal, wallet, self, authority, messages: texts(round1) };
       const { session, messages } = await ask(runtime, hosted, request, First, options);
       return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
     },

@@ -218,6 +218,24 @@ export function readWallet(store: Store, id: string): WalletInfo {
  */
 export async function readShare(store: Store, info: WalletInfo, index: number): Promise<Uint8Array> {
   const path = join(store.dir, info.address, shareFileName(info, index));
+  const { wallet, index: of, share } = await readShareFile(store, path);
+  if (wallet === info.address && of === index) return share;
+  share.fill(0);
+  throw new StoreError('other-wallet', `${path} holds party ${of}'s share of wallet ${wallet}.`, {
+    next: `put party ${index}'s share of ${info.address} there.`,
+  });
+}
+
+/**
+ * Opens a share file, wherever it is: which wallet's and which party's share it holds, and the share, which the caller
+ * clears.
+ *
+ * @throws StoreError missing, passphrase, identity, altered, version
+ */
+export async function readShareFile(
+  store: Pick<Store, 'key'>,
+  path: string,
+): Promise<{ wallet: string; index: number; share: Uint8Array }> {
   let file: Uint8Array;
   try {
     file = readLimited(path, LIMIT.share);
@@ -230,17 +248,8 @@ export async function readShare(store: Store, info: WalletInfo, index: number): 
   }
   const { plain } = await openSealed(store, file, path);
   try {
-    const content = parse(ShareFile, parseCbor(plain, path), path);
-    if (content.wallet !== info.address || content.index !== index) {
-      throw new StoreError(
-        'other-wallet',
-        `${path} holds party ${content.index}'s share of wallet ${content.wallet}.`,
-        {
-          next: `put party ${index}'s share of ${info.address} there.`,
-        },
-      );
-    }
-    return content.share.slice();
+    const { wallet, index, share } = parse(ShareFile, parseCbor(plain, path), path);
+    return { wallet, index, share: share.slice() };
   } finally {
     plain.fill(0);
   }
@@ -598,7 +607,7 @@ function parse<S extends v.GenericSchema>(schema: S, value: unknown, path: strin
  * @throws StoreError passphrase, identity, altered
  */
 export async function openSealed(
-  store: Store,
+  store: Pick<Store, 'key'>,
   file: Uint8Array,
   path: string,
 ): Promise<{ plain: Uint8Array; key: Key }> {

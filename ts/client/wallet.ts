@@ -13,6 +13,7 @@ import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
 import { actionSigner, type HostedSigner, runDkls23 } from './dkls23.ts';
 import { CheckFailedError, ProtocolError, StaleResponseError, UsageError } from './errors.ts';
 import { addressOf, derivePublicKey, fromHex, type Hex, parsePath, recoverAddress, toHex } from './evm.ts';
+import { actionOf } from './held.ts';
 import { MAX_PREPARED, RequestPool, SigningRequest } from './request.ts';
 import {
   assertCurrent,
@@ -21,7 +22,6 @@ import {
   findWallet,
   type Hold,
   holdWallet,
-  openAction,
   type PartyInfo,
   readShare,
   readWallet,
@@ -431,10 +431,7 @@ const Many = v.object({ responses: v.pipe(v.array(Message), v.maxLength(MAX_SIGN
 /** The wallet's action where it runs, with the share that only it can open. */
 async function hostedAction({ store, info, runtime }: Context) {
   const { index } = theParty(info, 'action');
-  if (runtime === undefined || runtime.name !== info.runtime) {
-    throw new UsageError(`The action of this wallet runs at ${info.runtime}, which is not connected.`);
-  }
-  return { runtime, index, ...(await openAction(store, info)) };
+  return { index, ...(await actionOf(store, info, runtime)) };
 }
 
 /** The action as a signer by dkls23. @throws UsageError if that was not allowed when the wallet was made */

@@ -159,6 +159,33 @@ export class Tandem {
     return this.#call('deal_id', { ...dealArgument(params), messages }).bytes('id');
   }
 
+  /**
+   * The caller's signature (64 bytes) of a digest of 32 bytes, with its key share: what an authority over a share gives. It
+   * is of no use as any other proof or signature.
+   */
+  authorize(input: { share: Uint8Array; digest: Uint8Array }): Uint8Array {
+    const { share, digest } = input;
+    return this.#call('authorize', { share, digest }).bytes('signature');
+  }
+
+  /** Throws a {@link TandemError} unless the signature is one of {@link authorize} by party `by` of the share's key. */
+  checkAuthorized(input: { share: Uint8Array; by: number; digest: Uint8Array; signature: Uint8Array }): void {
+    const { share, by, digest, signature } = input;
+    this.#call('check_authorized', { share, by, digest, signature });
+  }
+
+  /** Encrypts to a public key (33 bytes), so that it opens only with the same context. */
+  sealTo(input: { publicKey: Uint8Array; context: Uint8Array; plaintext: Uint8Array }): Uint8Array {
+    const { publicKey, context, plaintext } = input;
+    return this.#call('seal_to', { publicKey, context, plaintext }).bytes('sealed');
+  }
+
+  /** Opens what {@link sealTo} made. */
+  openSealed(input: { secretKey: Uint8Array; context: Uint8Array; sealed: Uint8Array }): Uint8Array {
+    const { secretKey, context, sealed } = input;
+    return this.#call('open_sealed', { secretKey, context, sealed }).bytes('plaintext');
+  }
+
   /** Reads a key share, whose consistency is checked. */
   shareInfo(share: Uint8Array): ShareInfo {
     return shareInfo(this.#call('share_info', { share }));

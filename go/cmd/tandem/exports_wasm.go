@@ -26,6 +26,18 @@ func exportDealFinish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealFini
 //go:wasmexport deal_id
 func exportDealID(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealID) }
 
+//go:wasmexport authorize
+func exportAuthorize(ptr, n uint32) uint64 { return abi.Export(ptr, n, authorize) }
+
+//go:wasmexport check_authorized
+func exportCheckAuthorized(ptr, n uint32) uint64 { return abi.Export(ptr, n, checkAuthorized) }
+
+//go:wasmexport seal_to
+func exportSealTo(ptr, n uint32) uint64 { return abi.Export(ptr, n, sealTo) }
+
+//go:wasmexport open_sealed
+func exportOpenSealed(ptr, n uint32) uint64 { return abi.Export(ptr, n, openSealed) }
+
 //go:wasmexport share_info
 func exportShareInfo(ptr, n uint32) uint64 { return abi.Export(ptr, n, shareInfo) }
 

@@ -1,0 +1,44 @@
+import { toHex } from '../template/bytes.ts';
+import { assertPossible, checkAuthority } from './authority.ts';
+import { hashOf, type Terms } from './authorization.ts';
+import type { AdoptRequest, MigrateRequest, ShareAnswer } from './protocol.ts';
+import { type Context, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
+
+/** Gives the action's share to another action, if its authority allows exactly that. */
+export async function migrate(context: Context, request: MigrateRequest): Promise<ShareAnswer> {
+  const { wallet, action, authority, authorization } = request;
+  const tandem = await context.start();
+  const { bound, info } = await openShare(context, tandem, wallet, request.share);
+  try {
+    const { keyId, epoch, parties, threshold, index } = bound;
+    const terms: Terms = {
+      what: 'move the share',
+      account: toHex(info.address),
+      hostWallet: wallet,
+      keyId: toHex(keyId),
+      epoch,
+      dealers: [],
+      holders: parties,
+      threshold,
+      action,
+      authority,
+      messages: hashOf(new Map()),
+      expires: authorization.expires,
+    };
+    checkAuthority(tandem, bound, terms, authorization);
+    assertPossible(authority, parties, index);
+    return { share: await sealForAction(context, tandem, wallet, action, { ...bound, authority }) };
+  } finally {
+    bound.share.fill(0);
+  }
+}
+
+/** Takes a share that another action gave this one. Whoever made it up has a share of a key of his own here. */
+export async function adopt(context: Context, { wallet, share }: AdoptRequest): Promise<ShareAnswer> {
+  const bound = await openFromAction(context, await context.start(), wallet, share);
+  try {
+    return { share: await sealShare(context, wallet, bound) };
+  } finally {
+    bound.share.fill(0);
+  }
+}

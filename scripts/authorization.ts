@@ -1,0 +1,75 @@
+// How a command asks an authority that is elsewhere: by files. Not a command itself.
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import * as v from 'valibot';
+import { typedDataOf } from '../actions/cosigner/authorization.ts';
+import { type Authorization, type Authorizer, describeTerms } from '../ts/client/authorize.ts';
+import { UsageError, WalletError } from '../ts/client/errors.ts';
+import { writeDurable } from '../ts/files/files.ts';
+import { progress } from './cli.ts';
+
+export const AUTHORIZATION_USAGE = `  --request FILE        where to write what the authority has to sign, if it is not here: typed data (EIP-712)
+  --authorization FILE  where the signature will be: of scripts/authorize.ts for a cold share, of any tool for typed data
+                        for a guardian. The command waits for it, for up to 50 minutes`;
+
+export const authorizationOptions = {
+  request: { type: 'string' },
+  authorization: { type: 'string' },
+} as const;
+
+const Signature = v.pipe(v.string(), v.regex(/^0x(?:[0-9a-f]{2}){64,65}$/));
+const File = v.union([
+  v.pipe(
+    v.string(),
+    v.parseJson(),
+    v.strictObject({ by: v.optional(v.pipe(v.number(), v.integer())), signature: Signature }),
+  ),
+  v.pipe(
+    v.string(),
+    v.trim(),
+    v.toLowerCase(),
+    Signature,
+    v.transform((signature) => ({ signature })),
+  ),
+]);
+
+/** Asks by the two files of the command line, if they are given. @throws UsageError */
+export function authorizer(
+  { request, authorization }: { readonly request?: string | undefined; readonly authorization?: string | undefined },
+  signal: AbortSignal,
+): Authorizer | undefined {
+  if (request === undefined && authorization === undefined) return undefined;
+  if (request === undefined || authorization === undefined) {
+    throw new UsageError('--request and --authorization are given together.');
+  }
+  if (existsSync(authorization)) {
+    throw new UsageError(`${authorization} is there already, and every request is another one.`, {
+      next: 'delete it, or name another file.',
+    });
+  }
+  return async (terms) => {
+    writeDurable(request, `${JSON.stringify(typedDataOf(terms), undefined, 2)}\n`);
+    progress.end();
+    const lines = Object.entries(describeTerms(terms)).map(([name, text]) => `  ${name}: ${text}`);
+    console.error(
+      `To be signed: ${request}\n${lines.join('\n')}\n` +
+        `A cold share signs with: npx tsx scripts/authorize.ts --share cold.age --request ${request} --out ${authorization}\n` +
+        `Waiting for ${authorization} …`,
+    );
+    for (;;) {
+      const found = read(authorization);
+      if (found !== undefined) return found;
+      if (Date.now() > terms.expires * 1000) {
+        throw new WalletError('The authorization did not come in time.', { next: 'start again.' });
+      }
+      await sleep(500, undefined, { signal });
+    }
+  };
+}
+
+/** The authorization, once its file is there, whole. */
+function read(path: string): Authorization | undefined {
+  if (!existsSync(path)) return undefined;
+  const result = v.safeParse(File, readFileSync(path, 'utf8'));
+  return result.success ? (result.output as Authorization) : undefined;
+}

@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util';
+import { describeTerms, parseRequest, signTerms } from '../ts/client/authorize.ts';
+import { UsageError, WalletError } from '../ts/client/errors.ts';
+import { readShareFile } from '../ts/client/store.ts';
+import { loadTandem } from '../ts/core/node.ts';
+import { writeDurable } from '../ts/files/files.ts';
+import { environmentKey, print, readInput, run } from './cli.ts';
+import { promptLine } from './prompt.ts';
+
+const USAGE = `Signs, with a cold share, that the action may give its share away: for new shares of the key, or to another action.
+Runs on a machine without a network. Shows what it allows, and asks.
+
+usage: npx tsx scripts/authorize.ts --share FILE --request FILE --out FILE [--yes] [--json]
+
+  --share FILE    the cold share: cold.age
+  --request FILE  what reshare.ts, recover.ts or migrate.ts wrote
+  --out FILE      where to write the authorization, which that command waits for
+  --yes           do not ask
+  --json          print {wallet, by, allows} alone
+
+The share opens with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
+
+run(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      share: { type: 'string' },
+      request: { type: 'string' },
+      out: { type: 'string' },
+      yes: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (!values.share || !values.request || !values.out) throw new UsageError('--share, --request and --out are needed.');
+  const terms = parseRequest(readInput(values.request, 64 * 1024));
+  const { wallet, share } = await readShareFile({ key: environmentKey }, values.share);
+  try {
+    const tandem = await loadTandem();
+    const { keyId } = tandem.shareInfo(share);
+    if (`0x${Buffer.from(keyId).toString('hex')}` !== terms.keyId) {
+      throw new WalletError(`This share of ${wallet} is not one of the key that the request is about.`, {
+        next: `give the share of ${terms.account} that belongs to its present epoch.`,
+      });
+    }
+    const allows = describeTerms(terms);
+    if (!values.json) print(false, {}, allows);
+    const question = '\nThe machines show the same? Whoever holds as many shares as sign has the key. Type yes: ';
+    if (!values.yes && (await promptLine(question, 'give --yes, having read the request.')).trim() !== 'yes') {
+      throw new WalletError('Nothing was signed.');
+    }
+    const authorization = signTerms(tandem, share, terms);
+    writeDurable(values.out, `${JSON.stringify(authorization)}\n`);
+    if (values.json) print(true, { wallet, by: authorization.by, allows }, {});
+  } finally {
+    share.fill(0);
+  }
+});

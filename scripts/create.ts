@@ -1,0 +1,109 @@
+// What the commands that make a wallet have in common. Not a command itself.
+import { dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
+import { UsageError } from '../ts/client/errors.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore, shareFileName, type WalletInfo } from '../ts/client/store.ts';
+import { authorityOf, connect, environmentKey, print, progress, wholeNumber } from './cli.ts';
+
+export const CREATE_USAGE = `  --store DIR      the folder of the share store; made if it does not exist
+  --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
+                   lit-node-client, a network of Lit's older generation (docs/lit.md); none, no action: all shares are here
+  --threshold N    how many shares sign (2). More than 2 sign by dkls23, in three rounds
+  --parties N      how many shares there are (3)
+  --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
+                   any, these too; or a file of rules (docs/policies.md)
+  --allow-interactive  let the action sign by dkls23 too, which a threshold above 2 needs. Whoever has this machine then
+                   gets the whole key, past any policy: docs/security.md, "Why one call"
+  --authority A    who may ask the action to give its share away, for other shares or to another action: cold (default,
+                   if there is a cold share), guardian:0x…, the owner of an address; or none, nobody, which is final
+  --json           print {wallet, address, publicKey, threshold, parties, calls, ms} alone
+
+The shares open with TANDEM_IDENTITY (an age identity file), TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+
+export const CREATE_OPTIONS = {
+  store: { type: 'string' },
+  runtime: { type: 'string', default: 'local' },
+  threshold: { type: 'string', default: '2' },
+  parties: { type: 'string', default: '3' },
+  policy: { type: 'string', default: 'messages' },
+  'allow-interactive': { type: 'boolean', default: false },
+  authority: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+interface Values {
+  readonly store?: string | undefined;
+  readonly runtime: string;
+  readonly threshold: string;
+  readonly parties: string;
+  readonly policy: string;
+  readonly 'allow-interactive': boolean;
+  readonly authority?: string | undefined;
+  readonly json: boolean;
+}
+
+/** Makes a wallet as the command line says, with a new key or the one given, and prints what is public about it. */
+export async function create(values: Values, signal: AbortSignal, secret?: () => Promise<Uint8Array>): Promise<void> {
+  const start = performance.now();
+  if (!values.store) throw new UsageError('--store is needed.');
+  const store = openStore(values.store, environmentKey);
+  const threshold = wholeNumber(values.threshold, 'threshold');
+  const parties = wholeNumber(values.parties, 'parties');
+  const authority = authorityOf(values.authority);
+  const { runtime, close } = await connect(values.runtime, store.dir);
+  const key = await secret?.();
+  try {
+    progress.step('building the action');
+    const action = runtime && { runtime, ...(await buildCosigner(values.policy, hostKind(runtime.name))) };
+    const interactive = values['allow-interactive'];
+    const onProgress = progress.step;
+    const options = { store, action, threshold, parties, interactive, authority, secret: key, onProgress, signal };
+    const { wallet, calls } = await createWallet(options);
+    progress.end();
+    const { address, publicKey } = wallet;
+    const ms = Math.round(performance.now() - start);
+    print(
+      values.json,
+      { wallet: address, address, publicKey, threshold, parties, calls, ms },
+      {
+        address,
+        'public key': publicKey,
+        shares: sharesOf(wallet),
+        ...(wallet.action && {
+          action: `${wallet.action.cid}, policy ${wallet.action.policy}`,
+          authority: wallet.action.authority,
+        }),
+        calls,
+        time: `${ms} ms`,
+      },
+    );
+    const advice = coldAdvice(store.dir, wallet);
+    if (advice !== '') console.error(advice);
+  } finally {
+    key?.fill(0);
+    progress.end();
+    close();
+  }
+}
+
+/** The shares of a wallet, for a person. */
+export function sharesOf({ parties, threshold }: WalletInfo): string {
+  return `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`;
+}
+
+/** Two shares on one machine are the whole key to whoever takes the machine. */
+export function coldAdvice(dir: string, wallet: WalletInfo): string {
+  const files = wallet.parties
+    .filter(({ role }) => role === 'cold')
+    .map(({ index }) => join(dir, wallet.address, shareFileName(wallet, index)));
+  const [first] = files;
+  if (first === undefined) return '';
+  return (
+    `\nThe cold share lies beside the hot one: whoever opens both has the key. Move it to a medium that you put away, e.g.\n` +
+    `${files.map((file) => `  mv ${file} /media/usb/\n`).join('')}` +
+    `and put it back into ${dirname(first)} only for a recovery.`
+  );
+}

@@ -1,0 +1,60 @@
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { UsageError } from '../ts/client/errors.ts';
+import { migrateWallet } from '../ts/client/reshare.ts';
+import { findWallet, readWallet } from '../ts/client/store.ts';
+import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
+import { nextAction, printChange, storeOf } from './change.ts';
+import { authorityOf, connect, progress, run } from './cli.ts';
+
+const USAGE = `Moves the action's share, as it is, to another action: one of another policy, or of a newer version of this source.
+The other shares stay. The old action is taken out of the wallet's group.
+
+usage: npx tsx scripts/migrate.ts --store DIR --policy P [options]
+
+  --store DIR           the folder of the share store
+  --wallet ID           the wallet's address; not needed if the store has only one
+  --policy P            what the new action signs: messages, any, or a file of rules
+  --authority A         who may ask the new action to give its share away: cold, guardian:0x…, none; by default as before
+${AUTHORIZATION_USAGE}
+  --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
+
+The wallet's authority has to sign for it; a cold share that is in the folder does. It opens with TANDEM_IDENTITY,
+TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+
+run(USAGE, async (signal) => {
+  const start = performance.now();
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      policy: { type: 'string' },
+      authority: { type: 'string' },
+      ...authorizationOptions,
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (values.policy === undefined) throw new UsageError('--policy is needed.');
+  const store = storeOf(values.store);
+  const info = readWallet(store, findWallet(store, values.wallet));
+  const { runtime, close } = await connect(info.runtime, store.dir);
+  try {
+    if (!runtime || !info.action) throw new UsageError('This wallet has no action.');
+    const changed = await migrateWallet({
+      store,
+      id: info.address,
+      runtime,
+      next: await nextAction(info, runtime, values.policy, { minEpoch: info.epoch, wallet: info.action.wallet }),
+      authority: authorityOf(values.authority),
+      authorize: authorizer(values, signal),
+      onProgress: progress.step,
+      signal,
+    });
+    printChange(values.json, changed, start);
+  } finally {
+    progress.end();
+    close();
+  }
+});

@@ -1,0 +1,72 @@
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { UsageError } from '../ts/client/errors.ts';
+import { reshareWallet } from '../ts/client/reshare.ts';
+import { findWallet, readWallet } from '../ts/client/store.ts';
+import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
+import { nextAction, printChange, storeOf } from './change.ts';
+import { authorityOf, connect, progress, run } from './cli.ts';
+import { coldAdvice } from './create.ts';
+
+const USAGE = `Makes a whole new set of shares from those that are left. The address stays.
+
+usage: npx tsx scripts/recover.ts --store DIR [options]
+
+  --store DIR           the folder of the share store
+  --wallet ID           the wallet's address; not needed if the store has only one
+  --new-action          the action, its host or the account is gone: from the hot and the cold share, for a new action
+  --runtime NAME        where the new action runs; by default where the old one did
+  --policy P            of the new action; by default as before
+  --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before
+${AUTHORIZATION_USAGE}
+  --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
+
+A share file that is not in the wallet's folder counts as lost. The hot share from the cold one and the action's: put
+cold.age into the folder. The cold share from the hot one and the action's: only if a guardian is the authority, or there
+is another cold share. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+
+run(USAGE, async (signal) => {
+  const start = performance.now();
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      'new-action': { type: 'boolean', default: false },
+      runtime: { type: 'string' },
+      policy: { type: 'string' },
+      authority: { type: 'string' },
+      ...authorizationOptions,
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const store = storeOf(values.store);
+  const info = readWallet(store, findWallet(store, values.wallet));
+  const isActionGone = values['new-action'];
+  if (isActionGone && info.action === undefined) throw new UsageError('This wallet has no action.');
+  const { runtime, close } = await connect((isActionGone ? values.runtime : undefined) ?? info.runtime, store.dir);
+  try {
+    const only = { minEpoch: info.epoch + 1 };
+    const changed = await reshareWallet({
+      store,
+      id: info.address,
+      runtime,
+      next: isActionGone && runtime ? await nextAction(info, runtime, values.policy, only) : undefined,
+      isActionGone,
+      authority: authorityOf(values.authority),
+      authorize: authorizer(values, signal),
+      onProgress: progress.step,
+      signal,
+    });
+    printChange(values.json, changed, start);
+    console.error(
+      `${coldAdvice(store.dir, changed.wallet)}\n` +
+        `If a share was stolen rather than lost: old ones still sign with one another${info.action && ', and through the old action'}.` +
+        (info.action ? '\nnpx tsx scripts/reshare.ts --revoke ends the latter.' : ''),
+    );
+  } finally {
+    progress.end();
+    close();
+  }
+});

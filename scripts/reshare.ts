@@ -1,0 +1,83 @@
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { reshareWallet, retire } from '../ts/client/reshare.ts';
+import { findWallet, readWallet, type WalletInfo } from '../ts/client/store.ts';
+import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
+import { nextAction, printChange, storeOf } from './change.ts';
+import { authorityOf, connect, progress, run, wholeNumber } from './cli.ts';
+import { coldAdvice } from './create.ts';
+
+const USAGE = `Deals new shares of a wallet's key: the address stays, the epoch goes up, and old shares are of no use with new ones.
+A share that is lost is replaced: whichever share files are here deal, with the action's share if they are not enough.
+
+usage: npx tsx scripts/reshare.ts --store DIR [options]
+
+  --store DIR           the folder of the share store
+  --wallet ID           the wallet's address; not needed if the store has only one
+  --threshold N         how many shares sign (2)
+  --parties N           how many shares there are; by default as many as before
+  --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before
+  --revoke              move the action's share to a new action that takes new shares only, and take the old action out of
+                        the wallet's group: until then old shares still sign
+  --policy P            of the new action, if the wallet's is a file of rules
+${AUTHORIZATION_USAGE}
+  --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
+
+With the hot and a cold share here the action is only given a share. With one of them here it deals too, and the wallet's
+authority has to sign for it. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+
+run(USAGE, async (signal) => {
+  const start = performance.now();
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      threshold: { type: 'string' },
+      parties: { type: 'string' },
+      authority: { type: 'string' },
+      revoke: { type: 'boolean', default: false },
+      policy: { type: 'string' },
+      ...authorizationOptions,
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const store = storeOf(values.store);
+  const info = readWallet(store, findWallet(store, values.wallet));
+  const { runtime, close } = await connect(info.runtime, store.dir);
+  try {
+    if (values.revoke && info.action?.retired !== undefined) {
+      const wallet = await retire(store, info, runtime);
+      return printChange(values.json, { wallet, from: [], calls: 0 }, start);
+    }
+    const only = { minEpoch: info.epoch + 1, wallet: info.action?.wallet };
+    const changed = await reshareWallet({
+      store,
+      id: info.address,
+      runtime,
+      next: values.revoke && runtime ? await nextAction(info, runtime, values.policy, only) : undefined,
+      threshold: values.threshold === undefined ? undefined : wholeNumber(values.threshold, 'threshold'),
+      parties: values.parties === undefined ? undefined : wholeNumber(values.parties, 'parties'),
+      authority: authorityOf(values.authority),
+      authorize: authorizer(values, signal),
+      onProgress: progress.step,
+      signal,
+    });
+    printChange(values.json, changed, start);
+    console.error(`${coldAdvice(store.dir, changed.wallet)}\n${oldSharesAdvice(info, values.revoke)}`);
+  } finally {
+    progress.end();
+    close();
+  }
+});
+
+function oldSharesAdvice({ epoch, action }: WalletInfo, isRevoked: boolean): string {
+  const destroy = `Destroy the cold shares of epoch ${epoch}, wherever they are.`;
+  if (action === undefined) return `${destroy} The old shares still sign with one another.`;
+  if (isRevoked) return `${destroy} With the hot share of that epoch they still sign; the old action no longer does.`;
+  return (
+    `${destroy} Whoever has an old share and the old sealed one still signs through the action, under its policy:\n` +
+    'npx tsx scripts/reshare.ts --revoke ends that.'
+  );
+}

@@ -1,0 +1,151 @@
+import * as v from 'valibot';
+import { digestOfTerms, MAX_VALIDITY, SAME, type Terms, typedDataOf } from '../../actions/cosigner/authorization.ts';
+import type { Tandem } from '../core/wasm.ts';
+import { UsageError, WalletError } from './errors.ts';
+import { fromHex, type Hex, recoverAddress, toHex } from './evm.ts';
+import type { WalletInfo } from './store.ts';
+
+/** What an authority answers: its signature, and of a cold share, whose. */
+export interface Authorization {
+  readonly by?: number | undefined;
+  readonly signature: Hex;
+}
+
+/** Asks an authority that is elsewhere: shows it the terms, waits for its answer. */
+export type Authorizer = (terms: Terms) => Promise<Authorization>;
+
+/** When an authorization that is asked for now is to expire: the host's clock may be behind by some minutes. */
+export function expiry(): number {
+  return Math.floor(Date.now() / 1000) + MAX_VALIDITY - 600;
+}
+
+/** A cold share signs the terms. */
+export function signTerms(tandem: Tandem, share: Uint8Array, terms: Terms): Authorization {
+  const { index } = tandem.shareInfo(share);
+  return { by: index, signature: toHex(tandem.authorize({ share, digest: fromHex(digestOfTerms(terms)) })) };
+}
+
+/**
+ * The authorization that the action will ask for: of a cold share that is here, or of whoever `ask` reaches. What it gives
+ * is checked here, because the action would not say what is wrong with it.
+ *
+ * @throws UsageError if there is nobody to ask; WalletError if the answer is not the authority's
+ */
+export async function authorization(
+  info: WalletInfo,
+  shares: ReadonlyMap<number, Uint8Array>,
+  terms: Terms,
+  { ask, tandem }: { readonly ask: Authorizer | undefined; readonly tandem: Tandem },
+): Promise<Authorization & { readonly expires: number }> {
+  const authority = info.action?.authority;
+  if (authority === undefined || authority === 'none') {
+    throw new UsageError('Nobody may ask the action of this wallet to give its share away: so it was made.', {
+      next: 'use the hot and the cold share, which need no action.',
+    });
+  }
+  const { expires } = terms;
+  const cold = info.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
+  const share = cold && shares.get(cold.index);
+  if (authority === 'cold' && share) return { ...signTerms(tandem, share, terms), expires };
+  if (ask === undefined) {
+    throw new UsageError(`The action does this only if ${nameOf(authority)} signs that it may.`, {
+      next: 'give --request and --authorization, files for what is to be signed and for the signature.',
+    });
+  }
+  const given = await ask(terms);
+  if (!isBy(info, authority, shares, terms, given, tandem)) {
+    throw new WalletError(`The authorization is not ${nameOf(authority)}'s signature of what was asked for.`, {
+      next: 'sign the request that was just written: it differs every time.',
+    });
+  }
+  return { ...given, expires };
+}
+
+const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
+const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
+const Bytes32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
+const TermsSchema = v.strictObject({
+  what: v.picklist(['deal new shares', 'move the share']),
+  account: Address,
+  hostWallet: Address,
+  keyId: Bytes32,
+  epoch: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
+  dealers: v.array(index),
+  holders: v.array(index),
+  threshold: index,
+  action: v.pipe(v.string(), v.regex(new RegExp(`^(?:${SAME}|Qm[1-9A-HJ-NP-Za-km-z]{44})$`))),
+  authority: v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-f]{40})$/)),
+  messages: Bytes32,
+  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+/**
+ * Reads a request for an authorization: typed data of exactly our form, so that what is shown of it is all that is signed.
+ *
+ * @throws WalletError
+ */
+export function parseRequest(text: string): Terms {
+  try {
+    const { message, ...rest } = JSON.parse(text) as { message: unknown };
+    const terms = v.parse(TermsSchema, message);
+    const { message: _, ...expected } = typedDataOf(terms);
+    if (JSON.stringify(rest) === JSON.stringify(expected)) return terms;
+  } catch {}
+  throw new WalletError('This is not a request for an authorization.', {
+    next: 'give the file that the command wrote which asked for it.',
+  });
+}
+
+/** What the terms allow, line by line. */
+export function describeTerms(terms: Terms): Record<string, string> {
+  const { dealers, holders, threshold, action, authority } = terms;
+  const isMove = terms.what === 'move the share';
+  const holder = action === SAME ? 'the action that has one now' : `the action ${action}`;
+  return {
+    wallet: terms.account,
+    allows: isMove
+      ? 'the action to give its share, as it is, to another action'
+      : 'the action to deal new shares of the key',
+    ...(!isMove && { 'dealt by': `parties ${dealers.join(', ')}`, epoch: String(terms.epoch) }),
+    holders: `parties ${holders.join(', ')}; ${threshold} of them sign`,
+    'the action': `${holder} holds the action's share`,
+    authority: authority === 'none' ? 'nobody, from then on and for ever' : `${nameOf(authority)}, from then on`,
+    ...(!isMove && { machines: `those that show ${phraseOf(terms)}` }),
+    until: new Date(terms.expires * 1000).toISOString(),
+  };
+}
+
+/** Sixteen digits that stand for the machines that are dealt to: they are to be compared with what these show. */
+export function phraseOf({ messages }: Terms): string {
+  return (messages.slice(2, 18).match(/.{4}/g) ?? []).join(' ');
+}
+
+/** Who an authority is, in words. */
+export function nameOf(authority: string): string {
+  return authority === 'cold' ? 'a cold share' : `the guardian ${authority}`;
+}
+
+function isBy(
+  info: WalletInfo,
+  authority: string,
+  shares: ReadonlyMap<number, Uint8Array>,
+  terms: Terms,
+  { by, signature }: Authorization,
+  tandem: Tandem,
+): boolean {
+  const digest = fromHex(digestOfTerms(terms));
+  const bytes = fromHex(signature, 'The signature');
+  if (authority !== 'cold') {
+    if (bytes.length !== 65) return false;
+    const [r, s, v = 0] = [bytes.subarray(0, 32), bytes.subarray(32, 64), bytes[64]];
+    return recoverAddress(digest, { r, s, yParity: v % 27 })?.toLowerCase() === authority;
+  }
+  const [share] = shares.values();
+  if (share === undefined || !info.parties.some(({ index, role }) => index === by && role === 'cold')) return false;
+  try {
+    tandem.checkAuthorized({ share, by: by ?? 0, digest, signature: bytes });
+    return true;
+  } catch {
+    return false;
+  }
+}
