@@ -240,9 +240,6 @@ func (a *Element) Equal(b *Element) uint64 {
 	return t.IsZero()
 }
 
-// Square sets r = a^2. a is weak.
-func (r *Element) Square(a *Element) { r.SquareTimes(a, 1) }
-
 // Mul sets r = a*b. Of a and b one may be lazy.
 //
 //go:noinline
@@ -334,95 +331,99 @@ func (r *Element) Mul(a, b *Element) {
 	r[3], r[4], r[5], r[6], r[7], r[8] = uint32(t3), uint32(t4), uint32(t5), uint32(t6), uint32(t7), uint32(t8)
 }
 
-// SquareTimes sets r = a^(2^n), for n at least 1. The limbs stay in registers from one square to the next.
+// Square sets r = a^2. a is weak.
 //
 //go:noinline
-func (r *Element) SquareTimes(a *Element, n int) {
+func (r *Element) Square(a *Element) {
 	a0, a1, a2, a3, a4 := uint64(a[0]), uint64(a[1]), uint64(a[2]), uint64(a[3]), uint64(a[4])
 	a5, a6, a7, a8 := uint64(a[5]), uint64(a[6]), uint64(a[7]), uint64(a[8])
-	for ; n > 0; n-- {
-		d0, d1, d2, d3, d4, d5, d6, d7 := 2*a0, 2*a1, 2*a2, 2*a3, 2*a4, 2*a5, 2*a6, 2*a7
-		high := d0*a8 + d1*a7 + d2*a6 + d3*a5 + a4*a4
-		t8 := high & mask29
-		high >>= 29
-		var low, u uint64
 
-		low += a0 * a0
-		high += d1*a8 + d2*a7 + d3*a6 + d4*a5
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t0 := low & mask29
-		low = low>>29 + u<<fold1
+	high := 2*(a0*a8+a1*a7+a2*a6+a3*a5) + a4*a4
+	t8 := high & mask29
+	high >>= 29
+	var low, u uint64
 
-		low += d0 * a1
-		high += d2*a8 + d3*a7 + d4*a6 + a5*a5
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t1 := low & mask29
-		low = low>>29 + u<<fold1
+	low += a0 * a0
+	high += 2 * (a1*a8 + a2*a7 + a3*a6 + a4*a5)
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t0 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a2 + a1*a1
-		high += d3*a8 + d4*a7 + d5*a6
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t2 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2 * a0 * a1
+	high += 2*(a2*a8+a3*a7+a4*a6) + a5*a5
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t1 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a3 + d1*a2
-		high += d4*a8 + d5*a7 + a6*a6
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t3 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2*a0*a2 + a1*a1
+	high += 2 * (a3*a8 + a4*a7 + a5*a6)
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t2 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a4 + d1*a3 + a2*a2
-		high += d5*a8 + d6*a7
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t4 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2 * (a0*a3 + a1*a2)
+	high += 2*(a4*a8+a5*a7) + a6*a6
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t3 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a5 + d1*a4 + d2*a3
-		high += d6*a8 + a7*a7
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t5 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2*(a0*a4+a1*a3) + a2*a2
+	high += 2 * (a5*a8 + a6*a7)
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t4 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a6 + d1*a5 + d2*a4 + a3*a3
-		high += d7 * a8
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t6 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2 * (a0*a5 + a1*a4 + a2*a3)
+	high += 2*a6*a8 + a7*a7
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t5 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += d0*a7 + d1*a6 + d2*a5 + d3*a4
-		high += a8 * a8
-		u = high & mask29
-		high >>= 29
-		low += u * fold0
-		t7 := low & mask29
-		low = low>>29 + u<<fold1
+	low += 2*(a0*a6+a1*a5+a2*a4) + a3*a3
+	high += 2 * a7 * a8
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t6 := low & mask29
+	low = low>>29 + u<<fold1
 
-		low += t8 + high*fold0
-		a8 = low & mask24
-		low = low>>24 + high<<(fold1+5)
-		u = t0 + low*977
-		a0 = u & mask29
-		u = u>>29 + t1 + low<<3
-		a1 = u & mask29
-		a2 = u>>29 + t2
-		a3, a4, a5, a6, a7 = t3, t4, t5, t6, t7
+	low += 2 * (a0*a7 + a1*a6 + a2*a5 + a3*a4)
+	high += a8 * a8
+	u = high & mask29
+	high >>= 29
+	low += u * fold0
+	t7 := low & mask29
+	low = low>>29 + u<<fold1
+
+	low += t8 + high*fold0
+	t8 = low & mask24
+	low = low>>24 + high<<(fold1+5)
+	u = t0 + low*977
+	r[0] = uint32(u & mask29)
+	u = u>>29 + t1 + low<<3
+	r[1] = uint32(u & mask29)
+	r[2] = uint32(u>>29 + t2)
+	r[3], r[4], r[5], r[6], r[7], r[8] = uint32(t3), uint32(t4), uint32(t5), uint32(t6), uint32(t7), uint32(t8)
+}
+
+// SquareTimes sets r = a^(2^n), for n at least 1.
+func (r *Element) SquareTimes(a *Element, n int) {
+	r.Square(a)
+	for ; n > 1; n-- {
+		r.Square(r)
 	}
-	r[0], r[1], r[2], r[3], r[4] = uint32(a0), uint32(a1), uint32(a2), uint32(a3), uint32(a4)
-	r[5], r[6], r[7], r[8] = uint32(a5), uint32(a6), uint32(a7), uint32(a8)
 }
 
 // chain is the scratch of the two long powers. Both start with the same addition chain, which reaches 2^223 - 1 by
