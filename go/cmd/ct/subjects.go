@@ -9,6 +9,7 @@ import (
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
+	"tandem/go/wire"
 )
 
 // A subject is an operation under measurement. prepare makes its inputs, the secret one from secret and the others from
@@ -54,17 +55,21 @@ var subjects = []subject{
 		return func() { receiver.Message(public) }
 	}},
 	{"vole.Receiver.Finish", func(secret, public *transcript.Stream) func() {
+		// An answer made up at random takes the same way to its refusal, whatever the choice bits are.
 		layout := &vole.Layout{Widths: []int{2}, Blocks: []vole.Block{{Size: 2 * few, RVOLEs: []int{0}}}}
 		receiver, err := vole.NewReceiver(layout, []byte("ct"), secret)
 		must(err)
-		message, err := receiver.Message(secret)
-		must(err)
-		inputs := [][]secp256k1.Scalar{{*public.Scalar(), *public.Scalar()}}
-		response, _, err := vole.Send(layout, []byte("ct"), []byte("ct"), message, inputs, public)
-		must(err)
+		receiver.Resume([]byte("ct"))
+		response := &vole.Response{B: point(public), Messages: make([]vole.Message, 1)}
+		message := &response.Messages[0]
+		for range 2 * few * 3 {
+			message.Tau = append(message.Tau, public.Scalar().Bytes()...)
+		}
+		message.Eta = [32]byte(public.Scalar().Bytes())
 		return func() {
-			_, err := receiver.Finish([]byte("ct"), response)
-			must(err)
+			if _, err := receiver.Finish([]byte("ct"), response); wire.CodeOf(err) != wire.CodeCheck {
+				panic("an answer made up at random was not refused by the check")
+			}
 		}
 	}},
 	{"leaky", func(secret, public *transcript.Stream) func() {
