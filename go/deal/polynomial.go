@@ -54,7 +54,7 @@ func (F feldman) add(other feldman) {
 func (F feldman) at(i int) *secp256k1.Point {
 	y := secp256k1.NewIdentity()
 	for m := len(F) - 1; m >= 0; m-- {
-		y.Add(times(i, y), F[m])
+		y.Add(y.ScalarMultVarTime(scalar(i), y), F[m])
 	}
 	return y
 }
@@ -78,19 +78,6 @@ func decodePoints(points []point) (feldman, error) {
 		F[m] = p
 	}
 	return F, nil
-}
-
-// times returns i·p. An index is public and has eight bits, so this need not be, and is not, the constant-time
-// multiplication of 256 bits.
-func times(i int, p *secp256k1.Point) *secp256k1.Point {
-	product := secp256k1.NewIdentity()
-	for bit := 7; bit >= 0; bit-- {
-		product.Double(product)
-		if i>>bit&1 == 1 {
-			product.Add(product, p)
-		}
-	}
-	return product
 }
 
 // scalar returns n, which may be negative, modulo q.
@@ -130,11 +117,23 @@ func lagrange(set []int, i, x int) *secp256k1.Scalar {
 	return numerator.Mul(numerator, denominator.Invert(denominator))
 }
 
-// interpolate returns F(x) of the F of degree below len(set) that takes the given values at the indices of set.
-func interpolate(set []int, values []*secp256k1.Point, x int) *secp256k1.Point {
+// interpolates reports, as 1 or 0, whether F(x) = y for the F of degree below len(set) that takes the given values at the
+// indices of set. All of it is public. It compares multiples of both sides, by Π d_i with d_i = Π (i − j), so that there is
+// nothing to divide by, and the factors are small if the set is.
+func interpolates(set []int, values []*secp256k1.Point, x int, y *secp256k1.Point) int {
+	product := scalar(1) // of the d_i so far
 	sum := secp256k1.NewIdentity()
 	for k, i := range set {
-		sum.Add(sum, new(secp256k1.Point).ScalarMult(lagrange(set, i, x), values[k]))
+		n, d := scalar(1), scalar(1)
+		for _, j := range set {
+			if j != i {
+				n.Mul(n, scalar(x-j))
+				d.Mul(d, scalar(i-j))
+			}
+		}
+		sum.ScalarMultVarTime(d, sum)
+		sum.Add(sum, new(secp256k1.Point).ScalarMultVarTime(n.Mul(n, product), values[k]))
+		product.Mul(product, d)
 	}
-	return sum
+	return sum.Equal(new(secp256k1.Point).ScalarMultVarTime(product, y))
 }

@@ -75,9 +75,9 @@ func (k *Key) check() error {
 		return wire.Errorf(wire.CodeInput, "not one public share for each party")
 	}
 	set, X := k.Parties[:k.Threshold], k.PublicShares[:k.Threshold]
-	consistent := interpolate(set, X, 0).Equal(k.Q)
+	consistent := interpolates(set, X, 0, k.Q)
 	for n := k.Threshold; n < len(k.Parties); n++ {
-		consistent &= interpolate(set, X, k.Parties[n]).Equal(k.PublicShares[n])
+		consistent &= interpolates(set, X, k.Parties[n], k.PublicShares[n])
 	}
 	if consistent != 1 {
 		return wire.Errorf(wire.CodeInput, "the public shares are not those of the public key")

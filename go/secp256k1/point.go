@@ -1,6 +1,9 @@
 package secp256k1
 
-import "errors"
+import (
+	"errors"
+	"math/bits"
+)
 
 // PointSize is the length of an encoded point in bytes.
 const PointSize = 33
@@ -223,6 +226,28 @@ func (p *Point) ScalarMult(k *Scalar, a *Point) *Point {
 	}
 	u.Clear()
 	v.Clear()
+	return p
+}
+
+// ScalarMultVarTime sets p = k*a for a public k, in a time that shows it: a short one if k or -k is below 2^64.
+func (p *Point) ScalarMultVarTime(k *Scalar, a *Point) *Point {
+	n, b := *k, *a
+	if n.IsHigh() == 1 {
+		n.Neg(&n)
+		b.y.Negate(&b.y)
+	}
+	limbs := n.limbs()
+	if *(*[6]uint32)(limbs[2:]) != [6]uint32{} {
+		return p.ScalarMult(k, a)
+	}
+	small := uint64(limbs[1])<<32 | uint64(limbs[0])
+	*p = Point{y: fieldOne}
+	for i := bits.Len64(small) - 1; i >= 0; i-- {
+		p.double(p)
+		if small>>i&1 == 1 {
+			p.add(p, &b)
+		}
+	}
 	return p
 }
 

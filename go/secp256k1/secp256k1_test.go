@@ -40,7 +40,7 @@ func edgeScalars() []*Scalar {
 			out = append(out, fromBig(new(big.Int).Add(n, big.NewInt(d))))
 		}
 	}
-	for _, shift := range []uint{4, 127, 128, 129, 252, 255} {
+	for _, shift := range []uint{4, 32, 63, 64, 127, 128, 129, 252, 255} {
 		n := new(big.Int).Lsh(one, shift)
 		out = append(out, fromBig(n), fromBig(n.Neg(n)))
 	}
@@ -237,8 +237,13 @@ func TestScalarMult(t *testing.T) {
 	}
 	for _, p := range []*Point{NewGenerator(), randomPoint(t), NewIdentity()} {
 		for _, k := range values {
-			if got := new(Point).ScalarMult(k, p).Uncompressed(); !bytes.Equal(got, oracleMult(p, k)) {
+			want := oracleMult(p, k)
+			if got := new(Point).ScalarMult(k, p).Uncompressed(); !bytes.Equal(got, want) {
 				t.Fatalf("%x * %x = %x", k.Bytes(), p.Bytes(), got)
+			}
+			alias := new(Point).Set(p)
+			if got := alias.ScalarMultVarTime(k, alias).Uncompressed(); !bytes.Equal(got, want) {
+				t.Fatalf("%x * %x = %x in variable time", k.Bytes(), p.Bytes(), got)
 			}
 		}
 	}

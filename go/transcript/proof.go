@@ -20,8 +20,7 @@ func Prove(rand io.Reader, label string, base *secp256k1.Point, x *secp256k1.Sca
 	if err != nil {
 		return nil, err
 	}
-	statement := new(secp256k1.Point).ScalarMult(x, base)
-	commitment := new(secp256k1.Point).ScalarMult(k, base)
+	statement, commitment := times(x, base), times(k, base)
 	c := challenge(label, base, statement, commitment, context)
 	k.MulAdd(c, x, k)
 	proof := append(c.Bytes(), k.Bytes()...)
@@ -42,10 +41,18 @@ func VerifyProof(label string, base, statement *secp256k1.Point, proof []byte, c
 	if _, err := z.SetBytes(proof[secp256k1.ScalarSize:]); err != nil {
 		return false
 	}
-	commitment := new(secp256k1.Point).ScalarMult(&z, base)
+	commitment := times(&z, base)
 	t := new(secp256k1.Point).ScalarMult(&c, statement)
 	commitment.Sub(commitment, t)
 	return challenge(label, base, statement, commitment, context).Equal(&c) == 1
+}
+
+// times returns k*base, by the table if the base is the generator.
+func times(k *secp256k1.Scalar, base *secp256k1.Point) *secp256k1.Point {
+	if base.Equal(secp256k1.NewGenerator()) == 1 {
+		return new(secp256k1.Point).ScalarBaseMult(k)
+	}
+	return new(secp256k1.Point).ScalarMult(k, base)
 }
 
 func challenge(label string, base, statement, commitment *secp256k1.Point, context [][]byte) *secp256k1.Scalar {
