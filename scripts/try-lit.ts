@@ -9,8 +9,8 @@ import { generateIdentity } from 'age-encryption';
 import { type Hex, recoverMessageAddress } from 'viem';
 import { run } from './cli.ts';
 
-const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign, rotate, teardown. Each says
-what it did and how long it took. Takes 6 calls of the action, and leaves an empty wallet (PKP) in the account.
+const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, teardown.
+Each says what it did and how long it took. Takes 7 calls of the action, and leaves an empty wallet (PKP) in the account.
 
 usage: LIT_API_KEY=… npm run try:lit
 
@@ -44,10 +44,9 @@ run(USAGE, async (signal) => {
     if (outcome.code !== 0) throw new Error(`${name} failed:\n${outcome.stdout}${outcome.stderr}`);
     return outcome.stdout;
   };
-  const sign = async (address: Hex) => {
-    const { signature } = JSON.parse(await succeed(daily, 'sign', '--message', MESSAGE, '--json')) as {
-      signature: Hex;
-    };
+  const sign = async (address: Hex, ...more: string[]) => {
+    const output = await succeed(daily, 'sign', '--message', MESSAGE, '--json', ...more);
+    const { signature } = JSON.parse(output) as { signature: Hex };
     const signer = await recoverMessageAddress({ message: MESSAGE, signature });
     if (signer !== address) throw new Error(`the signature is by ${signer}, not by ${address}`);
   };
@@ -57,9 +56,10 @@ run(USAGE, async (signal) => {
     await succeed(owner, 'setup', '--json');
     isSetUp = true;
     console.log(await succeed(owner, 'doctor'));
-    const made = await succeed(daily, 'keygen', '--runtime', 'chipotle', '--json');
+    const made = await succeed(daily, 'keygen', '--runtime', 'chipotle', '--allow-interactive', '--json');
     const { address } = JSON.parse(made) as { address: Hex };
     await sign(address);
+    await sign(address, '--protocol', 'dkls23');
     await succeed(owner, 'setup', 'rotate');
     await sign(address);
     await succeed(owner, 'setup', 'teardown');

@@ -47,7 +47,8 @@ describe('on Lit, as a server in another process has it,', () => {
     const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
     assert.equal(code, 0, output);
     assert.match(output, /A wallet lived on http.*0x/);
-    assert.equal(output.match(/^ok {2}sign/gm)?.length, 3, output);
+    assert.equal(output.match(/^ok {2}sign/gm)?.length, 4, output);
+    assert.match(output, /^ok {2}sign.*--protocol dkls23/m);
     assert.match(output, /as it should: The store \S+ is not set up for Lit/);
     assert.doesNotMatch(output.replace(/^no {2}sign.*$/m, ''), /^no /m);
     assert.ok(!output.includes(key));
