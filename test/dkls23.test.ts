@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +11,7 @@ import { buildCosigner } from '../ts/client/cosigner.ts';
 import { PolicyError, ProtocolError, RefusedError, UsageError } from '../ts/client/errors.ts';
 import { fromHex } from '../ts/client/evm.ts';
 import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, readAction, readShare, type Store } from '../ts/client/store.ts';
+import { openStore, readAction, readShare, type Store, shareFileName } from '../ts/client/store.ts';
 import { openWallet, type Wallet } from '../ts/client/wallet.ts';
 import { decodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
@@ -21,6 +21,7 @@ import { digestOf, intentJson } from '../ts/intent/intent.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+import { command, json, type Outcome } from './command.ts';
 import { concat, inverse, lagrange, mod, scalarBytes, toScalar, u32 } from './reference/curve.ts';
 import { expand, hashToScalar } from './reference/transcript.ts';
 import { bytes, decode, encode, list, map } from './reference/wire.ts';
@@ -231,6 +232,102 @@ describe('a threshold of 3', () => {
   test('with an action it has to be interactive', async () => {
     await assert.rejects(newWallet({ threshold: 3, parties: 5, interactive: false }), /--allow-interactive/);
     await assert.rejects(newWallet({ threshold: 4, parties: 3 }), UsageError);
+  });
+});
+
+describe('people on different machines, who pass files', () => {
+  const out = (name: string) => join(root, name);
+  let key: Hex;
+  let identityFile: string;
+  /** The store of each machine: the wallet's folder with one share. */
+  const machines = new Map<number, string>();
+  before(async () => {
+    const identity = await generateIdentity();
+    identityFile = out('identity.txt');
+    writeFileSync(identityFile, identity);
+    const whole = openStore(out('whole'), async () => ({ identities: [identity] }));
+    const { wallet } = await createWallet({ store: whole, threshold: 3, parties: 5 });
+    key = wallet.address as Hex;
+    for (const { index } of wallet.parties) {
+      const dir = out(`machine-${index}`);
+      cpSync(whole.dir, dir, { recursive: true });
+      for (const { index: other } of wallet.parties) {
+        if (other !== index) rmSync(join(dir, key, shareFileName(wallet, other)));
+      }
+      machines.set(index, dir);
+    }
+  });
+
+  const rounds = (party: number, step: string, args: string[]) =>
+    command('rounds', [step, '--store', String(machines.get(party)), ...args, '--json'], {
+      TANDEM_IDENTITY: identityFile,
+    });
+  const begin = (party: number, signers: number[], message: string) =>
+    rounds(party, 'begin', ['--signers', signers.join(), '--message', message, '--out', out(`1-${party}`)]);
+  const from = (round: number, parties: number[]) => parties.flatMap((party) => ['--in', out(`${round}-${party}`)]);
+  const session = (party: number) => join(String(machines.get(party)), key, `signing-${party}.age`);
+
+  test('3 of 5 sign; what each remembers is sealed, and gone in the end', async () => {
+    const signers = [1, 3, 5];
+    const others = (party: number) => signers.filter((other) => other !== party);
+    const all = (step: (party: number) => Promise<Outcome>) => Promise.all(signers.map(step));
+    for (const outcome of await all((party) => begin(party, signers, 'hello'))) json(outcome);
+    assert.match(readFileSync(session(3), 'latin1'), /^age-encryption\.org/);
+    for (const round of [1, 2]) {
+      const steps = await all((party) =>
+        rounds(party, 'next', [...from(round, others(party)), '--out', out(`${round + 1}-${party}`)]),
+      );
+      assert.deepEqual(json(steps[1] as Outcome), { round: round + 1, party: 3, waitingFor: [1, 5] });
+    }
+    const [first, ...more] = (await all((party) => rounds(party, 'finish', from(3, signers)))).map(json);
+    assert.equal(first?.address, key);
+    assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: first.signature as Hex }), key);
+    for (const other of more) assert.equal(other.signature, first.signature);
+    for (const party of signers) assert.ok(!existsSync(session(party)));
+  });
+
+  test('a session serves one step: also when that fails, and whose message it was is named', async () => {
+    for (const [party, message] of [
+      [1, 'hello'],
+      [2, 'hello'],
+      [4, 'something else'],
+    ] as const) {
+      json(await begin(party, [1, 2, 4], message));
+    }
+    // Nothing is used up before all messages are there.
+    const kept = readFileSync(session(1));
+    for (const [files, problem] of [
+      [from(1, [2]), /party 4 is missing/],
+      [from(1, [2, 2, 4]), /Two messages of party 2/],
+      [['--in', identityFile], /not a message of dkls23/],
+      [from(3, [1]), /those of round 1 are needed/],
+    ] as const) {
+      const { code, stderr } = await rounds(1, 'next', [...files, '--out', out('2-1')]);
+      assert.equal(code, 64);
+      assert.match(stderr, problem);
+      assert.deepEqual(readFileSync(session(1)), kept);
+    }
+    const refused = await rounds(1, 'next', [...from(1, [2, 4]), '--out', out('2-1')]);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /by party 4 was refused \(it signs another digest\)/);
+    assert.ok(!existsSync(session(1)));
+    const again = await rounds(1, 'next', [...from(1, [2, 4]), '--out', out('2-1')]);
+    assert.equal(again.code, 64);
+    assert.match(again.stderr, /no signature under way/);
+  });
+
+  test('refuses what cannot be signed', async () => {
+    for (const args of [
+      ['begin', '--signers', '1,2', '--message', 'two are too few', '--out', out('x')],
+      ['begin', '--signers', '2,3,4', '--message', 'without this party', '--out', out('x')],
+      ['begin', '--signers', '1,2,3', '--message', 'no file'],
+      ['next', '--out', out('x')],
+      ['next', '--signers', '1,2,3', '--in', out('1-2'), '--out', out('x')],
+      ['sign'],
+    ]) {
+      const { code, stderr } = await rounds(1, args[0] as string, args.slice(1));
+      assert.equal(code, 64, `${args}: ${stderr}`);
+    }
   });
 });
 

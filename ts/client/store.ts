@@ -31,6 +31,7 @@ import { toHex } from './evm.ts';
  *     0x…/action.sealed   the action's share, which only the action can open (JSON; action.<n>.sealed after n changes)
  *     0x…/actions/<cid>.js  the exact source of the action that holds it
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
+ *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
  *     0x…/lock            there while a process uses the wallet
  *
  * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,

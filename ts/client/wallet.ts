@@ -284,20 +284,33 @@ async function signInRounds(context: Context, intent: Intent, options: SignOptio
       known.push((await load()).shareInfo(share));
       checkShare(store, info, index, known.at(-1) as ShareInfo);
     }
-    const address = addressAt(known[0] as ShareInfo, steps);
+    const [first] = known as [ShareInfo];
+    const account = addressAt(first, steps);
     const remote =
-      host && actionSigner(host, { intent: intentJson(intent), path, account: address, signers, approval }, options);
+      host && actionSigner(host, { intent: intentJson(intent), path, account, signers, approval }, options);
     options.onProgress?.('signing');
     const parts = await runDkls23(load, shares, { signers, digest, path }, remote);
-    if (recoverAddress(digest, parts) !== address) {
-      throw new ProtocolError('The signature is not by this address.', { next: 'sign again.' });
-    }
-    const signed = { ...signatureOf(parts), address, digest: toHex(digest), protocol: 'dkls23' as const };
-    return withTransaction(intent, { ...signed, calls: host ? 2 : 0, ms: performance.now() - start });
+    return signedBy(intent, first, path, parts, { calls: host ? 2 : 0, start });
   } finally {
     for (const share of shares.values()) share.fill(0);
     hold.release();
   }
+}
+
+/** A signature by dkls23 of an intent, once noble agrees with the module on whose it is. */
+export function signedBy(
+  intent: Intent,
+  known: ShareInfo,
+  path: string,
+  parts: Signature,
+  { calls, start }: { calls: number; start: number },
+): Signed | SignedTransaction {
+  const [digest, address] = [fromHex(digestOf(intent)), addressAt(known, parsePath(path))];
+  if (recoverAddress(digest, parts) !== address) {
+    throw new ProtocolError('The signature is not by this address.', { next: 'sign again.' });
+  }
+  const signed = { ...signatureOf(parts), address, digest: toHex(digest), protocol: 'dkls23' as const, calls };
+  return withTransaction(intent, { ...signed, ms: performance.now() - start });
 }
 
 /** Who signs here: the hot party, and of the cold ones first those whose share is here. */

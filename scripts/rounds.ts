@@ -1,0 +1,110 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from '../ts/client/errors.ts';
+import { beginRounds, finishRounds, MESSAGE_LIMIT, nextRound, type Sent } from '../ts/client/rounds.ts';
+import { openStore } from '../ts/client/store.ts';
+import { readLimited, writeDurable } from '../ts/files/files.ts';
+import { environmentKey, print, run, wholeNumber } from './cli.ts';
+import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
+
+const USAGE = `Signs with people on other machines, each with a share of their own: dkls23, in three rounds. They exchange files, by stick,
+mail or chat; who carries them learns what is signed, and nothing of a share.
+
+usage: npx tsx scripts/rounds.ts begin --store DIR --signers LIST WHAT --out FILE [options]
+       npx tsx scripts/rounds.ts next --store DIR --in FILE [--in FILE …] --out FILE [options]
+       npx tsx scripts/rounds.ts finish --store DIR --in FILE [--in FILE …] [options]
+
+  begin           round 1: every signer gives the same signers and the same thing to sign
+  next            rounds 2 and 3, each with the newest files of all others
+  finish          prints the signature, from the others' files of round 3
+
+  --store DIR     the folder of the share store
+  --wallet ID     the wallet's address; not needed if the store has only one
+  --party N       who signs here, if the store has shares of several
+  --signers LIST  all who sign, as many as the threshold: e.g. 1,3,5
+  --path m/…      sign with the key at this BIP32 path, without hardened steps
+  --in FILE       a file of another signer
+  --out FILE      the file for the others; what was there is replaced
+  --json          print {round, party, waitingFor} alone; in the end what sign.ts prints
+
+WHAT is one of
+${INTENT_USAGE}
+  --intent FILE       an intent as docs/policies.md writes it: any of these, or an authorization of a delegate
+
+What this party has to remember is sealed in the store like a share, and deleted before the next file is written. A step that fails
+ends the signature: all begin anew. Do not restore a store from a backup while one is under way: used twice, what was
+remembered gives the key away.`;
+
+run(USAGE, async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      party: { type: 'string' },
+      signers: { type: 'string' },
+      ...intentOptions,
+      intent: { type: 'string' },
+      path: { type: 'string' },
+      in: { type: 'string', multiple: true },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  if (!values.store) throw new UsageError('--store is needed.');
+  const party = values.party === undefined ? undefined : wholeNumber(values.party, 'party');
+  const options = { store: openStore(values.store, environmentKey), id: values.wallet, party };
+  const [command, ...more] = positionals;
+  if (more.length > 0) throw new UsageError(`What is ${more.join(' ')}?`);
+  if (command !== 'begin' && (countOf(values) > 0 || values.signers !== undefined || values.path !== undefined)) {
+    throw new UsageError('What is signed, and by whom, was said in the beginning.');
+  }
+  switch (command) {
+    case 'begin': {
+      const signers = needed(values.signers, 'signers').split(',');
+      const indices = signers.map((index) => wholeNumber(index, 'signers'));
+      const { path } = values;
+      const begun = { ...options, signers: indices, intent: intentOf(values), ...(path !== undefined && { path }) };
+      return send(values, () => beginRounds(begun));
+    }
+    case 'next':
+      return send(values, () => nextRound({ ...options, messages: read(values.in) }));
+    case 'finish': {
+      const signed = await finishRounds({ ...options, messages: read(values.in) });
+      const { signature, address, digest } = signed;
+      const transaction = 'serializedTransaction' in signed && { transaction: signed.serializedTransaction };
+      return print(
+        values.json,
+        { ...signed, ms: Math.round(signed.ms) },
+        { address, digest, signature, ...transaction },
+      );
+    }
+    default:
+      throw new UsageError(`There is no command "${command ?? ''}".`, { next: 'choose one of begin, next, finish.' });
+  }
+});
+
+/** Takes a step and writes its message; that it can be written is seen before. */
+async function send({ out, json }: { out?: string; json: boolean }, step: () => Promise<Sent>): Promise<void> {
+  const path = needed(out, 'out');
+  writeDurable(path, '');
+  const { round, party, waitingFor, message } = await step();
+  writeDurable(path, message);
+  const others = waitingFor.join(' and ');
+  print(
+    json,
+    { round, party, waitingFor },
+    { round, file: `${path}: for the parties ${others}`, next: `with their files: ${round < 3 ? 'next' : 'finish'}` },
+  );
+}
+
+function read(files: readonly string[] | undefined): Uint8Array[] {
+  if (files === undefined) throw new UsageError('--in is needed, for each file of another signer.');
+  return files.map((file) => readLimited(file, MESSAGE_LIMIT));
+}
+
+function needed(value: string | undefined, name: string): string {
+  if (!value) throw new UsageError(`--${name} is needed.`);
+  return value;
+}
