@@ -61,7 +61,8 @@ run(USAGE, async () => {
   if (child !== undefined && dir !== undefined) {
     const identity = process.env.BENCH_IDENTITY ?? '';
     const store = openStore(dir, async () => ({ identities: [identity] }));
-    console.log(JSON.stringify(await (child === 'keygen' ? keygenOnce(store) : signOnce(store))));
+    const once = { keygen: keygenOnce, sign: signOnce, dkls23: dkls23Once }[child];
+    console.log(JSON.stringify(await once?.(store)));
     return;
   }
   const runs = wholeNumber(values.runs, 'runs');
@@ -89,14 +90,17 @@ async function measure(runs: number) {
   try {
     const keygens: Keygen[] = [];
     const signs: Sign[] = [];
+    const rounds: Rounds[] = [];
     for (let i = 0; i < runs; i++) {
       const store = join(dir, String(i));
       keygens.push(await once<Keygen>('keygen', store));
       signs.push(await once<Sign>('sign', store));
+      rounds.push(await once<Rounds>('dkls23', store));
     }
     const [keygen] = keygens;
     const [sign] = signs;
-    if (keygen === undefined || sign === undefined) throw new Error('nothing was measured');
+    const [round] = rounds;
+    if (keygen === undefined || sign === undefined || round === undefined) throw new Error('nothing was measured');
     const units = (ms: number) => Math.round((ms * 1e6) / unitNs);
     const withUnits = (ms: number) => ({ ms, units: units(ms) });
     /** Median cold and warm times. */
@@ -115,6 +119,8 @@ async function measure(runs: number) {
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
     const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
     const host = await measureHost(join(dir, 'host'));
+    const { userMs, actionMs, ...sizes } = round;
+    const roundsMs = median(rounds.map((one) => one.userMs + one.actionMs));
     return {
       unitNs,
       fieldMulNs,
@@ -157,6 +163,13 @@ async function measure(runs: number) {
       },
       policy: { ...policy, extraUnits: units(policy.extraMs) },
       host,
+      dkls23: {
+        ...sizes,
+        user: withUnits(median(rounds.map((one) => one.userMs))),
+        action: withUnits(median(rounds.map((one) => one.actionMs))),
+        coldMs: roundsMs,
+        coldUnits: units(roundsMs),
+      },
       runs,
     };
   } finally {
@@ -319,6 +332,21 @@ async function timedRun(
   return result as unknown as { answer: Json; laps: Lap[] };
 }
 
+/** The host, whose calls measure themselves. */
+function timedHost(runtime: LocalRuntime, note: (timed: { params: Json; answer: Json; laps: Lap[] }) => void): Runtime {
+  return {
+    name: runtime.name,
+    createWallet: () => runtime.createWallet(),
+    permit: (wallet, cid) => runtime.permit(wallet, cid),
+    limits: () => runtime.limits(),
+    run: async (action, params, options) => {
+      const timed = await timedRun(runtime, action, params as object, 1, options);
+      note({ params, ...timed });
+      return timed.answer;
+    },
+  };
+}
+
 interface Keygen {
   calls: number;
   ms: number;
@@ -335,21 +363,11 @@ async function keygenOnce(store: Store): Promise<Keygen> {
   const source = built.source + STOPWATCH;
   const runtime = await openRuntime(store);
   const laps: Lap[] = [];
-  const host: Runtime = {
-    name: runtime.name,
-    createWallet: () => runtime.createWallet(),
-    permit: (wallet, cid) => runtime.permit(wallet, cid),
-    limits: () => runtime.limits(),
-    run: async (action, params, options) => {
-      const timed = await timedRun(runtime, action, params as object, 1, options);
-      laps.push(...timed.laps);
-      return timed.answer;
-    },
-  };
+  const host = timedHost(runtime, (timed) => laps.push(...timed.laps));
   const action = { ...built, source, cid: await cidOf(source), runtime: host };
   const watch = watchWasm();
   const start = performance.now();
-  const { wallet, calls } = await createWallet({ store, action, threshold: 2, parties: 3 });
+  const { wallet, calls } = await createWallet({ store, action, threshold: 2, parties: 3, interactive: true });
   const ms = performance.now() - start;
   const watches = [watch, ...laps.map((lap) => lap.watch)];
   const compute = watches.reduce((sum, one) => sum + computeMs(one), 0);
@@ -512,6 +530,43 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
   return { anyMs, rulesMs, extraMs: median(extra) };
 }
 
+/** A signature by dkls23 with the action. */
+interface Rounds {
+  calls: number;
+  /** As relayed: sealed. */
+  sessionBytes: number;
+  /** All messages to the action; all of its. */
+  requestBytes: number;
+  responseBytes: number;
+  /** The largest parameters and the largest answer, as JSON. */
+  paramsBytes: number;
+  answerBytes: number;
+  /** All work of the wasm module here, its compilation included; and in the action's two calls. */
+  userMs: number;
+  actionMs: number;
+}
+
+async function dkls23Once(store: Store): Promise<Rounds> {
+  const runtime = await openRuntime(store);
+  const bytes = (text: unknown) => fromBase64(String(text)).length;
+  const sizes = { sessionBytes: 0, requestBytes: 0, responseBytes: 0, paramsBytes: 0, answerBytes: 0 };
+  let actionMs = 0;
+  const host = timedHost(runtime, ({ params, answer, laps }) => {
+    const { session, messages } = params as { session?: string; messages: Record<string, string> };
+    const { ok } = answer as { ok: { messages?: Record<string, string>; message?: string } };
+    for (const text of Object.values(messages)) sizes.requestBytes += bytes(text);
+    for (const text of Object.values(ok.messages ?? { message: ok.message })) sizes.responseBytes += bytes(text);
+    sizes.sessionBytes = Math.max(sizes.sessionBytes, session?.length ?? 0);
+    sizes.paramsBytes = Math.max(sizes.paramsBytes, jsonBytes(params));
+    sizes.answerBytes = Math.max(sizes.answerBytes, jsonBytes(answer));
+    actionMs += laps.reduce((sum, { watch }) => sum + computeMs(watch), 0);
+  });
+  const watch = watchWasm();
+  const { calls } = await openWallet(store, { runtime: host }).sign(INTENT, { protocol: 'dkls23' });
+  runtime.close();
+  return { calls, ...sizes, userMs: computeMs(watch), actionMs };
+}
+
 /** The user's side of one signature, without the time of the other side. */
 async function signTimed(share: Uint8Array, peer: number, answer: (request: Uint8Array) => Promise<Uint8Array>) {
   const start = performance.now();
@@ -589,6 +644,7 @@ function table(report: Report): string {
     signMany,
     policy,
     host,
+    dkls23,
     runs,
   } = report;
   const bytes = (count: number) => `${count.toLocaleString('en')} bytes`;
@@ -622,5 +678,10 @@ function table(report: Report): string {
     `rules and a transaction, not any and a digest`,
     `  main but for the wasm  ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
     `local server, a call     ${host.overheadMs.toFixed(1).padStart(8)} ms  of which ${host.startMs.toFixed(1)} until main`,
+    `dkls23, ${dkls23.calls} calls`,
+    `  messages to, from      ${bytes(dkls23.requestBytes)}, ${bytes(dkls23.responseBytes)}; session ${bytes(dkls23.sessionBytes)}`,
+    `  user, cold             ${time(dkls23.user.ms, dkls23.user.units)}`,
+    `  action, cold, 2 calls  ${time(dkls23.action.ms, dkls23.action.units)}`,
+    `  both parties, cold     ${time(dkls23.coldMs, dkls23.coldUnits)}`,
   ].join('\n');
 }
