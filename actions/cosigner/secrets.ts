@@ -69,8 +69,8 @@ export function sealSession({ host, policyHash }: Context, wallet: string, sessi
 /** Opens a deal's session. @throws Error if it is not one, of this wallet and this policy */
 export async function unsealSession(context: Context, wallet: string, text: string): Promise<DealSession> {
   const { header, body } = await unsealed(context.host, 'session', wallet, text);
-  const session = v.parse(sessionSchema, body);
-  checkPolicyHash(context, session.policy);
+  const { policy, ...session } = v.parse(sessionSchema, body);
+  checkPolicyHash(context, policy);
   if (header.epoch !== 0 || header.keyId) throw new Error('not a session');
   return session;
 }
