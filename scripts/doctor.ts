@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import packageJson from '../package.json' with { type: 'json' };
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
+import { commonAction } from '../ts/client/held.ts';
+import { openStore } from '../ts/client/store.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
@@ -12,7 +14,7 @@ import { assertClock } from '../ts/runtime/chipotle/runtime.ts';
 import { isComplete, readSettings } from '../ts/runtime/chipotle/settings.ts';
 import { type Finding, inspect } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
-import { logAttempt, printFindings, run } from './cli.ts';
+import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
 
 const USAGE = `Checks the whole path from here to a signature on Lit, and prints a table. Nothing is changed, no action is run.
 
@@ -46,7 +48,8 @@ run(USAGE, async (signal) => {
 
   const findings: Finding[] = [versions(), wasm()];
   findings.push({ what: 'host', found: `${url}, ${await latency(account)} ms for an answer` }, clock(account));
-  const action = await buildCosigner(LIT_POLICY);
+  const held = await commonAction(openStore(values.store, environmentKey), 'chipotle');
+  const action = held ?? (await buildCosigner(LIT_POLICY));
   findings.push(
     judged('action', action.cid, settings.LIT_CID.split(' ').includes(action.cid), {
       message: `what is built here is not that of the set-up, ${settings.LIT_CID}`,

@@ -2,12 +2,14 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { UsageError } from '../ts/client/errors.ts';
+import { commonAction } from '../ts/client/held.ts';
+import { openStore } from '../ts/client/store.ts';
 import { makeFolder } from '../ts/files/files.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { LIT_URL, readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
-import { accountKey, logAttempt, print, printFindings, run } from './cli.ts';
+import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
 
 const USAGE = `Prepares an account on Lit for the co-signer: a wallet, a group of exactly this wallet and this action, and a key that may
 run this action and nothing else. Run again, it checks what is there and adds what is missing.
@@ -68,7 +70,13 @@ run(USAGE, async (signal) => {
   if (command === 'teardown') return tearDown(options);
 
   const policy = values.policy ?? known?.LIT_POLICY ?? 'messages';
-  const action = await buildCosigner(policy);
+  const held = await commonAction(openStore(store, environmentKey), 'chipotle');
+  if (held !== undefined && policy !== known?.LIT_POLICY) {
+    throw new UsageError('The wallets of this store are with an action of another policy.', {
+      next: 'leave --policy out, move them with migrate.ts, or set up another store.',
+    });
+  }
+  const action = held ?? (await buildCosigner(policy));
   const done = await setUp(action, POLICIES.includes(policy) ? policy : resolve(policy), options);
   const result = {
     wallet: done.LIT_WALLET ?? null,
@@ -80,7 +88,7 @@ run(USAGE, async (signal) => {
   print(json, result, {
     wallet: `${result.wallet}`,
     group: `${result.group}`,
-    action: `${action.cid}, policy ${action.policy}`,
+    action: `${action.cid}, policy ${policy}`,
     settings: settingsPath(store),
     next: `npx tsx scripts/keygen.ts --store ${store} --runtime chipotle --policy ${policy}`,
   });

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -9,8 +9,8 @@ import { generateIdentity } from 'age-encryption';
 import { type Hex, recoverMessageAddress } from 'viem';
 import { run } from './cli.ts';
 
-const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, teardown.
-Each says what it did and how long it took. Takes 7 calls of the action, and leaves an empty wallet (PKP) in the account.
+const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, reshare
+with revocation, teardown. Each says what it did and how long it took. Takes 10 calls of the action, and leaves an empty wallet (PKP) in the account.
 
 usage: LIT_API_KEY=… npm run try:lit
 
@@ -50,6 +50,11 @@ run(USAGE, async (signal) => {
     const signer = await recoverMessageAddress({ message: MESSAGE, signature });
     if (signer !== address) throw new Error(`the signature is by ${signer}, not by ${address}`);
   };
+  const refuse = async (otherwise: string) => {
+    const { code, stderr } = await command(daily, 'sign', '--message', MESSAGE);
+    if (code === 0) throw new Error(otherwise);
+    console.log(`    as it should: ${stderr.split('\n')[0]}`);
+  };
 
   let isSetUp = false;
   try {
@@ -62,10 +67,21 @@ run(USAGE, async (signal) => {
     await sign(address, '--protocol', 'dkls23');
     await succeed(owner, 'setup', 'rotate');
     await sign(address);
+
+    const wallet = join(store, address);
+    const before = join(dir, 'before');
+    cpSync(wallet, before, { recursive: true });
+    await succeed(owner, 'reshare', '--revoke', '--json');
+    await sign(address);
+    const now = join(dir, 'now');
+    renameSync(wallet, now);
+    cpSync(before, wallet, { recursive: true });
+    await refuse('the old shares still sign after they were revoked');
+    rmSync(wallet, { recursive: true });
+    renameSync(now, wallet);
+
     await succeed(owner, 'setup', 'teardown');
-    const { code, stderr } = await command(daily, 'sign', '--message', MESSAGE);
-    if (code === 0) throw new Error('the action still signs after the teardown');
-    console.log(`    as it should: ${stderr.split('\n')[0]}`);
+    await refuse('the action still signs after the teardown');
     await succeed(owner, 'setup');
     await sign(address);
     console.log(`\nA wallet lived on ${url ?? 'Lit'}: ${address}`);

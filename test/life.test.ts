@@ -385,6 +385,31 @@ describe('another action', () => {
     await signs(wallet);
   });
 
+  test('is revoked for one of two keys under the same encryption only once the other has left the old action too', async () => {
+    const wallet = await runtime.createWallet();
+    const shared: Runtime = {
+      name: 'local',
+      createWallet: async () => wallet,
+      permit: (...given) => runtime.permit(...given),
+      limits: () => runtime.limits(),
+      run: (...given) => runtime.run(...given),
+    };
+    const make = () => createWallet({ store, action: { runtime: shared, ...action }, threshold: 2, parties: 3 });
+    const [one, other] = [(await make()).wallet, (await make()).wallet];
+    const next = { runtime, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet })) };
+    await assert.rejects(reshare(one, { next }), (error: unknown) => {
+      assert.ok(error instanceof WalletError);
+      assert.match(error.next ?? '', /Another wallet of this store .* reshare --revoke that one too/);
+      return true;
+    });
+    await signs(readWallet(store, one.address));
+    await signs(other);
+    await signs((await reshare(other, { next })).wallet);
+    const { action: after } = await retire(store, readWallet(store, one.address), runtime);
+    assert.equal(after?.retired, undefined);
+    await signs(readWallet(store, one.address));
+  });
+
   test('is not lost to a host that does not answer: the old one signs, or the new one, which finishes later', async () => {
     const old = await newWallet();
     const next = {

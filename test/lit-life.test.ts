@@ -43,14 +43,15 @@ async function command(name: string, args: string[], env: Record<string, string>
 }
 
 describe('on Lit, as a server in another process has it,', () => {
-  test('a key lives: setup, doctor, keygen, signatures, rotate, teardown', async () => {
+  test('a key lives: setup, doctor, keygen, signatures, rotate, reshare with revocation, teardown', async () => {
     const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
     assert.equal(code, 0, output);
     assert.match(output, /A wallet lived on http.*0x/);
-    assert.equal(output.match(/^ok {2}sign/gm)?.length, 4, output);
+    assert.equal(output.match(/^ok {2}sign/gm)?.length, 5, output);
     assert.match(output, /^ok {2}sign.*--protocol dkls23/m);
+    assert.match(output, /as it should: (?!The store).*(?:may|permit|action)/);
     assert.match(output, /as it should: The store \S+ is not set up for Lit/);
-    assert.doesNotMatch(output.replace(/^no {2}sign.*$/m, ''), /^no /m);
+    assert.doesNotMatch(output.replace(/^no {2}sign.*$/gm, ''), /^no /m);
     assert.ok(!output.includes(key));
   });
 

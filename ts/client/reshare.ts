@@ -18,7 +18,7 @@ import {
   runDeal,
 } from './deal.ts';
 import { StoreError, UsageError, WalletError } from './errors.ts';
-import { actionOf } from './held.ts';
+import { actionOf, actionsBeside } from './held.ts';
 import {
   assertCurrent,
   checkShare,
@@ -161,7 +161,7 @@ async function placeOf(
   const holder = next ?? now;
   if (holder === undefined) throw new UsageError('There is no action to hold a share.');
   const wallet = now?.wallet ?? (await holder.runtime.createWallet());
-  if (next) await next.runtime.permit(wallet, ...(now ? [now.cid] : []), next.cid);
+  if (next) await permit(next.runtime, store, old, wallet, ...(now ? [now.cid] : []), next.cid);
 
   const { threshold, parties: holders, contributors, epoch } = deal;
   const request = { wallet, authority, threshold, parties: holders, contributors };
@@ -236,7 +236,7 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
       expires: expiry(),
     };
     const given = await authorization(old, shares, terms, { ask: options.authorize, tandem: await load() });
-    await next.runtime.permit(wallet, holder.cid, next.cid);
+    await permit(next.runtime, store, old, wallet, holder.cid, next.cid);
     onProgress?.('the old action gives its share');
     const request = { op: 'migrate' as const, wallet, share: holder.sealed, action: next.cid, authority };
     const moved = await ask(holder.runtime, holder, { ...request, authorization: given }, Share, options);
@@ -329,6 +329,11 @@ async function settled(
   return isActionGone ? info : retire(store, info, runtime);
 }
 
+/** Lets these actions use the host's wallet, and those of other keys that are under the same one. */
+function permit(runtime: Runtime, store: Store, info: WalletInfo, wallet: string, ...cids: string[]): Promise<void> {
+  return runtime.permit(wallet, ...new Set([...cids, ...actionsBeside(store, info)]));
+}
+
 /**
  * Tells the host to let no action but the wallet's own use it, if an earlier one may still.
  *
@@ -340,8 +345,13 @@ export async function retire(store: Store, info: WalletInfo, runtime: Runtime | 
   const hold = await holdWallet(store, info.address);
   try {
     assertCurrent(store, info);
-    await actionOf(store, info, runtime);
-    await runtime?.permit(action.wallet, action.cid);
+    const { runtime: host } = await actionOf(store, info, runtime);
+    await permit(host, store, info, action.wallet, action.cid);
+    if (actionsBeside(store, info).includes(action.retired)) {
+      throw new UsageError(
+        'Another wallet of this store has its share with that action: reshare --revoke that one too.',
+      );
+    }
     forgetRetired(store, info);
   } catch (cause) {
     throw new WalletError(`The wallet has changed, but the old action ${action.retired} may still use it.`, {

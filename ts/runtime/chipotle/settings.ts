@@ -10,7 +10,7 @@ export const LIT_URL = 'https://api.chipotle.litprotocol.com';
 const NAME = 'lit.env';
 
 const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
-const Cids = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}(?: Qm[1-9A-HJ-NP-Za-km-z]{44})?$/));
+const Cids = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}(?: Qm[1-9A-HJ-NP-Za-km-z]{44}){0,15}$/));
 const Line = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/));
 
 const settingsSchema = v.strictObject({
@@ -20,7 +20,7 @@ const settingsSchema = v.strictObject({
   LIT_WALLET: v.optional(Address),
   /** The policy the action is built with: a name, or the path of a file. */
   LIT_POLICY: v.optional(Line),
-  /** The one action that may use the wallet; two while a share goes from one to the other. */
+  /** The one action that may use the wallet; more while shares go from one to another. */
   LIT_CID: v.optional(Cids),
   /** The group that lets it. */
   LIT_GROUP: v.optional(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,14}$/))),
