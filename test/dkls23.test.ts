@@ -147,7 +147,7 @@ describe('dkls23 with the action', () => {
     const [one, two] = [await begin(address), await begin(other)];
     assert.ok('ok' in (await one.finish({})));
     const middle = one.session.length >> 1;
-    const swapped = `${one.session.slice(0, middle)}${one.session[middle] === 'A' ? 'B' : 'A'}${one.session.slice(middle + 1)}`;
+    const swapped = `${one.session.slice(0, middle)}${one.session[middle] === '1' ? '2' : '1'}${one.session.slice(middle + 1)}`;
     const { sealed } = readAction(store, openWallet(store, { id: address }).info);
     for (const [what, params] of Object.entries({
       'of another wallet': { session: two.session },

@@ -598,7 +598,7 @@ describe('a store that was interfered with', () => {
     const text = readFileSync(path, 'utf8');
     const sealed = JSON.parse(text) as { share: string };
     const at = sealed.share.length >> 1;
-    const share = sealed.share.slice(0, at) + (sealed.share[at] === 'A' ? 'B' : 'A') + sealed.share.slice(at + 1);
+    const share = sealed.share.slice(0, at) + (sealed.share[at] === '1' ? '2' : '1') + sealed.share.slice(at + 1);
     try {
       writeFileSync(path, JSON.stringify({ ...sealed, share }));
       await assert.rejects(wallet().signMessage('x'), RefusedError);
