@@ -15,7 +15,7 @@ export const CREATE_USAGE = `  --store DIR      the folder of the share store; m
   --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
                    any, these too; or a file of rules (docs/policies.md)
   --allow-interactive  let the action sign by dkls23 too, which a threshold above 2 needs. Whoever has this machine then
-                   gets the whole key, past any policy: docs/security.md, "Why one call"
+                   gets the whole key, past any policy: docs/security.md, "The attack"
   --authority A    who may ask the action to give its share away, for other shares or to another action: cold (default,
                    if there is a cold share), guardian:0x…, the owner of an address; or none, nobody, which is final
   --json           print {wallet, address, publicKey, threshold, parties, calls, ms} alone

@@ -36,8 +36,10 @@ const fromB64 = (text: unknown) => new Uint8Array(Buffer.from(String(text), 'bas
 let store: Store;
 let runtime: LocalRuntime;
 let cosigner: Awaited<ReturnType<typeof buildCosigner>>;
+const identityFile = join(root, 'identity.txt');
 before(async () => {
   const identity = await generateIdentity();
+  writeFileSync(identityFile, identity);
   store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
   runtime = await LocalRuntime.open({ dir: join(root, 'lit') });
   cosigner = await buildCosigner('messages');
@@ -131,12 +133,16 @@ describe('dkls23 with the action', () => {
 
   test('a wallet that was not made for it: the client refuses, and so does the action', async () => {
     const plain = await newWallet({ interactive: false });
-    await assert.rejects(open(plain).signMessage('hello', { protocol: 'dkls23' }), (error) => {
-      assert.ok(error instanceof UsageError);
-      assert.match(error.message, /--allow-interactive/);
-      assert.match(error.message, /docs\/security\.md/);
-      return true;
-    });
+    const args = ['--store', store.dir, '--wallet', plain, '--message', 'hello', '--protocol', 'dkls23'];
+    const { code, stderr } = await command('sign', args, { TANDEM_IDENTITY: identityFile });
+    assert.equal(code, 64);
+    for (const part of [
+      /--allow-interactive/,
+      /docs\/security\.md#the-attack/,
+      /"the attack" in test\/dkls23\.test\.ts/,
+    ]) {
+      assert.match(stderr, part);
+    }
     const wallet = openWallet(store, { id: plain, runtime });
     (wallet.info.action as { interactive?: true }).interactive = true;
     await assert.rejects(wallet.signMessage('hello', { protocol: 'dkls23' }), RefusedError);
@@ -238,13 +244,10 @@ describe('a threshold of 3', () => {
 describe('people on different machines, who pass files', () => {
   const out = (name: string) => join(root, name);
   let key: Hex;
-  let identityFile: string;
   /** The store of each machine: the wallet's folder with one share. */
   const machines = new Map<number, string>();
   before(async () => {
-    const identity = await generateIdentity();
-    identityFile = out('identity.txt');
-    writeFileSync(identityFile, identity);
+    const identity = readFileSync(identityFile, 'utf8');
     const whole = openStore(out('whole'), async () => ({ identities: [identity] }));
     const { wallet } = await createWallet({ store: whole, threshold: 3, parties: 5 });
     key = wallet.address as Hex;
@@ -287,26 +290,24 @@ describe('people on different machines, who pass files', () => {
   });
 
   test('a session serves one step: also when that fails, and whose message it was is named', async () => {
-    for (const [party, message] of [
-      [1, 'hello'],
-      [2, 'hello'],
-      [4, 'something else'],
-    ] as const) {
-      json(await begin(party, [1, 2, 4], message));
-    }
+    const messages = { 1: 'hello', 2: 'hello', 4: 'something else' };
+    const begun = Object.entries(messages).map(([party, message]) => begin(Number(party), [1, 2, 4], message));
+    for (const outcome of await Promise.all(begun)) json(outcome);
     // Nothing is used up before all messages are there.
     const kept = readFileSync(session(1));
-    for (const [files, problem] of [
+    const wrong: [string[], RegExp][] = [
       [from(1, [2]), /party 4 is missing/],
       [from(1, [2, 2, 4]), /Two messages of party 2/],
       [['--in', identityFile], /not a message of dkls23/],
       [from(3, [1]), /those of round 1 are needed/],
-    ] as const) {
+    ];
+    const told = wrong.map(async ([files, problem]) => {
       const { code, stderr } = await rounds(1, 'next', [...files, '--out', out('2-1')]);
       assert.equal(code, 64);
       assert.match(stderr, problem);
-      assert.deepEqual(readFileSync(session(1)), kept);
-    }
+    });
+    await Promise.all(told);
+    assert.deepEqual(readFileSync(session(1)), kept);
     const refused = await rounds(1, 'next', [...from(1, [2, 4]), '--out', out('2-1')]);
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /by party 4 was refused \(it signs another digest\)/);
@@ -317,17 +318,18 @@ describe('people on different machines, who pass files', () => {
   });
 
   test('refuses what cannot be signed', async () => {
-    for (const args of [
+    const refused = [
       ['begin', '--signers', '1,2', '--message', 'two are too few', '--out', out('x')],
       ['begin', '--signers', '2,3,4', '--message', 'without this party', '--out', out('x')],
       ['begin', '--signers', '1,2,3', '--message', 'no file'],
       ['next', '--out', out('x')],
       ['next', '--signers', '1,2,3', '--in', out('1-2'), '--out', out('x')],
       ['sign'],
-    ]) {
-      const { code, stderr } = await rounds(1, args[0] as string, args.slice(1));
-      assert.equal(code, 64, `${args}: ${stderr}`);
-    }
+    ].map(async ([step = '', ...args]) => {
+      const { code, stderr } = await rounds(1, step, args);
+      assert.equal(code, 64, `${step} ${args}: ${stderr}`);
+    });
+    await Promise.all(refused);
   });
 });
 

@@ -11,10 +11,10 @@ import { allowed, checkAccount } from './sign.ts';
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
 export async function dkls23Join(context: Context, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
   const { wallet, path, account, signers, messages } = request;
-  const tandem = await context.start();
   const recover = async (digest: string, signature: string) =>
-    toHex(tandem.recover({ digest: fromHex(digest), signature: fromHex(signature) }));
+    toHex((await context.start()).recover({ digest: fromHex(digest), signature: fromHex(signature) }));
   const digest = fromHex(digestOf(await allowed(context, request, { account, recover }, '')));
+  const tandem = await context.start();
   const { bound, info } = await openInteractive(context, tandem, request);
   try {
     checkAccount(tandem, info, path, account);

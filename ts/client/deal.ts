@@ -36,7 +36,7 @@ export function planParties(
   if (threshold > 2 && action !== undefined && action.interactive !== true) {
     throw new UsageError(`With a threshold of ${threshold} the action can sign by dkls23 only.`, {
       next:
-        'allow it with --allow-interactive (docs/security.md, "Why one call", says what that costs) when the wallet is made, ' +
+        'allow it with --allow-interactive (docs/security.md#the-attack says what that costs) when the wallet is made, ' +
         'choose a threshold of 2, or have no action (--runtime none).',
     });
   }

@@ -27,7 +27,7 @@ export interface KeygenOptions extends AskOptions {
   readonly authority?: 'cold' | 'none' | Hex | undefined;
   /**
    * Let the action sign by dkls23 as well. Whoever has the hot share's machine then gets the whole key, past the policy:
-   * docs/security.md, "Why one call".
+   * docs/security.md, "The attack".
    */
   readonly interactive?: boolean | undefined;
   /** A private key (32 bytes, from 1 to q - 1) that becomes the wallet's. Whoever has it can still sign alone. */

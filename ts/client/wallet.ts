@@ -454,8 +454,8 @@ async function interactiveAction(context: Context): Promise<HostedSigner> {
   throw new UsageError('The action of this wallet does not sign by dkls23.', {
     next:
       'sign by dkls18, or with --recovery. An action forgets: what it must remember between the two calls of dkls23 lies ' +
-      'with this machine, and whoever hands it in twice gets the whole key (docs/security.md, "Why one call"). So a wallet ' +
-      'has to be made with --allow-interactive for it.',
+      'with this machine, and whoever hands it in twice gets the whole key: "the attack" in test/dkls23.test.ts does it, and ' +
+      'docs/security.md#the-attack says how. So a wallet has to be made with --allow-interactive for it.',
   });
 }
 
