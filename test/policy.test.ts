@@ -12,10 +12,10 @@ import { build } from 'esbuild';
 import fc from 'fast-check';
 import { encodeFunctionData, getAddress, type Hex, keccak256, pad, parseAbi, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { sign } from '../actions/cosigner/sign.ts';
+import { dkls23Join } from '../actions/cosigner/dkls23.ts';
+import { sign, signMany } from '../actions/cosigner/sign.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
 import { toBase64 } from '../actions/template/bytes.ts';
-import { loadTandem } from '../ts/core/node.ts';
 import { transactionIntent } from '../ts/intent/from.ts';
 import { digestOf, InputError, type Intent, parseIntent, parseIntentJson } from '../ts/intent/intent.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
@@ -23,6 +23,7 @@ import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, type Context, judge, type Verdict } from '../ts/policy/judge.ts';
 import { parsePolicy, parsePolicyJson, policyHash, policyJson } from '../ts/policy/policy.ts';
 import type { Fetch } from '../ts/policy/reads.ts';
+import { command } from './command.ts';
 import { intents } from './intents.ts';
 
 const alice = getAddress(`0x${'a1'.repeat(20)}`);
@@ -521,6 +522,64 @@ describe('each rule allows and refuses', () => {
   });
 });
 
+describe('data of a call whose every argument is pinned', () => {
+  const swapped = { tokenIn: alice, tokenOut: token, fee: 500, limit: -5n } as const;
+  const pinned = (value: string | boolean) => ({ in: [value] });
+  const cases: { [signature: string]: [data: Hex, args: object] } = {
+    'swap((address tokenIn,address tokenOut,uint24 fee,int256 limit) params)': [
+      encodeFunctionData({ abi, functionName: 'swap', args: [swapped] }),
+      {
+        params: {
+          fields: { tokenIn: pinned(alice), tokenOut: pinned(token), fee: pinned('500'), limit: pinned('-5') },
+        },
+      },
+    ],
+    'note(string text,bytes4 tag,bytes data)': [
+      encodeFunctionData({ abi, functionName: 'note', args: ['hié', '0x01020304', '0x0a'] }),
+      { text: pinned('hié'), tag: pinned('0x01020304'), data: pinned('0x0a') },
+    ],
+    'batch((address to,uint256 amount)[] payments,bool strict)': [
+      encodeFunctionData({ abi, functionName: 'batch', args: [[{ to: alice, amount: 1n }], true] }),
+      { payments: { each: { fields: { to: pinned(alice), amount: pinned('1') } } }, strict: pinned(true) },
+    ],
+    'multicall(bytes[] calls)': [
+      encodeFunctionData({ abi, functionName: 'multicall', args: [['0x01', '0x01']] }),
+      { calls: { each: pinned('0x01') } },
+    ],
+  };
+
+  /** Other data: a byte changed, cut, longer, and every word that may be an offset made to point to a copy at the end. */
+  function others(data: Hex): Hex[] {
+    const bytes = Buffer.from(data.slice(2), 'hex');
+    const hex = (...parts: Uint8Array[]): Hex => `0x${Buffer.concat(parts).toString('hex')}`;
+    const changed = [...bytes.keys()].flatMap((at) =>
+      [0x01, 0x80, 0xff].map((mask) =>
+        hex(bytes.subarray(0, at), Uint8Array.of((bytes[at] ?? 0) ^ mask), bytes.subarray(at + 1)),
+      ),
+    );
+    const body = bytes.subarray(4);
+    const moved = Array.from({ length: body.length / 32 }, (_, i) => {
+      const word = Buffer.from(pad(`0x${body.length.toString(16)}`).slice(2), 'hex');
+      return [0, 32 * i, 64].map((from) =>
+        hex(bytes.subarray(0, 4), body.subarray(0, 32 * i), word, body.subarray(32 * i + 32), body.subarray(from)),
+      );
+    });
+    const lengths = [4, 5, 36, bytes.length - 1, bytes.length - 32].map((end) => hex(bytes.subarray(0, end)));
+    return [...changed, ...moved.flat(), ...lengths, `${data}00`, `${data}${'00'.repeat(32)}`];
+  }
+
+  for (const [signature, [data, args]] of Object.entries(cases)) {
+    test(`can be encoded in one way: ${signature}`, async () => {
+      const rule = { ...callRule, calls: [{ function: signature, args }] };
+      await allows(rule, pay({ to: token, value: 0n, data }));
+      const all = others(data);
+      assert.ok(all.length > 300);
+      for (const other of all)
+        await refuses(rule, pay({ to: token, value: 0n, data: other }), /exact encoding|^args\.|^the method/);
+    });
+  }
+});
+
 describe('policies by name', () => {
   test('messages allows every kind but digests and authorizations, any allows all', async () => {
     await fc.assert(
@@ -866,6 +925,7 @@ describe('a strict policy against hostile intents', () => {
     'a transfer with one byte after it': onToken(`${goodTransfer}00`),
     'a transfer cut short': onToken(goodTransfer.slice(0, -2)),
     'a transfer of dirty address bytes': onToken(`0xa9059cbb${word(`01${lower.slice(2)}`)}${word('5')}`),
+    'a transfer with the recipient where the amount is': onToken(`0xa9059cbb${word('5')}${word(lower.slice(2))}`),
     'a selector alone': onToken('0xa9059cbb'),
     'half a selector': onToken('0xa905'),
     'no data to the token': onToken('0x'),
@@ -981,26 +1041,38 @@ describe('a strict policy against hostile intents', () => {
     for (const [what, text] of Object.entries(hostile)) assert.equal(await digestIfAllowed(text), undefined, what);
   });
 
-  test('the action signs none of them, and asks for no key to find that out', async () => {
-    const asked = async () => {
-      throw new Error('a key was asked for');
+  test('the action signs none of them, and neither asks for a key nor starts its module to find that out', async () => {
+    let asked = 0;
+    const ask = async (): Promise<never> => {
+      asked += 1;
+      throw new Error('asked');
     };
     const context = {
-      host: { encrypt: asked, decrypt: asked, actionKey: asked, actionPublicKey: asked, hasSecret: true },
+      host: { encrypt: ask, decrypt: ask, actionKey: ask, actionPublicKey: ask, hasSecret: true },
       policy: strict,
       policyHash: new Uint8Array(32),
       minEpoch: 0,
-      start: loadTandem,
+      start: ask,
     };
-    const wallet = `0x${'11'.repeat(20)}`;
-    const share = toBase64(new Uint8Array(100));
-    const asking = (intent: string) =>
-      sign(context, { op: 'sign', wallet, share, path: 'm', intent, request: new Uint8Array(1) });
-    for (const [what, text] of Object.entries(hostile)) {
-      await assert.rejects(asking(text), (error) => error instanceof PublicRefusal && error.code === 'policy', what);
-    }
-    for (const [what, text] of Object.entries(friendly)) {
-      await assert.rejects(asking(text), (error) => !(error instanceof PublicRefusal), what);
+    const key = { wallet: `0x${'11'.repeat(20)}`, share: toBase64(new Uint8Array(100)), path: 'm' };
+    const request = new Uint8Array(1);
+    const friend = friendly.payment ?? '';
+    const ways: ((intent: string) => Promise<unknown>)[] = [
+      (intent) => sign(context, { op: 'sign', ...key, intent, request }),
+      (intent) => {
+        const requests = [friend, intent].map((intent) => ({ intent, request }));
+        return signMany(context, { op: 'signMany', ...key, requests });
+      },
+      (intent) => dkls23Join(context, { op: 'dkls23Join', ...key, intent, signers: [1, 2], messages: new Map() }),
+    ];
+    for (const way of ways) {
+      for (const [what, text] of Object.entries(hostile)) {
+        await assert.rejects(way(text), (error) => error instanceof PublicRefusal && error.code === 'policy', what);
+      }
+      assert.equal(asked, 0);
+      for (const [what, text] of Object.entries(friendly)) await assert.rejects(way(text), /^Error: asked$/, what);
+      assert.equal(asked, Object.keys(friendly).length);
+      asked = 0;
     }
   });
 
@@ -1228,7 +1300,7 @@ describe('the documentation', () => {
   });
 });
 
-describe('scripts/policy.ts', () => {
+describe('scripts/policy.ts', { concurrency: true }, () => {
   let dir: string;
   before(() => {
     dir = mkdtempSync(join(tmpdir(), 'tandem-policy-'));
@@ -1246,16 +1318,14 @@ describe('scripts/policy.ts', () => {
   });
   after(() => rmSync(dir, { recursive: true }));
 
-  function policy(...args: string[]) {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      ['--import', 'tsx', 'scripts/policy.ts', ...args.map((arg) => (arg.endsWith('.json') ? join(dir, arg) : arg))],
-      { cwd: root, encoding: 'utf8' },
+  const policy = (...args: string[]) =>
+    command(
+      'policy',
+      args.map((arg) => (arg.endsWith('.json') ? join(dir, arg) : arg)),
+      {},
     );
-    return { status, stdout, stderr };
-  }
 
-  test('tells by its exit code', () => {
+  test('tells by its exit code', async () => {
     const cases: [string[], number, RegExp][] = [
       [['test', 'policy.json', 'sign-in.json'], 0, /^allowed by the rule sign in\n$/],
       [
@@ -1268,32 +1338,33 @@ describe('scripts/policy.ts', () => {
       [['test', 'none.json', 'other.json'], 64, /neither a policy/],
       [['test', 'any', 'other.json', '--nonsense'], 64, /nonsense/],
     ];
-    for (const [args, status, output] of cases) {
-      const result = policy(...args);
-      assert.equal(result.status, status, `${args.join(' ')}: ${result.stderr}`);
-      assert.match(result.stdout + result.stderr, output);
-    }
+    const told = cases.map(async ([args, status, output]) => {
+      const { code, stdout, stderr } = await policy(...args);
+      assert.equal(code, status, `${args.join(' ')}: ${stderr}`);
+      assert.match(stdout + stderr, output);
+    });
+    await Promise.all(told);
   });
 
-  test('explains', () => {
-    const { status, stdout } = policy('explain', 'policy.json', 'pay.json');
-    assert.equal(status, 0);
+  test('explains', async () => {
+    const { code, stdout } = await policy('explain', 'policy.json', 'pay.json');
+    assert.equal(code, 0);
     assert.match(stdout, /^Allows what one of these rules allows/);
     assert.match(stdout, /Send a transaction to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n/);
     assert.match(stdout, /\nallowed by the rule pay suppliers\n$/);
-    const guarded = policy('explain', 'guarded.json', 'pay.json', '--account', bob, '--json');
-    assert.equal(guarded.status, 2);
+    const guarded = await policy('explain', 'guarded.json', 'pay.json', '--account', bob, '--json');
+    assert.equal(guarded.code, 2);
     assert.equal(JSON.parse(guarded.stdout).allowed, false);
   });
 
-  test('takes what is to be signed as sign.ts does', () => {
-    const text = policy('test', 'policy.json', '--message', 'example.com wants you to sign in');
-    assert.deepEqual([text.status, text.stdout], [0, 'allowed by the rule sign in\n']);
-    const both = policy('test', 'policy.json', 'sign-in.json', '--message', 'hello');
-    assert.equal(both.status, 64);
+  test('takes what is to be signed as sign.ts does', async () => {
+    const text = await policy('test', 'policy.json', '--message', 'example.com wants you to sign in');
+    assert.deepEqual([text.code, text.stdout], [0, 'allowed by the rule sign in\n']);
+    const both = await policy('test', 'policy.json', 'sign-in.json', '--message', 'hello');
+    assert.equal(both.code, 64);
     assert.match(both.stderr, /^Give one thing to sign/);
-    const none = policy('test', 'policy.json', '--digest', '0x12');
-    assert.deepEqual([none.status, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
+    const none = await policy('test', 'policy.json', '--digest', '0x12');
+    assert.deepEqual([none.code, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
   });
 
   test('prints what a guardian signs, which then approves', async () => {
@@ -1306,20 +1377,20 @@ describe('scripts/policy.ts', () => {
       }),
     );
     const account = ['--account', bob];
-    const { status, stdout } = policy('approve', 'ours.json', 'pay.json', ...account);
-    assert.equal(status, 0);
+    const { code, stdout } = await policy('approve', 'ours.json', 'pay.json', ...account);
+    assert.equal(code, 0);
     assert.match(stdout, /^tandem approval\naccount 0xb0.*\npolicy 0x.*\nintent \{.*\}\n$/);
     const approval = await guardian.signMessage({ message: stdout.trimEnd() });
-    const by = (address: string) =>
-      policy('test', 'ours.json', 'pay.json', '--account', address, '--approval', approval);
-    assert.deepEqual(by(bob).stdout, 'allowed by the rule x\n');
-    assert.match(by(alice).stdout, /^refused: the rule x: .* not of the guardian/);
+    const by = async (address: string) =>
+      (await policy('test', 'ours.json', 'pay.json', '--account', address, '--approval', approval)).stdout;
+    assert.equal(await by(bob), 'allowed by the rule x\n');
+    assert.match(await by(alice), /^refused: the rule x: .* not of the guardian/);
     for (const [expected, ...args] of [
       [/--account is needed/, 'ours.json', 'pay.json'],
       [/No rule of this policy wants a guardian/, 'policy.json', 'pay.json', ...account],
     ] as const) {
-      const wrong = policy('approve', ...args);
-      assert.deepEqual([wrong.status, wrong.stdout], [64, '']);
+      const wrong = await policy('approve', ...args);
+      assert.deepEqual([wrong.code, wrong.stdout], [64, '']);
       assert.match(wrong.stderr, expected);
     }
   });
