@@ -309,6 +309,20 @@ describe('the co-signer refuses with the reason', () => {
     assert.deepEqual(await ask({ ...sign, intent: good }, built), REFUSED);
   });
 
+  test('without a key operation of the host, of which a signature takes two', async () => {
+    const intent = json({ kind: 'digest', digest: `0x${'00'.repeat(32)}` });
+    for (const [maxGetKeysCount, answers] of [
+      [0, false],
+      [1, false],
+      [2, true],
+    ] as const) {
+      const counting = await LocalRuntime.open({ dir, limits: { ...STRICT_LIMITS, maxGetKeysCount } });
+      const refused = (await counting.run(messages, { ...sign, intent })) as { error: { code: string } };
+      assert.equal(refused.error.code, 'policy');
+      assert.equal('ok' in ((await counting.run(any, sign)) as Fields), answers);
+    }
+  });
+
   test('a policy is one source however it was written, and what is no policy is not built', async () => {
     const rule = { name: 'all', kind: 'message', prefixes: 'any' };
     const [one, two] = await Promise.all([
