@@ -178,6 +178,18 @@ function other(value: unknown): unknown {
   return `${text}!`;
 }
 
+/** The intent with another value in one place, or undefined if that makes none. */
+function oneChanged(json: unknown, at: number): Intent | undefined {
+  const leaves = parts(json).filter(([, value]) => typeof value !== 'object' || value === null);
+  const [path, value] = leaves[at % leaves.length] ?? [[], undefined];
+  try {
+    return parseIntent(withPart(json, path, other(value)));
+  } catch (error) {
+    assert(error instanceof InputError);
+    return undefined;
+  }
+}
+
 describe('what was judged is what is hashed', () => {
   test('the unsigned transaction decodes to every field of the intent, and to nothing else', () => {
     fc.assert(
@@ -225,19 +237,12 @@ describe('what was judged is what is hashed', () => {
     let changed = 0;
     fc.assert(
       fc.property(intents, fc.nat(), (json, at) => {
-        const leaves = parts(json).filter(([, value]) => typeof value !== 'object' || value === null);
-        const [path, value] = leaves[at % leaves.length] ?? [[], undefined];
         const original = parseIntent(json);
-        let changedIntent: Intent;
-        try {
-          changedIntent = parseIntent(withPart(json, path, other(value)));
-        } catch (error) {
-          assert(error instanceof InputError);
-          return;
-        }
+        const another = oneChanged(json, at);
+        if (another === undefined) return;
         changed += 1;
-        assert.notEqual(intentJson(changedIntent), intentJson(original));
-        assert.notEqual(digestOf(changedIntent), digestOf(original), `${path.join('.')} of ${JSON.stringify(json)}`);
+        assert.notEqual(intentJson(another), intentJson(original));
+        assert.notEqual(digestOf(another), digestOf(original), `value ${at} of ${JSON.stringify(json)}`);
       }),
       { numRuns: 600, seed: 8 },
     );
@@ -728,6 +733,20 @@ describe('intents from what others pass around', () => {
 });
 
 describe('the description', () => {
+  test('of two intents that differ in any one value differs: what is not shown could be anything', () => {
+    let changed = 0;
+    fc.assert(
+      fc.property(intents, fc.nat(), (json, at) => {
+        const another = oneChanged(json, at);
+        if (another === undefined) return;
+        changed += 1;
+        assert.notEqual(describeIntent(another), describeIntent(parseIntent(json)));
+      }),
+      { numRuns: 1000, seed: 8 },
+    );
+    assert.ok(changed > 500, `${changed}`);
+  });
+
   test('of every intent is made of visible characters, and nothing within can add a line', () => {
     fc.assert(
       fc.property(intents, (json) => {

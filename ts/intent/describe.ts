@@ -1,8 +1,11 @@
-import { formatEther, formatGwei, getAddress } from 'viem/utils';
-import { type Domain, type Intent, maxFeeOf, type Transaction } from './intent.ts';
+import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
+import { type Domain, type Intent, maxFeeOf, type SignedAuthorization, type Transaction } from './intent.ts';
 import { encodeType, type Value } from './types.ts';
 
-/** The intent in words, for people: several lines, which nothing within the intent can add to or disguise. */
+/**
+ * The intent in words, for people: several lines, which nothing within the intent can add to or disguise, and which tell any
+ * intent from any other.
+ */
 export function describeIntent(intent: Intent): string {
   switch (intent.kind) {
     case 'message':
@@ -23,7 +26,7 @@ export function describeIntent(intent: Intent): string {
       const { chainId, address, nonce } = intent.authorization;
       return lines('Let a contract act for the account (EIP-7702 authorization)', [
         `delegate: ${getAddress(address)}`,
-        `chain: ${chainId === 0 ? 'EVERY chain' : chainId}`,
+        `on ${chainOf(chainId)}`,
         `nonce: ${nonce}`,
       ]);
     }
@@ -35,25 +38,37 @@ export function describeIntent(intent: Intent): string {
 function describeTransaction(transaction: Transaction): string {
   const { to, chainId, nonce, value, data, gas, type } = transaction;
   const bytes = data.length / 2 - 1;
+  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
   return lines(to === null ? 'Create a contract' : `Send a transaction to ${getAddress(to)}`, [
     `chain: ${chainId}`,
     `value: ${formatEther(value)} ETH (${value} wei)`,
     to === null
-      ? `init code: ${bytes} bytes`
-      : `data: ${bytes === 0 ? 'none' : `${data.slice(0, 10)}… (${bytes} bytes)`}`,
-    `fee: at most ${formatEther(maxFeeOf(transaction))} ETH (gas ${gas} at ${formatGwei(
-      'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas,
-    )} gwei)`,
+      ? `init code: ${bytes} bytes, of keccak256 ${keccak256(data)}`
+      : `data: ${bytes === 0 ? 'none' : `${data} (${bytes} bytes)`}`,
+    `fee: at most ${formatEther(maxFeeOf(transaction))} ETH (gas ${gas} at ${formatGwei(price)} gwei)`,
+    ...('maxPriorityFeePerGas' in transaction ? [`tip: ${formatGwei(transaction.maxPriorityFeePerGas)} gwei`] : []),
     `nonce: ${nonce}`,
     `type: ${type}`,
-    ...('accessList' in transaction && transaction.accessList.length > 0
-      ? [`access list: ${transaction.accessList.length} addresses`]
+    ...('accessList' in transaction
+      ? transaction.accessList.map((item) => `access: ${[getAddress(item.address), ...item.storageKeys].join(' ')}`)
       : []),
-    ...('blobVersionedHashes' in transaction ? [`blobs: ${transaction.blobVersionedHashes.length}`] : []),
-    ...('authorizationList' in transaction
-      ? transaction.authorizationList.map((item) => `carries an authorization of ${getAddress(item.address)}`)
+    ...('blobVersionedHashes' in transaction
+      ? [
+          `blobs: ${transaction.blobVersionedHashes.length} at ${formatGwei(transaction.maxFeePerBlobGas)} gwei`,
+          ...transaction.blobVersionedHashes.map((hash) => `blob: ${hash}`),
+        ]
       : []),
+    ...('authorizationList' in transaction ? transaction.authorizationList.map(describeCarried) : []),
   ]);
+}
+
+function describeCarried({ chainId, address, nonce, yParity, r, s }: SignedAuthorization): string {
+  const what = `carries an authorization of ${getAddress(address)} on ${chainOf(chainId)}, nonce ${nonce}`;
+  return `${what}, signed ${r} ${s} ${yParity}`;
+}
+
+function chainOf(chainId: number): string {
+  return chainId === 0 ? 'EVERY chain' : `chain ${chainId}`;
 }
 
 export function describeDomain(domain: Domain): string {
