@@ -59,7 +59,7 @@ let privateKey: Hex;
 
 before(async () => {
   const identity = await generateIdentity();
-  runtime = await LocalRuntime.open({ dir: join(root, 'lit') });
+  runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1 });
   const [one, other] = ['any', 'messages'].map((name) =>
     openStore(join(root, name), async () => ({ identities: [identity] })),
   ) as [Store, Store];

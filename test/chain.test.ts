@@ -29,7 +29,7 @@ let account: TandemAccount;
 before(async () => {
   const identity = await generateIdentity();
   const store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
-  runtime = await LocalRuntime.open({ dir: join(root, 'lit') });
+  runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1 });
   chain = await startChain();
   const action = { ...(await buildCosigner(parsePolicy(rulesOf(chain)))), runtime };
   await createWallet({ store, action, threshold: 2, parties: 2 });

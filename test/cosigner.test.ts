@@ -410,7 +410,10 @@ describe('the co-signer refuses alike', () => {
   };
 
   async function refuses(cases: Record<string, Json>, action = any): Promise<void> {
-    for (const [name, params] of Object.entries(cases)) assert.deepEqual(await ask(params, action), REFUSED, name);
+    const asked = Object.entries(cases).map(async ([name, params]) => {
+      assert.deepEqual(await ask(params, action), REFUSED, name);
+    });
+    await Promise.all(asked);
   }
 
   test('what is no request', () =>

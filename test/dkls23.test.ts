@@ -41,7 +41,7 @@ before(async () => {
   const identity = await generateIdentity();
   writeFileSync(identityFile, identity);
   store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
-  runtime = await LocalRuntime.open({ dir: join(root, 'lit') });
+  runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1 });
   cosigner = await buildCosigner('messages');
 });
 after(() => {
