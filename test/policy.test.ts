@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import fc from 'fast-check';
-import { encodeFunctionData, getAddress, type Hex, keccak256, pad, parseAbi, recoverAddress } from 'viem';
+import { encodeFunctionData, getAddress, type Hex, keccak256, pad, parseAbi, recoverAddress, stringToHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { dkls23Join } from '../actions/cosigner/dkls23.ts';
 import { sign, signMany } from '../actions/cosigner/sign.ts';
@@ -806,6 +806,7 @@ describe('a strict policy against hostile intents', () => {
     transfer: onToken(goodTransfer),
     permit: typed({}),
     'sign-in': json({ kind: 'message', message: 'example.com wants you to sign in with your account' }),
+    'sign-in in bytes': json({ kind: 'message', message: { raw: stringToHex('example.com wants you to sign in') } }),
     delegate: json({ kind: 'authorization', authorization: { chainId: '1', address: lower, nonce: '0' } }),
   };
 
@@ -849,6 +850,9 @@ describe('a strict policy against hostile intents', () => {
     'a kind that only the prototype has': json({ kind: 'hasOwnProperty', transaction: base }),
     'a list for the data': tx({ data: ['0x'] }),
     'an index for the type': tx({ type: '2' }),
+    'a negative gas limit': tx({ gas: '-21000' }),
+    'a gas limit above 64 bits': tx({ gas: String(2n ** 64n + 21_000n) }),
+    'a nonce above exact numbers': tx({ nonce: String(2n ** 53n) }),
     // Addresses.
     'another recipient': tx({ to: mallory }),
     'a wrong checksum': tx({ to: wrongCase }),
@@ -980,6 +984,33 @@ describe('a strict policy against hostile intents', () => {
     ),
     'a struct in the name of an atom': typed({ types: { ...permitTypes, uint256: [{ name: 'x', type: 'bool' }] } }),
     'a recursive type': typed({ types: { Permit: [{ name: 'p', type: 'Permit[]' }] }, message: { p: [] } }),
+    'a type in look-alike letters': typed({
+      primaryType: 'Реrmit',
+      types: { Реrmit: permitTypes.Permit, Detail: permitTypes.Detail },
+    }),
+    'a field in look-alike letters': inMessage({ spеnder: mallory }),
+    'a field named __proto__': typed({
+      types: { ...permitTypes, Detail: [...permitTypes.Detail, { name: '__proto__', type: 'bool' }] },
+    }),
+    'another spender in a struct within': inMessage({ details: [{ note: 'a', share: '-1', spender: mallory }] }),
+    'an object for the list of structs': inMessage({ details: { 0: { note: 'a', share: '-1' } } }),
+    'a list in a list': inMessage({ details: [[{ note: 'a', share: '-1' }]] }),
+    'a number that its type does not hold': inMessage({ details: [{ note: 'a', share: '-129' }] }),
+    'a list of fixed length': typed({
+      types: {
+        ...permitTypes,
+        Permit: permitTypes.Permit.map((field) => (field.name === 'details' ? { ...field, type: 'Detail[1]' } : field)),
+      },
+    }),
+    'half a character in typed data': inMessage({ details: [{ note: '\ud800', share: '-1' }] }),
+    'the chain of the domain as a number': typed({ domain: { ...permitDomain, chainId: 1 } }),
+    'the chain of the domain in hex': typed({ domain: { ...permitDomain, chainId: '0x1' } }),
+    'the contract of the domain with a wrong checksum': typed({
+      domain: { ...permitDomain, verifyingContract: wrongCase },
+    }),
+    'an empty domain': typed({ domain: {} }),
+    'a null in the domain': typed({ domain: { ...permitDomain, salt: null } }),
+    'the spender twice': typed({}).replace('"spender":"', `"spender":"${mallory}","spender":"`),
     // Messages, authorizations, digests.
     'another message': json({ kind: 'message', message: 'evil.com wants you to sign in' }),
     'a message with the prefix within': json({ kind: 'message', message: ' example.com wants you to sign in' }),
