@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import {
-  type AbstractSigner,
+  AbstractSigner,
   type Authorization,
   Wallet as EthersWallet,
   Signature,
@@ -402,6 +402,37 @@ describe('the signer of ethers', () => {
       assert.deepEqual(await compared(new TandemSigner(any)), await compared(new EthersWallet(privateKey)));
     });
   }
+
+  // The first ones are ethers' own for any signer, test/chain.test.ts has them with a provider.
+  const inherited: { [method: string]: (signer: AbstractSigner) => Promise<unknown> } = {
+    getNonce: (signer) => signer.getNonce(),
+    populateCall: (signer) => signer.populateCall(of),
+    populateTransaction: (signer) => signer.populateTransaction(of),
+    populateAuthorization: (signer) => signer.populateAuthorization({ address: DELEGATE, nonce: 3, chainId: 1 }),
+    estimateGas: (signer) => signer.estimateGas(of),
+    call: (signer) => signer.call(of),
+    resolveName: (signer) => signer.resolveName('ann.eth'),
+    sendTransaction: (signer) => signer.sendTransaction({ ...of, ...fees, type: 2 }),
+  };
+
+  test('every method that a wallet has, but for those that need the key at once', async () => {
+    const signer = new TandemSigner(any);
+    const key = ['signingKey', 'privateKey', 'signMessageSync', 'authorizeSync', 'encrypt', 'encryptSync'];
+    const wallet = new EthersWallet(privateKey);
+    const methods: string[] = [];
+    for (let of = Object.getPrototypeOf(wallet); of !== Object.prototype; of = Object.getPrototypeOf(of)) {
+      methods.push(...Object.getOwnPropertyNames(of).filter((name) => !key.includes(name)));
+    }
+    for (const method of methods) assert.ok(method in signer, method);
+    assert.deepEqual(
+      Object.getOwnPropertyNames(AbstractSigner.prototype).sort(),
+      ['constructor', 'authorize', ...Object.keys(inherited)].sort(),
+    );
+    for (const [method, call] of Object.entries(inherited)) {
+      const compared = row(call, (result) => result);
+      assert.deepEqual(await compared(signer), await compared(wallet), method);
+    }
+  });
 
   test('its own address as the sender', async () => {
     const serialized = await new TandemSigner(any).signTransaction({ ...of, ...fees, from: any.info.address });

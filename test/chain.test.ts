@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
-import { JsonRpcProvider, VoidSigner } from 'ethers';
+import { type AbstractSigner, id, JsonRpcProvider, VoidSigner } from 'ethers';
 import { BaseError, parseEther } from 'viem';
 import { type Chain, PAYEE, rulesOf, startChain, stepsOf, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
@@ -71,6 +71,17 @@ describe('with ethers', () => {
     try {
       const signer = new TandemSigner(wallet).connect(provider);
       const bystander = new VoidSigner(account.address, provider);
+      const call = { to: chain.at.Token, data: id('name()').slice(0, 10) };
+      const payment = { to: PAYEE, value: 1n };
+      const methods: ((of: AbstractSigner) => Promise<unknown>)[] = [
+        (of) => of.getNonce(),
+        (of) => of.populateCall(payment),
+        (of) => of.populateAuthorization({ address: chain.at.Batch }),
+        (of) => of.estimateGas(payment),
+        (of) => of.call(call),
+        (of) => of.resolveName('ann.eth').catch((error: Error) => error.message),
+      ];
+      for (const method of methods) assert.deepEqual(await method(signer), await method(bystander));
       for (const type of [0, 1, 2]) {
         const request = { type, to: PAYEE, value: parseEther('0.1'), ...(type === 1 && { accessList: [] }) };
         assert.deepEqual(await signer.populateTransaction(request), await bystander.populateTransaction(request));
