@@ -99,7 +99,7 @@ describe('dkls23 with the action', () => {
       assert.ok(size(params) <= STRICT_LIMITS.maxParamsLength);
       assert.ok(size(answer) <= STRICT_LIMITS.maxResponseLength);
     }
-    assert.ok(String(calls[1]?.params.session).length <= 4 * KB);
+    assertDocumented(calls);
     assert.equal((await wallet.signMessage('hello')).protocol, 'dkls18');
   });
 
@@ -216,7 +216,7 @@ describe('a threshold of 3', () => {
       const signed = await wallet.signMessage('hello', { path: 'm/1' });
       assert.equal(signed.calls, 2);
       assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), signed.address);
-      assert.ok(String(calls[1]?.params.session).length <= 4 * KB);
+      assertDocumented(calls);
     } finally {
       wide.close();
     }
@@ -332,6 +332,15 @@ describe('people on different machines, who pass files', () => {
     await Promise.all(refused);
   });
 });
+
+/** The sizes of two calls are those of docs/protocol.md, and the sealed session is small. */
+function assertDocumented(calls: readonly Call[]): void {
+  const docs = readFileSync(new URL('../docs/protocol.md', import.meta.url), 'utf8');
+  for (const bytes of calls.flatMap(({ params, answer }) => [size(params), size(answer)])) {
+    assert.match(docs, new RegExp(`\\b${bytes.toLocaleString('en-US')}\\b`));
+  }
+  assert.ok(String(calls[1]?.params.session).length <= 4 * KB);
+}
 
 /** Hosts that take what 3 signers need. */
 const WIDE = { maxParamsLength: 128 * KB, maxResponseLength: 200 * KB };
