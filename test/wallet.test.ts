@@ -128,6 +128,17 @@ async function assertSigned(signed: Record<string, unknown>, digest: Hex, by: He
   assert.ok(secp256k1.verify(compact, hexToBytes(digest), publicKey, { prehash: false, lowS: true }));
 }
 
+/** Each of these usages of a command, all at the same time, ends with exit code 64 and the usage. */
+async function refuseUsage(name: string, usages: readonly string[][]): Promise<void> {
+  const refused = usages.map(async (args) => {
+    const { code, stdout, stderr } = await command(name, args, {});
+    assert.equal(code, 64, `${args} ${stderr}`);
+    assert.equal(stdout, '');
+    assert.match(stderr, /usage: /);
+  });
+  await Promise.all(refused);
+}
+
 describe('keygen', () => {
   test('makes a 2-of-3 wallet in two calls and prints it as JSON alone', () => {
     assert.deepEqual(Object.keys(made), ['wallet', 'address', 'publicKey', 'threshold', 'parties', 'calls', 'ms']);
@@ -154,16 +165,11 @@ describe('keygen', () => {
 
   test('refuses what it cannot make, with exit code 64 and the usage', async () => {
     const nothing = join(root, 'nothing');
-    for (const args of [
+    await refuseUsage('keygen', [
       ['--store', nothing, '--what'],
       ['--store', nothing, '--policy', 'everything'],
       ['--store', nothing, '--parties', '1', '--runtime', 'none'],
-    ]) {
-      const { code, stdout, stderr } = await command('keygen', args);
-      assert.equal(code, 64, `${args} ${stderr}`);
-      assert.equal(stdout, '');
-      assert.match(stderr, /usage: /);
-    }
+    ]);
     assert.ok(!existsSync(nothing) || readdirSync(nothing).every((name) => name === 'local-lit'));
     const beyond = { store: openStore(nothing, store.key), threshold: 4, parties: 3 };
     await assert.rejects(createWallet(beyond), UsageError);
@@ -371,7 +377,7 @@ describe('sign', () => {
 
   test('refuses wrong usage with exit code 64, before it asks for anything', async () => {
     const digest = `0x${'00'.repeat(31)}`;
-    for (const args of [
+    await refuseUsage('sign', [
       ['--store', dir, '--message', 'x', '--digest', digest],
       ['--store', dir, '--digest', digest],
       ['--store', dir, '--message', 'x', '--path', "m/44'/0"],
@@ -382,12 +388,7 @@ describe('sign', () => {
       ['--store', dir, '--transaction', write('chainless.json', { gasPrice: '1', to: PAYEE })],
       ['--store', dir, '--transaction', write('twice.json', { chainId: 1, gasPrice: '1', gas: '1', gasLimit: '1' })],
       ['--store', dir, '--typed-data', write('untyped.json', { types: {}, primaryType: 'X', message: {} })],
-    ]) {
-      const { code, stdout, stderr } = await command('sign', args, {});
-      assert.equal(code, 64, `${args} ${stderr}`);
-      assert.equal(stdout, '');
-      assert.match(stderr, /usage: /);
-    }
+    ]);
   });
 
   test('two at a time take turns', async () => {
