@@ -1125,6 +1125,35 @@ describe('a strict policy against hostile intents', () => {
     );
   });
 
+  test('nor, where objects are given instead of text, those that lie', () => {
+    const lying: [string, unknown][] = [
+      ['inherits', Object.create({ kind: 'transaction', transaction: base })],
+      [
+        'has getters',
+        {
+          kind: 'transaction',
+          get transaction() {
+            return base;
+          },
+        },
+      ],
+      [
+        'is a class',
+        new (class {
+          kind = 'transaction';
+          transaction = base;
+        })(),
+      ],
+      ['is a Map', new Map(Object.entries({ kind: 'transaction', transaction: base }))],
+      ['has a String object', { kind: 'transaction', transaction: { ...base, to: new String(lower) } }],
+      ['has a bigint', { kind: 'transaction', transaction: { ...base, value: 5n } }],
+      ['has undefined', { kind: 'transaction', transaction: { ...base, to: undefined } }],
+      ['has a symbol', { kind: 'transaction', transaction: { ...base, [Symbol('to')]: mallory } }],
+      ['has toString', { kind: 'transaction', transaction: { ...base, value: { toString: () => '5' } } }],
+    ];
+    for (const [what, value] of lying) assert.throws(() => parseIntent(value), InputError, what);
+  });
+
   const piece = fc.oneof(
     fc.constantFrom('0', '1', '9', 'a', 'A', 'x', '-', '"', ',', ':', '{', '}', '[', ']', '\\', '\\u0030', ' ', 'е'),
     fc.constantFrom(
@@ -1144,17 +1173,20 @@ describe('a strict policy against hostile intents', () => {
     copy: fc.nat(12),
     piece: fc.option(piece),
   });
+
   const altered = (text: string, { at, remove, from, copy, piece }: Edit) => {
     const start = at % text.length;
     const source = from % text.length;
     return text.slice(0, start) + (piece ?? text.slice(source, source + copy)) + text.slice(start + remove);
   };
+
   const otherDigit = fc.record({ nth: fc.nat(), digit: fc.nat(9) });
   const withDigit = (text: string, { nth, digit }: { nth: number; digit: number }) => {
     const at = [...text.matchAll(/(?<=:"\d*)\d/g)].map(({ index }) => index);
     const start = at[nth % at.length] ?? 0;
     return text.slice(0, start) + digit + text.slice(start + 1);
   };
+
   /** Signs what is allowed of altered texts of these intents, and has it checked. */
   async function signAltered(names: string[], check: (text: string, digest: Hex) => void): Promise<void> {
     let allowed = 0;
@@ -1208,35 +1240,6 @@ describe('a strict policy against hostile intents', () => {
       assert.deepEqual([getAddress(message.spender), BigInt(message.value) <= 5n], [alice, true]);
       assert.equal(TypedDataEncoder.hashDomain(domain), TypedDataEncoder.hashDomain(permitDomain));
     }));
-
-  test('nor, where objects are given instead of text, those that lie', () => {
-    const lying: [string, unknown][] = [
-      ['inherits', Object.create({ kind: 'transaction', transaction: base })],
-      [
-        'has getters',
-        {
-          kind: 'transaction',
-          get transaction() {
-            return base;
-          },
-        },
-      ],
-      [
-        'is a class',
-        new (class {
-          kind = 'transaction';
-          transaction = base;
-        })(),
-      ],
-      ['is a Map', new Map(Object.entries({ kind: 'transaction', transaction: base }))],
-      ['has a String object', { kind: 'transaction', transaction: { ...base, to: new String(lower) } }],
-      ['has a bigint', { kind: 'transaction', transaction: { ...base, value: 5n } }],
-      ['has undefined', { kind: 'transaction', transaction: { ...base, to: undefined } }],
-      ['has a symbol', { kind: 'transaction', transaction: { ...base, [Symbol('to')]: mallory } }],
-      ['has toString', { kind: 'transaction', transaction: { ...base, value: { toString: () => '5' } } }],
-    ];
-    for (const [what, value] of lying) assert.throws(() => parseIntent(value), InputError, what);
-  });
 });
 
 describe('the policy parser', () => {
