@@ -85,28 +85,32 @@ async function tinygo(): Promise<Case> {
   };
 }
 
-/** The example of docs/any-wasm.md, so that it is known to work. */
-function documented(): { go: string; ts: string } {
+/** A block of docs/any-wasm.md, so that what it shows is known to work. */
+function documented(language: string, number = 0): string {
   const text = readFileSync(join(root, 'docs/any-wasm.md'), 'utf8');
-  const block = (language: string) => new RegExp(`\\n\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(text)?.[1] ?? '';
-  return { go: block('go'), ts: block('ts') };
+  const blocks = [...text.matchAll(new RegExp(`\\n\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))];
+  return blocks[number]?.[1] ?? '';
+}
+
+/** An entry file of the documentation, put elsewhere than into actions/. */
+function documentedEntry(folder: string, number?: number): string {
+  const main = join(folder, 'main.ts');
+  const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
+  const code = documented('ts', number).replaceAll("'../template/", `'${join(root, 'actions/template')}/`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(main, code.replace("'valibot'", valibot));
+  return main;
 }
 
 async function standardGo(): Promise<Case> {
   const folder = join(dir, 'std');
   mkdirSync(folder);
   writeFileSync(join(folder, 'go.mod'), 'module example.com/hello\n\ngo 1.24\n');
-  const { go, ts } = documented();
-  writeFileSync(join(folder, 'main.go'), go);
-  const main = join(folder, 'main.ts');
-  const installed = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
-  writeFileSync(
-    main,
-    ts.replaceAll("'../template/", `'${join(root, 'actions/template')}/`).replace("'valibot'", installed),
-  );
+  writeFileSync(join(folder, 'main.go'), documented('go'));
+  const main = documentedEntry(folder);
   const wasm = join(folder, 'hello.wasm');
   const env = { ...process.env, GOOS: 'js', GOARCH: 'wasm', GOFLAGS: '', GOWORK: 'off' };
-  await run('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', wasm, '.'], { cwd: folder, env });
+  await run('go', ['build', '-ldflags=-s -w', '-o', wasm, '.'], { cwd: folder, env });
   const { stdout } = await run('go', ['env', 'GOROOT'], { cwd: folder });
   const glue = join(stdout.trim(), 'lib/wasm/wasm_exec.js');
   return {
@@ -172,6 +176,24 @@ describe('each way to the module, with each kind of module,', () => {
       );
     }
   });
+});
+
+test('an action keeps what it sealed, as docs/any-wasm.md says', async () => {
+  const [, go] = cases;
+  assert.ok(go !== undefined);
+  const { source, cid } = await buildAction({ ...go.parts, main: documentedEntry(join(dir, 'memory'), 1) });
+  const other = `${source}//`;
+  const wallet = await host.createWallet();
+  await host.permit(wallet, cid, await host.cidOf(other));
+  const call = async (name: string, memory?: string, code = source) => {
+    const { response } = await host.execute({ source: code, params: { name, wallet, ...(memory && { memory }) } });
+    return response as { ok?: { greeting?: string; memory: string }; error?: { code: string } };
+  };
+  const { ok: first } = await call('you');
+  assert.equal(first?.greeting, undefined);
+  assert.ok(!Buffer.from(first?.memory ?? '', 'hex').includes('you'));
+  assert.equal((await call('me', first?.memory)).ok?.greeting, 'hello, you');
+  assert.equal((await call('me', first?.memory, other)).error?.code, 'refused');
 });
 
 describe('a module that is not the pinned one', () => {
