@@ -173,6 +173,10 @@ describe('the globals', () => {
 describe('an action that misbehaves', () => {
   const refused: Record<string, RegExp> = {
     'Deno.readTextFile("/etc/passwd")': /NotCapable: Requires read access/,
+    'Deno.readTextFile("/proc/self/environ")': /NotCapable/,
+    'Deno.open(`/proc/${Deno.ppid}/mem`)': /NotCapable/,
+    'Array.fromAsync(Deno.readDir("/"))': /NotCapable: Requires read access/,
+    'Deno.connect({ transport: "unix", path: "/run/x" })': /NotCapable|Unstable|Requires/,
     'Deno.writeTextFile("/tmp/x", "")': /NotCapable: Requires write access/,
     'Deno.open("/dev/fd/0")': /NotCapable|PermissionDenied/,
     'Deno.open("/dev/stdout", { write: true })': /NotCapable|PermissionDenied/,
@@ -213,6 +217,35 @@ describe('an action that misbehaves', () => {
       'const before = globalThis.x ?? sessionStorage.getItem("x"); globalThis.x = 1; sessionStorage.setItem("x", 1); return before';
     assert.equal(await response(source), null);
     assert.equal(await response(source), null);
+  });
+
+  test('finds nothing of a call that runs beside it', async () => {
+    // Whoever asks is answered once both have asked: so they run at the same time.
+    const waiting: (() => void)[] = [];
+    const meeting = createServer((_, answer) => {
+      waiting.push(() => answer.end());
+      if (waiting.length === 2) for (const go of waiting.splice(0)) go();
+    }).listen(0, '127.0.0.1');
+    try {
+      await new Promise((resolve) => meeting.once('listening', resolve));
+      const url = `http://127.0.0.1:${(meeting.address() as AddressInfo).port}/`;
+      const source = main(`
+        await fetch(params.url);
+        const before = [globalThis.secret ?? null, sessionStorage.getItem('secret')];
+        globalThis.secret = params.i;
+        sessionStorage.setItem('secret', params.i);
+        await fetch(params.url);
+        const after = [globalThis.secret, sessionStorage.getItem('secret')];
+        return { before, after, channel: typeof BroadcastChannel, pid: Deno.pid };`);
+      const found = await Promise.all([1, 2].map((i) => call(source, { url, i })));
+      const [one, two] = found.map(({ response }) => response as { pid: number });
+      for (const [i, { pid: _, ...rest }] of [one, two].filter((each) => each !== undefined).entries()) {
+        assert.deepEqual(rest, { before: [null, null], after: [i + 1, String(i + 1)], channel: 'undefined' });
+      }
+      assert.notEqual(one?.pid, two?.pid);
+    } finally {
+      meeting.close();
+    }
   });
 
   test('is stopped when it runs too long, however busy', async () => {
