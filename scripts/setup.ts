@@ -50,7 +50,7 @@ run(USAGE, async (signal) => {
   if (rest.length > 0 || !['setup', 'status', 'rotate', 'teardown'].includes(command)) {
     throw new UsageError(`There is no "setup ${positionals.join(' ')}".`);
   }
-  makeFolder(store);
+  if (command !== 'status' && !isDryRun) makeFolder(store);
   const known = readSettings(store);
   const url = values.url ?? known?.LIT_API_URL ?? process.env.LIT_API_URL ?? LIT_URL;
   if (known !== undefined && known.LIT_API_URL !== url) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -42,7 +42,7 @@ async function command(name: string, args: string[], env: Record<string, string>
   return { code, output };
 }
 
-describe('on Lit, as a server in another process has it,', () => {
+describe('on Lit, as a server in another process has it,', { concurrency: true }, () => {
   test('a key lives: setup, doctor, keygen, signatures, rotate, reshare with revocation, teardown', async () => {
     const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
     assert.equal(code, 0, output);
@@ -53,6 +53,36 @@ describe('on Lit, as a server in another process has it,', () => {
     assert.match(output, /as it should: The store \S+ is not set up for Lit/);
     assert.doesNotMatch(output.replace(/^no {2}sign.*$/gm, ''), /^no /m);
     assert.ok(!output.includes(key));
+  });
+
+  test('setup says in a dry run what it would do, does it once, and status compares', async () => {
+    const store = join(dir, 'prepared');
+    const env = { LIT_API_KEY: key, LIT_API_URL: url };
+    const setup = (...args: string[]) => command('setup', [...args, '--store', store], env);
+    const dry = await setup('--dry-run');
+    assert.equal(dry.code, 0, dry.output);
+    assert.equal(dry.output.match(/^ {2}would /gm)?.length, 5, dry.output);
+    assert.ok(!existsSync(store));
+
+    const first = await setup('--json');
+    assert.equal(first.code, 0, first.output);
+    const file = join(store, 'lit.env');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    const settings = readFileSync(file, 'utf8');
+    const again = await setup('--json');
+    assert.equal(again.output, first.output.split('\n').slice(-2).join('\n'));
+    assert.equal(readFileSync(file, 'utf8'), settings);
+
+    const status = await setup('status');
+    assert.equal(status.code, 0, status.output);
+    assert.match(status.output, /^ok {2}group /m);
+    assert.equal((await setup('teardown')).code, 0);
+    const gone = await setup('status');
+    assert.equal(gone.code, 1);
+    assert.match(gone.output, /^no {2}group +none\n.*Next: run: npx tsx scripts\/setup\.ts/m);
+    for (const { output } of [dry, first, again, status, gone]) assert.ok(!output.includes(key));
+    const usage = /^LIT_USAGE_KEY=(.+)$/m.exec(settings)?.[1] ?? assert.fail('no usage key');
+    for (const { output } of [first, again, status]) assert.ok(!output.includes(usage));
   });
 
   test('nothing is tried without a key', async () => {

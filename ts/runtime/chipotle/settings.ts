@@ -67,7 +67,11 @@ export function readSettings(storeDir: string): Settings | undefined {
 
 /** Writes the settings of a store, readable by their owner only; a crash leaves the old ones or the new. */
 export function writeSettings(storeDir: string, settings: Settings): void {
-  const lines = Object.entries(settings).map(([name, value]) => `${name}=${value}\n`);
+  // Always in the same order, so that a set-up that changes nothing leaves the same file.
+  const names = (Object.keys(settingsSchema.entries) as (keyof Settings)[]).filter(
+    (name) => settings[name] !== undefined,
+  );
+  const lines = names.map((name) => `${name}=${settings[name]}\n`);
   writeDurable(
     settingsPath(storeDir),
     `# What scripts/setup.ts prepared on Lit. It holds a key: keep it to yourself.\n${lines.join('')}`,
