@@ -22,6 +22,7 @@ import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
 import { LitServer, type LitServerOptions } from '../ts/runtime/server.ts';
 import { actionHash } from '../ts/runtime/state.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
+import { type Fault, FaultProxy } from './fault-proxy.ts';
 
 const KEY = 'a-key-that-nobody-may-see';
 
@@ -462,6 +463,38 @@ describe('the set-up', () => {
     for (const step of steps) assert.match(step, /^would /);
     assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
     assert.ok(!existsSync(settingsPath(store)));
+    await host.server.close();
+  });
+
+  test('refuses a host that reckons another CID, or takes no source of this length, and changes nothing', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+    const other = JSON.stringify(await cidOf(`${ECHO} `));
+    const config = { ...(await (await fetch(`${host.url}/core/v1/get_lit_action_client_config`)).json()) };
+    const short = JSON.stringify({ ...config, max_code_length: ECHO.length - 1 });
+    const cases: [string, string, RuntimeErrorKind, RegExp, RegExp?][] = [
+      [
+        'get_lit_action_ipfs_id',
+        other,
+        'unavailable',
+        /reckons the CID of the action as Qm\w+, this machine as/,
+        /nothing/,
+      ],
+      ['get_lit_action_client_config', short, 'limit', /^the action has \d+ bytes, where the host allows \d+$/],
+    ];
+    for (const [path, body, kind, message, fix] of cases) {
+      const lie: Fault = async ({ response }) => {
+        response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+      };
+      const proxy = await FaultProxy.start(host.url, (asked) => (asked === `/core/v1/${path}` ? lie : undefined));
+      const there = { account: accountOf(proxy.url, host.key), url: proxy.url };
+      const store = mkdtempSync(join(dir, 'store-'));
+      await fails(setUp(action, 'messages', setupOptions(there, store)), kind, message, fix);
+      assert.ok(!existsSync(settingsPath(store)));
+      await proxy.close();
+    }
+    assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
     await host.server.close();
   });
 

@@ -434,6 +434,19 @@ describe('the API', () => {
     assert.equal(simple.status, 400);
   });
 
+  test('is not at fault where a client breaks off', async () => {
+    const statuses: number[] = [];
+    const watched = await start({ dir: join(dir, 'watched'), onRequest: ({ status }) => statuses.push(status) });
+    const headers = { 'content-type': 'application/json', 'content-length': 100 };
+    const broken = request(`${watched.url}/core/v1/new_account`, { method: 'POST', headers });
+    broken.on('error', () => {});
+    broken.write('{"account_name":', () => broken.destroy());
+    while (statuses.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(statuses, [400]);
+    assert.deepEqual(faults, []);
+    await watched.close();
+  });
+
   test('answers as described whatever it is asked', async () => {
     const { key, wallet, group_id, cid } = await setUp();
     const bodies = ENDPOINTS.filter(({ methods }) => methods.includes('POST')).map(({ path }) => path);

@@ -179,10 +179,14 @@ async function read(request: IncomingMessage, limit: number): Promise<Buffer> {
   }
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    length += part.length;
-    if (length > limit) throw new ApiError(413, `the body has more than ${limit} bytes`, 'send a shorter action');
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      length += part.length;
+      if (length > limit) throw new ApiError(413, `the body has more than ${limit} bytes`, 'send a shorter action');
+      parts.push(part);
+    }
+  } catch (error) {
+    throw error instanceof ApiError ? error : new ApiError(400, 'the request broke off', 'send it again');
   }
   return Buffer.concat(parts);
 }
