@@ -176,7 +176,7 @@ before(async () => {
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-describe('with the co-signer', () => {
+describe('with the co-signer', { concurrency: 2 }, () => {
   test('a key is made and signs a message, by the hot share or the cold one', async () => {
     const digest = hashMessage('hello');
     const intent = { kind: 'message', message: 'hello' };
@@ -263,7 +263,7 @@ describe('with the co-signer', () => {
   });
 });
 
-describe('the co-signer refuses with the reason', () => {
+describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
   const reason = async (params: Json, action = any) => {
     const { error } = (await ask(params, action)) as { error: { code: string; message: string } };
     assert.equal(error.code, 'policy');
@@ -402,7 +402,7 @@ describe('the co-signer refuses with the reason', () => {
   });
 });
 
-describe('the co-signer refuses alike', () => {
+describe('the co-signer refuses alike', { concurrency: 2 }, () => {
   /** Changes one character of base64 or hex to another of the same alphabet. */
   const flip = (text: string, at: number) => {
     const i = at < 0 ? text.length + at : at;
