@@ -157,8 +157,8 @@ func (b *batch) finish(p *Affine, qx, slope *field) {
 type doubleAdder struct {
 	*batch
 	tail  []field // tail[i] is the product of den[i:], in the second half of a step
-	slope []field // of the first half of a step, like x
-	x     []field
+	slope []field // of the first half of a step, negated
+	x     []field // of the sum of the first half
 }
 
 func newDoubleAdder(n int) *doubleAdder {
@@ -188,12 +188,13 @@ func (b *doubleAdder) doubleAdd(p, q []Affine) bool {
 	return true
 }
 
-// popSum computes the slope of p + q and the x-coordinate of the sum, and pushes the denominator of the slope of (p + q) + p.
+// popSum computes the slope of p + q, negated, and the x-coordinate of the sum, and pushes the denominator of the slope of
+// (p + q) + p.
 //
 //go:noinline
 func (b *doubleAdder) popSum(i int, p, q *Affine) {
 	slope, x := &b.slope[i], &b.x[i]
-	b.t.Sub(&q.y, &p.y)
+	b.t.Sub(&p.y, &q.y)
 	slope.Mul(b.pop(i, &b.prod[i]), &b.t)
 	b.s.Square(slope)
 	x.SubSub(&b.s, &p.x, &q.x)
@@ -201,15 +202,14 @@ func (b *doubleAdder) popSum(i int, p, q *Affine) {
 	b.tail[i].Mul(&b.tail[i+1], &b.den[i])
 }
 
-// popDoubleAdd finishes p + (p + q): its slope is -slope - 2y/(x - p.x).
+// popDoubleAdd finishes p + (p + q): its slope is that of p + q, negated, less 2y/(x - p.x).
 //
 //go:noinline
 func (b *doubleAdder) popDoubleAdd(i int, p *Affine) {
 	inv, slope := b.pop(i, &b.tail[i+1]), &b.slope[i]
 	b.t.Double(&p.y)
 	b.t.Mul(inv, &b.t)
-	slope.Add(slope, &b.t)
-	slope.Negate(slope)
+	slope.SubWeak(slope, &b.t)
 	b.finish(p, &b.x[i], slope)
 }
 

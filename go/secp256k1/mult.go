@@ -31,11 +31,12 @@ func (p *Affine) lookup(table []Affine, index uint32) {
 // words gives the limbs of both coordinates in pairs.
 func (p *Affine) words() *[10]uint64 { return (*[10]uint64)(unsafe.Pointer(p)) }
 
-// multiples holds a point's multiples by 1, 3, ..., 15, and lambda times them.
-type multiples struct{ p, lambda [multiplesSize]Affine }
+// multiples holds what the digits of both halves of a scalar can stand for together, up to the sign: of a point p the
+// (2i+1)p + (2j-3) lambda p at 4i+j, for i below 2 and j below 4.
+type multiples [multiplesSize]Affine
 
 const (
-	multiplesSize = 1 << (glvWindow - 1)
+	multiplesSize = 8
 	tableSize     = 1 << (combWindow - 1)
 )
 
@@ -87,32 +88,12 @@ func (m *multiplier) clear() {
 func (m *multiplier) run(dst, points []Affine) bool {
 	n := len(points)
 	acc, sum := m.acc[:n], m.sum[:n]
-	copy(acc, points)
-	copy(sum, points)
-	m.batch.double(sum)
-	for j := range multiplesSize {
-		for i := range n {
-			m.store(i, j)
-		}
-		if j < multiplesSize-1 && !m.batch.add(acc, sum) {
-			return false
-		}
-	}
+	m.tabulate(points)
 	m.gather(acc, glvDigits-1)
-	m.gatherLambda(sum, glvDigits-1)
-	if !m.batch.add(acc, sum) {
-		return false
-	}
 	for w := glvDigits - 2; w >= 0; w-- {
-		for range glvWindow - 1 {
-			m.batch.double(acc)
-		}
+		m.batch.double(acc)
 		m.gather(sum, w)
 		if !m.batch.doubleAdd(acc, sum) {
-			return false
-		}
-		m.gatherLambda(sum, w)
-		if !m.batch.add(acc, sum) {
 			return false
 		}
 	}
@@ -123,27 +104,58 @@ func (m *multiplier) run(dst, points []Affine) bool {
 	return true
 }
 
-//go:noinline
-func (m *multiplier) store(i, j int) {
-	t, p := &m.multiple[i], &m.acc[i]
-	t.p[j] = *p
-	t.lambda[j].x.Mul(&p.x, &beta)
-	t.lambda[j].y.Set(&p.y)
-}
-
-// gather sets p to the multiples by digit w of the first half of the scalar.
-func (m *multiplier) gather(p []Affine, w int) {
-	d := m.u.digit(w, glvWindow)
-	for i := range p {
-		p[i].gather(m.multiple[i].p[:], d)
+// tabulate sets the multiples of the points. No addition in it is exceptional, as none of p, 2p, j lambda p and i p, for the small
+// odd i and j here, are equal or opposite.
+func (m *multiplier) tabulate(points []Affine) {
+	n := len(points)
+	acc, sum := m.acc[:n], m.sum[:n]
+	copy(acc, points)
+	copy(sum, points)
+	m.batch.double(sum)
+	m.batch.add(sum, acc)
+	for i, p := range [2][]Affine{acc, sum} {
+		for j, q := range [2][]Affine{acc, sum} {
+			for k := range n {
+				m.pushSums(k, &p[k], &q[k])
+			}
+			m.batch.invert(&m.batch.prod[n])
+			for k := n - 1; k >= 0; k-- {
+				m.popSums(k, &p[k], &q[k], &m.multiple[k][4*i+2+j], &m.multiple[k][4*i+1-j])
+			}
+		}
 	}
 }
 
-// gatherLambda does the same for the second half.
-func (m *multiplier) gatherLambda(p []Affine, w int) {
-	d := m.v.digit(w, glvWindow)
+// pushSums prepares p + lambda q and p - lambda q, whose slopes have one denominator.
+//
+//go:noinline
+func (m *multiplier) pushSums(k int, p, q *Affine) {
+	b := m.batch
+	b.x[k].Mul(&q.x, &beta)
+	b.den[k].Sub(&b.x[k], &p.x)
+	b.prod[k+1].Mul(&b.prod[k], &b.den[k])
+}
+
+//go:noinline
+func (m *multiplier) popSums(k int, p, q, sum, difference *Affine) {
+	b := m.batch
+	inv, slope, x := b.pop(k, &b.prod[k]), &b.slope[k], &b.x[k]
+	*sum = *p
+	b.t.Sub(&q.y, &p.y)
+	slope.Mul(inv, &b.t)
+	b.finish(sum, x, slope)
+	*difference = *p
+	b.t.Add(&p.y, &q.y)
+	b.t.Negate(&b.t)
+	slope.Mul(inv, &b.t)
+	b.finish(difference, x, slope)
+}
+
+// gather sets p to the multiples by the digits w of the scalar's two halves.
+func (m *multiplier) gather(p []Affine, w int) {
+	d := pair(&m.u, &m.v, w)
 	for i := range p {
-		p[i].gather(m.multiple[i].lambda[:], d)
+		p[i].gather(m.multiple[i][:], d)
 	}
 }
 

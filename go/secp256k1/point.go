@@ -206,22 +206,26 @@ func (p *Point) Equal(a *Point) int {
 func (p *Point) ScalarMult(k *Scalar, a *Point) *Point {
 	var u, v Scalar
 	k.split(&u, &v)
-	var table [multiplesSize]Point // a, 3a, ..., 15a
-	var t Point
-	t.double(a)
-	table[0] = *a
-	for i := 1; i < multiplesSize; i++ {
-		table[i].add(&table[i-1], &t)
+	var table [multiplesSize]Point // as in multiples
+	var a3, t Point
+	a3.double(a)
+	a3.add(&a3, a)
+	for i, m := range [2]*Point{a, &a3} {
+		for j, n := range [2]*Point{a, &a3} {
+			t = *n
+			t.x.Mul(&t.x, &beta)
+			table[4*i+2+j].add(m, &t)
+			t.y.Negate(&t.y)
+			table[4*i+1-j].add(m, &t)
+		}
 	}
-	*p = Point{y: fieldOne}
-	for i := glvDigits - 1; i >= 0; i-- {
+	t.lookup(&table, pair(&u, &v, glvDigits-1))
+	*p = t
+	for i := glvDigits - 2; i >= 0; i-- {
 		for range glvWindow {
 			p.double(p)
 		}
-		t.lookup(&table, u.digit(i, glvWindow))
-		p.add(p, &t)
-		t.lookup(&table, v.digit(i, glvWindow))
-		t.x.Mul(&t.x, &beta)
+		t.lookup(&table, pair(&u, &v, i))
 		p.add(p, &t)
 	}
 	u.Clear()

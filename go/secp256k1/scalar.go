@@ -253,19 +253,19 @@ func makeDigit(b uint32, w int) digit {
 	return digit{index: (b ^ negative) & (1<<(w-1) - 1), negative: uint64(int64(int32(negative)))}
 }
 
-// Windows of four bits balance the multiples that each point of a batch needs against the additions they save; a table
-// that serves a whole batch has windows of five.
+// Windows of two bits of both halves of a scalar balance the multiples that each point of a batch needs against the
+// additions they save; a table that serves a whole batch has windows of five.
 const (
-	glvWindow  = 4
-	glvDigits  = 33
+	glvWindow  = 2
+	glvDigits  = 65
 	combWindow = 5
 	combDigits = 52
 )
 
-// glvOffsetConstant is (2^132 - 2^129 - 1)(1 + lambda): see split.
+// glvOffsetConstant is (2^130 - 2^129 - 1)(1 + lambda): see split.
 func glvOffsetConstant() Scalar {
 	var t, u Scalar
-	t.Mul(&two128, u.SetUint64(16-2))
+	t.Mul(&two128, u.SetUint64(4-2))
 	t.Sub(&t, &scalarOne)
 	return *t.Mul(&t, u.Add(&lambda, &scalarOne))
 }
@@ -277,9 +277,9 @@ func combOffsetConstant() Scalar {
 	return *t.Sub(&t, &scalarOne)
 }
 
-// split sets u and v to what the digits are read from of k = sum 16^i (u_i + lambda v_i), all of them odd, so that no
-// partial sum of a multiplication is ever the identity. With s = (k + (2^132 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2,
-// |s1|, |s2| < 2^128, the 132 bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have this sum.
+// split sets u and v to what the digits are read from of k = sum 4^i (u_i + lambda v_i), all of them odd, so that no
+// partial sum of a multiplication is ever the identity. With s = (k + (2^130 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2,
+// |s1|, |s2| < 2^128, the 130 bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have this sum.
 func (k *Scalar) split(u, v *Scalar) {
 	var s, t Scalar
 	s.Add(k, &glvOffset)
@@ -300,6 +300,14 @@ func (k *Scalar) split(u, v *Scalar) {
 func (u *Scalar) comb(k *Scalar) {
 	u.Add(k, &combOffset)
 	u.Mul(u, &scalarHalf)
+}
+
+// pair returns what digits i of u and v, which split has set, stand for together: an index of [multiples] and a sign.
+func pair(u, v *Scalar, i int) digit {
+	d := u.digit(i, glvWindow)
+	b := v.window(i, glvWindow) ^ uint32(d.negative)&(1<<glvWindow-1)
+	d.index = d.index<<glvWindow | b
+	return d
 }
 
 // digit reads digit i, of w bits, of a scalar that split or comb has set.

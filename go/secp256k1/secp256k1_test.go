@@ -164,7 +164,16 @@ func TestSplitsSumToTheScalar(t *testing.T) {
 		}
 		return s
 	}
-	sixteen, thirtyTwo := new(Scalar).SetUint64(16), new(Scalar).SetUint64(32)
+	both := func(d digit) *Scalar {
+		i, j := new(Scalar).SetUint64(uint64(d.index>>2*2+1)), new(Scalar).SetUint64(uint64(d.index&3*2))
+		j.Sub(j, new(Scalar).SetUint64(3))
+		j.MulAdd(j, &lambda, i)
+		if d.negative != 0 {
+			j.Neg(j)
+		}
+		return j
+	}
+	four, thirtyTwo := new(Scalar).SetUint64(4), new(Scalar).SetUint64(32)
 	values := edgeScalars()
 	for range 100 {
 		values = append(values, randomScalar(t))
@@ -174,9 +183,8 @@ func TestSplitsSumToTheScalar(t *testing.T) {
 		k.split(&u, &v)
 		sum := new(Scalar)
 		for i := glvDigits - 1; i >= 0; i-- {
-			sum.Mul(sum, sixteen)
-			sum.Add(sum, value(u.digit(i, glvWindow)))
-			sum.Add(sum, new(Scalar).Mul(&lambda, value(v.digit(i, glvWindow))))
+			sum.Mul(sum, four)
+			sum.Add(sum, both(pair(&u, &v, i)))
 		}
 		if sum.Equal(k) != 1 {
 			t.Fatalf("split(%x) sums to %x", k.Bytes(), sum.Bytes())
