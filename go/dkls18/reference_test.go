@@ -42,7 +42,8 @@ type execution struct {
 
 	// user
 	seed, nonce, choices []byte
-	x, rho               []*big.Int
+	x                    []*big.Int
+	others               [][]byte // what the r_{1-c} are made from
 	ot                   []byte
 	gadget               [2][]*big.Int
 	beta                 [2]*big.Int
@@ -136,13 +137,13 @@ func (e *execution) makeRequest(t testing.TB) {
 		e.x = append(e.x, draw.Scalar())
 	}
 	for range 672 {
-		e.rho = append(e.rho, draw.Scalar())
+		e.others = append(e.others, draw.Bytes(96))
 	}
 	signs := make([]byte, 2*672/8)
 	for i := range 672 {
 		c := bitOf(e.choices, i)
 		var r [2]plain.Point
-		r[1-c] = times(e.rho[i], G)
+		r[1-c] = plain.Map(e.others[i])
 		r[c] = minus(times(e.x[i], G), e.otHash(i, c, r[1-c]))
 		for b := range 2 {
 			encoded := r[b].Bytes()

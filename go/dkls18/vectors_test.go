@@ -37,7 +37,7 @@ type vector struct {
 	Nonce   string    `json:"nonce"`
 	Choices string    `json:"choices"`
 	X       [2]string `json:"xFirstLast"`
-	Rho     [2]string `json:"rhoFirstLast"`
+	Others  [2]string `json:"othersFirstLast"`
 	OT      string    `json:"ot"`
 	T       string    `json:"T"`
 	Gadget0 [2]string `json:"gadget0FirstLast"`
@@ -137,7 +137,7 @@ func (e *execution) vector(name, path string, address []byte) *vector {
 		FreshUser: h(e.freshUser), FreshAction: h(e.freshAction),
 
 		SID: h(e.sid), TU: n(e.tU), SeedU: h(e.seed), Nonce: h(e.nonce), Choices: h(e.choices),
-		X: ends(e.x), Rho: ends(e.rho), OT: b64(e.ot), T: h(e.T),
+		X: ends(e.x), Others: [2]string{h(e.others[0]), h(e.others[len(e.others)-1])}, OT: b64(e.ot), T: h(e.T),
 		Gadget0: ends(e.gadget[0]), Gadget1: ends(e.gadget[1]), Beta: list(e.beta[:]),
 		KU: n(e.kU), D: p(e.D), Delta: n(e.delta), Request: b64(e.request),
 

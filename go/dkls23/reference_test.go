@@ -66,7 +66,8 @@ func referenceTheta(sid, T []byte, B plain.Point, tau []byte) [2]*big.Int {
 type referenceReceiver struct {
 	referenceOT
 	choices []byte
-	x, rho  []*big.Int
+	x       []*big.Int
+	others  [][]byte // what the r_{1-c} are made from
 	message []byte
 	T       []byte
 	gadget  []*big.Int
@@ -79,13 +80,13 @@ func newReferenceReceiver(id []byte, n int, draw plain.Draws) *referenceReceiver
 		v.x = append(v.x, draw.Scalar())
 	}
 	for range n {
-		v.rho = append(v.rho, draw.Scalar())
+		v.others = append(v.others, draw.Bytes(96))
 	}
 	signs := make([]byte, (2*n+7)/8)
 	for i := range n {
 		c := bitOf(v.choices, i)
 		var r [2]plain.Point
-		r[1-c] = times(v.rho[i], G)
+		r[1-c] = plain.Map(v.others[i])
 		r[c] = minus(times(v.x[i], G), v.point(i, c, r[1-c]))
 		for b := range r {
 			encoded := r[b].Bytes()

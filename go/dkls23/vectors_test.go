@@ -73,7 +73,7 @@ type pairVector struct {
 	OTID      string    `json:"otId"`
 	Choices   string    `json:"choices"`
 	X         [2]string `json:"xFirstLast"`
-	Rho       [2]string `json:"rhoFirstLast"`
+	Others    [2]string `json:"othersFirstLast"`
 	T         string    `json:"T"`
 	Gadget    [2]string `json:"gadgetFirstLast"`
 	Chi       string    `json:"chi"`
@@ -195,8 +195,9 @@ func (e *execution) vector(name, path string, address []byte, whole bool) *vecto
 			b := e.parties[j]
 			receiver, sender, sent := a.receivers[j], b.senders[i], b.sent[i]
 			v.Pairs = append(v.Pairs, &pairVector{
-				Receiver: i, Sender: j, OTID: h(receiver.id), Choices: h(receiver.choices), X: ends(receiver.x), Rho: ends(receiver.rho),
-				T: h(receiver.T), Gadget: ends(receiver.gadget), Chi: n(receiver.chi),
+				Receiver: i, Sender: j, OTID: h(receiver.id), Choices: h(receiver.choices), X: ends(receiver.x),
+				Others: [2]string{h(receiver.others[0]), h(receiver.others[len(receiver.others)-1])},
+				T:      h(receiver.T), Gadget: ends(receiver.gadget), Chi: n(receiver.chi),
 				Y: n(sender.y), B: p(sender.B), Hat: n(sender.alpha[2]), Theta: two(referenceTheta(e.sid, sender.T, sender.B, sent.tau)),
 				TauSHA256: sum(sent.tau), Eta: h(sent.eta), Mu: h(sent.mu), C: two(b.c[i]), GammaU: p(b.gammaU[i]), GammaV: p(b.gammaV[i]),
 				Psi: n(b.psi[i]), BoxKey: h(b.boxKeys[i]), D: two(a.d[j]), Tag: h(b.tags[i]),

@@ -9,8 +9,8 @@
 //
 // the hash of transcript.Point of the 33-byte encoding of r, with b as one byte.
 //
-//   - Receiver, with the choice bit c: x ← Z_q; r_{1-c} = rho·G with rho ← Z_q; r_c = x·G - H_c(r_{1-c}). It sends all
-//     (r_0, r_1) as one byte string, see [MessageSize].
+//   - Receiver, with the choice bit c: x ← Z_q; r_{1-c} is a random point, what hash_to_curve maps 96 random bytes to;
+//     r_c = x·G - H_c(r_{1-c}). It sends all (r_0, r_1) as one byte string, see [MessageSize].
 //   - Sender: T = Hash("OT-REQUEST", sid, message); y ← Z_q, once; B = y·G; P_b = r_b + H_b(r_{1-b}), never the identity;
 //     key_b = KDF(i, b, y·P_b), of any length, where
 //     KDF(i, b, K) = Expand("OT-KEY", length, sid, T, B, U32(i), b, K). It sends B.
@@ -20,8 +20,8 @@
 // choice bits in time or in memory access.
 //
 // The order in which randomness is drawn is part of the definition, because sessions make theirs again from a seed and test
-// vectors fix it: the receiver draws x_0..x_{n-1} and then rho_0..rho_{n-1}, the sender y, each as 48 bytes, big endian,
-// modulo q.
+// vectors fix it: the receiver draws x_0..x_{n-1}, and then 96 bytes for each r_{1-c}, in order; the sender y. Scalars are 48
+// bytes, big endian, modulo q.
 package ot
 
 import (

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"tandem/go/internal/plain"
 	"tandem/go/ot"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -90,17 +91,13 @@ func TestDefinition(t *testing.T) {
 	message, sender, _ := run(t, choices, n)
 
 	stream := source(1)
-	scalars := func() []*secp256k1.Scalar {
-		list := make([]*secp256k1.Scalar, n)
-		for i := range list {
-			var err error
-			if list[i], err = secp256k1.RandomScalar(stream); err != nil {
-				t.Fatal(err)
-			}
+	var x [n]*secp256k1.Scalar
+	for i := range x {
+		var err error
+		if x[i], err = secp256k1.RandomScalar(stream); err != nil {
+			t.Fatal(err)
 		}
-		return list
 	}
-	x, rho := scalars(), scalars()
 	y, err := secp256k1.RandomScalar(source(2))
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +123,11 @@ func TestDefinition(t *testing.T) {
 	for i := range n {
 		c := int(choices[i/8]>>(i%8)) & 1
 		var r [2]*secp256k1.Point
-		r[1-c] = new(secp256k1.Point).ScalarBaseMult(rho[i])
+		uniform := make([]byte, 96)
+		if _, err := io.ReadFull(stream, uniform); err != nil {
+			t.Fatal(err)
+		}
+		r[1-c] = plain.Map(uniform)
 		r[c] = new(secp256k1.Point).ScalarBaseMult(x[i])
 		r[c].Sub(r[c], hash(i, c, r[1-c]))
 		for b := range 2 {

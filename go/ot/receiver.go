@@ -30,7 +30,7 @@ func NewReceiver(sid, choices []byte, n int, rand io.Reader) (*Receiver, error) 
 	return r, nil
 }
 
-// Message draws the rho_i and returns the message to the sender, of [MessageSize] bytes. An error has code internal: rand
+// Message draws the r_{1-c} and returns the message to the sender, of [MessageSize] bytes. An error has code internal: rand
 // failed or a point came out as the identity, which has negligible probability.
 func (r *Receiver) Message(rand io.Reader) ([]byte, error) {
 	message, err := r.message(rand)
@@ -45,26 +45,24 @@ func (r *Receiver) message(rand io.Reader) ([]byte, error) {
 	message := make([]byte, MessageSize(n))
 	xs, signs := message[:2*xSize*n], message[2*xSize*n:]
 
-	rho := make([]secp256k1.Scalar, n)
-	defer clear(rho)
-	if err := draw(rho, rand); err != nil {
-		return nil, err
+	uniform := make([]byte, uniformSize*n)
+	defer clear(uniform)
+	if _, err := io.ReadFull(rand, uniform); err != nil {
+		return nil, secp256k1.ErrRandom
 	}
-	base := secp256k1.BaseTable()
 	chosen, other := make([]secp256k1.Affine, n), make([]secp256k1.Affine, n) // r_c and r_{1-c}
 	defer clear(chosen)
 	defer clear(other)
-	if err := base.ScalarMultBatch(other, rho); err != nil {
+	if err := secp256k1.MapToCurveBatch(other, uniform); err != nil {
 		return nil, err
 	}
-	if err := base.ScalarMultBatch(chosen, r.x); err != nil {
+	if err := secp256k1.BaseTable().ScalarMultBatch(chosen, r.x); err != nil {
 		return nil, err
 	}
 
 	hash := newHasher("OT-POINT", r.sid)
 	defer hash.clear()
-	uniform, hashed := make([]byte, uniformSize*n), make([]secp256k1.Affine, n) // H_c(r_{1-c})
-	defer clear(uniform)
+	hashed := make([]secp256k1.Affine, n) // H_c(r_{1-c})
 	defer clear(hashed)
 	var encoded [secp256k1.PointSize]byte
 	for i := range other {

@@ -25,7 +25,7 @@ import { address } from './deal.ts';
 import * as dkls18 from './dkls18.ts';
 import { H, H1, H2, layout, reduce, xOf } from './dkls18.ts';
 import * as ot from './ot.ts';
-import { hashToScalar, hedgedSeed, prove, Stream, verifyProof } from './transcript.ts';
+import { hashToScalar, hedgedSeed, mapToPoint, prove, Stream, verifyProof } from './transcript.ts';
 import * as vole from './vole.ts';
 import * as wire from './wire.ts';
 
@@ -100,7 +100,7 @@ export function trace(given: Given, { asked, answered, finished }: ReturnType<ty
     nonce: asked.nonce,
     choices: receiver.packed,
     xFirstLast: ends(receiver.x),
-    rhoFirstLast: ends(receiver.rho),
+    othersFirstLast: ends(receiver.others),
     ot: receiver.message,
     T: receiver.T,
     gadget0FirstLast: ends(at(receiver.gadgets, 0)),
@@ -174,8 +174,8 @@ const userDraws = memo(
   (seed: Uint8Array) => {
     const stream = new Stream(seed, 'DKLS18-USER');
     const [nonce, choices] = [stream.read(32), stream.read(n / 8)];
-    const scalars = () => range(n).map(() => stream.scalar());
-    return { nonce, choices, x: scalars(), rho: scalars() };
+    const x = range(n).map(() => stream.scalar());
+    return { nonce, choices, x, others: range(n).map(() => stream.read(96)) };
   },
   (seed) => seed,
 );
@@ -183,10 +183,10 @@ const userDraws = memo(
 const receive = memo(
   (seed: Uint8Array, packed: Uint8Array, sid: Uint8Array, T: Uint8Array, ssid: Uint8Array, response: Uint8Array) => {
     const { B, messages } = dkls18.decodeResponse(response);
-    const { x, rho } = userDraws(seed);
+    const { x, others } = userDraws(seed);
     const gadgets = [gadget(sid, T, 0), gadget(sid, T, 1)];
     const choices = ot.bits(packed, n);
-    const receiver = { sid, T, choices, packed, x, rho, gadgets, betas: [], message: packed };
+    const receiver = { sid, T, choices, packed, x, others, gadgets, betas: [], message: packed };
     return vole.finish(layout, receiver, ssid, B, messages).map(({ output }) => output);
   },
   (...args) => sha256(concat(...args)),
@@ -208,17 +208,17 @@ export const equations: Record<string, (v: Trace) => boolean> = {
   'the seed of the user': (v) =>
     equal(v.seedUser, hedgedSeed(v.freshUser, 'DKLS18-USER', scalarBytes(v.xUser), concat(v.keyId, u32(v.action)))),
   'what the user draws': (v) => {
-    const { nonce, choices, x, rho } = userDraws(v.seedUser);
-    const scalars = same(ends(x), v.xFirstLast) && same(ends(rho), v.rhoFirstLast);
-    return scalars && equal(nonce, v.nonce) && equal(choices, v.choices);
+    const { nonce, choices, x, others } = userDraws(v.seedUser);
+    const points = ends(others).every((bytes, k) => equal(bytes, at(v.othersFirstLast, k)));
+    return points && same(ends(x), v.xFirstLast) && equal(nonce, v.nonce) && equal(choices, v.choices);
   },
-  'r_{1-c} = ρ·G, r_c + H_c(r_{1-c}) = x·G': (v) => {
+  'r_{1-c} is mapped from random bytes, r_c + H_c(r_{1-c}) = x·G': (v) => {
     const points = decoded(v.ot);
     return [0, n - 1].every((i, k) => {
       const c = at(ot.bits(v.choices, n), i);
       const [chosen, other] = [at(at(points, i), c), at(at(points, i), 1 - c)];
       const sum = chosen.add(ot.H(v.sid, i, c, other));
-      return other.equals(times(at(v.rhoFirstLast, k), G)) && sum.equals(times(at(v.xFirstLast, k), G));
+      return other.equals(mapToPoint(at(v.othersFirstLast, k))) && sum.equals(times(at(v.xFirstLast, k), G));
     });
   },
   'T = H(sid, OT message)': (v) => equal(v.T, ot.transcript(v.sid, v.ot)),

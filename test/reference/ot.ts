@@ -15,7 +15,7 @@ import {
   toPoint,
   u32,
 } from './curve.ts';
-import { expand, hash, hashToPoint, type Stream } from './transcript.ts';
+import { expand, hash, hashToPoint, mapToPoint, type Stream } from './transcript.ts';
 
 /** H_b(r) of instance i */
 export const H = (sid: Uint8Array, i: number, b: number, r: Point): Point =>
@@ -60,15 +60,15 @@ export function decode(message: Uint8Array, n: number): [Point, Point][] {
 /** The receiver's message. */
 export function receive(sid: Uint8Array, choices: number[], rand: Stream) {
   const x = choices.map(() => rand.scalar());
-  const rho = choices.map(() => rand.scalar());
+  const others = choices.map(() => rand.read(96));
   const message = encode(
     choices.map((c, i) => {
-      const other = times(at(rho, i), G);
+      const other = mapToPoint(at(others, i));
       const chosen = times(at(x, i), G).subtract(H(sid, i, c, other));
       return c === 0 ? [chosen, other] : [other, chosen];
     }),
   );
-  return { sid, choices, x, rho, message, T: transcript(sid, message) };
+  return { sid, choices, x, others, message, T: transcript(sid, message) };
 }
 
 /** The sender's B, and its key_b of instance i. */

@@ -1,12 +1,13 @@
 /** Hashing, streams of randomness and Schnorr proofs: go/transcript. */
 import { createCipheriv } from 'node:crypto';
 import { secp256k1_hasher } from '@noble/curves/secp256k1.js';
+import { bytesToNumberBE } from '@noble/curves/utils.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import {
   concat,
   mod,
-  type Point,
+  Point,
   pointBytes,
   range,
   scalarBytes,
@@ -47,6 +48,14 @@ export const hashToScalars = (label: string, n: number, ...parts: Uint8Array[]):
 export function hashToPoint(label: string, ...parts: Uint8Array[]): Point {
   return secp256k1_hasher.hashToCurve(message(parts), { DST: tag(label) });
 }
+
+/** What hash_to_curve maps 96 uniform bytes to. */
+export function mapToPoint(bytes: Uint8Array): Point {
+  const mapped = split(bytes, 48).map((u) => map(Point.Fp.create(bytesToNumberBE(u))));
+  return mapped.reduce((sum, point) => sum.add(point));
+}
+/** noble declares it with the types of the map inside it. */
+const map = secp256k1_hasher.mapToCurve as unknown as (u: bigint) => Point;
 
 /** The seed of a hedged stream, from 32 fresh bytes. */
 export function hedgedSeed(fresh: Uint8Array, label: string, secret: Uint8Array, received: Uint8Array): Uint8Array {

@@ -101,6 +101,15 @@ func Times(x *big.Int, p Point) Point {
 	return new(secp256k1.Point).ScalarMult(k, p)
 }
 
+// Map returns the point that hash_to_curve of RFC 9380 maps 96 uniform bytes to.
+func Map(uniform []byte) Point {
+	var p [1]secp256k1.Affine
+	if err := secp256k1.MapToCurveBatch(p[:], uniform); err != nil {
+		panic(err)
+	}
+	return p[0].Point()
+}
+
 // Plus returns p + q.
 func Plus(p, q Point) Point { return new(secp256k1.Point).Add(p, q) }
 
