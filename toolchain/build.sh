@@ -37,7 +37,10 @@ if [[ -n ${FRESH:-} || ! -f $cached ]]; then
   # With a cache of its own TinyGo starts from nothing: its own saves a second or two, and grows.
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work TINYGOROOT=$root WASMOPT=$optimise GOFLAGS=-mod=readonly GOWORK=off \
+  # A function with one caller stays a function: V8 optimises one that is called often, not the long loop that calls it once.
+  printf '#!/bin/sh\nexec "%s" "$@" --one-caller-inline-max-function-size=0\n' "$(realpath "$optimise")" >"$work/wasm-opt"
+  chmod +x "$work/wasm-opt"
+  GOCACHE=$(go env GOCACHE) XDG_CACHE_HOME=$work TINYGOROOT=$root WASMOPT=$work/wasm-opt GOFLAGS=-mod=readonly GOWORK=off \
     "$tinygo" build "${target[@]}" -gc "$gc" -panic trap -opt "$opt" -no-debug -interp-timeout 30m -o "$work/linked.wasm" "./go/cmd/$name"
   # TinyGo keeps the names of all functions; they are no use to an action.
   "$optimise" --strip-debug --strip-producers --strip-target-features "$work/linked.wasm" -o "$work/$name.wasm"

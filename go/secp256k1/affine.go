@@ -167,6 +167,8 @@ func newDoubleAdder(n int) *doubleAdder {
 
 // doubleAdd sets p[i] = 2 p[i] + q[i], as (p[i] + q[i]) + p[i] without the y-coordinate of the first sum (Eisenträger,
 // Lauter and Montgomery, 2003). It returns false, and p is undefined, if an addition is exceptional.
+//
+//go:noinline
 func (b *doubleAdder) doubleAdd(p, q []Affine) bool {
 	n := len(p)
 	for i := range p {
