@@ -2,37 +2,58 @@ import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
 import { planAuthority, planParties } from '../ts/client/deal.ts';
 import { UsageError } from '../ts/client/errors.ts';
-import { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from '../ts/client/party.ts';
-import { openStore, type Store } from '../ts/client/store.ts';
-import { type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
+import {
+  beginDeal,
+  beginRenewal,
+  confirmDeal,
+  type DealState,
+  dropDeal,
+  finishDeal,
+  listDeals,
+  stepDeal,
+} from '../ts/client/party.ts';
+import { findWallet, openStore, readWallet, type Store } from '../ts/client/store.ts';
+import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
+import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
 import { promptLine } from './prompt.ts';
 
-const USAGE = `Makes a wallet whose parties are on several machines: no machine ever has another's share. They exchange files, by stick,
-mail or chat: who carries them learns the public key and nothing of a share.
+const USAGE = `Makes a wallet whose parties are on several machines, or gives one new shares: no machine ever has another's share. They
+exchange files, by stick, mail or chat: who carries them learns the public key and nothing of a share.
 
 usage: npx tsx scripts/party.ts begin --store DIR --out FILE [--parties N] [--runtime NAME] [--policy P] [--here LIST]
+       npx tsx scripts/party.ts begin --reshare --store DIR --out FILE [--wallet ID] [--parties N] [--from LIST] [--here LIST]
        npx tsx scripts/party.ts step --store DIR --in FILE [--in FILE …] --out FILE [--here LIST]
+       npx tsx scripts/party.ts confirm --store DIR --out FILE [--deal ID] [--phrase WORDS]
        npx tsx scripts/party.ts finish --store DIR [--deal ID] [--phrase WORDS]
        npx tsx scripts/party.ts list | drop --store DIR [--deal ID]
 
-  begin           on the machine of the hot share, which also calls the action
-  step            takes the others' newest files, and writes one for them; on a machine that joins, --here says as whom.
-                  Repeat, in turns, until both machines show six words
-  finish          once somebody has compared them: the wallet appears in the store. WORDS are those of the other machine
-  list            the deals that are under way here
-  drop            forgets one
+  begin            on the machine of the hot share, which also calls the action. --reshare: new shares of a wallet that is
+                   there; the address stays. Without an action any machine that has a share may begin
+  step             takes the others' newest files, and writes one for them; on a machine that joins, --here says as whom.
+                   Repeat, in turns, until all machines show words: six of a new key, at the end; twelve of new shares, first
+  confirm          new shares, once somebody has compared: this machine deals, which it does not before, and a cold share on
+                   it allows the action to. WORDS are those that all other machines show
+  finish           the wallet appears in the store, or has its new shares. Of a new key, WORDS are those of the other machine
+  list             the deals that are under way here
+  drop             forgets one
 
-  --store DIR     the folder of the share store; made if it does not exist
-  --in FILE       a file of another machine
-  --out FILE      the file for the others; what was there is replaced
-  --here LIST     the parties on this machine: 1 is hot (default of begin), those after the action's 2 are cold; e.g. 3, or 3,4
-  --parties N     how many shares there are (3)
-  --threshold N   how many shares sign (2)
-  --runtime NAME  where the action runs: local (default); none, no action
-  --policy P      what the action signs, as for keygen
-  --deal ID       which deal, if there are several
-  --phrase WORDS  the six words that the other machine shows, instead of typing them when asked
-  --json          print JSON alone
+  --store DIR      the folder of the share store; made if it does not exist
+  --in FILE        a file of another machine
+  --out FILE       the file for the others; what was there is replaced
+  --here LIST      the parties on this machine: 1 is hot (default of begin), those after the action's 2 are cold; e.g. 3, or 3,4.
+                   Of new shares a machine that joins is by default whom it has old ones of
+  --parties N      how many shares there are (3; of new shares as before)
+  --threshold N    how many shares sign (2; likewise)
+  --runtime NAME   where the action runs: local (default); none, no action
+  --policy P       what the action signs, as for keygen
+  --authority A    who may ask the action to give its share away: cold (default), guardian:0x… or none; of new shares as before
+  --wallet ID      which wallet gets new shares, if there are several
+  --from LIST      which old parties deal, without an action; by default the first ones
+  --deal ID        which deal, if there are several
+  --phrase WORDS   the words that the other machine shows, instead of typing them when asked
+${AUTHORIZATION_USAGE}
+  --yes            drop new shares although the others may rely on them
+  --json           print JSON alone
 
 A session is kept in the store between the files, sealed like a share, with TANDEM_PASSPHRASE, a passphrase that is asked for,
 or TANDEM_IDENTITY (an age identity file). Do not restore a store from a backup while a deal is under way.`;
@@ -45,10 +66,16 @@ run(USAGE, async (signal) => {
       in: { type: 'string', multiple: true },
       out: { type: 'string' },
       here: { type: 'string' },
-      parties: { type: 'string', default: '3' },
-      threshold: { type: 'string', default: '2' },
-      runtime: { type: 'string', default: 'local' },
-      policy: { type: 'string', default: 'messages' },
+      reshare: { type: 'boolean', default: false },
+      wallet: { type: 'string' },
+      from: { type: 'string' },
+      parties: { type: 'string' },
+      threshold: { type: 'string' },
+      runtime: { type: 'string' },
+      policy: { type: 'string' },
+      authority: { type: 'string' },
+      ...authorizationOptions,
+      yes: { type: 'boolean', default: false },
       deal: { type: 'string' },
       phrase: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -72,33 +99,78 @@ run(USAGE, async (signal) => {
     switch (command) {
       case 'begin': {
         const out = needed(values.out, '--out');
-        const threshold = wholeNumber(values.threshold, 'threshold');
-        const count = wholeNumber(values.parties, 'parties');
-        const parties = planParties(threshold, count, values.runtime === 'none' ? undefined : {});
-        const authority = planAuthority(undefined, parties);
-        const runtime = await runtimeOf(values.runtime);
+        const here = indices(values.here ?? '1', 'here');
+        const authority = authorityOf(values.authority);
+        if (values.reshare) {
+          if (values.runtime !== undefined || values.policy !== undefined) {
+            throw new UsageError('The action stays the same with new shares.', {
+              next: 'leave out --runtime and --policy; scripts/migrate.ts moves its share to another action.',
+            });
+          }
+          const { address: id, runtime: host } = readWallet(store, findWallet(store, values.wallet));
+          const runtime = await runtimeOf(host);
+          const threshold = optional(values.threshold, (text) => wholeNumber(text, 'threshold'));
+          const parties = optional(values.parties, (text) => wholeNumber(text, 'parties'));
+          const dealers = optional(values.from, (list) => indices(list, 'from'));
+          const renewal = { ...options, id, runtime, threshold, parties, authority, dealers, here, out };
+          return show(json, await beginRenewal(renewal), out);
+        }
+        if (values.wallet !== undefined || values.from !== undefined) {
+          throw new UsageError('--wallet and --from are for new shares: --reshare.');
+        }
+        const name = values.runtime ?? 'local';
+        const threshold = wholeNumber(values.threshold ?? '2', 'threshold');
+        const parties = planParties(
+          threshold,
+          wholeNumber(values.parties ?? '3', 'parties'),
+          name === 'none' ? undefined : {},
+        );
+        if (name === 'none' && authority !== undefined) {
+          throw new UsageError('An authority is over the share of an action.', { next: 'leave out --authority.' });
+        }
+        const wanted = planAuthority(authority, parties);
+        const runtime = await runtimeOf(name);
         progress.step('building the action');
         const action = runtime && {
           runtime,
-          authority,
-          ...(await buildCosigner(values.policy, hostKind(runtime.name))),
+          authority: wanted,
+          ...(await buildCosigner(values.policy ?? 'messages', hostKind(runtime.name))),
         };
-        const here = indices(values.here ?? '1');
         return show(json, await beginDeal({ ...options, threshold, parties, here, action, out }), out);
       }
       case 'step': {
         const [files, out] = [values.in ?? [], needed(values.out, '--out')];
-        const here = values.here === undefined ? undefined : indices(values.here);
-        return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, out }), out);
+        const here = optional(values.here, (list) => indices(list, 'here'));
+        const authorize = authorizer(values, signal);
+        return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, authorize, out }), out);
+      }
+      case 'confirm': {
+        const [deal, out] = [findDeal(store, values.deal), needed(values.out, '--out')];
+        const authorize = authorizer(values, signal);
+        const ask = async (state: DealState) => {
+          explain(state);
+          return promptLine('The twelve words that all other machines show: ', PHRASE_ADVICE);
+        };
+        const phrase = values.phrase ?? ask;
+        return show(json, await confirmDeal({ ...options, deal, phrase, connect: runtimeOf, authorize, out }), out);
       }
       case 'finish': {
         const deal = findDeal(store, values.deal);
-        const advice = 'name them: --phrase "…"';
-        const phrase = values.phrase ?? (await promptLine('The six words that the other machine shows: ', advice));
-        const { address, publicKey, threshold, parties } = await finishDeal({ ...options, deal, phrase });
+        const phrase =
+          values.phrase ?? (() => promptLine('The six words that the other machine shows: ', PHRASE_ADVICE));
+        const { address, publicKey, threshold, parties, epoch } = await finishDeal({ ...options, deal, phrase });
         progress.end();
-        const lines = { address, 'public key': publicKey, parties: parties.map(({ role }) => role).join(', ') };
-        return print(json, { wallet: address, address, publicKey, threshold, parties: parties.length }, lines);
+        const roles = parties.map(({ role }) => role).join(', ');
+        print(
+          json,
+          { wallet: address, address, publicKey, threshold, parties: parties.length, epoch },
+          { address, 'public key': publicKey, parties: roles, epoch },
+        );
+        if (epoch === 0) return;
+        console.error(`
+The last file is kept in ${store.dir}/deals, in case that the others have not got it. Destroy copies of the old share: with
+another old one it still signs.`);
+        return;
       }
       case 'list': {
         const deals = listDeals(store).map((deal) => Buffer.from(deal).toString('hex'));
@@ -106,12 +178,12 @@ run(USAGE, async (signal) => {
       }
       case 'drop': {
         const deal = findDeal(store, values.deal);
-        await dropDeal(store, deal);
+        await dropDeal(store, deal, values.yes);
         return print(json, { dropped: hex(deal) }, { dropped: hex(deal) });
       }
       default:
         throw new UsageError(`There is no command "${command ?? ''}".`, {
-          next: 'choose one of begin, step, finish, list, drop.',
+          next: 'choose one of begin, step, confirm, finish, list, drop.',
         });
     }
   } finally {
@@ -125,8 +197,14 @@ function needed(value: string | undefined, name: string): string {
   return value;
 }
 
-function indices(list: string): number[] {
-  return list.split(',').map((index) => wholeNumber(index, 'here'));
+const PHRASE_ADVICE = 'name them: --phrase "…"';
+
+function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
+  return text === undefined ? undefined : read(text);
+}
+
+function indices(list: string, name: string): number[] {
+  return list.split(',').map((index) => wholeNumber(index, name));
 }
 
 const hex = (deal: Uint8Array) => Buffer.from(deal).toString('hex');
@@ -142,22 +220,53 @@ function findDeal(store: Store, id: string | undefined): Uint8Array {
 
 function show(json: boolean, state: DealState, out: string): void {
   progress.end();
-  const { deal, terms, here, waitingFor, dealt } = state;
-  const roles = terms.parties.map(({ index, role }) => `${index} ${role}${here.includes(index) ? ' (here)' : ''}`);
+  const { deal, here, waitingFor, phrase, dealt } = state;
   print(
     json,
-    { deal, here, waitingFor, ...dealt, out },
+    { deal, here, waitingFor, ...(phrase && { phrase }), ...dealt, out },
     {
       deal,
-      parties: `${roles.join(', ')}; ${terms.threshold} of them sign`,
-      ...(terms.action && { action: `${terms.action.cid}, policy ${terms.action.policy}` }),
+      ...linesOf(state),
       'for the others': out,
       ...(waitingFor.length > 0 && { 'waiting for': `party ${waitingFor.join(', ')}` }),
+      ...(phrase && { phrase }),
       ...dealt,
     },
   );
-  if (dealt === undefined) return;
-  console.error(`
-Give the others ${out} if they have not shown their words yet. Then compare: all machines must show the same six words. If
-they do: npx tsx scripts/party.ts finish. If not, somebody stands between the machines: party.ts drop, on all of them.`);
+  const advice = adviceFor(state, out);
+  if (advice !== '') console.error(`\n${advice}`);
+}
+
+/** What is dealt, by whom, to whom. */
+function linesOf({ terms, here }: DealState): Record<string, string> {
+  const { parties, threshold, action, reshare } = terms;
+  const roles = parties.map(({ index, role }) => `${index} ${role}${here.includes(index) ? ' (here)' : ''}`);
+  return {
+    ...(reshare && { wallet: reshare.account, epoch: `${reshare.epoch}, dealt by ${reshare.dealers.join(', ')}` }),
+    parties: `${roles.join(', ')}; ${threshold} of them sign`,
+    ...(action && { action: `${action.cid}, policy ${action.policy}`, authority: action.authority }),
+  };
+}
+
+/** Before the words are asked for, what they will stand for. */
+function explain(state: DealState): void {
+  const lines = Object.entries(linesOf(state)).map(([name, text]) => `  ${name}: ${text}`);
+  console.error(`New shares:\n${lines.join('\n')}\nWhoever holds as many shares as sign has the key.\n`);
+}
+
+function adviceFor({ terms, here, phrase, dealt }: DealState, out: string): string {
+  const leaving = here.filter((index) => !terms.parties.some((party) => party.index === index));
+  if (phrase !== undefined) {
+    return `Give the others ${out} if they do not show their words yet. Then compare: all machines must show the same twelve words, and
+nothing is dealt before. If they do: npx tsx scripts/party.ts confirm. If not, somebody stands between the machines:
+party.ts drop, on all of them.`;
+  }
+  if (dealt === undefined) {
+    return leaving.length === 0
+      ? ''
+      : `Party ${leaving.join(', ')} leaves: once the others have finished, its share is void. Then drop this deal and destroy it.`;
+  }
+  if (terms.reshare) return `Give the others ${out}. All have confirmed their shares: npx tsx scripts/party.ts finish.`;
+  return `Give the others ${out} if they have not shown their words yet. Then compare: all machines must show the same six words. If
+they do: npx tsx scripts/party.ts finish. If not, somebody stands between the machines: party.ts drop, on all of them.`;
 }

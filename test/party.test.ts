@@ -12,7 +12,6 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { generateIdentity } from 'age-encryption';
 import { type Hex, recoverAddress } from 'viem';
 import { checkStore } from '../ts/client/check.ts';
 import { planParties } from '../ts/client/deal.ts';
@@ -22,25 +21,15 @@ import { openStore, readWallet, type Store } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { command, json } from './command.ts';
+import { type Machine, newMachine } from './machines.ts';
 
 // Two machines are two stores, each with a key of its own. What goes between them is files.
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-party-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-interface Machine {
-  readonly store: Store;
-  readonly env: Record<string, string>;
-}
-
 let count = 0;
-async function machine(): Promise<Machine> {
-  const dir = join(root, `machine${count++}`);
-  const identity = await generateIdentity();
-  const file = `${dir}.txt`;
-  writeFileSync(file, `${identity}\n`);
-  return { store: openStore(dir, async () => ({ identities: [identity] })), env: { TANDEM_IDENTITY: file } };
-}
+const machine = () => newMachine(join(root, `machine${count++}`));
 
 /** A new name for a file between machines. */
 const file = () => join(root, `${count++}.deal`);
@@ -51,7 +40,8 @@ describe('a key of two machines and an action, by commands', () => {
     const party = async ({ store, env }: Machine, ...args: string[]) =>
       json(await command('party', [...args, '--store', store.dir, '--json'], env));
     const [a, b] = [file(), file()];
-    const begun = await party(hot, 'begin', '--out', a);
+    const guardian = `0x${'47'.repeat(20)}`;
+    const begun = await party(hot, 'begin', '--out', a, '--authority', `guardian:${guardian}`);
     assert.deepEqual(begun.waitingFor, [2, 3]);
     const joined = await party(cold, 'step', '--in', a, '--out', b, '--here', '3');
     assert.deepEqual([joined.deal, joined.here, joined.waitingFor], [begun.deal, [3], [2]]);
@@ -68,8 +58,11 @@ describe('a key of two machines and an action, by commands', () => {
     assert.deepEqual([unasked.code, unasked.stdout], [1, '']);
     assert.match(unasked.stderr, /--phrase/);
     const finish = ['finish', '--phrase', String(there.phrase)] as const;
-    assert.equal((await party(hot, ...finish)).wallet, address);
-    assert.equal((await party(cold, ...finish)).wallet, address);
+    const finished = await Promise.all([party(hot, ...finish), party(cold, ...finish)]);
+    assert.deepEqual(
+      finished.map(({ wallet }) => wallet),
+      [address, address],
+    );
     assert.deepEqual(await party(hot, 'list'), { deals: [] });
 
     // Each machine has its own share and no other, and both know the same of the wallet.
@@ -77,6 +70,7 @@ describe('a key of two machines and an action, by commands', () => {
     assert.deepEqual(files(hot), ['action.sealed', 'actions', 'hot.age', 'wallet.json']);
     assert.deepEqual(files(cold), ['cold.age', 'wallet.json']);
     assert.deepEqual(readWallet(cold.store, address), readWallet(hot.store, address));
+    assert.equal(readWallet(hot.store, address).action?.authority, guardian);
     for (const { store } of [hot, cold]) assert.ok((await checkStore(store)).ok);
 
     const signed = json(await command('sign', ['--store', hot.store.dir, '--message', 'x', '--json'], hot.env));
@@ -94,15 +88,23 @@ describe('a key of two machines and an action, by commands', () => {
     const { store, env } = await machine();
     const nothing = join(root, 'nothing');
     writeFileSync(nothing, '');
-    for (const args of [
+    const usages = [
       ['deal'],
       ['begin', '--out', nothing, '--runtime', 'none', '--here', '4'],
       ['begin', '--out', nothing, '--parties', '3', '--threshold', '3'],
+      ['begin', '--out', nothing, '--authority', 'somebody'],
+      ['begin', '--out', nothing, '--from', '1,2'],
+      ['begin', '--out', nothing, '--reshare', '--policy', 'any'],
       ['step', '--in', nothing],
+      ['confirm', '--out', nothing, '--phrase', 'x'],
       ['finish', '--phrase', 'x'],
-    ]) {
-      const { code, stdout } = await command('party', [...args, '--store', store.dir], env);
-      assert.deepEqual([code, stdout], [64, ''], args.join(' '));
+    ];
+    const run = async (args: string[]) => command('party', [...args, '--store', store.dir], env);
+    for (let i = 0; i < usages.length; i += 3) {
+      const some = usages.slice(i, i + 3);
+      for (const [n, { code, stdout }] of (await Promise.all(some.map(run))).entries()) {
+        assert.deepEqual([code, stdout], [64, ''], some[n]?.join(' '));
+      }
     }
   });
 });
@@ -143,7 +145,7 @@ describe('a deal by files', () => {
     assert.deepEqual(states[2]?.dealt, undefined);
     assert.ok(dealt);
     const id = Buffer.from(deal, 'hex');
-    await finishDeal({ store: two.store, deal: id, phrase: `  ${dealt.phrase.toUpperCase()} ` });
+    await finishDeal({ store: two.store, deal: id, phrase: `  ${dealt.phrase?.toUpperCase()} ` });
     await assert.rejects(finishDeal({ store: one.store, deal: id, phrase: dealt.phrase }), UsageError);
   });
 

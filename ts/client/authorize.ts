@@ -125,7 +125,8 @@ export function nameOf(authority: string): string {
   return authority === 'cold' ? 'a cold share' : `the guardian ${authority}`;
 }
 
-function isBy(
+/** Whether a signature of the terms is the authority's; of a cold share by what the shares here say is public of all. */
+export function isBy(
   info: WalletInfo,
   authority: string,
   shares: ReadonlyMap<number, Uint8Array>,

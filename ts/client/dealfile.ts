@@ -7,7 +7,7 @@ import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from './age.ts';
 import { StoreError } from './errors.ts';
-import { Address, Cid, Index, openSealed, Party, Short, type Store } from './store.ts';
+import { ActionInfo, Address, Epoch, Hex, Index, openSealed, Party, Short, type Store } from './store.ts';
 
 // A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
 
@@ -17,14 +17,29 @@ const LIMIT = { message: 256 * 1024, session: 32 * 1024 * 1024 };
 const bytes = (min: number, max: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
 
-/** What all machines agree on: the phrase is made of it too. */
+/** What all machines agree on: the words are made of it too. */
 const Terms = v.pipe(
   v.strictObject({
     threshold: Index,
     parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(16)),
     runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
-    action: v.optional(v.strictObject({ wallet: Address, cid: Cid, policy: Short, authority: Short })),
+    action: v.optional(ActionInfo),
     created: v.pipe(v.string(), v.isoTimestamp()),
+    /** New shares of a key that exists. */
+    reshare: v.optional(
+      v.strictObject({
+        account: Address,
+        /** The sharing that there is: its id, and all that is public of it, as the wasm module takes it. */
+        keyId: Hex(32),
+        old: bytes(1, 4096),
+        /** The authority over the action's share as it is. */
+        authority: v.optional(Short),
+        /** Of the new shares. */
+        epoch: Epoch,
+        /** The old parties that deal, ascending. */
+        dealers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(16)),
+      }),
+    ),
   }),
   v.check(({ parties, action }) => {
     const count = (role: string) => parties.filter((party) => party.role === role).length;
@@ -34,7 +49,14 @@ const Terms = v.pipe(
 
 /** Round, sender, and what it sent to all. */
 const Message = v.strictTuple([v.picklist([1, 2, 3]), Index, bytes(1, 8192)]);
-const Messages = v.pipe(v.array(Message), v.maxLength(48));
+const Messages = v.pipe(v.array(Message), v.maxLength(96));
+
+/** A cold share's signature that the action may deal its own, and until when it is good. */
+const Authorization = v.strictObject({
+  by: v.optional(Index),
+  signature: v.custom<`0x${string}`>((value) => typeof value === 'string' && /^0x(?:[0-9a-f]{2}){64,65}$/.test(value)),
+  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
 
 const Id = bytes(16, 16);
 
@@ -51,6 +73,7 @@ const Envelope = v.strictObject({
   to: v.array(Index),
   terms: Terms,
   messages: Messages,
+  authorization: v.optional(Authorization),
 });
 
 /** What a machine keeps between two files, sealed like a share. */
@@ -59,12 +82,15 @@ const Session = v.strictObject({
   deal: Id,
   terms: Terms,
   /** The parties of this machine, each with the rounds it has been through and what the next one needs: secret. */
-  here: v.array(v.strictObject({ index: Index, round: v.picklist([1, 2, 3]), session: bytes(1, 32 * 1024) })),
+  here: v.array(v.strictObject({ index: Index, round: v.picklist([1, 2, 3]), session: bytes(0, 32 * 1024) })),
   /** The action, on the machine that runs it: its source, its session between its two calls, its sealed share. */
   action: v.optional(
     v.strictObject({ source: v.string(), session: v.optional(v.string()), sealed: v.optional(v.string()) }),
   ),
   messages: Messages,
+  /** New shares: the words of round 1 were compared. */
+  isConfirmed: v.optional(v.boolean()),
+  authorization: v.optional(Authorization),
 });
 
 export type Terms = v.InferOutput<typeof Terms>;
@@ -121,22 +147,38 @@ export async function writeSession(store: Store, session: Omit<Session, 'version
   }
 }
 
+/** A copy of a deal's last file, which all parties need and only this machine can write: it may be lost on its way. */
+export function keepEnvelope(store: Store, envelope: Omit<Envelope, 'version' | 'kind'>): void {
+  writeEnvelope(sessionPath(store, envelope.deal).replace(/age$/, 'deal'), envelope);
+}
+
 export function removeSession(store: Store, deal: Uint8Array): void {
   rmSync(sessionPath(store, deal), { force: true });
   syncFolder(sessionsFolder(store));
 }
 
 /**
- * Six words that stand for a deal: the parties' machines show the same ones exactly if they speak of the same key, with the
- * same terms. Round 1 commits every party before it sees what the others add to the key, so that whoever stands between
+ * Six words that stand for a new key: the parties' machines show the same ones exactly if they speak of the same key, with
+ * the same terms. Round 1 commits every party before it sees what the others add to the key, so that whoever stands between
  * the machines cannot choose his part to make the words agree: 66 bits.
  */
 export function phraseOf(terms: Terms, deal: Uint8Array, keyId: Uint8Array): string {
-  const hash = createHash('sha256')
-    .update(encodeCbor(['TANDEM-V1-PHRASE', deal, terms, keyId]))
-    .digest();
+  return words(6, ['TANDEM-V1-PHRASE', deal, terms, keyId]);
+}
+
+/**
+ * Twelve words that stand for what new shares will be made of, before they are: the terms, and round 1 of all people. Nothing
+ * commits whoever stands between to a part of it. He may try as many as he likes with each of two machines until their words
+ * agree, so there are twice as many: 132 bits, of which two agree after 2^66.
+ */
+export function round1PhraseOf(terms: Terms, deal: Uint8Array, round1: ReadonlyMap<number, Uint8Array>): string {
+  return words(12, ['TANDEM-V1-ROUND1', deal, terms, round1]);
+}
+
+function words(count: number, of: unknown[]): string {
+  const hash = createHash('sha256').update(encodeCbor(of)).digest();
   const number = BigInt(`0x${hash.toString('hex')}`);
-  return Array.from({ length: 6 }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
+  return Array.from({ length: count }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
 }
 
 function parse<S extends v.GenericSchema>(schema: S, data: Uint8Array, path: string, what: string): v.InferOutput<S> {

@@ -3,21 +3,26 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
+import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
 import { makeFolder, takeLock } from '../files/files.ts';
 import type { Runtime } from '../runtime/types.ts';
+import type { Key } from './age.ts';
 import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
+import type { Authorizer } from './authorize.ts';
 import type { HostedAction } from './deal.ts';
 import {
   type Envelope,
   hasSession,
+  keepEnvelope,
   type Message,
   phraseOf,
   readEnvelope,
   readSession,
   removeSession,
+  round1PhraseOf,
   type Session,
   sessionsFolder,
   type Terms,
@@ -26,9 +31,10 @@ import {
 } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError } from './errors.ts';
 import { addressOf, toHex } from './evm.ts';
+import { allow, allowedCall, draftRenewal, planRenewal, type RenewOptions, sharesFor, walletOf } from './renew.ts';
 import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts';
 
-// Key generation by parties on several machines, which exchange files: no share but its own is ever on a machine.
+// Keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
 // Each file holds every message that its writer knows, so that they may go round in any way. A machine goes as far as the
 // messages allow, keeps its session in the place of the one before, and only then writes its own file: a step that was
@@ -42,6 +48,10 @@ import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts
 //
 // At the end both show the same six words. Until somebody has compared them there is no wallet: whoever stands between the
 // machines could have dealt with each of them alone.
+//
+// Of new shares for a key that exists, a part would be lost to him by then. There twelve words come once round 1 is complete,
+// but for the action's, and nothing is dealt, nor the action asked to deal, on a machine where they were not compared. What
+// comes after round 1 follows from it, so the deal ends without any: docs/protocol.md.
 
 interface PartyOptions extends AskOptions {
   readonly store: Store;
@@ -58,8 +68,10 @@ export interface DealState {
   readonly here: readonly number[];
   /** Those whose messages are waited for. */
   readonly waitingFor: readonly number[];
-  /** Once all have confirmed their shares: the key's address, and the words to compare. */
-  readonly dealt?: { readonly address: string; readonly phrase: string };
+  /** New shares: the words to compare, as long as nobody has here. */
+  readonly phrase?: string;
+  /** Once all have confirmed their shares: the key's address, and of a new key the words to compare. */
+  readonly dealt?: { readonly address: string; readonly phrase?: string };
 }
 
 export interface BeginOptions extends PartyOptions {
@@ -104,19 +116,51 @@ export async function beginDeal(options: BeginOptions): Promise<DealState> {
   }
 }
 
+/**
+ * Begins to deal new shares of a wallet that is here: the address stays, the epoch goes up.
+ *
+ * @throws UsageError, StoreError; RuntimeError of the host
+ */
+export async function beginRenewal(
+  options: PartyOptions & RenewOptions & Pick<BeginOptions, 'here' | 'out'>,
+): Promise<DealState> {
+  const { store, here, out } = options;
+  const { terms, source } = await planRenewal(options);
+  if (source !== undefined && !here.includes(hotOf(terms))) {
+    throw new UsageError('The machine with the hot share begins: it calls the action.', {
+      next: 'if the hot share is lost, make another with scripts/recover.ts first.',
+    });
+  }
+  const key = await store.key('any', 'the session');
+  const session = await newSession(options, randomBytes(16), terms, here);
+  if (source !== undefined) session.action = { source };
+  try {
+    await writeSession(store, session, key);
+    send(session, out);
+    return stateOf(session);
+  } finally {
+    forget(session);
+  }
+}
+
 function held({ cid, policy, authority }: { cid: string; policy: string; authority: string }, wallet: string) {
   return { wallet, cid, policy, authority };
 }
 
-export interface StepOptions extends PartyOptions {
-  /** Files of the other machines, all of one deal. */
-  readonly files: readonly string[];
-  /** The parties on this machine, if it joins the deal with this step. */
-  readonly here?: readonly number[] | undefined;
+interface GoOnOptions extends PartyOptions {
   /** Connects to the host of the action, if this machine is the one that calls it. */
   readonly connect?: ((name: Runtime['name']) => Promise<Runtime | undefined>) | undefined;
+  /** Asks the authority over the action's share, if it takes no part in the deal: a guardian. */
+  readonly authorize?: Authorizer | undefined;
   /** The file for the other machines. */
   readonly out: string;
+}
+
+export interface StepOptions extends GoOnOptions {
+  /** Files of the other machines, all of one deal. */
+  readonly files: readonly string[];
+  /** The parties on this machine, if it joins the deal with this step; by default those whose old shares are here. */
+  readonly here?: readonly number[] | undefined;
 }
 
 /**
@@ -127,7 +171,7 @@ export interface StepOptions extends PartyOptions {
  *   as it was before), RefusedError; RuntimeError of the host
  */
 export async function stepDeal(options: StepOptions): Promise<DealState> {
-  const { store, files, here, out } = options;
+  const { store, files, here } = options;
   const envelopes = files.map((path) => ({ path, envelope: readEnvelope(path) }));
   const [first] = envelopes;
   if (first === undefined) throw new UsageError('There is no file to take.');
@@ -138,50 +182,111 @@ export async function stepDeal(options: StepOptions): Promise<DealState> {
       : { session: await joined(options, first.envelope, here), key: await store.key('any', 'the session') };
     try {
       for (const { path, envelope } of envelopes) merge(session, envelope, path);
-      await blaming(() => advance(session, options));
-      const state = stateOf(session, await dealtBy(session, options));
-      await writeSession(store, session, key);
-      send(session, out);
-      return state;
+      return await goOn(session, key, options);
     } finally {
       forget(session);
     }
   });
 }
 
+/** Goes as far as the messages allow, keeps the session and writes the file. */
+async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<DealState> {
+  await blaming(() => advance(session, options));
+  const state = stateOf(session, await dealtBy(session, options));
+  await writeSession(options.store, session, key);
+  send(session, options.out);
+  return state;
+}
+
 /**
- * Makes the wallet of a deal whose words were compared: this machine's shares, and the action's if it has it, appear in the
- * store in one step, and the session is deleted.
+ * Goes on with new shares whose words were compared: from here on this machine deals, and a cold share on it has signed that
+ * the action may. Once more, it signs anew.
  *
- * @param phrase the words that the other machine shows
+ * @param phrase the words that all other machines show, or how to ask for them
+ * @throws ProtocolError if they are others: nothing was dealt; UsageError if there are no words yet; as {@link stepDeal}
+ */
+export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phrase: Phrase }): Promise<DealState> {
+  const { store, deal, phrase } = options;
+  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  return locked(store, deal, async () => {
+    const { session, key } = await readSession(store, deal);
+    try {
+      const { terms } = session;
+      const words = wordsOf(session);
+      if (terms.reshare === undefined) throw new UsageError('The words of a new key come at the end: finish.');
+      if (words === undefined) throw new UsageError('This deal is not so far: the words come once all have joined.');
+      if ((await typed(phrase, session)) !== words) {
+        throw new ProtocolError('The words are not the same: the machines do not speak of the same deal.', {
+          next: 'nothing was dealt. Compare once more; if they differ, drop the deal on all machines and send the files another way.',
+        });
+      }
+      session.isConfirmed = true;
+      const round1 = said(session, 1, actionOf(terms));
+      if (session.action === undefined) {
+        session.authorization = await allow(store, terms, terms.reshare, round1, options.load);
+      }
+      return await goOn(session, key, options);
+    } finally {
+      forget(session);
+    }
+  });
+}
+
+/** Words that somebody types, given or asked for. */
+type Phrase = string | ((state: DealState) => Promise<string>);
+
+async function typed(phrase: Phrase, session: Live): Promise<string> {
+  const text = typeof phrase === 'string' ? phrase : await phrase(stateOf(session));
+  return text.trim().toLowerCase().split(/\s+/).join(' ');
+}
+
+/** Of new shares, the words that stand for round 1 of all people, once it is complete. */
+function wordsOf(session: Live): string | undefined {
+  const { terms, deal } = session;
+  const remote = actionOf(terms);
+  if (terms.reshare === undefined || missing(session, 1, remote).length > 0) return undefined;
+  return round1PhraseOf(terms, deal, said(session, 1, remote));
+}
+
+/**
+ * Makes the wallet of a deal whose words were compared, or gives it its new shares: this machine's, and the action's if it
+ * has it, appear in the store in one step, and the session is deleted.
+ *
+ * @param phrase the words that the other machine shows, or how to ask for them: of a new key
  * @throws ProtocolError if they are others, or the deal is not so far; StoreError, UsageError
  */
-export async function finishDeal(options: PartyOptions & { deal: Uint8Array; phrase: string }): Promise<WalletInfo> {
-  const { store, deal, phrase } = options;
+export async function finishDeal(
+  options: PartyOptions & { deal: Uint8Array; phrase?: Phrase | undefined },
+): Promise<WalletInfo> {
+  const { store, deal, phrase = '' } = options;
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
   return locked(store, deal, async () => {
     const { session } = await readSession(store, deal);
     const dealt = await dealtBy(session, options);
-    if (dealt === undefined) throw new UsageError('This deal is not so far: the words come once all have confirmed.');
+    if (dealt === undefined) throw new UsageError('This deal is not so far: not all have confirmed their shares.');
     try {
-      if (phrase.trim().toLowerCase().split(/\s+/).join(' ') !== dealt.phrase) {
+      if (dealt.phrase !== undefined && (await typed(phrase, session)) !== dealt.phrase) {
         throw new ProtocolError('The words are not the same: the machines do not speak of the same key.', {
           next: 'compare them once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
       const { info, shares } = dealt;
       const { sealed, source } = session.action ?? {};
-      const draft = await draftWallet(store, shares.size);
+      const { reshare } = session.terms;
+      const draft = reshare
+        ? await draftRenewal(store, info, reshare.keyId, shares.size)
+        : await draftWallet(store, shares.size);
       try {
         const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;
-        await draft.finish({ info, shares, action });
+        await draft?.finish({ info, shares, action });
       } catch (error) {
         // A process that was killed here has stored it already.
         if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
         if (readWallet(store, info.address).keyId !== info.keyId) throw error;
       } finally {
-        draft.discard();
+        draft?.discard();
       }
+      keepEnvelope(store, envelopeOf(session));
       removeSession(store, deal);
       return info;
     } finally {
@@ -191,10 +296,34 @@ export async function finishDeal(options: PartyOptions & { deal: Uint8Array; phr
   });
 }
 
-/** Forgets a deal. What the others have of it is worth nothing without this machine's part. @throws UsageError */
-export async function dropDeal(store: Store, deal: Uint8Array): Promise<void> {
+/**
+ * Forgets a deal. What the others have of it is worth nothing without this machine's part, unless it has confirmed new shares:
+ * then the others may have given up the old ones, and `isLost` says that this machine's are to be lost.
+ *
+ * @throws UsageError; StoreError
+ */
+export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): Promise<void> {
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
-  await locked(store, deal, async () => removeSession(store, deal));
+  await locked(store, deal, async () => {
+    if (!isLost && (await hasConfirmed(store, deal))) {
+      throw new UsageError(
+        'The others may have the new shares already: without its own this machine would be left out.',
+        {
+          next: 'have their newest files sent again, and finish. If they all have dropped the deal: --yes.',
+        },
+      );
+    }
+    removeSession(store, deal);
+  });
+}
+
+async function hasConfirmed(store: Store, deal: Uint8Array): Promise<boolean> {
+  const { session } = await readSession(store, deal);
+  try {
+    return session.terms.reshare !== undefined && session.here.some(({ round }) => round === 3);
+  } finally {
+    forget(session);
+  }
 }
 
 /** The deals that this machine takes part in. */
@@ -222,18 +351,25 @@ async function locked<T>(store: Store, deal: Uint8Array, work: () => Promise<T>)
 }
 
 async function newSession(
-  { load = loadTandem }: PartyOptions,
+  { store, load = loadTandem }: PartyOptions,
   deal: Uint8Array,
   terms: Terms,
   here: readonly number[],
 ): Promise<Live> {
   const session: Live = { deal, terms, here: [], messages: [] };
-  for (const index of [...here].sort((a, b) => a - b)) {
-    const role = terms.parties.find((party) => party.index === index)?.role;
-    if (role === undefined || role === 'action') throw new UsageError(`Party ${index} is none that a machine can be.`);
-    const { session: secret, message } = await blaming(async () => (await load()).dealRound1(paramsOf(terms, index)));
-    session.here.push({ index, round: 1, session: secret });
-    session.messages.push([1, index, message]);
+  const shares = terms.reshare ? await sharesFor(store, terms.reshare, load) : new Map<number, Uint8Array>();
+  try {
+    for (const index of [...here].sort((a, b) => a - b)) {
+      if (!participantsOf(terms).includes(index) || index === actionOf(terms)) {
+        throw new UsageError(`Party ${index} is none that a machine can be.`);
+      }
+      const params = paramsOf(terms, index, shares.get(index));
+      const { session: secret, message } = await blaming(async () => (await load()).dealRound1(params));
+      session.here.push({ index, round: 1, session: secret });
+      session.messages.push([1, index, message]);
+    }
+  } finally {
+    for (const share of shares.values()) share.fill(0);
   }
   if (session.here.length === 0) throw new UsageError('Which party is here?');
   return session;
@@ -244,16 +380,35 @@ function forget({ here }: Live): void {
   for (const { session } of here) session.fill(0);
 }
 
-function paramsOf({ threshold, parties }: Terms, self: number): DealParams {
+function paramsOf({ threshold, parties, reshare }: Terms, self: number, share: Uint8Array | undefined): DealParams {
   const indices = parties.map(({ index }) => index);
-  return { kind: 'keygen', threshold, parties: indices, contributors: indices, self, epoch: 0 };
+  if (reshare === undefined) {
+    return { kind: 'keygen', threshold, parties: indices, contributors: indices, self, epoch: 0 };
+  }
+  const { dealers, epoch, old, account } = reshare;
+  const isDealer = dealers.includes(self);
+  if (isDealer && share === undefined) {
+    throw new StoreError('missing', `Party ${self} deals, and its share of ${account} is not here.`, {
+      next: 'put its file back into the folder of the wallet, or have others deal.',
+    });
+  }
+  const deal = { kind: 'reshare' as const, threshold, parties: indices, contributors: dealers, self, epoch };
+  return isDealer && share !== undefined ? { ...deal, share } : { ...deal, old };
 }
 
-async function joined(options: StepOptions, { deal, terms, messages }: Envelope, here: readonly number[] | undefined) {
-  if (here === undefined) {
-    const cold = terms.parties.filter(({ role }) => role === 'cold').map(({ index }) => index);
+/** All who take part: those who get shares, and those who deal. */
+function participantsOf({ parties, reshare }: Terms): number[] {
+  const all = new Set([...parties.map(({ index }) => index), ...(reshare?.dealers ?? [])]);
+  return [...all].sort((a, b) => a - b);
+}
+
+async function joined(options: StepOptions, { deal, terms, messages }: Envelope, named: readonly number[] | undefined) {
+  const others = messages.filter(([round]) => round === 1).map(([, sender]) => sender);
+  const here = named ?? (await sharesHere(options, terms)).filter((index) => !others.includes(index));
+  if (here.length === 0) {
+    const free = participantsOf(terms).filter((index) => index !== actionOf(terms) && !others.includes(index));
     throw new UsageError('This machine has no part in this deal.', {
-      next: `to join, say which party it is, of ${cold.join(', ')}.`,
+      next: `to join, say which party it is, of ${free.join(', ')}.${left(options.store, terms)}`,
     });
   }
   const taken = here.find((index) => messages.some(([, sender]) => sender === index));
@@ -265,8 +420,22 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
   return newSession(options, deal, terms, here);
 }
 
+/** The parties of a deal of new shares whose old ones are here. */
+async function sharesHere({ store, load }: PartyOptions, terms: Terms): Promise<number[]> {
+  if (terms.reshare === undefined) return [];
+  const shares = await sharesFor(store, terms.reshare, load);
+  for (const share of shares.values()) share.fill(0);
+  return participantsOf(terms).filter((index) => shares.has(index));
+}
+
+/** What becomes of the shares of a machine that takes no part. */
+function left(store: Store, { reshare }: Terms): string {
+  if (reshare === undefined || walletOf(store, reshare) === undefined) return '';
+  return ` The shares that are here are void once the others have finished: delete the folder of ${reshare.account} then.`;
+}
+
 /** Takes the messages of a file that are new. @throws ProtocolError, leaving the session as it was */
-function merge(session: Live, { deal, terms, messages }: Envelope, path: string): void {
+function merge(session: Live, { deal, terms, messages, authorization }: Envelope, path: string): void {
   if (!isDeepStrictEqual(new Uint8Array(deal), new Uint8Array(session.deal))) {
     throw new UsageError(`${path} is of another deal.`, { next: 'take the files of one deal at a time.' });
   }
@@ -274,17 +443,23 @@ function merge(session: Live, { deal, terms, messages }: Envelope, path: string)
     throw new ProtocolError(`${path} names other terms than the file that this machine began with.`, { next: AGAIN });
   }
   const fresh: Message[] = [];
+  // Of new shares, what comes after round 1 is taken only once that is confirmed: it comes again with every file.
+  const isOpen = terms.reshare === undefined || session.isConfirmed === true;
   for (const message of messages) {
     const [round, sender, content] = message;
+    if (!isOpen && (round > 1 || sender === actionOf(terms))) continue;
     const known = session.messages.find(([r, i]) => r === round && i === sender);
     if (known !== undefined && Buffer.compare(known[2], content) === 0) continue;
-    const isParty = terms.parties.some(({ index }) => index === sender);
+    const isParty =
+      round === 3 ? terms.parties.some((party) => party.index === sender) : participantsOf(terms).includes(sender);
     if (known !== undefined || !isParty || isHere(session, sender)) {
       throw new ProtocolError(`${path} holds another message of party ${sender} in round ${round}.`, { next: AGAIN });
     }
     fresh.push(message);
   }
   session.messages.push(...fresh);
+  const isNewer = (authorization?.expires ?? 0) > (session.authorization?.expires ?? 0);
+  if (isOpen && isNewer && session.action !== undefined) session.authorization = authorization;
 }
 
 const AGAIN =
@@ -298,6 +473,10 @@ function actionOf({ parties }: Terms): number | undefined {
   return parties.find(({ role }) => role === 'action')?.index;
 }
 
+function hotOf({ parties }: Terms): number {
+  return parties.find(({ role }) => role === 'hot')?.index ?? 1;
+}
+
 /** The messages of a round by all but one party. */
 function said({ messages }: Live, round: number, except?: number): Map<number, Uint8Array> {
   const sent = messages.filter(([r, sender]) => r === round && sender !== except);
@@ -306,17 +485,21 @@ function said({ messages }: Live, round: number, except?: number): Map<number, U
 
 function missing(session: Live, round: number, except?: number): number[] {
   const sent = said(session, round);
-  return session.terms.parties.map(({ index }) => index).filter((index) => index !== except && !sent.has(index));
+  const { terms } = session;
+  const all = round === 3 ? terms.parties.map(({ index }) => index) : participantsOf(terms);
+  return all.filter((index) => index !== except && !sent.has(index));
 }
 
 /** Goes as far as the messages allow. */
-async function advance(session: Live, options: StepOptions): Promise<void> {
+async function advance(session: Live, options: GoOnOptions): Promise<void> {
   const { terms, here, action, messages } = session;
   const { load = loadTandem } = options;
   const remote = actionOf(terms);
   const call = async () => remoteOf(session, options);
+  if (terms.reshare !== undefined && session.isConfirmed !== true) return;
   if (action && remote !== undefined && action.session === undefined && missing(session, 1, remote).length === 0) {
     const first = await (await call()).first(said(session, 1, remote));
+    if (first === undefined) return;
     action.session = first.session;
     messages.push([1, remote, first.round1], [2, remote, first.round2]);
   }
@@ -329,6 +512,7 @@ async function advance(session: Live, options: StepOptions): Promise<void> {
   }
   for (const party of here) {
     if (party.round !== 2 || missing(session, 2).length > 0) continue;
+    if (party.session.length === 0) continue; // who deals and receives nothing is done
     const step = (await load()).dealRound3(party.session, said(session, 2, party.index));
     party.session.fill(0);
     Object.assign(party, { round: 3, session: step.session });
@@ -346,7 +530,8 @@ const First = v.object({ session: v.string(), messages: v.object({ round1: Base6
 const Second = v.object({ message: Base64, share: v.string() });
 
 /** The two calls of the action. */
-async function remoteOf({ terms, action }: Live, options: StepOptions) {
+async function remoteOf(session: Live, options: GoOnOptions) {
+  const { terms, action } = session;
   const held = terms.action;
   const self = actionOf(terms);
   if (held === undefined || action === undefined || self === undefined) throw new Error('there is no action here');
@@ -359,12 +544,20 @@ async function remoteOf({ terms, action }: Live, options: StepOptions) {
   const { threshold } = terms;
   const parties = terms.parties.map(({ index }) => index);
   return {
+    /** Of new shares nothing, as long as the authority has not signed that the action may deal. */
     first: async (round1: ReadonlyMap<number, Uint8Array>) => {
+      const deal = { op: 'deal1' as const, threshold, parties, wallet, authority, messages: texts(round1) };
+      let request: Extract<CosignerRequest, { op: 'deal1' }> = { ...deal, kind: 'keygen', self };
+      if (terms.reshare !== undefined) {
+        const given = await allowedCall(options, session, terms.reshare, round1, runtime);
+        if (given === undefined) return undefined;
+        const { holder, authorization } = given;
+        const share = { share: holder.sealed, contributors: [...terms.reshare.dealers], authorization };
+        request = { ...deal, kind: 'reshare', ...share };
+      }
       options.onProgress?.('first call of the action: it deals its part');
-      const deal = { op: 'deal1' as const, kind: 'keygen' as const, threshold, parties };
-      const request = { ...deal, wallet, self, authority, messages: texts(round1) };
-      const { session, messages } = await ask(runtime, hosted, request, First, options);
-      return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
+      const { session: sealed, messages } = await ask(runtime, hosted, request, First, options);
+      return { session: sealed, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
     },
     second: async (
       session: string,
@@ -392,16 +585,17 @@ function texts(messages: ReadonlyMap<number, Uint8Array>): Record<string, string
 interface Dealt {
   readonly info: WalletInfo;
   readonly shares: ReadonlyMap<number, Uint8Array>;
-  readonly phrase: string;
+  readonly phrase?: string;
 }
 
 /** The shares here, once all parties have confirmed theirs; the caller clears them. */
 async function dealtBy(session: Live, { load = loadTandem }: PartyOptions): Promise<Dealt | undefined> {
   const { terms, here, deal } = session;
-  if (here.some(({ round }) => round !== 3) || missing(session, 3).length > 0) return undefined;
+  const receiving = here.filter(({ index }) => terms.parties.some((party) => party.index === index));
+  if (receiving.some(({ round }) => round !== 3) || missing(session, 3).length > 0) return undefined;
   const shares = new Map<number, Uint8Array>();
   let known: ShareInfo | undefined;
-  for (const { index, session: secret } of here) {
+  for (const { index, session: secret } of receiving) {
     const finished = await blaming(async () => (await load()).dealFinish(secret, said(session, 3, index)));
     shares.set(index, finished.share);
     known = finished.info;
@@ -420,27 +614,50 @@ async function dealtBy(session: Live, { load = loadTandem }: PartyOptions): Prom
     ...(action && { action }),
     created,
   };
-  return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
+  if (terms.reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
+  if (info.address === terms.reshare.account) return { info, shares };
+  throw new ProtocolError('The new shares are of another key than the terms say.', { next: AGAIN });
 }
 
 function stateOf(session: Live, dealt?: Dealt): DealState {
   const { deal, terms, here } = session;
   for (const share of dealt?.shares.values() ?? []) share.fill(0);
-  const round = [1, 2, 3].find((n) => missing(session, n).length > 0);
+  const phrase = session.isConfirmed ? undefined : wordsOf(session);
   return {
     deal: Buffer.from(deal).toString('hex'),
     terms,
     here: here.map(({ index }) => index),
-    waitingFor: round === undefined ? [] : missing(session, round),
-    ...(dealt && { dealt: { address: dealt.info.address, phrase: dealt.phrase } }),
+    waitingFor: waitingFor(session),
+    ...(phrase !== undefined && { phrase }),
+    ...(dealt && {
+      dealt: { address: dealt.info.address, ...(dealt.phrase !== undefined && { phrase: dealt.phrase }) },
+    }),
   };
 }
 
-function send(session: Live, out: string): void {
-  const { deal, terms, messages } = session;
-  const indices = terms.parties.map(({ index }) => index);
+function waitingFor(session: Live): number[] {
+  const { terms, here, action } = session;
+  const remote = actionOf(terms);
+  const round = [1, 2, 3].find((n) => missing(session, n).length > 0);
+  if (round === undefined) return [];
+  // Those who are here wait for the words, or the action that is called from here for a cold share's signature.
+  const isOurs = round === 1 && action !== undefined && missing(session, 1, remote).length === 0;
+  if (terms.reshare === undefined || !isOurs) return missing(session, round);
+  if (!session.isConfirmed) return [];
+  const cold = terms.parties.filter(({ role }) => role === 'cold').map(({ index }) => index);
+  return cold.filter((index) => !here.some((party) => party.index === index));
+}
+
+function envelopeOf(session: Live): Omit<Envelope, 'version' | 'kind'> {
+  const { deal, terms, messages, authorization } = session;
+  const indices = participantsOf(terms);
   const from = indices.filter((index) => isHere(session, index));
-  writeEnvelope(out, { deal, from, to: indices.filter((index) => !from.includes(index)), terms, messages });
+  const to = indices.filter((index) => !from.includes(index));
+  return { deal, from, to, terms, messages, ...(authorization && { authorization }) };
+}
+
+function send(session: Live, out: string): void {
+  writeEnvelope(out, envelopeOf(session));
 }
 
 async function blaming<T>(work: () => Promise<T>): Promise<T> {

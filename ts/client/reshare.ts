@@ -274,12 +274,16 @@ async function adopt(next: HostedAction, wallet: string, share: string, options:
 }
 
 /** What the terms say of the wallet as it is. */
-function about({ address, keyId, action }: WalletInfo): Pick<Terms, 'account' | 'hostWallet' | 'keyId'> {
+export function about({
+  address,
+  keyId,
+  action,
+}: Pick<WalletInfo, 'address' | 'keyId' | 'action'>): Pick<Terms, 'account' | 'hostWallet' | 'keyId'> {
   return { account: address.toLowerCase(), hostWallet: (action?.wallet ?? '').toLowerCase(), keyId };
 }
 
 /** The old shares that are here, by index, which the caller clears. @throws StoreError if one is not what it should be */
-async function oldShares(
+export async function oldShares(
   store: Store,
   info: WalletInfo,
   load: () => Promise<Tandem>,

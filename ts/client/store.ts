@@ -58,38 +58,38 @@ const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
 const LOCK = 'lock';
 
-const Hex = (bytes: number) =>
+export const Hex = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
 export const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an address'));
 export const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
 export const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
 export const Short = v.pipe(v.string(), v.maxLength(256));
+export const Epoch = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
+/** The action that holds a share: its wallet at the runtime (not an address to send anything to) and its source. */
+export const ActionInfo = v.strictObject({
+  wallet: Address,
+  cid: Cid,
+  policy: Short,
+  authority: Short,
+  /** The file of its sealed share; action.sealed if it is not said. */
+  sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
+  /** It may sign by dkls23: --allow-interactive when the wallet was made. */
+  interactive: v.optional(v.literal(true)),
+  /** The action before this one, if the host may still let it use the wallet. */
+  retired: v.optional(Cid),
+});
 const WalletInfo = v.strictObject({
   version: v.literal(VERSION),
   address: Address,
   publicKey: Hex(33),
   keyId: Hex(32),
-  epoch: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  epoch: Epoch,
   threshold: Index,
   parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(255)),
   runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
-  /** The action that holds a share: its wallet at the runtime (not an address to send anything to) and its source. */
-  action: v.optional(
-    v.strictObject({
-      wallet: Address,
-      cid: Cid,
-      policy: Short,
-      authority: Short,
-      /** The file of its sealed share; action.sealed if it is not said. */
-      sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
-      /** It may sign by dkls23: --allow-interactive when the wallet was made. */
-      interactive: v.optional(v.literal(true)),
-      /** The action before this one, if the host may still let it use the wallet. */
-      retired: v.optional(Cid),
-    }),
-  ),
+  action: v.optional(ActionInfo),
   created: v.pipe(v.string(), v.isoTimestamp()),
 });
 const SealedShare = v.strictObject({

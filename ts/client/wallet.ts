@@ -22,6 +22,7 @@ import {
   findWallet,
   type Hold,
   holdWallet,
+  localParties,
   type PartyInfo,
   readShare,
   readWallet,
@@ -518,7 +519,7 @@ function assertFits(limits: Limits, { items, steps }: Job, paramsFor: (requests:
 }
 
 async function localCosigner({ store, info, load }: Context, job: Job): Promise<Cosigner> {
-  const { index } = theParty(info, 'cold');
+  const { index } = localParties(store, info).find(({ role }) => role === 'cold') ?? theParty(info, 'cold');
   const share = await readShare(store, info, index);
   const peer = theParty(info, 'hot').index;
   try {

@@ -1,0 +1,239 @@
+import { type Terms as Allowed, hashOf, SAME } from '../../actions/cosigner/authorization.ts';
+import { loadTandem } from '../core/node.ts';
+import type { Tandem } from '../core/wasm.ts';
+import type { Runtime } from '../runtime/types.ts';
+import { type Authorizer, authorization, expiry, isBy, signTerms } from './authorize.ts';
+import { ACTION, type Messages, planAuthority, planParties } from './deal.ts';
+import type { Session, Terms } from './dealfile.ts';
+import { ProtocolError, StoreError, UsageError } from './errors.ts';
+import { actionOf, type Holder } from './held.ts';
+import { about, oldShares, retire } from './reshare.ts';
+import {
+  type Draft,
+  draftChange,
+  draftWallet,
+  findWallet,
+  listWallets,
+  nextSealedName,
+  readWallet,
+  type Store,
+  type WalletInfo,
+} from './store.ts';
+
+// What is special about a deal by files that gives an existing key new shares: what it begins with, and who allows it.
+
+type Renewal = NonNullable<Terms['reshare']>;
+type Load = (() => Promise<Tandem>) | undefined;
+
+export interface RenewOptions {
+  readonly store: Store;
+  /** The address; may be left out if the store has only one wallet. */
+  readonly id?: string | undefined;
+  /** Where the wallet's action runs: this machine, which has the hot share, calls it. */
+  readonly runtime?: Runtime | undefined;
+  /** How many shares sign, and how many there are; by default as before. */
+  readonly threshold?: number | undefined;
+  readonly parties?: number | undefined;
+  /** The authority over the action's share from now on; by default as before. */
+  readonly authority?: string | undefined;
+  /** Of a wallet without an action, the old parties that deal; by default the first ones. */
+  readonly dealers?: readonly number[] | undefined;
+  readonly load?: Load;
+}
+
+/**
+ * The terms of new shares, and the action's source. With an action it is the hot share and the action's that deal, never a
+ * cold one: of what a cold machine dealt, one that plays the action besides being hot would have as many parts as sign.
+ *
+ * @throws UsageError, StoreError
+ */
+export async function planRenewal(options: RenewOptions): Promise<{ terms: Terms; source: string | undefined }> {
+  const { store, runtime, load = loadTandem } = options;
+  const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
+  const threshold = options.threshold ?? old.threshold;
+  const parties = planParties(threshold, options.parties ?? old.parties.length, old.action && {});
+  const dealers = dealersOf(old, options.dealers);
+  const { source, authority } = await actionTo(options, old, parties);
+  const shares = await oldShares(store, old, load);
+  try {
+    const [share] = shares.values();
+    if (share === undefined) {
+      throw new StoreError('missing', `No share of ${old.address} is here.`, {
+        next: 'begin on a machine that has one.',
+      });
+    }
+    const { account, keyId } = { account: old.address, keyId: old.keyId };
+    const terms: Terms = {
+      threshold,
+      parties,
+      runtime: old.runtime,
+      ...(old.action && {
+        action: {
+          wallet: old.action.wallet,
+          cid: old.action.cid,
+          policy: old.action.policy,
+          authority,
+          sealed: nextSealedName(old),
+          ...(old.action.interactive && { interactive: old.action.interactive }),
+        },
+      }),
+      created: old.created,
+      reshare: {
+        account,
+        keyId,
+        old: (await load()).shareKey(share),
+        ...(old.action && { authority: old.action.authority }),
+        epoch: old.epoch + 1,
+        dealers,
+      },
+    };
+    return { terms, source };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): number[] {
+  const { parties, threshold, action } = old;
+  const held = parties.map(({ index }) => index);
+  if (action !== undefined) {
+    const hot = parties.filter(({ role }) => role === 'hot').map(({ index }) => index);
+    if (threshold === 2 && wanted === undefined) return [...hot, ACTION];
+    throw new UsageError('With an action, the hot share and the action deal new shares by files, and nobody else.', {
+      next: 'use scripts/reshare.ts or scripts/recover.ts, with the shares on one machine.',
+    });
+  }
+  const dealers = [...new Set(wanted ?? held.slice(0, threshold))].sort((a, b) => a - b);
+  if (dealers.length !== threshold || !dealers.every((index) => held.includes(index))) {
+    throw new UsageError(`${threshold} of the parties ${held.join(', ')} deal.`, { next: 'name as many with --from.' });
+  }
+  return dealers;
+}
+
+async function actionTo({ store, runtime, ...options }: RenewOptions, old: WalletInfo, parties: Terms['parties']) {
+  if (old.action === undefined) {
+    if (options.authority === undefined) return { source: undefined, authority: '' };
+    throw new UsageError('An authority is over the share of an action; this wallet has none.');
+  }
+  if (old.action.authority === 'none') {
+    throw new UsageError('Nobody may ask the action of this wallet to deal: so it was made.', {
+      next: 'use scripts/reshare.ts with the hot and the cold share, which need no action.',
+    });
+  }
+  const authority = planAuthority(options.authority ?? old.action.authority, parties);
+  return { source: (await actionOf(store, old, runtime)).source, authority };
+}
+
+/** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
+export function walletOf(store: Store, { account, keyId, epoch }: Renewal): WalletInfo | undefined {
+  if (!listWallets(store).includes(account)) return undefined;
+  const info = readWallet(store, account);
+  if (info.keyId === keyId) return info;
+  throw new StoreError(
+    'old-share',
+    `The shares of ${account} here are of epoch ${info.epoch}; these take the place of epoch ${epoch - 1}.`,
+    { next: 'a share of another epoch is of no use any more: move its folder away and join as a new machine.' },
+  );
+}
+
+/** The old shares that are here, by index, which the caller clears. @throws StoreError */
+export async function sharesFor(store: Store, renewal: Renewal, load: Load): Promise<Map<number, Uint8Array>> {
+  const info = walletOf(store, renewal);
+  return info === undefined ? new Map() : oldShares(store, info, load ?? loadTandem);
+}
+
+/** What the authority over the action's share allows: to deal to those who made these messages of round 1. */
+function allowed({ threshold, parties, action }: Terms, renewal: Renewal, round1: Messages, expires: number): Allowed {
+  return {
+    what: 'deal new shares',
+    ...about({ address: renewal.account, keyId: renewal.keyId, action }),
+    epoch: renewal.epoch,
+    dealers: renewal.dealers,
+    holders: parties.map(({ index }) => index),
+    threshold,
+    action: SAME,
+    authority: action?.authority ?? 'none',
+    messages: hashOf(round1),
+    expires,
+  };
+}
+
+/** The signature of a cold share that is on this machine; undefined if that is not for it to decide. @throws StoreError */
+export async function allow(
+  store: Store,
+  terms: Terms,
+  renewal: Renewal,
+  round1: Messages,
+  load: Load,
+): Promise<Session['authorization']> {
+  if (renewal.authority !== 'cold') return undefined;
+  const shares = await sharesFor(store, renewal, load);
+  try {
+    const cold = walletOf(store, renewal)?.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
+    const share = cold && shares.get(cold.index);
+    if (share === undefined) return undefined;
+    const expires = expiry();
+    const signed = signTerms(await (load ?? loadTandem)(), share, allowed(terms, renewal, round1, expires));
+    return { ...signed, expires };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+/**
+ * What the first call of the action is given: its sealed share and the authority's signature. It is the one that came by a
+ * file, of a cold share that is here, or of whoever `ask` reaches; undefined as long as it has to come from a cold machine.
+ *
+ * @throws StoreError, UsageError; ProtocolError if what came is not the authority's
+ */
+export async function allowedCall(
+  options: { readonly store: Store; readonly load?: Load; readonly authorize?: Authorizer | undefined },
+  { terms, authorization: given }: Pick<Session, 'terms' | 'authorization'>,
+  renewal: Renewal,
+  round1: Messages,
+  runtime: Runtime,
+): Promise<{ holder: Holder; authorization: NonNullable<Session['authorization']> } | undefined> {
+  const { store, load, authorize } = options;
+  const info = walletOf(store, renewal);
+  if (info === undefined) throw new StoreError('missing', `The wallet ${renewal.account} is not here any more.`);
+  const shares = await sharesFor(store, renewal, load);
+  try {
+    const holder = await actionOf(store, info, runtime);
+    const tandem = await (load ?? loadTandem)();
+    if (given !== undefined) {
+      const wanted = allowed(terms, renewal, round1, given.expires);
+      if (!isBy(info, renewal.authority ?? 'none', shares, wanted, given, tandem)) {
+        throw new ProtocolError('The file holds an authorization that no cold share signed for this deal.', {
+          next: 'have the newest file of the machine with the cold share sent again.',
+        });
+      }
+      if (given.expires * 1000 > Date.now()) return { holder, authorization: given };
+      if (authorize === undefined) {
+        throw new ProtocolError('The authorization of the cold share is good no longer.', {
+          next: 'on its machine, set the clock if it is wrong and confirm the words once more.',
+        });
+      }
+    }
+    const isHere = info.parties.some(({ index, role }) => role === 'cold' && shares.has(index));
+    if (renewal.authority === 'cold' && !isHere && authorize === undefined) return undefined;
+    const wanted = allowed(terms, renewal, round1, expiry());
+    return { holder, authorization: await authorization(info, shares, wanted, { ask: authorize, tandem }) };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+/**
+ * Begins to install the new shares: in the place of the old ones, if they are here.
+ *
+ * @returns undefined if it was done already, by a process that was killed afterwards
+ */
+export async function draftRenewal(store: Store, info: WalletInfo, keyId: string, count: number) {
+  if (!listWallets(store).includes(info.address)) return draftWallet(store, count);
+  const here = readWallet(store, info.address);
+  if (here.keyId === info.keyId) return undefined;
+  if (here.keyId === keyId) return draftChange(store, here, count) satisfies Promise<Draft>;
+  throw new StoreError('changed', `The wallet ${info.address} was given other shares meanwhile.`, {
+    next: 'drop this deal on all machines.',
+  });
+}
