@@ -288,14 +288,25 @@ describe('wallet check', () => {
     const dead = (base: string) => `.tmp-${base}-4194305-1-${hostHash()}-0123456789ab`;
     mkdirSync(join(left.dir, dead('wallet')));
     writeFileSync(join(folder, dead('wallet.json')), '{');
+    writeFileSync(join(folder, 'actions', dead('Qm.js')), 'half');
+    mkdirSync(join(left.dir, 'deals'));
+    writeFileSync(join(left.dir, 'deals', dead('session.age')), 'half');
     writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: 4194305, host: hostname(), started: '1' }));
     writeFileSync(join(folder, 'hot.1.age'), 'half');
     const outcome = await run('wallet', ['check', '--store', left.dir, '--json'], env);
     const { wallets, cleaned } = json(outcome) as { wallets: CheckedWallet[]; cleaned: string[] };
-    assert.deepEqual(cleaned, [dead('wallet')]);
+    assert.deepEqual(cleaned, [dead('wallet'), join('deals', dead('session.age'))]);
     const one = wallets.find((checked) => checked.wallet === info.address);
-    assert.deepEqual([...(one?.cleaned ?? [])].sort(), [dead('wallet.json'), 'hot.1.age', 'lock']);
-    assert.deepEqual(readdirSync(folder).sort(), readdirSync(join(store.dir, info.address)).sort());
+    assert.deepEqual([...(one?.cleaned ?? [])].sort(), [
+      dead('wallet.json'),
+      join('actions', dead('Qm.js')),
+      'hot.1.age',
+      'lock',
+    ]);
+    const all = (dir: string) => readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
+    assert.deepEqual(all(folder), all(join(store.dir, info.address)));
+    assert.deepEqual(readdirSync(join(left.dir, 'deals')), []);
+    rmSync(join(left.dir, 'deals'), { recursive: true });
     assert.deepEqual(readdirSync(left.dir).sort(), readdirSync(store.dir).sort());
   });
 

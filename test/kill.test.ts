@@ -1,187 +1,327 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { generateIdentity } from 'age-encryption';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { recoverAddress } from 'viem';
 import { checkStore } from '../ts/client/check.ts';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { exportKey } from '../ts/client/export.ts';
 import { createWallet } from '../ts/client/keygen.ts';
+import { retire } from '../ts/client/reshare.ts';
 import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
+import { LocalRuntime } from '../ts/runtime/local.ts';
+import type { Action } from '../ts/runtime/types.ts';
 
-// An operation in a process that is killed at a random instant, a hundred times: afterwards the old wallet signs or the new
+// An operation in a process that is killed at a random instant, again and again: afterwards the old wallet signs or the new
 // one does, and what was left half done is reported and removed.
 
+/** How many kills have to meet the operation: those that come after its end are not counted. */
 const KILLS = 100;
+const KILLS_WITH_ACTION = 15;
 
-/** Up to how long after its beginning, where 1 is the operation's duration: the machine may be slower by then. */
-const SPAN = 1.3;
+/** How many of these are drawn over the time in which it stores, instead of over all of its duration: every second. */
+const isOnStoring = (n: number) => n % 2 === 1;
 
-/** What the process runs, by the operation's name. It says on stdout when it begins and when it stores. */
+/**
+ * A process that has loaded all it needs and waits for what to do: the operation, the store, and a number of milliseconds after
+ * one of its moments. Then a thread of its own kills it, wherever the operation is by then. It says on stdout how far it
+ * came: as lines, of a moment and the milliseconds since it began.
+ */
 const WORKER = `
   import { writeSync } from 'node:fs';
+  import { join } from 'node:path';
+  import { createInterface } from 'node:readline';
+  import { Worker } from 'node:worker_threads';
   import { createWallet } from './ts/client/keygen.ts';
   import { reshareWallet } from './ts/client/reshare.ts';
-  import { openStore } from './ts/client/store.ts';
-  const [operation, dir, identity] = process.argv.slice(2);
+  import { openStore, readWallet, listWallets } from './ts/client/store.ts';
+  import { loadTandem } from './ts/core/node.ts';
+  import { LocalRuntime } from './ts/runtime/local.ts';
+  const flag = new Int32Array(new SharedArrayBuffer(8));
+  const killer = new Worker(\`
+    const { workerData: flag } = require('node:worker_threads');
+    Atomics.wait(flag, 0, 0);
+    Atomics.wait(flag, 1, 0, Atomics.load(flag, 0) / 1000);
+    process.kill(process.pid, 'SIGKILL');\`, { eval: true, workerData: flag });
+  killer.unref();
+  await loadTandem();
+  writeSync(1, 'ready 0\\n');
+  const [line] = await new Promise((resolve) => createInterface(process.stdin).once('line', (text) => resolve([text])));
+  const { operation, dir, identity, kill, action, next } = JSON.parse(line);
   const store = openStore(dir, async () => ({ identities: [identity] }));
-  const onProgress = (step) => step.startsWith('storing') && writeSync(1, 'storing\\n');
-  const operations = {
-    keygen: () => createWallet({ store, threshold: 2, parties: 2, onProgress }),
-    import: () => createWallet({ store, threshold: 2, parties: 2, secret: new Uint8Array(32).fill(7), onProgress }),
-    reshare: () => reshareWallet({ store, onProgress }),
+  const host = async () => LocalRuntime.open({ dir: join(dir, 'local-lit') });
+  let start;
+  const moment = (name) => {
+    writeSync(1, name + ' ' + (performance.now() - start) + '\\n');
+    if (kill?.after !== name) return;
+    Atomics.store(flag, 0, Math.max(1, Math.round(kill.ms * 1000)));
+    Atomics.notify(flag, 0);
   };
-  writeSync(1, 'begun\\n');
+  const onProgress = (step) => step.startsWith('storing') && moment('storing');
+  const plain = { store, threshold: 2, parties: 2, onProgress };
+  const operations = {
+    keygen: () => createWallet(plain),
+    import: () => createWallet({ ...plain, secret: new Uint8Array(32).fill(7) }),
+    reshare: () => reshareWallet({ store, onProgress }),
+    'keygen with an action': async () =>
+      createWallet({ ...plain, parties: 3, action: { runtime: await host(), ...action } }),
+    'reshare with an action': async () => {
+      const runtime = await host();
+      await reshareWallet({ store, runtime, next: { runtime, ...next }, onProgress });
+    },
+  };
+  start = performance.now();
+  moment('begun');
   await operations[operation]();
-  writeSync(1, 'done\\n');`;
+  Atomics.store(flag, 1, 1); // no kill from here on
+  writeSync(1, 'done ' + (performance.now() - start) + '\\n');
+  process.exit();`;
 
-// Beside the wasm module's folder, which it finds from there.
+/** Every file finds what is beside it, where it was written. */
+const located: Plugin = {
+  name: 'located',
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\/ts\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8');
+      const url = JSON.stringify(pathToFileURL(path).href);
+      return { contents: source.replaceAll('import.meta.url', url), loader: 'ts' };
+    }),
+};
+
+// Beside the packages that are not bundled, which it finds from there.
 const worker = fileURLToPath(new URL(`../build/kill-${process.pid}/worker.mjs`, import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'tandem-kill-'));
 let identity: string;
+let action: Action & { policy: string };
 before(async () => {
   identity = await generateIdentity();
   const resolveDir = fileURLToPath(new URL('..', import.meta.url));
   const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
   const stdin = { contents: WORKER, resolveDir, loader: 'ts' } as const;
-  await build({ stdin, outfile: worker, bundle: true, platform: 'node', format: 'esm', banner, logLevel: 'error' });
+  const bundle = { bundle: true, minify: true, platform: 'node', format: 'esm' } as const;
+  await build({
+    stdin,
+    outfile: worker,
+    ...bundle,
+    banner,
+    plugins: [located],
+    external: ['esbuild'],
+    logLevel: 'error',
+  });
+  action = await buildCosigner('messages');
 });
+const idle = new Set<ChildProcess>();
 after(() => {
+  for (const child of idle) child.kill('SIGKILL');
   rmSync(root, { recursive: true, force: true });
   rmSync(join(worker, '..'), { recursive: true, force: true });
 });
 
 type Moment = 'begun' | 'storing' | 'done';
+interface Kill {
+  readonly after: Moment;
+  readonly ms: number;
+}
 
-/** Runs an operation and kills it a while after a moment of it; or, without one, times it. */
-async function run(operation: string, dir: string, kill?: { after: Moment; ms: number }): Promise<Map<string, number>> {
-  const child = spawn(process.execPath, [worker, operation, dir, identity], { stdio: ['ignore', 'pipe', 'inherit'] });
+/** A worker that is on its way to being ready. */
+function start() {
+  const child = spawn(process.execPath, [worker], { stdio: ['pipe', 'pipe', 'inherit'] });
+  idle.add(child);
   const moments = new Map<string, number>();
-  child.stdout.on('data', async (data) => {
-    for (const moment of String(data).trim().split('\n')) {
-      moments.set(moment, performance.now());
-      if (moment !== kill?.after) continue;
-      await sleep(kill.ms);
-      child.kill('SIGKILL');
-    }
+  const lines = createInterface(child.stdout);
+  const ready = new Promise<void>((resolve) => {
+    lines.on('line', (line) => {
+      const [name = '', ms] = line.split(' ');
+      moments.set(name, Number(ms));
+      if (name === 'ready') resolve();
+    });
   });
-  await new Promise((resolve) => child.on('close', resolve));
-  if (kill === undefined) assert.ok(moments.has('done'), `${operation} failed`);
-  return moments;
-}
-
-/** How long it takes from a moment to the end, in ms: the longest of a few runs, two at a time as those that are killed. */
-async function durations(
-  operation: string,
-  fresh: () => Promise<string>,
-): Promise<Record<'begun' | 'storing', number>> {
-  const longest = { begun: 0, storing: 0 };
-  const one = async () => {
-    const moments = await run(operation, await fresh());
-    const at = (moment: Moment) => moments.get(moment) ?? Number.NaN;
-    longest.begun = Math.max(longest.begun, at('done') - at('begun'));
-    longest.storing = Math.max(longest.storing, at('done') - at('storing'));
+  const closed = once(child, 'close');
+  /** Runs an operation in it to its end: when it came to which of its moments. */
+  const run = async (task: Record<string, unknown> & { kill: Kill | undefined }): Promise<Map<string, number>> => {
+    await ready;
+    idle.delete(child);
+    child.stdin.end(`${JSON.stringify(task)}\n`);
+    const [code, signal] = await closed;
+    if (!moments.has('done')) assert.deepEqual([code, signal, task.kill !== undefined], [null, 'SIGKILL', true]);
+    return moments;
   };
-  for (let i = 0; i < 3; i++) await Promise.all([one(), one()]);
-  return longest;
+  return { run };
 }
 
-/**
- * Kills an operation at instants drawn over its duration, for one half, and over the time in which it stores, for the other.
- *
- * @param fresh makes a store for the operation to run on
- * @param verify looks at it afterwards and says what it found
- * @returns how often each was found
- */
-async function killed(
-  operation: string,
-  fresh: () => Promise<string>,
-  verify: (store: Store) => Promise<string>,
-): Promise<Map<string, number>> {
-  const longest = await durations(operation, fresh);
+interface Operation {
+  readonly name: string;
+  readonly kills: number;
+  /** Makes a store for the operation to run on. */
+  readonly fresh: () => string;
+  /** What else it is told. */
+  readonly more?: object;
+  /** Looks at the store afterwards and says what it found. `isThorough`: by a signature. */
+  readonly verify: (store: Store, isThorough: boolean) => Promise<string>;
+}
+
+/** Kills an operation at so many instants of it, in two lanes. Returns how often each outcome was found. */
+async function killed(t: TestContext, { name, kills, fresh, more, verify }: Operation): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  let left = KILLS;
+  // How long it takes, from each of the two moments to the end: the mean of the last ones that were not killed.
+  const durations = { begun: [] as number[], storing: [] as number[] };
+  let [met, missed] = [0, 0];
   const one = async () => {
-    while (left-- > 0) {
-      const after = left % 2 === 0 ? 'begun' : 'storing';
-      const ms = Math.random() * SPAN * longest[after];
-      const dir = await fresh();
-      await run(operation, dir, { after, ms });
-      const outcome = await verify(openStore(dir, async () => ({ identities: [identity] })));
-      found.set(outcome, (found.get(outcome) ?? 0) + 1);
+    let spare = start();
+    for (let n = 0; met < kills; n++) {
+      const after: 'begun' | 'storing' = isOnStoring(n) ? 'storing' : 'begun';
+      const known = durations[after];
+      const mean = known.reduce((sum, ms) => sum + ms, 0) / known.length;
+      const kill = known.length < 2 ? undefined : { after, ms: Math.random() * mean };
+      const dir = fresh();
+      const { run } = spare;
+      spare = start();
+      const moments = await run({ operation: name, dir, identity, kill, action, ...more });
+      const done = moments.get('done');
+      if (done !== undefined) {
+        durations.begun = [...durations.begun, done].slice(-6);
+        durations.storing = [...durations.storing, done - (moments.get('storing') ?? Number.NaN)].slice(-6);
+        missed++;
+      } else {
+        met++;
+      }
+      assert.ok(missed < 3 * kills, 'the kills do not meet it');
+      const outcome = await verify(
+        openStore(dir, async () => ({ identities: [identity] })),
+        met % 10 === 1,
+      );
+      const key = `${outcome}${done === undefined ? '' : ', not killed'}`;
+      found.set(key, (found.get(key) ?? 0) + 1);
       rmSync(dir, { recursive: true, force: true });
     }
   };
   await Promise.all([one(), one()]);
+  t.diagnostic(JSON.stringify(Object.fromEntries(found)));
   return found;
 }
 
 let count = 0;
-async function emptyStore(): Promise<string> {
-  return mkdtempSync(join(root, `${count++}-`));
-}
+const emptyStore = () => mkdtempSync(join(root, `${count++}-`));
+const copyOf = (dir: string) => () => {
+  const copy = emptyStore();
+  cpSync(dir, copy, { recursive: true });
+  return copy;
+};
 
-async function assertSigns(store: Store, address: string): Promise<void> {
+/** Its shares make the key of its address; thorough, they sign. */
+async function assertAlive(store: Store, address: string, isThorough: boolean): Promise<void> {
+  if (!isThorough) return void (await exportKey(store, address)).fill(0);
   const { digest, signature } = await openWallet(store, { id: address }).signMessage('alive', { recovery: true });
   assert.equal(await recoverAddress({ hash: digest, signature }), address);
+}
+
+/** The hot share signs with the action's, which only that opens. */
+async function assertSignsWithAction(store: Store, address: string): Promise<void> {
+  const runtime = await LocalRuntime.open({ dir: join(store.dir, 'local-lit') });
+  try {
+    await retire(store, readWallet(store, address), runtime);
+    const { digest, signature } = await openWallet(store, { id: address, runtime }).signMessage('alive');
+    assert.equal(await recoverAddress({ hash: digest, signature }), address);
+  } finally {
+    runtime.close();
+  }
 }
 
 /** Checks the store, which must be in order but for what was left; returns whether anything was, and that it is gone. */
 async function cleaned(store: Store): Promise<boolean> {
   const { ok, wallets, cleaned } = await checkStore(store);
   assert.ok(ok, JSON.stringify(wallets));
+  const left = [...cleaned, ...wallets.flatMap((wallet) => wallet.cleaned)].length > 0;
+  if (!left) return false;
   const again = await checkStore(store);
-  const left = (checked: typeof again) => [...checked.cleaned, ...checked.wallets.flatMap((wallet) => wallet.cleaned)];
-  assert.deepEqual(left(again), []);
-  return left({ ok, wallets, cleaned }).length > 0;
+  assert.deepEqual([...again.cleaned, ...again.wallets.flatMap((wallet) => wallet.cleaned)], []);
+  return true;
 }
 
-describe('killed at a hundred instants', () => {
-  for (const operation of ['keygen', 'import']) {
-    test(`${operation} makes a wallet that signs, or none`, async (t) => {
-      const found = await killed(operation, emptyStore, async (store) => {
-        const before = readdirSync(store.dir);
-        const wallets = listWallets(store);
-        const wasLeft = await cleaned(store);
-        assert.deepEqual(readdirSync(store.dir), wallets);
-        for (const address of wallets) await assertSigns(store, address);
-        if (wallets.length > 0) return 'a wallet';
-        assert.equal(wasLeft, before.length > 0);
-        return wasLeft ? 'a half, removed' : 'nothing';
-      });
-      t.diagnostic(JSON.stringify(Object.fromEntries(found)));
+/** What there is in a store besides the host of actions on this machine. */
+const entries = (store: Store) => readdirSync(store.dir).filter((name) => name !== 'local-lit');
+
+/** Of a wallet that was being made. */
+async function whatWasMade(store: Store, isAlive: (address: string) => Promise<void>): Promise<string> {
+  const before = entries(store);
+  const wallets = listWallets(store);
+  const wasLeft = await cleaned(store);
+  assert.deepEqual(entries(store), wallets);
+  for (const address of wallets) await isAlive(address);
+  if (wallets.length > 0) return 'a wallet';
+  assert.equal(wasLeft, before.length > 0);
+  return wasLeft ? 'a half, removed' : 'nothing';
+}
+
+/** Of a wallet that was being changed. */
+async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<void>): Promise<string> {
+  const folder = () => readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
+  const expected = () => {
+    const info = readWallet(store, address);
+    return [...walletFiles(info), ...(info.action ? ['actions'] : [])].sort();
+  };
+  const { epoch } = readWallet(store, address);
+  const isClean = folder().join() === expected().join();
+  await isAlive();
+  await cleaned(store);
+  assert.deepEqual(folder(), expected());
+  if (!isClean) await isAlive();
+  return `the ${epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
+}
+
+describe('killed at random instants', () => {
+  for (const name of ['keygen', 'import']) {
+    test(`${name} makes a wallet that signs, or none`, async (t) => {
+      const verify = (store: Store, isThorough: boolean) =>
+        whatWasMade(store, (address) => assertAlive(store, address, isThorough));
+      const found = await killed(t, { name, kills: KILLS, fresh: emptyStore, verify });
       assert.ok(found.has('a half, removed'));
-      assert.ok(found.has('a wallet') || found.has('nothing'));
     });
   }
 
   test('reshare leaves the old wallet or the new one, which signs, and nothing of the other', async (t) => {
-    const origin = openStore(await emptyStore(), async () => ({ identities: [identity] }));
+    const origin = openStore(emptyStore(), async () => ({ identities: [identity] }));
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
-    const copy = async () => {
-      const dir = await emptyStore();
-      cpSync(origin.dir, dir, { recursive: true });
-      return dir;
-    };
-    const found = await killed('reshare', copy, async (store) => {
-      const info = readWallet(store, address);
-      const files = walletFiles(info).sort();
-      const isClean = readdirSync(join(store.dir, address)).sort().join() === files.join();
-      await assertSigns(store, address);
-      await cleaned(store);
-      assert.deepEqual(readdirSync(join(store.dir, address)).sort(), files);
-      await assertSigns(store, address);
-      return `the ${info.epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
+    const found = await killed(t, {
+      name: 'reshare',
+      kills: KILLS,
+      fresh: copyOf(origin.dir),
+      verify: (store, isThorough) => whatIsLeft(store, address, () => assertAlive(store, address, isThorough)),
     });
-    t.diagnostic(JSON.stringify(Object.fromEntries(found)));
     assert.ok(found.has('the old one'));
     assert.ok(found.has('the old one, and what was left, removed'));
-    assert.ok([...found.keys()].some((outcome) => outcome.startsWith('the new one')));
+  });
+
+  test('keygen with an action makes a wallet that signs with it, or none', async (t) => {
+    const verify = (store: Store) => whatWasMade(store, (address) => assertSignsWithAction(store, address));
+    const kills = KILLS_WITH_ACTION;
+    const found = await killed(t, { name: 'keygen with an action', kills, fresh: emptyStore, verify });
+    assert.ok(found.has('a half, removed') || found.has('nothing'));
+  });
+
+  test('reshare with revocation leaves the old wallet or the new one, which signs with its action', async (t) => {
+    const origin = openStore(emptyStore(), async () => ({ identities: [identity] }));
+    const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
+    const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });
+    runtime.close();
+    const { address, action: holder } = made.wallet;
+    const next = await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet: holder?.wallet });
+    const found = await killed(t, {
+      name: 'reshare with an action',
+      kills: KILLS_WITH_ACTION,
+      fresh: copyOf(origin.dir),
+      more: { next },
+      verify: (store) => whatIsLeft(store, address, () => assertSignsWithAction(store, address)),
+    });
+    assert.ok([...found.keys()].some((outcome) => outcome.startsWith('the old one')));
   });
 });

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
-import { removeAbandoned } from '../files/files.ts';
 import { StoreError, WalletError } from './errors.ts';
 import {
   checkShare,
@@ -13,6 +12,7 @@ import {
   openAction,
   readShare,
   readWallet,
+  removeLeftovers,
   type Store,
   sealedFileName,
   shareFileName,
@@ -55,7 +55,7 @@ export async function checkStore(store: Store, ids?: readonly string[]): Promise
     });
   }
   const cleaned = leftovers(store);
-  removeAbandoned(store.dir);
+  removeLeftovers(store);
   const wallets: CheckedWallet[] = [];
   for (const id of ids ?? listWallets(store)) wallets.push(await checkWallet(store, id));
   return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };

@@ -7,7 +7,7 @@ import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from './age.ts';
 import { StoreError } from './errors.ts';
-import { ActionInfo, Address, Epoch, Hex, Index, openSealed, Party, Short, type Store } from './store.ts';
+import { ActionInfo, Address, DEALS, Epoch, Hex, Index, openSealed, Party, Short, type Store } from './store.ts';
 
 // A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
 
@@ -110,7 +110,7 @@ export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' |
 
 /** Where sessions are kept, in the store. */
 export function sessionsFolder(store: Store): string {
-  return join(store.dir, 'deals');
+  return join(store.dir, DEALS);
 }
 
 function sessionPath(store: Store, deal: Uint8Array): string {

@@ -33,6 +33,7 @@ import { toHex } from './evm.ts';
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
  *     0x…/lock            there while a process uses the wallet
+ *     deals/<id>.age      a session of a deal by files; <id>.deal the last file of one that is done
  *
  * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,
  * wallet.json says: they are written first, and its rename is what makes them the wallet's.
@@ -57,6 +58,8 @@ const VERSION = 1;
 const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
 const LOCK = 'lock';
+/** Where sessions of deals by files are, in the store. */
+export const DEALS = 'deals';
 
 export const Hex = (bytes: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
@@ -465,9 +468,21 @@ async function fill(
 /** What dead processes left in the store's folder, or in a wallet's: {@link holdWallet} removes the latter. */
 export function leftovers(store: Store, id?: string): string[] {
   const folder = id === undefined ? store.dir : join(store.dir, id);
-  if (!existsSync(folder)) return [];
   const isStale = existsSync(join(folder, LOCK)) && !isHeld(join(folder, LOCK));
-  return [...abandoned(folder), ...(isStale ? [LOCK] : [])];
+  const begun = writtenTo(store, id).flatMap((within) =>
+    abandoned(join(folder, within)).map((name) => join(within, name)),
+  );
+  return [...begun, ...(isStale ? [LOCK] : [])];
+}
+
+/** Removes what dead processes began to write there. */
+export function removeLeftovers(store: Store, id?: string): void {
+  for (const within of writtenTo(store, id)) removeAbandoned(join(store.dir, id ?? '', within));
+}
+
+/** The folders in the store's, or in a wallet's, that files are written to, it itself first. */
+function writtenTo(store: Store, id: string | undefined): string[] {
+  return ['', id === undefined ? DEALS : 'actions'].filter((within) => existsSync(join(store.dir, id ?? '', within)));
 }
 
 /**
@@ -500,7 +515,7 @@ export async function holdWallet(store: Store, id: string, signal?: AbortSignal)
   const folder = join(store.dir, id);
   const lock = join(folder, LOCK);
   const release = await takeLock(lock, { signal });
-  removeAbandoned(folder);
+  removeLeftovers(store, id);
   return {
     release,
     unlockHot: () => {
