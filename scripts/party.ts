@@ -4,7 +4,7 @@ import { planAuthority, planParties } from '../ts/client/deal.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import {
   beginDeal,
-  beginRenewal,
+  beginReshare,
   confirmDeal,
   type DealState,
   dropDeal,
@@ -112,8 +112,8 @@ run(USAGE, async (signal) => {
           const threshold = optional(values.threshold, (text) => wholeNumber(text, 'threshold'));
           const parties = optional(values.parties, (text) => wholeNumber(text, 'parties'));
           const dealers = optional(values.from, (list) => indices(list, 'from'));
-          const renewal = { ...options, id, runtime, threshold, parties, authority, dealers, here, out };
-          return show(json, await beginRenewal(renewal), out);
+          const reshare = { ...options, id, runtime, threshold, parties, authority, dealers, here, out };
+          return show(json, await beginReshare(reshare), out);
         }
         if (values.wallet !== undefined || values.from !== undefined) {
           throw new UsageError('--wallet and --from are for new shares: --reshare.');

@@ -13,11 +13,21 @@ export interface Outcome {
   stderr: string;
 }
 
-/** Runs a command with nothing in the environment but what is given, and without a terminal: there is nobody to ask. */
-export async function command(name: string, args: readonly string[], env: Record<string, string>): Promise<Outcome> {
+/**
+ * Runs a command with nothing in the environment but what is given, and without a terminal: there is nobody to ask.
+ *
+ * @param input what it reads from stdin
+ */
+export async function command(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  input?: string,
+): Promise<Outcome> {
   const options = { env: { PATH: process.env.PATH ?? '', ...env }, detached: true } as const;
   const tsx = fileURLToPath(import.meta.resolve('tsx'));
   const child = spawn(process.execPath, ['--import', tsx, join(scripts, `${name}.ts`), ...args], options);
+  if (input !== undefined) child.stdin.end(input);
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };
   child.stdout.on('data', (data) => {
     outcome.stdout += data;

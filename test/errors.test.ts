@@ -159,9 +159,16 @@ describe('a store in which something is wrong', () => {
     if (dir === undefined) return;
     execFileSync('mount', ['-o', 'remount,ro', dir]);
     await fails(dir, /read-only file system/);
-    const keygen = await command('keygen', ['--store', dir, '--runtime', 'none'], env);
-    assert.equal(keygen.code, 1);
-    assert.match(keygen.stderr, /read-only file system/);
+    const files = contents(dir);
+    const outcomes = await Promise.all([
+      command('keygen', ['--store', dir, '--runtime', 'none', '--json'], env),
+      command('reshare', ['--store', dir, '--wallet', info.address, '--json'], env),
+    ]);
+    for (const { code, stdout, stderr } of outcomes) {
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /read-only file system/);
+    }
+    assert.deepEqual(contents(dir), files);
   });
 
   test('the disk is full', async (t) => {
@@ -170,14 +177,17 @@ describe('a store in which something is wrong', () => {
     assert.throws(() => writeFileSync(join(dir, 'filler'), Buffer.alloc(1 << 17)), { code: 'ENOSPC' });
     await fails(dir, /No space left/);
     const files = contents(dir);
-    const keygen = await command('keygen', ['--store', dir, '--runtime', 'none', '--json'], env);
-    assert.deepEqual([keygen.code, keygen.stdout], [1, '']);
-    assert.match(keygen.stderr, /No space left/);
-    const out = join(dir, 'exported');
-    const named = ['--store', dir, '--wallet', info.address, '--confirm', info.address];
-    const exporting = await command('export', [...named, '--format', 'key', '--out', out], env);
-    assert.equal(exporting.code, 1);
-    assert.match(exporting.stderr, /No space left/);
+    const named = ['--store', dir, '--wallet', info.address];
+    const out = ['--confirm', info.address, '--format', 'key', '--out', join(dir, 'exported')];
+    for (const [name, args] of [
+      ['keygen', ['--store', dir, '--runtime', 'none', '--json']],
+      ['reshare', [...named, '--json']],
+      ['export', [...named, ...out]],
+    ] as const) {
+      const { code, stdout, stderr } = await command(name, args, env);
+      assert.deepEqual([code, stdout], [1, ''], name);
+      assert.match(stderr, /No space left/, name);
+    }
     assert.deepEqual(contents(dir), files);
     rmSync(join(dir, 'filler'));
     await assertSigns(dir);

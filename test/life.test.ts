@@ -102,6 +102,12 @@ describe('import', () => {
     assert.deepEqual(readWallet(store, address), info);
   });
 
+  test('takes the key from stdin too', async () => {
+    const args = ['--store', join(root, 'stdin'), '--runtime', 'none', '--key-file', '-', '--json'];
+    const made = json(await run('import', args, { TANDEM_IDENTITY: identityFile }, `${KEY}\n`));
+    assert.equal(made.address, address);
+  });
+
   test('takes a key from 1 to q - 1 in 64 digits, and quotes none', async () => {
     const q = 'fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141';
     for (const key of ['0'.repeat(64), q, KEY.slice(1), `${KEY}0`, `${KEY} ${KEY}`, '', 'z'.repeat(64)]) {

@@ -221,6 +221,9 @@ describe('with the cold share as authority', () => {
         authorization: { ...signed },
       },
     });
+    const higher = await byShare(owned.cold, { ...terms, threshold: 3 });
+    const lowered = { ...requestOf(owned, honest.messages, terms), authorization: { ...higher } };
+    await refuses({ 'a smaller threshold': lowered });
     const other = await newWallet('cold');
     await refuses({
       'another wallet': { ...replayed({}), wallet: other.wallet, share: other.sealed },

@@ -31,7 +31,15 @@ import {
 } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError } from './errors.ts';
 import { addressOf, toHex } from './evm.ts';
-import { allow, allowedCall, draftRenewal, planRenewal, type RenewOptions, sharesFor, walletOf } from './renew.ts';
+import {
+  allow,
+  allowedCall,
+  draftReshare,
+  planReshare,
+  type ReshareDealOptions,
+  sharesFor,
+  walletOf,
+} from './party-reshare.ts';
 import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts';
 
 // Keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
@@ -121,11 +129,11 @@ export async function beginDeal(options: BeginOptions): Promise<DealState> {
  *
  * @throws UsageError, StoreError; RuntimeError of the host
  */
-export async function beginRenewal(
-  options: PartyOptions & RenewOptions & Pick<BeginOptions, 'here' | 'out'>,
+export async function beginReshare(
+  options: PartyOptions & ReshareDealOptions & Pick<BeginOptions, 'here' | 'out'>,
 ): Promise<DealState> {
   const { store, here, out } = options;
-  const { terms, source } = await planRenewal(options);
+  const { terms, source } = await planReshare(options);
   if (source !== undefined && !here.includes(hotOf(terms))) {
     throw new UsageError('The machine with the hot share begins: it calls the action.', {
       next: 'if the hot share is lost, make another with scripts/recover.ts first.',
@@ -274,7 +282,7 @@ export async function finishDeal(
       const { sealed, source } = session.action ?? {};
       const { reshare } = session.terms;
       const draft = reshare
-        ? await draftRenewal(store, info, reshare.keyId, shares.size)
+        ? await draftReshare(store, info, reshare.keyId, shares.size)
         : await draftWallet(store, shares.size);
       try {
         const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;

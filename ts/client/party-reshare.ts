@@ -20,12 +20,12 @@ import {
   type WalletInfo,
 } from './store.ts';
 
-// What is special about a deal by files that gives an existing key new shares: what it begins with, and who allows it.
+// What is special about a deal by files that gives an existing key new shares: what it begins with, who allows it, how it ends.
 
-type Renewal = NonNullable<Terms['reshare']>;
+type Reshare = NonNullable<Terms['reshare']>;
 type Load = (() => Promise<Tandem>) | undefined;
 
-export interface RenewOptions {
+export interface ReshareDealOptions {
   readonly store: Store;
   /** The address; may be left out if the store has only one wallet. */
   readonly id?: string | undefined;
@@ -47,7 +47,7 @@ export interface RenewOptions {
  *
  * @throws UsageError, StoreError
  */
-export async function planRenewal(options: RenewOptions): Promise<{ terms: Terms; source: string | undefined }> {
+export async function planReshare(options: ReshareDealOptions): Promise<{ terms: Terms; source: string | undefined }> {
   const { store, runtime, load = loadTandem } = options;
   const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
   const threshold = options.threshold ?? old.threshold;
@@ -62,7 +62,6 @@ export async function planRenewal(options: RenewOptions): Promise<{ terms: Terms
         next: 'begin on a machine that has one.',
       });
     }
-    const { account, keyId } = { account: old.address, keyId: old.keyId };
     const terms: Terms = {
       threshold,
       parties,
@@ -79,8 +78,8 @@ export async function planRenewal(options: RenewOptions): Promise<{ terms: Terms
       }),
       created: old.created,
       reshare: {
-        account,
-        keyId,
+        account: old.address,
+        keyId: old.keyId,
         old: (await load()).shareKey(share),
         ...(old.action && { authority: old.action.authority }),
         epoch: old.epoch + 1,
@@ -110,7 +109,11 @@ function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): numb
   return dealers;
 }
 
-async function actionTo({ store, runtime, ...options }: RenewOptions, old: WalletInfo, parties: Terms['parties']) {
+async function actionTo(
+  { store, runtime, ...options }: ReshareDealOptions,
+  old: WalletInfo,
+  parties: Terms['parties'],
+) {
   if (old.action === undefined) {
     if (options.authority === undefined) return { source: undefined, authority: '' };
     throw new UsageError('An authority is over the share of an action; this wallet has none.');
@@ -125,7 +128,7 @@ async function actionTo({ store, runtime, ...options }: RenewOptions, old: Walle
 }
 
 /** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
-export function walletOf(store: Store, { account, keyId, epoch }: Renewal): WalletInfo | undefined {
+export function walletOf(store: Store, { account, keyId, epoch }: Reshare): WalletInfo | undefined {
   if (!listWallets(store).includes(account)) return undefined;
   const info = readWallet(store, account);
   if (info.keyId === keyId) return info;
@@ -137,18 +140,18 @@ export function walletOf(store: Store, { account, keyId, epoch }: Renewal): Wall
 }
 
 /** The old shares that are here, by index, which the caller clears. @throws StoreError */
-export async function sharesFor(store: Store, renewal: Renewal, load: Load): Promise<Map<number, Uint8Array>> {
-  const info = walletOf(store, renewal);
+export async function sharesFor(store: Store, reshare: Reshare, load: Load): Promise<Map<number, Uint8Array>> {
+  const info = walletOf(store, reshare);
   return info === undefined ? new Map() : oldShares(store, info, load ?? loadTandem);
 }
 
 /** What the authority over the action's share allows: to deal to those who made these messages of round 1. */
-function allowed({ threshold, parties, action }: Terms, renewal: Renewal, round1: Messages, expires: number): Allowed {
+function allowed({ threshold, parties, action }: Terms, reshare: Reshare, round1: Messages, expires: number): Allowed {
   return {
     what: 'deal new shares',
-    ...about({ address: renewal.account, keyId: renewal.keyId, action }),
-    epoch: renewal.epoch,
-    dealers: renewal.dealers,
+    ...about({ address: reshare.account, keyId: reshare.keyId, action }),
+    epoch: reshare.epoch,
+    dealers: reshare.dealers,
     holders: parties.map(({ index }) => index),
     threshold,
     action: SAME,
@@ -162,18 +165,18 @@ function allowed({ threshold, parties, action }: Terms, renewal: Renewal, round1
 export async function allow(
   store: Store,
   terms: Terms,
-  renewal: Renewal,
+  reshare: Reshare,
   round1: Messages,
   load: Load,
 ): Promise<Session['authorization']> {
-  if (renewal.authority !== 'cold') return undefined;
-  const shares = await sharesFor(store, renewal, load);
+  if (reshare.authority !== 'cold') return undefined;
+  const shares = await sharesFor(store, reshare, load);
   try {
-    const cold = walletOf(store, renewal)?.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
+    const cold = walletOf(store, reshare)?.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
     const share = cold && shares.get(cold.index);
     if (share === undefined) return undefined;
     const expires = expiry();
-    const signed = signTerms(await (load ?? loadTandem)(), share, allowed(terms, renewal, round1, expires));
+    const signed = signTerms(await (load ?? loadTandem)(), share, allowed(terms, reshare, round1, expires));
     return { ...signed, expires };
   } finally {
     for (const share of shares.values()) share.fill(0);
@@ -189,20 +192,20 @@ export async function allow(
 export async function allowedCall(
   options: { readonly store: Store; readonly load?: Load; readonly authorize?: Authorizer | undefined },
   { terms, authorization: given }: Pick<Session, 'terms' | 'authorization'>,
-  renewal: Renewal,
+  reshare: Reshare,
   round1: Messages,
   runtime: Runtime,
 ): Promise<{ holder: Holder; authorization: NonNullable<Session['authorization']> } | undefined> {
   const { store, load, authorize } = options;
-  const info = walletOf(store, renewal);
-  if (info === undefined) throw new StoreError('missing', `The wallet ${renewal.account} is not here any more.`);
-  const shares = await sharesFor(store, renewal, load);
+  const info = walletOf(store, reshare);
+  if (info === undefined) throw new StoreError('missing', `The wallet ${reshare.account} is not here any more.`);
+  const shares = await sharesFor(store, reshare, load);
   try {
     const holder = await actionOf(store, info, runtime);
     const tandem = await (load ?? loadTandem)();
     if (given !== undefined) {
-      const wanted = allowed(terms, renewal, round1, given.expires);
-      if (!isBy(info, renewal.authority ?? 'none', shares, wanted, given, tandem)) {
+      const wanted = allowed(terms, reshare, round1, given.expires);
+      if (!isBy(info, reshare.authority ?? 'none', shares, wanted, given, tandem)) {
         throw new ProtocolError('The file holds an authorization that no cold share signed for this deal.', {
           next: 'have the newest file of the machine with the cold share sent again.',
         });
@@ -215,8 +218,8 @@ export async function allowedCall(
       }
     }
     const isHere = info.parties.some(({ index, role }) => role === 'cold' && shares.has(index));
-    if (renewal.authority === 'cold' && !isHere && authorize === undefined) return undefined;
-    const wanted = allowed(terms, renewal, round1, expiry());
+    if (reshare.authority === 'cold' && !isHere && authorize === undefined) return undefined;
+    const wanted = allowed(terms, reshare, round1, expiry());
     return { holder, authorization: await authorization(info, shares, wanted, { ask: authorize, tandem }) };
   } finally {
     for (const share of shares.values()) share.fill(0);
@@ -224,15 +227,20 @@ export async function allowedCall(
 }
 
 /**
- * Begins to install the new shares: in the place of the old ones, if they are here.
+ * Begins to store the new shares of a wallet: in the place of those of the sharing `keyId`, if they are here.
  *
  * @returns undefined if it was done already, by a process that was killed afterwards
  */
-export async function draftRenewal(store: Store, info: WalletInfo, keyId: string, count: number) {
+export async function draftReshare(
+  store: Store,
+  info: WalletInfo,
+  keyId: string,
+  count: number,
+): Promise<Draft | undefined> {
   if (!listWallets(store).includes(info.address)) return draftWallet(store, count);
   const here = readWallet(store, info.address);
   if (here.keyId === info.keyId) return undefined;
-  if (here.keyId === keyId) return draftChange(store, here, count) satisfies Promise<Draft>;
+  if (here.keyId === keyId) return draftChange(store, here, count);
   throw new StoreError('changed', `The wallet ${info.address} was given other shares meanwhile.`, {
     next: 'drop this deal on all machines.',
   });

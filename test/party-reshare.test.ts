@@ -15,6 +15,7 @@ import { after, describe, test } from 'node:test';
 import { recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { digestOfTerms } from '../actions/cosigner/authorization.ts';
+import { type Authorizer, signTerms } from '../ts/client/authorize.ts';
 import { checkStore } from '../ts/client/check.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { planParties } from '../ts/client/deal.ts';
@@ -22,7 +23,7 @@ import { ProtocolError, StoreError, UsageError } from '../ts/client/errors.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import {
   beginDeal,
-  beginRenewal,
+  beginReshare,
   confirmDeal,
   type DealState,
   dropDeal,
@@ -30,9 +31,11 @@ import {
   listDeals,
   stepDeal,
 } from '../ts/client/party.ts';
-import { openStore, readWallet, shareFileName, type WalletInfo } from '../ts/client/store.ts';
+import { migrateWallet } from '../ts/client/reshare.ts';
+import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { command, json } from './command.ts';
@@ -40,7 +43,7 @@ import { type Machine, newMachine } from './machines.ts';
 
 // New shares of a key, by files. Machines are stores, each with a key of its own; the action is the real one.
 
-const root = mkdtempSync(join(tmpdir(), 'tandem-renew-'));
+const root = mkdtempSync(join(tmpdir(), 'tandem-party-reshare-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
 let count = 0;
@@ -106,7 +109,7 @@ async function people(machines: readonly Machine[], threshold = 2): Promise<Wall
 }
 
 /** New shares between machines of people: each with its parties, those who deal, to its end. */
-async function renew(
+async function reshare(
   machines: readonly (readonly [Machine, readonly number[] | undefined])[],
   options: { threshold?: number; parties?: number; dealers?: readonly number[] },
 ): Promise<DealState[]> {
@@ -114,7 +117,7 @@ async function renew(
   const at = (n: number) => files[n] as string;
   const store = (n: number) => (machines[n] as readonly [Machine, unknown])[0].store;
   const here = machines.map(([, named]) => named);
-  await beginRenewal({ store: store(0), here: here[0] ?? [1], out: at(0), ...options });
+  await beginReshare({ store: store(0), here: here[0] ?? [1], out: at(0), ...options });
   for (let n = 1; n < machines.length; n++) {
     await stepDeal({ store: store(n), files: files.slice(0, n), out: at(n), here: here[n] });
   }
@@ -150,7 +153,7 @@ describe('new shares of people', () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     const old = await people([one, two, three]);
     cpSync(join(two.store.dir, old.address), join(root, 'old', old.address), { recursive: true });
-    const states = await renew(
+    const states = await reshare(
       [
         [one, [1]],
         [two, undefined],
@@ -196,7 +199,7 @@ describe('new shares of people', () => {
     ];
     const old = await people([one, two, three]);
     // The hot share is lost: the others deal, 2 begins, and four machines hold shares, of which three sign.
-    const states = await renew(
+    const states = await reshare(
       [
         [two, [2]],
         [three, undefined],
@@ -212,7 +215,7 @@ describe('new shares of people', () => {
     assert.deepEqual(readWallet(two.store, old.address), grown);
 
     // And fewer again: 4 leaves, and deals; 3 leaves, and does not.
-    const fewer = await renew(
+    const fewer = await reshare(
       [
         [four, [1]],
         [two, undefined],
@@ -234,7 +237,7 @@ describe('new shares of people', () => {
     await dropDeal(five.store, id(leaving));
     // The machine that has nothing to do with it is told what becomes of its share.
     const begun = file();
-    await beginRenewal({ store: four.store, here: [1], out: begun });
+    await beginReshare({ store: four.store, here: [1], out: begun });
     await assert.rejects(stepDeal({ store: three.store, files: [begun], out: file() }), isStore('old-share'));
   });
 
@@ -242,7 +245,7 @@ describe('new shares of people', () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     const { address } = await people([one, two, three]);
     const begun = file();
-    await beginRenewal({ store: one.store, here: [1], parties: 2, out: begun });
+    await beginReshare({ store: one.store, here: [1], parties: 2, out: begun });
     const joining = stepDeal({ store: three.store, files: [begun], out: file() });
     await assert.rejects(joining, (error) => {
       assert.ok(error instanceof UsageError);
@@ -255,7 +258,7 @@ describe('new shares of people', () => {
   test('are begun as usage says', async () => {
     const [one, two] = [await machine(), await machine()];
     await people([one, two]);
-    const begin = (options: object) => beginRenewal({ store: one.store, here: [1], out: file(), ...options });
+    const begin = (options: object) => beginReshare({ store: one.store, here: [1], out: file(), ...options });
     await assert.rejects(begin({ dealers: [1] }), UsageError);
     await assert.rejects(begin({ dealers: [1, 5] }), UsageError);
     await assert.rejects(begin({ here: [2] }), isStore('missing'));
@@ -271,7 +274,7 @@ async function pair() {
   const [one, two] = [await machine(), await machine()];
   const old = await people([one, two]);
   const [a, b] = [file(), file()];
-  await beginRenewal({ store: one.store, here: [1], out: a });
+  await beginReshare({ store: one.store, here: [1], out: a });
   const second = await stepDeal({ store: two.store, files: [a], out: b });
   const first = await stepDeal({ store: one.store, files: [b], out: a });
   assert.ok(first.phrase);
@@ -284,12 +287,12 @@ describe('nothing is dealt before the words were compared', () => {
     const [one, two] = [await machine(), await machine()];
     const old = await people([one, two]);
     const [a, b, ma, mb] = [file(), file(), file(), file()];
-    await beginRenewal({ store: one.store, here: [1], out: a });
+    await beginReshare({ store: one.store, here: [1], out: a });
     await stepDeal({ store: two.store, files: [a], out: b });
     // Mallory cannot run party 2, whose share he has not got; but to be dealt to he needs no more than its round 1.
     const [c, d] = [file(), file()];
-    await beginRenewal({ store: two.store, here: [2], out: c });
-    await beginRenewal({ store: one.store, here: [1], out: d });
+    await beginReshare({ store: two.store, here: [2], out: c });
+    await beginReshare({ store: one.store, here: [1], out: d });
     const put = (path: string, from: string, out: string) => {
       const envelope = decodeCbor(new Uint8Array(readFileSync(path))) as Map<string, unknown>;
       const mine = envelopeOf(from).messages[0];
@@ -355,18 +358,18 @@ describe('nothing is dealt before the words were compared', () => {
       out: begun,
     });
     await assert.rejects(confirmDeal({ store: fresh.store, deal: id(keygen), phrase, out: begun }), UsageError);
-    const alone = await beginRenewal({ store: one.store, here: [1], out: begun });
+    const alone = await beginReshare({ store: one.store, here: [1], out: begun });
     await assert.rejects(confirmDeal({ store: one.store, deal: id(alone), phrase, out: begun }), UsageError);
     await assert.rejects(confirmDeal({ store: fresh.store, deal, phrase, out: begun }), UsageError);
   });
 
   test('with terms that were changed on their way: the words differ, or the file is refused', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
-    const edits: Record<string, (terms: Map<string, unknown>, renewal: Map<string, unknown>) => void> = {
+    const edits: Record<string, (terms: Map<string, unknown>, reshare: Map<string, unknown>) => void> = {
       threshold: (terms) => terms.set('threshold', 3),
-      epoch: (_, renewal) => renewal.set('epoch', 2),
-      dealers: (_, renewal) => renewal.set('dealers', [1, 3]),
-      'the key': (_, renewal) => (renewal.get('old') as Uint8Array).fill(1, 40, 41),
+      epoch: (_, reshare) => reshare.set('epoch', 2),
+      dealers: (_, reshare) => reshare.set('dealers', [1, 3]),
+      'the key': (_, reshare) => (reshare.get('old') as Uint8Array).fill(1, 40, 41),
       'a party': (terms) =>
         (terms.get('parties') as unknown[]).push(
           new Map<string, unknown>([
@@ -502,8 +505,8 @@ describe('new shares of two machines and an action', () => {
       rmSync(path);
       const cold = await machine();
       const [a, b] = [file(), file()];
-      await assert.rejects(beginRenewal({ store: hot.store, runtime, here: [1], dealers: [1, 3], out: a }), UsageError);
-      await beginRenewal({ store: hot.store, runtime, here: [1], out: a });
+      await assert.rejects(beginReshare({ store: hot.store, runtime, here: [1], dealers: [1, 3], out: a }), UsageError);
+      await beginReshare({ store: hot.store, runtime, here: [1], out: a });
       await assert.rejects(stepDeal({ store: cold.store, files: [a], out: b }), UsageError);
       const { phrase = '' } = await stepDeal({ store: cold.store, files: [a], out: b, here: [3] });
       const state = await stepDeal({ store: hot.store, files: [b], out: a, connect });
@@ -533,18 +536,19 @@ describe('new shares of two machines and an action', () => {
       ]);
     });
 
-    test('a cold share moves to another machine; who changes its signature or the deal is refused', async (t) => {
+    test('a cold share on another machine is the authority; who changes its signature or the deal is refused', async (t) => {
       const { hot, wallet, path, runtime, connect, calls } = await made('cold');
       const cold = await machine();
       const at = join(cold.store.dir, wallet.address);
       cpSync(join(hot.store.dir, wallet.address, 'wallet.json'), join(at, 'wallet.json'));
       copyFileSync(path, join(at, 'cold.age'));
       rmSync(path);
+      cpSync(join(hot.store.dir, wallet.address), join(root, 'stolen', wallet.address), { recursive: true });
       const keys = openStore(cold.store.dir, async (kind, what) =>
         what === 'cold.age' ? hot.store.key(kind, what) : cold.store.key(kind, what),
       );
       const [a, b] = [file(), file()];
-      await beginRenewal({ store: hot.store, runtime, here: [1], out: a });
+      await beginReshare({ store: hot.store, runtime, here: [1], out: a });
       const { phrase = '' } = await stepDeal({ store: keys, files: [a], out: b });
       const state = await stepDeal({ store: hot.store, files: [b], out: a, connect });
       const deal = id(state);
@@ -580,11 +584,23 @@ describe('new shares of two machines and an action', () => {
         [hot, 1],
         [cold, 3],
       ]);
+      // Old hot and sealed share sign through the old action, until the new one's is moved to one that takes no old one.
+      const stolen = { ...hot.store, dir: join(root, 'stolen') };
+      const { digest, signature } = await openWallet(stolen, { runtime }).signMessage('x');
+      assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
+      const next = { runtime, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
+      const share = await readShare(keys, info, 3);
+      const authorize: Authorizer = async (terms) => signTerms(await loadTandem(), share, terms);
+      const moved = await migrateWallet({ store: hot.store, runtime, next, authorize });
+      assert.deepEqual([moved.wallet.action?.cid, moved.wallet.action?.retired], [next.cid, undefined]);
+      await assert.rejects(openWallet(stolen, { runtime }).signMessage('x'), /refused/);
+      const after = await openWallet(hot.store, { runtime }).signMessage('x');
+      assert.equal(await recoverAddress({ hash: after.digest, signature: after.signature }), wallet.address);
     });
 
     test('is not begun without the hot share, nor if nobody may ask the action', async () => {
       const { hot, wallet, runtime } = await made('cold');
-      const begin = (here: number[]) => beginRenewal({ store: hot.store, runtime, here, out: file() });
+      const begin = (here: number[]) => beginReshare({ store: hot.store, runtime, here, out: file() });
       await assert.rejects(begin([3]), /hot share begins/);
       const wallets = join(hot.store.dir, wallet.address, 'wallet.json');
       const info = readWallet(hot.store, wallet.address);
