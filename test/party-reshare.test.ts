@@ -598,6 +598,72 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: after.digest, signature: after.signature }), wallet.address);
     });
 
+    test('cold shares leave the hot machine for others, and of two one allows it when the other is lost', async () => {
+      const { hot, wallet, path, runtime, connect, calls } = await made('cold');
+      const [three, four, five] = [await machine(), await machine(), await machine()];
+      type Joining = readonly (readonly [Machine, number[] | undefined])[];
+      const deal = async (joining: Joining, parties?: number) => {
+        const a = file();
+        const files = joining.map(file);
+        await beginReshare({ store: hot.store, runtime, here: [1], parties, out: a });
+        for (const [n, [{ store }, here]] of joining.entries()) {
+          await stepDeal({ store, files: [a, ...files.slice(0, n)], out: files[n] ?? '', here });
+        }
+        const state = await stepDeal({ store: hot.store, files, out: a, connect });
+        const { phrase = '' } = state;
+        for (const [n, [{ store }]] of joining.entries()) {
+          await stepDeal({ store, files: [a], out: files[n] ?? '' });
+          await confirmDeal({ store, deal: id(state), phrase, out: files[n] ?? '' });
+        }
+        await confirmDeal({ store: hot.store, deal: id(state), phrase, out: a, connect });
+        for (let round = 0; round < 2; round++) {
+          await stepDeal({ store: hot.store, files, out: a, connect });
+          for (const [n, [{ store }]] of joining.entries()) {
+            await stepDeal({
+              store,
+              files: [a, ...files.filter((_, k) => k !== n && existsSync(files[k] ?? ''))],
+              out: files[n] ?? '',
+            });
+          }
+        }
+        await stepDeal({ store: hot.store, files, out: a, connect });
+        const infos = [await finishDeal({ store: hot.store, deal: id(state) })];
+        for (const [{ store }] of joining) {
+          await stepDeal({ store, files: [a], out: file() });
+          infos.push(await finishDeal({ store, deal: id(state) }));
+        }
+        return infos[0] as WalletInfo;
+      };
+      const grown = await deal(
+        [
+          [three, [3]],
+          [four, [4]],
+        ],
+        4,
+      );
+      assert.equal(calls(), 2);
+      assert.deepEqual([grown.parties.length, grown.epoch, existsSync(path)], [4, 1, false]);
+      await signs(grown, [
+        [hot, 1],
+        [four, 4],
+      ]);
+      const again = await deal([
+        [four, undefined],
+        [five, [3]],
+      ]);
+      assert.deepEqual([again.address, again.epoch, calls()], [wallet.address, 2, 4]);
+      await signs(again, [
+        [hot, 1],
+        [five, 3],
+      ]);
+      await signs(again, [
+        [hot, 1],
+        [four, 4],
+      ]);
+      const { digest, signature } = await openWallet(hot.store, { runtime }).signMessage('x');
+      assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
+    });
+
     test('is not begun without the hot share, nor if nobody may ask the action', async () => {
       const { hot, wallet, runtime } = await made('cold');
       const begin = (here: number[]) => beginReshare({ store: hot.store, runtime, here, out: file() });

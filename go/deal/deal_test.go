@@ -580,6 +580,33 @@ func TestAnotherDeal(t *testing.T) {
 	wantError(t, err, wire.CodeParty, 2, "round 2")
 }
 
+// Parties that have agreed on round 1 need nobody's word for the rest: another one with the same old shares, who carries
+// their messages, neither deals in the place of one of them nor opens what was dealt to it.
+func TestRound1AuthenticatesTheRest(t *testing.T) {
+	old := keygen(2, 1, 2, 3).run(t, 4)
+	all := resharing(old, []int{1, 2}, 2, 1, 2, 3).run(t, 2)
+	thief := resharing(old, []int{1, 2}, 2, 1, 2, 3).run(t, 1)
+	for _, i := range []int{1, 2, 3} {
+		next, message, err := deal.Round2(thief[i].sessions[1], all.sent(1, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = deal.Round3(next, all.sent(2, i), rand.Reader)
+		wantError(t, err, wire.CodeParty, others(i)[0], "another deal")
+		for _, j := range others(i) {
+			messages := all.sent(2, j)
+			messages[i] = message
+			_, _, err = deal.Round3(all[j].sessions[2], messages, rand.Reader)
+			wantError(t, err, wire.CodeParty, i, "opening")
+		}
+	}
+}
+
+// others returns those of three parties that are not i.
+func others(i int) []int {
+	return slices.DeleteFunc([]int{1, 2, 3}, func(j int) bool { return j == i })
+}
+
 // Whoever believes in other terms is found out in round 3, before a share is used.
 func TestOtherTerms(t *testing.T) {
 	old := keygen(2, 1, 2, 3).run(t, 4)
