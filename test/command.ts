@@ -39,6 +39,33 @@ export async function command(
   return outcome;
 }
 
+/**
+ * Runs a command on a terminal of its own, by script(1), and types an answer to its question, once that is there.
+ *
+ * @returns its exit code, and all that the terminal showed
+ */
+export async function onTerminal(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  [question, answer]: readonly [string, string],
+): Promise<{ code: number | null; shown: string }> {
+  const tsx = fileURLToPath(import.meta.resolve('tsx'));
+  const line = [process.execPath, '--import', tsx, join(scripts, `${name}.ts`), ...args];
+  const quoted = line.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const child = spawn('script', ['-qec', quoted, '/dev/null'], { env: { PATH: process.env.PATH ?? '', ...env } });
+  let shown = '';
+  let isAsked = false;
+  child.stdout.on('data', (data) => {
+    shown += data;
+    if (isAsked || !shown.includes(question)) return;
+    isAsked = true;
+    child.stdin.write(`${answer}\r`);
+  });
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, shown };
+}
+
 /** The one JSON value on stdout of a command that succeeded. */
 export function json({ code, stdout, stderr }: Outcome): Record<string, unknown> {
   assert.equal(code, 0, stderr);

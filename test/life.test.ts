@@ -15,7 +15,7 @@ import { openStore, readAction, readWallet, type Store, shareFileName, type Wall
 import { openWallet } from '../ts/client/wallet.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
-import { json, type Outcome, command as run } from './command.ts';
+import { json, type Outcome, onTerminal, command as run } from './command.ts';
 
 // What happens to a key after its birth, and then a signature under the same address: the real action in the real Deno.
 
@@ -102,10 +102,16 @@ describe('import', () => {
     assert.deepEqual(readWallet(store, address), info);
   });
 
-  test('takes the key from stdin too', async () => {
-    const args = ['--store', join(root, 'stdin'), '--runtime', 'none', '--key-file', '-', '--json'];
-    const made = json(await run('import', args, { TANDEM_IDENTITY: identityFile }, `${KEY}\n`));
-    assert.equal(made.address, address);
+  test('takes the key from stdin too, or from the terminal, which does not show it', async () => {
+    const args = (name: string) => ['--store', join(root, name), '--runtime', 'none', '--json'];
+    const env = { TANDEM_IDENTITY: identityFile };
+    const [piped, typed] = await Promise.all([
+      run('import', [...args('stdin'), '--key-file', '-'], env, `${KEY}\n`),
+      onTerminal('import', args('terminal'), env, ['Private key: ', KEY]),
+    ]);
+    assert.equal(json(piped).address, address);
+    assert.equal(typed.code, 0, typed.shown);
+    assert.ok(typed.shown.includes(`"address":"${address}"`) && !typed.shown.includes(KEY), typed.shown);
   });
 
   test('takes a key from 1 to q - 1 in 64 digits, and quotes none', async () => {

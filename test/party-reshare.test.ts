@@ -38,7 +38,7 @@ import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
-import { command, json } from './command.ts';
+import { command, json, onTerminal } from './command.ts';
 import { type Machine, newMachine } from './machines.ts';
 
 // New shares of a key, by files. Machines are stores, each with a key of its own; the action is the real one.
@@ -410,7 +410,7 @@ describe('nothing is dealt before the words were compared', () => {
     writeFileSync(session, before);
     assert.deepEqual(await finishDeal({ store: one.store, deal }), finished);
     assert.ok(!existsSync(session));
-    await assert.rejects(dropDeal(two.store, deal), UsageError);
+    await assert.rejects(dropDeal(two.store, deal), /others may have the new shares already/);
     rmSync(a);
     await stepDeal({ store: two.store, files: [`${kept}.deal`], out: b });
     await finishDeal({ store: two.store, deal });
@@ -455,7 +455,10 @@ describe('new shares of two machines and an action', () => {
     // The hot machine has confirmed; the action is not asked before the cold share has signed.
     assert.deepEqual((await party(hot, 'confirm', ...words, '--out', a)).waitingFor, [3]);
     assert.deepEqual(roundsIn(a).sort(), ['1.1', '1.3']);
-    await party(cold, 'confirm', ...words, '--out', b);
+    const asked = ['The twelve words that all other machines show: ', String(here.phrase)] as const;
+    const typed = await onTerminal('party', ['confirm', '--store', cold.store.dir, '--out', b], cold.env, asked);
+    assert.equal(typed.code, 0, typed.shown);
+    assert.match(typed.shown, /parties: 1 hot, 2 action, 3 cold \(here\); 2 of them sign/);
     await party(hot, 'step', '--in', b, '--out', a);
     assert.ok(roundsIn(a).includes('2.2'));
     await party(cold, 'step', '--in', a, '--out', b);

@@ -29,7 +29,7 @@ import {
   writeEnvelope,
   writeSession,
 } from './dealfile.ts';
-import { ProtocolError, StoreError, UsageError } from './errors.ts';
+import { ProtocolError, StoreError, UsageError, WalletError } from './errors.ts';
 import { addressOf, toHex } from './evm.ts';
 import {
   allow,
@@ -308,13 +308,13 @@ export async function finishDeal(
  * Forgets a deal. What the others have of it is worth nothing without this machine's part, unless it has confirmed new shares:
  * then the others may have given up the old ones, and `isLost` says that this machine's are to be lost.
  *
- * @throws UsageError; StoreError
+ * @throws WalletError if the others may rely on it; UsageError, StoreError
  */
 export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): Promise<void> {
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
   await locked(store, deal, async () => {
     if (!isLost && (await hasConfirmed(store, deal))) {
-      throw new UsageError(
+      throw new WalletError(
         'The others may have the new shares already: without its own this machine would be left out.',
         {
           next: 'have their newest files sent again, and finish. If they all have dropped the deal: --yes.',
