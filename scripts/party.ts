@@ -158,7 +158,11 @@ run(USAGE, async (signal) => {
         const deal = findDeal(store, values.deal);
         const phrase =
           values.phrase ?? (() => promptLine('The six words that the other machine shows: ', PHRASE_ADVICE));
-        const { address, publicKey, threshold, parties, epoch } = await finishDeal({ ...options, deal, phrase });
+        const { address, publicKey, threshold, parties, epoch, action } = await finishDeal({
+          ...options,
+          deal,
+          phrase,
+        });
         progress.end();
         const roles = parties.map(({ role }) => role).join(', ');
         print(
@@ -169,7 +173,7 @@ run(USAGE, async (signal) => {
         if (epoch === 0) return;
         console.error(`
 The last file is kept in ${store.dir}/deals, in case that the others have not got it. Destroy copies of the old share: with
-another old one it still signs.`);
+another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
         return;
       }
       case 'list': {
@@ -198,6 +202,9 @@ function needed(value: string | undefined, name: string): string {
 }
 
 const PHRASE_ADVICE = 'name them: --phrase "…"';
+
+const REVOKE_ADVICE = ` Whoever has the old hot share and the old sealed one still signs through the action, under its
+policy: npx tsx scripts/migrate.ts with the same policy ends that.`;
 
 function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
   return text === undefined ? undefined : read(text);

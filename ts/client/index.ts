@@ -14,7 +14,16 @@ export type { Hex } from './evm.ts';
 export { exportKey } from './export.ts';
 export { createWallet, type KeygenOptions } from './keygen.ts';
 export { encryptKeystore } from './keystore.ts';
-export { beginDeal, type DealState, dropDeal, finishDeal, listDeals, stepDeal } from './party.ts';
+export {
+  beginDeal,
+  beginReshare,
+  confirmDeal,
+  type DealState,
+  dropDeal,
+  finishDeal,
+  listDeals,
+  stepDeal,
+} from './party.ts';
 export { type Changed, migrateWallet, type ReshareOptions, reshareWallet } from './reshare.ts';
 export { beginRounds, finishRounds, nextRound, type RoundsOptions, type Sent } from './rounds.ts';
 export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store.ts';
