@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, scryptSync } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -163,21 +163,28 @@ export function removeSession(store: Store, deal: Uint8Array): void {
  * the machines cannot choose his part to make the words agree: 66 bits.
  */
 export function phraseOf(terms: Terms, deal: Uint8Array, keyId: Uint8Array): string {
-  return words(6, ['TANDEM-V1-PHRASE', deal, terms, keyId]);
+  return words(6, hashOf(['TANDEM-V1-PHRASE', deal, terms, keyId]));
 }
 
 /**
  * Twelve words that stand for what new shares will be made of, before they are: the terms, and round 1 of all people. Nothing
  * commits whoever stands between to a part of it. He may try as many as he likes with each of two machines until their words
- * agree, so there are twice as many: 132 bits, of which two agree after 2^66.
+ * agree, so there are twice as many: 132 bits, of which two agree after 2^66 tries; and each of his tries is an scrypt.
  */
 export function round1PhraseOf(terms: Terms, deal: Uint8Array, round1: ReadonlyMap<number, Uint8Array>): string {
-  return words(12, ['TANDEM-V1-ROUND1', deal, terms, round1]);
+  const hash = hashOf(['TANDEM-V1-ROUND1', deal, terms, round1]);
+  return words(12, scryptSync(hash, 'TANDEM-V1-ROUND1', 32, SCRYPT));
 }
 
-function words(count: number, of: unknown[]): string {
-  const hash = createHash('sha256').update(encodeCbor(of)).digest();
-  const number = BigInt(`0x${hash.toString('hex')}`);
+/** 32 MB, and a tenth of a second. */
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 };
+
+function hashOf(value: unknown[]): Buffer {
+  return createHash('sha256').update(encodeCbor(value)).digest();
+}
+
+function words(count: number, bytes: Buffer): string {
+  const number = BigInt(`0x${bytes.toString('hex')}`);
   return Array.from({ length: count }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
 }
 
