@@ -395,6 +395,21 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ store: two.store, deal, phrase, out: b });
   });
 
+  test('two deals at a time are not both confirmed', async () => {
+    const { one, two, a, b, deal, phrase } = await pair();
+    const [c, d] = [file(), file()];
+    await beginReshare({ store: one.store, here: [1], out: c });
+    await stepDeal({ store: two.store, files: [c], out: d });
+    const second = await stepDeal({ store: one.store, files: [d], out: c });
+    await confirmDeal({ store: one.store, deal, phrase, out: a });
+    const other = { store: one.store, deal: id(second), phrase: second.phrase ?? '', out: c };
+    await assert.rejects(confirmDeal(other), new RegExp(`under way.*--deal ${deal.toString('hex')}`, 's'));
+    assert.deepEqual(roundsIn(c), ['1.1', '1.2']);
+    await dropDeal(one.store, deal);
+    await confirmDeal(other);
+    await confirmDeal({ store: two.store, deal: id(second), phrase: second.phrase ?? '', out: b });
+  });
+
   test('who has confirmed does not drop the deal by mistake; the last file is kept', async () => {
     const { one, two, old, a, b, deal, phrase } = await pair();
     await confirmDeal({ store: one.store, deal, phrase, out: a });

@@ -202,6 +202,11 @@ export async function allowedCall(
   const shares = await sharesFor(store, reshare, load);
   try {
     const holder = await actionOf(store, info, runtime);
+    if (holder.cid !== terms.action?.cid) {
+      throw new StoreError('changed', `The action of ${info.address} is another one by now.`, {
+        next: 'drop this deal on all machines, and begin anew.',
+      });
+    }
     const tandem = await (load ?? loadTandem)();
     if (given !== undefined) {
       const wanted = allowed(terms, reshare, round1, given.expires);

@@ -228,6 +228,7 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
           next: 'nothing was dealt. Compare once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
+      await assertOnly(store, deal, terms.reshare.account);
       session.isConfirmed = true;
       const round1 = said(session, 1, actionOf(terms));
       if (session.action === undefined) {
@@ -238,6 +239,23 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
       forget(session);
     }
   });
+}
+
+/**
+ * Of two deals that go on at the same time one machine might finish the one, another the other.
+ *
+ * @throws WalletError if another one of this wallet was confirmed here
+ */
+async function assertOnly(store: Store, deal: Uint8Array, account: string): Promise<void> {
+  for (const other of listDeals(store)) {
+    if (Buffer.compare(other, deal) === 0) continue;
+    const { session } = await readSession(store, other);
+    forget(session);
+    if (session.terms.reshare?.account !== account || session.isConfirmed !== true) continue;
+    throw new WalletError(`Another deal of new shares of ${account} was confirmed here, and is under way.`, {
+      next: `finish it, or drop it on all machines: --deal ${Buffer.from(other).toString('hex')}`,
+    });
+  }
 }
 
 /** Words that somebody types, given or asked for. */
