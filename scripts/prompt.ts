@@ -44,8 +44,8 @@ const KEY_ADVICE = 'set TANDEM_PASSPHRASE, or TANDEM_IDENTITY to an age identity
 function ask(question: string, isShown = false, otherwise = KEY_ADVICE): Promise<string> {
   const terminal = openTerminal(otherwise);
   const echo = (typed: string) => isShown && process.stderr.write(typed);
+  terminal.setRawMode(true); // before anybody answers, as what is typed earlier would show
   process.stderr.write(question);
-  terminal.setRawMode(true);
   terminal.setEncoding('utf8');
   return new Promise<string>((resolve, reject) => {
     let text = '';
