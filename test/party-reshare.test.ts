@@ -682,6 +682,56 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
+    test('is not dealt by who joins: terms of a machine in the wrong hands, which plays the action', async () => {
+      const { hot, wallet, path, runtime } = await made('cold');
+      const cold = await machine();
+      const at = join(cold.store.dir, wallet.address);
+      cpSync(join(hot.store.dir, wallet.address, 'wallet.json'), join(at, 'wallet.json'));
+      copyFileSync(path, join(at, 'cold.age'));
+      rmSync(path);
+      const keys = openStore(cold.store.dir, async (kind, what) =>
+        what === 'cold.age' ? hot.store.key(kind, what) : cold.store.key(kind, what),
+      );
+      const [a, b] = [file(), file()];
+      await beginReshare({ store: hot.store, runtime, here: [1], out: a });
+      type Fields = Map<string, unknown>;
+      const changed = (from: string, edit: (terms: Fields, reshare: Fields, envelope: Fields) => void) => {
+        const envelope = decodeCbor(new Uint8Array(readFileSync(from))) as Fields;
+        const terms = envelope.get('terms') as Fields;
+        edit(terms, terms.get('reshare') as Fields, envelope);
+        const out = file();
+        writeFileSync(out, encodeCbor(envelope));
+        return out;
+      };
+      const refused = async (store: typeof keys, from: string, message: RegExp) => {
+        const before = listDeals(store).length;
+        const joining = stepDeal({ store, files: [from], out: file() });
+        await assert.rejects(joining, (error) => error instanceof ProtocolError && message.test(error.message));
+        assert.equal(listDeals(store).length, before);
+      };
+      // To the hot machine and to an action that it plays the cold share would deal all of itself.
+      const coldDeals = changed(a, (_, reshare) => reshare.set('dealers', [1, 3]));
+      await refused(keys, coldDeals, /no machine that joins deals/);
+      const noAction = changed(a, (terms, reshare) => {
+        reshare.set('dealers', [1, 3]);
+        for (const party of terms.get('parties') as Fields[]) if (party.get('index') === 2) party.set('role', 'cold');
+        terms.delete('action');
+        terms.set('runtime', 'none');
+      });
+      await refused(keys, noAction, /has an action/);
+      // Nor the hot share to an action that the cold machine plays, whose round 1 is not under the words.
+      await stepDeal({ store: keys, files: [a], out: b });
+      const begunByCold = changed(b, (_, __, envelope) => {
+        envelope.set('deal', new Uint8Array(16).fill(7));
+        const messages = envelope.get('messages') as [number, number, Uint8Array][];
+        envelope.set(
+          'messages',
+          messages.filter(([, sender]) => sender === 3),
+        );
+      });
+      await refused(hot.store, begunByCold, /no machine that joins deals/);
+    });
+
     test('is not begun without the hot share, nor if nobody may ask the action', async () => {
       const { hot, wallet, runtime } = await made('cold');
       const begin = (here: number[]) => beginReshare({ store: hot.store, runtime, here, out: file() });

@@ -145,6 +145,25 @@ export async function sharesFor(store: Store, reshare: Reshare, load: Load): Pro
   return info === undefined ? new Map() : oldShares(store, info, load ?? loadTandem);
 }
 
+/**
+ * Checks what a machine is asked to join with these parties. Where there is an action, it does not deal: the action's round 1,
+ * which the words leave out, comes from the machine that began, which may play the action. What is dealt to both is enough for
+ * an old share.
+ *
+ * @throws ProtocolError, StoreError
+ */
+export function assertJoinable(store: Store, terms: Terms, reshare: Reshare, here: readonly number[]): void {
+  const next = 'drop the deal on all machines, and begin on the one with the hot share.';
+  if (terms.action !== undefined && here.some((index) => reshare.dealers.includes(index))) {
+    throw new ProtocolError('The file asks for this share: with an action, no machine that joins deals.', {
+      next,
+    });
+  }
+  if (terms.action === undefined && walletOf(store, reshare)?.action !== undefined) {
+    throw new ProtocolError(`The terms name no action, and ${reshare.account} has an action.`, { next });
+  }
+}
+
 /** What the authority over the action's share allows: to deal to those who made these messages of round 1. */
 function allowed({ threshold, parties, action }: Terms, reshare: Reshare, round1: Messages, expires: number): Allowed {
   return {

@@ -34,6 +34,7 @@ import { addressOf, toHex } from './evm.ts';
 import {
   allow,
   allowedCall,
+  assertJoinable,
   draftReshare,
   planReshare,
   type ReshareDealOptions,
@@ -443,6 +444,7 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
       `Party ${taken} of this deal is another machine, or was this one, which has finished or dropped it.`,
     );
   }
+  if (terms.reshare !== undefined) assertJoinable(options.store, terms, terms.reshare, here);
   return newSession(options, deal, terms, here);
 }
 
