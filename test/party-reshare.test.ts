@@ -709,6 +709,18 @@ describe('new shares of two machines and an action', () => {
         await assert.rejects(joining, (error) => error instanceof ProtocolError && message.test(error.message));
         assert.equal(listDeals(store).length, before);
       };
+      // What is read before the words are typed cannot be written over by a name.
+      for (const [name, text] of [
+        ['policy', 'messages\n\u001b[2A\u001b[2K'],
+        ['authority', 'cold\u001b[1A'],
+      ] as const) {
+        const shown = changed(a, (terms) => (terms.get('action') as Fields).set(name, text));
+        await assert.rejects(stepDeal({ store: keys, files: [shown], out: file() }), (error) => {
+          assert.ok(error instanceof StoreError && error.kind === 'altered');
+          assert.match(error.message, new RegExp(`terms.action.${name} is not as agreed`));
+          return true;
+        });
+      }
       // To the hot machine and to an action that it plays the cold share would deal all of itself.
       const coldDeals = changed(a, (_, reshare) => reshare.set('dealers', [1, 3]));
       await refused(keys, coldDeals, /no machine that joins deals/);

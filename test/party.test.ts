@@ -312,6 +312,11 @@ describe('somebody between the machines', () => {
     };
     const altered = (error: unknown) => error instanceof StoreError && error.kind === 'altered';
     for (const [name, edit] of Object.entries(forms)) await assert.rejects(take(change(b, edit)), altered, name);
+    const named = take(change(b, (envelope) => envelope.set('\u001b[2K', 1)));
+    await assert.rejects(
+      named,
+      (error) => altered(error) && !/\p{C}/u.test((error as Error).message.replace('\n', '')),
+    );
     const version = change(b, (envelope) => envelope.set('version', 2));
     await assert.rejects(take(version), (error) => error instanceof StoreError && error.kind === 'version');
     const honest = readFileSync(b);

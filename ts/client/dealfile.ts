@@ -7,7 +7,7 @@ import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from './age.ts';
 import { StoreError } from './errors.ts';
-import { ActionInfo, Address, DEALS, Epoch, Hex, Index, openSealed, Party, Short, type Store } from './store.ts';
+import { ActionInfo, Address, Authority, DEALS, Epoch, Hex, Index, openSealed, Party, type Store } from './store.ts';
 
 // A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
 
@@ -33,7 +33,7 @@ const Terms = v.pipe(
         keyId: Hex(32),
         old: bytes(1, 4096),
         /** The authority over the action's share as it is. */
-        authority: v.optional(Short),
+        authority: v.optional(Authority),
         /** Of the new shares. */
         epoch: Epoch,
         /** The old parties that deal, ascending. */
@@ -204,7 +204,8 @@ function parse<S extends v.GenericSchema>(schema: S, data: Uint8Array, path: str
   }
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
-  const where = v.getDotPath(result.issues[0]) ?? 'content';
+  // A name that nobody agreed on is the sender's, who could write anything on the screen with it.
+  const where = /^[\w.]{1,64}$/.exec(v.getDotPath(result.issues[0]) ?? '')?.[0] ?? 'content';
   throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'have it sent again.' });
 }
 

@@ -67,6 +67,9 @@ export const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an
 export const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
 export const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
 export const Short = v.pipe(v.string(), v.maxLength(256));
+/** What is shown to people comes from other machines too: nothing in it moves the cursor or makes a line of its own. */
+const Name = v.pipe(Short, v.regex(/^[!-~]*$/, 'not a name'));
+export const Authority = v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-fA-F]{40})$/, 'no authority'));
 export const Epoch = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
@@ -74,8 +77,8 @@ export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'ac
 export const ActionInfo = v.strictObject({
   wallet: Address,
   cid: Cid,
-  policy: Short,
-  authority: Short,
+  policy: Name,
+  authority: Authority,
   /** The file of its sealed share; action.sealed if it is not said. */
   sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
   /** It may sign by dkls23: --allow-interactive when the wallet was made. */
