@@ -419,8 +419,17 @@ describe('nothing is dealt before the words were compared', () => {
     const kept = join(one.store.dir, 'deals', deal.toString('hex'));
     const session = `${kept}.age`;
     const before = readFileSync(session);
+    // Another deal from the same old shares, which was not confirmed, deals them no more afterwards.
+    const [c, d] = [file(), file()];
+    await beginReshare({ store: one.store, here: [1], out: c });
+    await stepDeal({ store: two.store, files: [c], out: d });
+    const second = await stepDeal({ store: one.store, files: [d], out: c });
     const finished = await finishDeal({ store: one.store, deal });
     assert.equal(finished.epoch, 1);
+    const other = { store: one.store, deal: id(second), phrase: second.phrase ?? '', out: c };
+    await assert.rejects(confirmDeal(other), isStore('old-share'));
+    assert.deepEqual(roundsIn(c), ['1.1', '1.2']);
+    await dropDeal(one.store, id(second));
     // A process that was killed before it deleted the session: finish again.
     writeFileSync(session, before);
     assert.deepEqual(await finishDeal({ store: one.store, deal }), finished);

@@ -229,6 +229,7 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
           next: 'nothing was dealt. Compare once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
+      walletOf(store, terms.reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
       await assertOnly(store, deal, terms.reshare.account);
       session.isConfirmed = true;
       const round1 = said(session, 1, actionOf(terms));
