@@ -227,10 +227,10 @@ function findDeal(store: Store, id: string | undefined): Uint8Array {
 
 function show(json: boolean, state: DealState, out: string): void {
   progress.end();
-  const { deal, here, waitingFor, phrase, dealt } = state;
+  const { deal, here, waitingFor, phrase, messages, dealt } = state;
   print(
     json,
-    { deal, here, waitingFor, ...(phrase && { phrase }), ...dealt, out },
+    { deal, here, waitingFor, ...(phrase && { phrase }), ...(messages && { messages }), ...dealt, out },
     {
       deal,
       ...linesOf(state),
@@ -245,13 +245,14 @@ function show(json: boolean, state: DealState, out: string): void {
 }
 
 /** What is dealt, by whom, to whom. */
-function linesOf({ terms, here }: DealState): Record<string, string> {
+function linesOf({ terms, here, messages }: DealState): Record<string, string> {
   const { parties, threshold, action, reshare } = terms;
   const roles = parties.map(({ index, role }) => `${index} ${role}${here.includes(index) ? ' (here)' : ''}`);
   return {
     ...(reshare && { wallet: reshare.account, epoch: `${reshare.epoch}, dealt by ${reshare.dealers.join(', ')}` }),
     parties: `${roles.join(', ')}; ${threshold} of them sign`,
     ...(action && { action: `${action.cid}, policy ${action.policy}`, authority: action.authority }),
+    ...(messages && { messages: `${messages}, as the guardian is to see it` }),
   };
 }
 

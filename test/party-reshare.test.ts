@@ -535,14 +535,15 @@ describe('new shares of two machines and an action', () => {
       await assert.rejects(beginReshare({ store: hot.store, runtime, here: [1], dealers: [1, 3], out: a }), UsageError);
       await beginReshare({ store: hot.store, runtime, here: [1], out: a });
       await assert.rejects(stepDeal({ store: cold.store, files: [a], out: b }), UsageError);
-      const { phrase = '' } = await stepDeal({ store: cold.store, files: [a], out: b, here: [3] });
+      const { phrase = '', messages } = await stepDeal({ store: cold.store, files: [a], out: b, here: [3] });
       const state = await stepDeal({ store: hot.store, files: [b], out: a, connect });
       const options = { store: hot.store, deal: id(state), phrase, connect, out: a };
       await assert.rejects(confirmDeal(options), /only if the guardian 0x.* signs/);
       const stranger = privateKeyToAccount(`0x${'48'.repeat(32)}`);
-      const by = (account: typeof guardian) => async (terms: Parameters<typeof digestOfTerms>[0]) => ({
-        signature: await account.sign({ hash: digestOfTerms(terms) }),
-      });
+      const by = (account: typeof guardian) => async (terms: Parameters<typeof digestOfTerms>[0]) => {
+        assert.equal(terms.messages, messages, 'the guardian can compare with every machine');
+        return { signature: await account.sign({ hash: digestOfTerms(terms) }) };
+      };
       await assert.rejects(confirmDeal({ ...options, authorize: by(stranger) }), /not the guardian/);
       assert.equal(calls(), 0);
       await confirmDeal({ ...options, authorize: by(guardian) });

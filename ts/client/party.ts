@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
+import { hashOf } from '../../actions/cosigner/authorization.ts';
 import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
@@ -79,6 +80,8 @@ export interface DealState {
   readonly waitingFor: readonly number[];
   /** New shares: the words to compare, as long as nobody has here. */
   readonly phrase?: string;
+  /** New shares that a guardian allows: what he is to sign as `messages`, once round 1 is complete. */
+  readonly messages?: string;
   /** Once all have confirmed their shares: the key's address, and of a new key the words to compare. */
   readonly dealt?: { readonly address: string; readonly phrase?: string };
 }
@@ -658,10 +661,19 @@ function stateOf(session: Live, dealt?: Dealt): DealState {
     here: here.map(({ index }) => index),
     waitingFor: waitingFor(session),
     ...(phrase !== undefined && { phrase }),
+    ...guardedBy(session),
     ...(dealt && {
       dealt: { address: dealt.info.address, ...(dealt.phrase !== undefined && { phrase: dealt.phrase }) },
     }),
   };
+}
+
+/** The words are not in what a guardian signs; a hash of the same messages is, which the machines show for him. */
+function guardedBy(session: Live): Pick<DealState, 'messages'> {
+  const { terms } = session;
+  const remote = actionOf(terms);
+  const isGuarded = terms.reshare?.authority?.startsWith('0x') === true;
+  return isGuarded && missing(session, 1, remote).length === 0 ? { messages: hashOf(said(session, 1, remote)) } : {};
 }
 
 function waitingFor(session: Live): number[] {
