@@ -395,6 +395,39 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ store: two.store, deal, phrase, out: b });
   });
 
+  test('a confirmation that was changed on its way does not leave out its reader when the others finish', async () => {
+    const [one, two, three] = [await machine(), await machine(), await machine()];
+    await people([one, two, three], 3);
+    const [a, b, c, changed] = [file(), file(), file(), file()];
+    await beginReshare({ store: one.store, here: [1], out: a });
+    await stepDeal({ store: two.store, files: [a], out: b });
+    await stepDeal({ store: three.store, files: [a, b], out: c });
+    await stepDeal({ store: one.store, files: [b, c], out: a });
+    const state = await stepDeal({ store: two.store, files: [a, c], out: b });
+    const [deal, phrase] = [id(state), state.phrase ?? ''];
+    for (const [{ store }, out] of [[one, a] as const, [two, b] as const, [three, c] as const]) {
+      await confirmDeal({ store, deal, phrase, out });
+    }
+    const envelope = decodeCbor(new Uint8Array(readFileSync(a))) as Map<string, unknown>;
+    (envelope.get('messages') as unknown[]).push([3, 1, Uint8Array.of(1)]);
+    writeFileSync(changed, encodeCbor(envelope));
+    await stepDeal({ store: two.store, files: [changed, c], out: b });
+    await stepDeal({ store: one.store, files: [b, c], out: a });
+    await stepDeal({ store: three.store, files: [b, a], out: c });
+    await stepDeal({ store: one.store, files: [c], out: a });
+    const finished = await finishDeal({ store: one.store, deal });
+    await finishDeal({ store: three.store, deal });
+    await assert.rejects(stepDeal({ store: two.store, files: [c, changed], out: b }), ProtocolError);
+    await stepDeal({ store: two.store, files: [a, c], out: b });
+    await assert.rejects(stepDeal({ store: two.store, files: [changed], out: b }), ProtocolError);
+    assert.deepEqual(await finishDeal({ store: two.store, deal }), finished);
+    await signs(finished, [
+      [one, 1],
+      [two, 2],
+      [three, 3],
+    ]);
+  });
+
   test('two deals at a time are not both confirmed', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     const [c, d] = [file(), file()];

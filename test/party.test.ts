@@ -303,6 +303,7 @@ describe('somebody between the machines', () => {
       'a field less': (envelope) => envelope.delete('to'),
       'another kind': (envelope) => envelope.set('kind', 'tandem-share'),
       'round 4': (envelope) => messagesOf(envelope).push([4, 2, Uint8Array.of(1)] as never),
+      'a message twice': (envelope) => messagesOf(envelope).push([1, 2, Uint8Array.of(1)]),
       'a message too long': (envelope) => messagesOf(envelope).push([2, 2, new Uint8Array(8193)]),
       'two hot parties': (envelope) =>
         ((envelope.get('terms') as Map<string, unknown>).get('parties') as Map<string, unknown>[])[1]?.set(
@@ -323,7 +324,7 @@ describe('somebody between the machines', () => {
     for (const content of [
       honest.subarray(0, -1),
       Buffer.concat([honest, honest]),
-      Buffer.alloc(300_000),
+      Buffer.alloc(1_100_000),
       Buffer.of(),
     ]) {
       const spoilt = file();

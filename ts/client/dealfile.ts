@@ -12,7 +12,7 @@ import { ActionInfo, Address, Authority, DEALS, Epoch, Hex, Index, openSealed, P
 // A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
 
 const VERSION = 1;
-const LIMIT = { message: 256 * 1024, session: 32 * 1024 * 1024 };
+const LIMIT = { message: 1024 * 1024, session: 32 * 1024 * 1024 };
 
 const bytes = (min: number, max: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
@@ -49,7 +49,11 @@ const Terms = v.pipe(
 
 /** Round, sender, and what it sent to all. */
 const Message = v.strictTuple([v.picklist([1, 2, 3]), Index, bytes(1, 8192)]);
-const Messages = v.pipe(v.array(Message), v.maxLength(96));
+const Messages = v.pipe(
+  v.array(Message),
+  v.maxLength(96),
+  v.check((all) => new Set(all.map(([round, sender]) => `${round}.${sender}`)).size === all.length, 'twice the same'),
+);
 
 /** A cold share's signature that the action may deal its own, and until when it is good. */
 const Authorization = v.strictObject({

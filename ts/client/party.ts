@@ -482,14 +482,19 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
     if (!isOpen && (round > 1 || sender === actionOf(terms))) continue;
     const known = session.messages.find(([r, i]) => r === round && i === sender);
     if (known !== undefined && Buffer.compare(known[2], content) === 0) continue;
+    // A confirmation is checked whenever it is used: one that was changed makes room for the right one. If it were kept, the
+    // others could finish, and this machine could not.
+    const isFinal = round === 3;
+    if (isFinal && isHere(session, sender)) continue;
     const isParty =
       round === 3 ? terms.parties.some((party) => party.index === sender) : participantsOf(terms).includes(sender);
-    if (known !== undefined || !isParty || isHere(session, sender)) {
+    if ((known !== undefined && !isFinal) || !isParty || isHere(session, sender)) {
       throw new ProtocolError(`${path} holds another message of party ${sender} in round ${round}.`, { next: AGAIN });
     }
     fresh.push(message);
   }
-  session.messages.push(...fresh);
+  const isReplaced = ([round, sender]: Message) => fresh.some(([r, i]) => r === round && i === sender);
+  session.messages = [...session.messages.filter((message) => !isReplaced(message)), ...fresh];
   const isNewer = (authorization?.expires ?? 0) > (session.authorization?.expires ?? 0);
   if (isOpen && isNewer && session.action !== undefined) session.authorization = authorization;
 }
