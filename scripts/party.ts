@@ -248,10 +248,12 @@ function show(json: boolean, state: DealState, out: string): void {
 function linesOf({ terms, here, messages }: DealState): Record<string, string> {
   const { parties, threshold, action, reshare } = terms;
   const roles = parties.map(({ index, role }) => `${index} ${role}${here.includes(index) ? ' (here)' : ''}`);
+  const { authority = action?.authority } = reshare ?? {};
+  const until = authority === action?.authority ? '' : `, until now ${authority}`;
   return {
     ...(reshare && { wallet: reshare.account, epoch: `${reshare.epoch}, dealt by ${reshare.dealers.join(', ')}` }),
     parties: `${roles.join(', ')}; ${threshold} of them sign`,
-    ...(action && { action: `${action.cid}, policy ${action.policy}`, authority: action.authority }),
+    ...(action && { action: `${action.cid}, policy ${action.policy}`, authority: action.authority + until }),
     ...(messages && { messages: `${messages}, as the guardian is to see it` }),
   };
 }

@@ -110,14 +110,9 @@ export function describeTerms(terms: Terms): Record<string, string> {
     holders: `parties ${holders.join(', ')}; ${threshold} of them sign`,
     'the action': `${holder} holds the action's share`,
     authority: authority === 'none' ? 'nobody, from then on and for ever' : `${nameOf(authority)}, from then on`,
-    ...(!isMove && { machines: `those that show ${phraseOf(terms)}` }),
+    ...(!isMove && { machines: `those that show ${terms.messages}` }),
     until: new Date(terms.expires * 1000).toISOString(),
   };
-}
-
-/** Sixteen digits that stand for the machines that are dealt to: they are to be compared with what these show. */
-export function phraseOf({ messages }: Terms): string {
-  return (messages.slice(2, 18).match(/.{4}/g) ?? []).join(' ');
 }
 
 /** Who an authority is, in words. */

@@ -232,14 +232,17 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
           next: 'nothing was dealt. Compare once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
-      walletOf(store, terms.reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
-      await assertOnly(store, deal, terms.reshare.account);
-      session.isConfirmed = true;
-      const round1 = said(session, 1, actionOf(terms));
-      if (session.action === undefined) {
-        session.authorization = await allow(store, terms, terms.reshare, round1, options.load);
-      }
-      return await goOn(session, key, options);
+      const { reshare } = terms;
+      return await locked(store, reshare.account, async () => {
+        walletOf(store, reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
+        await assertOnly(store, deal, reshare.account);
+        session.isConfirmed = true;
+        const round1 = said(session, 1, actionOf(terms));
+        if (session.action === undefined) {
+          session.authorization = await allow(store, terms, reshare, round1, options.load);
+        }
+        return goOn(session, key, options);
+      });
     } finally {
       forget(session);
     }
@@ -370,10 +373,13 @@ export function listDeals(store: Store): Uint8Array[] {
 
 type Live = Omit<Session, 'version'>;
 
-async function locked<T>(store: Store, deal: Uint8Array, work: () => Promise<T>): Promise<T> {
+/** One process at a time works on a deal, and confirms one of a wallet. */
+async function locked<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
   const folder = sessionsFolder(store);
   makeFolder(folder);
-  const release = await takeLock(join(folder, `${Buffer.from(deal).toString('hex')}.lock`));
+  const release = await takeLock(
+    join(folder, `${typeof what === 'string' ? what : Buffer.from(what).toString('hex')}.lock`),
+  );
   try {
     return await work();
   } finally {
