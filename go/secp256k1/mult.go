@@ -36,7 +36,7 @@ func (p *Affine) words() *[10]uint64 { return (*[10]uint64)(unsafe.Pointer(p)) }
 type multiples [multiplesSize]Affine
 
 const (
-	multiplesSize = 8
+	multiplesSize = 1 << (2*glvWindow - 1)
 	tableSize     = 1 << (combWindow - 1)
 )
 

@@ -189,9 +189,11 @@ export async function allow(
   load: Load,
 ): Promise<Session['authorization']> {
   if (reshare.authority !== 'cold') return undefined;
-  const shares = await sharesFor(store, reshare, load);
+  const info = walletOf(store, reshare);
+  if (info === undefined) return undefined;
+  const shares = await oldShares(store, info, load ?? loadTandem);
   try {
-    const cold = walletOf(store, reshare)?.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
+    const cold = info.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
     const share = cold && shares.get(cold.index);
     if (share === undefined) return undefined;
     const expires = expiry();
@@ -218,7 +220,7 @@ export async function allowedCall(
   const { store, load, authorize } = options;
   const info = walletOf(store, reshare);
   if (info === undefined) throw new StoreError('missing', `The wallet ${reshare.account} is not here any more.`);
-  const shares = await sharesFor(store, reshare, load);
+  const shares = await oldShares(store, info, load ?? loadTandem);
   try {
     const holder = await actionOf(store, info, runtime);
     if (holder.cid !== terms.action?.cid) {

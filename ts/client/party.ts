@@ -42,7 +42,7 @@ import {
   sharesFor,
   walletOf,
 } from './party-reshare.ts';
-import { draftWallet, readWallet, type Store, type WalletInfo } from './store.ts';
+import { draftWallet, localParties, readWallet, type Store, type WalletInfo } from './store.ts';
 
 // Keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
@@ -439,9 +439,14 @@ function participantsOf({ parties, reshare }: Terms): number[] {
   return [...all].sort((a, b) => a - b);
 }
 
+/** Who sends a message in a round: in the last one, those who get shares. */
+function sendersIn(terms: Terms, round: number): number[] {
+  return round === 3 ? terms.parties.map(({ index }) => index) : participantsOf(terms);
+}
+
 async function joined(options: StepOptions, { deal, terms, messages }: Envelope, named: readonly number[] | undefined) {
   const others = messages.filter(([round]) => round === 1).map(([, sender]) => sender);
-  const here = named ?? (await sharesHere(options, terms)).filter((index) => !others.includes(index));
+  const here = named ?? sharesHere(options, terms).filter((index) => !others.includes(index));
   if (here.length === 0) {
     const free = participantsOf(terms).filter((index) => index !== actionOf(terms) && !others.includes(index));
     throw new UsageError('This machine has no part in this deal.', {
@@ -459,11 +464,11 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
 }
 
 /** The parties of a deal of new shares whose old ones are here. */
-async function sharesHere({ store, load }: PartyOptions, terms: Terms): Promise<number[]> {
-  if (terms.reshare === undefined) return [];
-  const shares = await sharesFor(store, terms.reshare, load);
-  for (const share of shares.values()) share.fill(0);
-  return participantsOf(terms).filter((index) => shares.has(index));
+function sharesHere({ store }: PartyOptions, terms: Terms): number[] {
+  const info = terms.reshare && walletOf(store, terms.reshare);
+  if (info === undefined) return [];
+  const here = localParties(store, info).map(({ index }) => index);
+  return participantsOf(terms).filter((index) => here.includes(index));
 }
 
 /** What becomes of the shares of a machine that takes no part. */
@@ -492,9 +497,7 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
     // others could finish, and this machine could not.
     const isFinal = round === 3;
     if (isFinal && isHere(session, sender)) continue;
-    const isParty =
-      round === 3 ? terms.parties.some((party) => party.index === sender) : participantsOf(terms).includes(sender);
-    if ((known !== undefined && !isFinal) || !isParty || isHere(session, sender)) {
+    if ((known !== undefined && !isFinal) || !sendersIn(terms, round).includes(sender) || isHere(session, sender)) {
       throw new ProtocolError(`${path} holds another message of party ${sender} in round ${round}.`, { next: AGAIN });
     }
     fresh.push(message);
@@ -528,9 +531,7 @@ function said({ messages }: Live, round: number, except?: number): Map<number, U
 
 function missing(session: Live, round: number, except?: number): number[] {
   const sent = said(session, round);
-  const { terms } = session;
-  const all = round === 3 ? terms.parties.map(({ index }) => index) : participantsOf(terms);
-  return all.filter((index) => index !== except && !sent.has(index));
+  return sendersIn(session.terms, round).filter((index) => index !== except && !sent.has(index));
 }
 
 /** Goes as far as the messages allow. */
