@@ -16,6 +16,7 @@ import {
   verifyTypedData,
 } from 'ethers';
 import {
+  fromRlp,
   type Hex,
   parseTransaction,
   recoverAddress,
@@ -176,7 +177,8 @@ describe('the account of viem', () => {
       },
       async (serialized: Hex) => {
         const serializedTransaction = serialized as TransactionSerialized;
-        if (serializers !== undefined && serialized.startsWith('0x7b')) return serialized.slice(0, -2 * (2 + 65));
+        if (serializers !== undefined && serialized.startsWith('0x7b'))
+          return fromRlp(`0x${serialized.slice(4)}`).slice(0, -3);
         const { r: _r, s: _s, v: _v, yParity: _yParity, ...others } = parseTransaction(serializedTransaction);
         return { ...others, from: await recoverTransactionAddress({ serializedTransaction }) };
       },

@@ -247,7 +247,9 @@ describe('wallet check', () => {
     "another wallet's sealed share": [
       'action.sealed',
       (folder) =>
-        spoil(join(folder, 'action.sealed'), (b) => Buffer.from(String(b).replace(/"wallet": "0x./, '"wallet": "0xf'))),
+        spoil(join(folder, 'action.sealed'), (b) =>
+          Buffer.from(String(b).replace(/(?<="wallet": "0x)./, (digit) => (digit === '0' ? '1' : '0'))),
+        ),
       /another wallet/,
     ],
   };

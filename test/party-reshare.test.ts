@@ -369,7 +369,10 @@ describe('nothing is dealt before the words were compared', () => {
       threshold: (terms) => terms.set('threshold', 3),
       epoch: (_, reshare) => reshare.set('epoch', 2),
       dealers: (_, reshare) => reshare.set('dealers', [1, 3]),
-      'the key': (_, reshare) => (reshare.get('old') as Uint8Array).fill(1, 40, 41),
+      'the key': (_, reshare) => {
+        const old = reshare.get('old') as Uint8Array;
+        old[40] = (old[40] ?? 0) ^ 1;
+      },
       'a party': (terms) =>
         (terms.get('parties') as unknown[]).push(
           new Map<string, unknown>([

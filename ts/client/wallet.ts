@@ -8,6 +8,7 @@ import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Signature, Tandem } from '../core/wasm.ts';
 import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent, intentJson } from '../intent/intent.ts';
+import { withDeadline } from '../runtime/deadline.ts';
 import type { Limits, Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
 import { actionSigner, type HostedSigner, runDkls23 } from './dkls23.ts';
@@ -70,7 +71,7 @@ export interface SignOptions extends AskOptions {
   readonly recovery?: boolean | undefined;
   /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
   readonly path?: string | undefined;
-  /** Give up after this time, with the TimeoutError of AbortSignal.timeout. */
+  /** Give up after this time, with a TimeoutError. */
   readonly timeoutMs?: number | undefined;
   /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
   readonly approval?: Hex | undefined;
@@ -125,12 +126,12 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const info = readWallet(store, findWallet(store, options.id));
   const { runtime, load = loadTandem } = options;
   const context: Context = { store, info, runtime, load, pool: new RequestPool() };
-  const sign = async (intent: Intent, signOptions: SignOptions = {}) => {
-    const options = withDeadline(signOptions);
-    if (protocolOf(info, options) === 'dkls23') return signInRounds(context, intent, options);
-    const [signed] = await signIntents(context, [intent], options);
-    return signed as Signed | SignedTransaction;
-  };
+  const sign = async (intent: Intent, signOptions: SignOptions = {}) =>
+    inTime(signOptions, async (options) => {
+      if (protocolOf(info, options) === 'dkls23') return signInRounds(context, intent, options);
+      const [signed] = await signIntents(context, [intent], options);
+      return signed as Signed | SignedTransaction;
+    });
   const close = () => context.pool.close();
   return {
     info,
@@ -142,7 +143,7 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
     signDigest: async (digest, signOptions) => sign(digestIntent(digest), signOptions),
     signMany: async (intents, signOptions = {}) => {
       assertTwo(info, signOptions);
-      return signIntents(context, intents, withDeadline(signOptions));
+      return inTime(signOptions, (options) => signIntents(context, intents, options));
     },
     prepare: async (count = 1, prepareOptions = {}) => {
       assertTwo(info, {});
@@ -153,12 +154,11 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   };
 }
 
-/** The options with one signal for what may end the signing. */
-function withDeadline(options: SignOptions): SignOptions {
+/** Signs, with one signal for what may end it. */
+function inTime<T>(options: SignOptions, sign: (options: SignOptions) => Promise<T>): Promise<T> {
   const { timeoutMs, signal } = options;
-  if (timeoutMs === undefined) return options;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  return { ...options, signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]) };
+  if (timeoutMs === undefined) return sign(options);
+  return withDeadline(timeoutMs, signal, (signal) => sign({ ...options, signal }));
 }
 
 function protocolOf({ threshold }: WalletInfo, { protocol }: Pick<SignOptions, 'protocol'>): Protocol {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
 import type { Json } from '../types.ts';
 
@@ -131,13 +132,15 @@ export class LitHttp {
    * @throws {RuntimeError}
    */
   async send(method: 'GET' | 'POST', path: string, request: LitRequest): Promise<unknown> {
-    const { onAttempt } = this.#options;
+    const { onAttempt, attemptMs = 60_000 } = this.#options;
     const { until = this.deadline() } = request;
     const id = randomUUID();
     const left = () => until - performance.now();
     for (let attempt = 1; ; attempt++) {
       const begin = performance.now();
-      const done = await this.#attempt(method, path, request, id, left());
+      const done = await withDeadline(Math.max(1, Math.min(attemptMs, left())), request.signal, (signal) =>
+        this.#attempt(method, path, request, id, signal),
+      );
       const { failure, sent, received } = done;
       const result = failure?.result ?? 200;
       onAttempt?.({ id, attempt, method, path, result, sent, received, ms: Math.round(performance.now() - begin) });
@@ -155,13 +158,12 @@ export class LitHttp {
     }
   }
 
-  async #attempt(method: string, path: string, request: LitRequest, id: string, leftMs: number) {
-    const { key, attemptMs = 60_000 } = this.#options;
+  async #attempt(method: string, path: string, request: LitRequest, id: string, signal: AbortSignal) {
+    const { key } = this.#options;
     const url = new URL(`core/v1/${path}`, this.#base);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const sent = body === undefined ? 0 : Buffer.byteLength(body);
-    const timeout = AbortSignal.timeout(Math.ceil(Math.max(1, Math.min(attemptMs, leftMs))));
     let received = 0;
     try {
       const response = await fetch(url, {
@@ -173,7 +175,7 @@ export class LitHttp {
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { body }),
-        signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout,
+        signal,
         // The key is for this host alone.
         redirect: 'manual',
       });
@@ -184,14 +186,19 @@ export class LitHttp {
       const outcome = response.ok ? answerOf(response, text) : { failure: failureOf(response, text, key, path) };
       return { value: undefined, failure: undefined, ...outcome, sent, received };
     } catch (error) {
-      return { value: undefined, failure: this.#broken(error, timeout), sent, received };
+      return {
+        value: undefined,
+        failure: this.#broken(error, signal.aborted && !request.signal?.aborted),
+        sent,
+        received,
+      };
     }
   }
 
-  #broken(error: unknown, timeout: AbortSignal): Failure {
+  #broken(error: unknown, isLate: boolean): Failure {
     const { host } = this.#base;
     if (error instanceof Failure) return error;
-    if (timeout.aborted) {
+    if (isLate) {
       const message = `${host} did not answer in time`;
       return new Failure({ result: 'timeout', kind: 'timeout', message, fix: 'try again later', isPassing: true });
     }
