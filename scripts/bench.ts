@@ -8,7 +8,8 @@ import { parseArgs, promisify } from 'node:util';
 import { runInThisContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { generateIdentity } from 'age-encryption';
-import { encodeFunctionData, erc20Abi } from 'viem';
+import { type Address, encodeFunctionData, erc20Abi } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import { cidOf } from '../ts/build/cid.ts';
 import { base64, fromBase64 } from '../ts/client/ask.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
@@ -21,6 +22,7 @@ import { openWallet } from '../ts/client/wallet.ts';
 import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
 import { digestIntent, messageIntent, transactionIntent } from '../ts/intent/from.ts';
 import { digestOf, type Intent, intentJson } from '../ts/intent/intent.ts';
+import { approvalText } from '../ts/policy/judge.ts';
 import { type Policy, parsePolicy } from '../ts/policy/policy.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
@@ -161,7 +163,7 @@ async function measure(runs: number) {
         paramsBytesPerSignature: Math.round(sign.many.paramsBytes / MANY),
         answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
       },
-      policy: { ...policy, extraUnits: units(policy.extraMs) },
+      policy: { ...policy, extraUnits: units(policy.extraMs), guardianUnits: units(policy.guardianMs) },
       host,
       dkls23: {
         ...sizes,
@@ -458,29 +460,32 @@ async function signOnce(store: Store): Promise<Sign> {
   };
 }
 
-/** A policy as one may have it: the second rule is the one that allows the intent. */
 const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
 const TOKEN = '0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913';
 const PAYMENT = { kind: 'transaction', chains: ['8453'], maxFee: '5000000000000000' };
-const RULES = parsePolicy({
-  version: 1,
-  rules: [
-    { name: 'pay suppliers', ...PAYMENT, to: [PAYEE], maxValue: '250000000000000000' },
-    {
-      name: 'pay in USDC',
-      ...PAYMENT,
-      to: [TOKEN],
-      maxValue: '0',
-      calls: [
-        {
-          function: 'transfer(address to,uint256 amount)',
-          args: { to: { in: [PAYEE] }, amount: { max: '500000000' } },
-        },
-      ],
-    },
-    { name: 'sign in', kind: 'message', prefixes: ['example.com wants you to sign in'] },
-  ],
-});
+/** A policy as one may have it: the second rule is the one that allows the intent, perhaps with a guardian. */
+const rulesOf = (guard: { guardian?: Address }) =>
+  parsePolicy({
+    version: 1,
+    rules: [
+      { name: 'pay suppliers', ...PAYMENT, to: [PAYEE], maxValue: '250000000000000000' },
+      {
+        name: 'pay in USDC',
+        ...PAYMENT,
+        ...guard,
+        to: [TOKEN],
+        maxValue: '0',
+        calls: [
+          {
+            function: 'transfer(address to,uint256 amount)',
+            args: { to: { in: [PAYEE] }, amount: { max: '500000000' } },
+          },
+        ],
+      },
+      { name: 'sign in', kind: 'message', prefixes: ['example.com wants you to sign in'] },
+    ],
+  });
+const GUARDIAN = privateKeyToAccount(`0x${'11'.repeat(32)}`);
 const TRANSFER = transactionIntent({
   chainId: 8453,
   nonce: 7,
@@ -493,11 +498,12 @@ const TRANSFER = transactionIntent({
 
 /**
  * What a policy of rules, and a transaction that the action parses, judges and serializes, cost a signature more than the
- * policy any and a digest: the action's main but for the wasm module, each time in a new process.
+ * policy any and a digest; and what it costs more still if the rule wants a guardian's approval, whose signer go-ethereum's
+ * module recovers: the action's main but for the signing itself, each time in a new process.
  */
 async function measurePolicies(dir: string, identity: string, runs: number) {
-  const prepare = async (policy: 'any' | Policy, intent: Intent) => {
-    const store = openStore(join(dir, policy === 'any' ? policy : 'rules'), async () => ({ identities: [identity] }));
+  const prepare = async (name: string, policy: 'any' | Policy, intent: Intent) => {
+    const store = openStore(join(dir, name), async () => ({ identities: [identity] }));
     const runtime = await openRuntime(store);
     const built = await buildCosigner(policy);
     const source = built.source + STOPWATCH;
@@ -507,28 +513,35 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
     const tandem = await loadTandem();
     const { message } = new SigningRequest(tandem, tandem.shareInfo(hot), hot, 2);
     const { wallet, sealed: share } = readAction(store, info);
-    const params = { op: 'sign', wallet, share, account: info.address, intent: intentJson(intent) };
+    const { address: account } = info;
+    const approval =
+      policy === 'any'
+        ? undefined
+        : await GUARDIAN.signMessage({ message: approvalText(policy, account as Address, intent) });
+    const params = { op: 'sign', wallet, share, account, intent: intentJson(intent), ...(approval && { approval }) };
     const times: number[] = [];
     return {
       times,
       run: async () => {
-        const { laps } = await timedRun(runtime, action, { ...params, request: base64(message) }, 1);
-        for (const { ms, watch } of laps) times.push(ms - computeMs(watch));
+        const { answer, laps } = await timedRun(runtime, action, { ...params, request: base64(message) }, 1);
+        if (!Object.hasOwn(answer as object, 'ok')) throw new Error(`refused: ${JSON.stringify(answer)}`);
+        for (const { ms, watch } of laps) times.push(ms - callMs(watch) + callMs(watch, 'recover_signer'));
       },
       close: () => runtime.close(),
     };
   };
-  const any = await prepare('any', digestIntent(toHex(DIGEST)));
-  const rules = await prepare(RULES, TRANSFER);
-  for (let i = 0; i < runs; i++) {
-    await any.run();
-    await rules.run();
-  }
-  any.close();
-  rules.close();
-  const [anyMs, rulesMs] = [median(any.times), median(rules.times)];
-  const extra = rules.times.map((ms, i) => ms - (any.times[i] ?? Number.NaN));
-  return { anyMs, rulesMs, extraMs: median(extra) };
+  const any = await prepare('any', 'any', digestIntent(toHex(DIGEST)));
+  const rules = await prepare('rules', rulesOf({}), TRANSFER);
+  const guarded = await prepare('guarded', rulesOf({ guardian: GUARDIAN.address }), TRANSFER);
+  for (let i = 0; i < runs; i++) for (const one of [any, rules, guarded]) await one.run();
+  for (const one of [any, rules, guarded]) one.close();
+  const more = (times: number[], than: number[]) => median(times.map((ms, i) => ms - (than[i] ?? Number.NaN)));
+  return {
+    anyMs: median(any.times),
+    rulesMs: median(rules.times),
+    extraMs: more(rules.times, any.times),
+    guardianMs: more(guarded.times, rules.times),
+  };
 }
 
 /** A signature by dkls23 with the action. */
@@ -677,7 +690,8 @@ function table(report: Report): string {
     `  main, cold             ${time(signMany.msPerSignature, signMany.unitsPerSignature)}`,
     `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
     `rules and a transaction, not any and a digest`,
-    `  main but for the wasm  ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
+    `  main but for signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
+    `  a guardian's approval  ${time(policy.guardianMs, policy.guardianUnits)} more`,
     `local server, a call     ${host.overheadMs.toFixed(1).padStart(8)} ms  of which ${host.startMs.toFixed(1)} until main`,
     `dkls23, ${dkls23.calls} calls`,
     `  messages to, from      ${bytes(dkls23.requestBytes)}, ${bytes(dkls23.responseBytes)}; session ${bytes(dkls23.sessionBytes)}`,

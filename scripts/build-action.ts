@@ -98,12 +98,14 @@ async function run(): Promise<void> {
   writeFileSync(out, built.source);
   const manifest = manifestPath(out);
   writeFileSync(manifest, `${JSON.stringify(manifestOf(manifest, parts, built), null, 2)}\n`);
-  const { cid, bytes, sha256, wasmSha256 } = built;
-  if (json) console.log(JSON.stringify({ cid, bytes, sha256, wasmSha256 }));
-  else
-    console.log(
-      `${resolve(out)}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}\n${resolve(manifest)}`,
-    );
+  const { source: _, toolchain: _toolchain, ...result } = built;
+  if (json) return console.log(JSON.stringify(result));
+  const { cid, bytes, sha256, wasmSha256, modulesSha256 = {} } = result;
+  const modules = Object.entries(modulesSha256).map(([name, hash]) => `\nwasm    ${hash} (${name})`);
+  console.log(
+    `${resolve(out)}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}${modules.join('')}\n` +
+      resolve(manifest),
+  );
 }
 
 run().catch((error: unknown) => {

@@ -10,9 +10,10 @@ import { runInNewContext } from 'node:vm';
 import { inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { fromBase91, toBase91 } from '../actions/template/bytes.ts';
-import { BuildError, buildAction } from '../ts/build/action.ts';
+import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
 import { cidOf } from '../ts/build/cid.ts';
 import { buildPath } from '../ts/core/node.ts';
+import type { Json } from '../ts/runtime/types.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
@@ -219,5 +220,23 @@ describe('building an action', () => {
     // It is sent as a JSON text.
     const sent = Buffer.byteLength(JSON.stringify(here.source));
     assert.ok(sent <= 400_000, `the co-signer has ${here.bytes} bytes, ${sent} in JSON`);
+  });
+
+  test("the co-signer has go-ethereum's recovery in it if its policy has a guardian, and only then", async () => {
+    const rule = { name: 'all', kind: 'message', prefixes: 'any' };
+    const cosigner = (...rules: object[]) =>
+      buildWithToolchain({
+        main: join(root, 'actions/cosigner/main.ts'),
+        wasm: `${buildPath}tandem.wasm`,
+        glue: `${buildPath}wasm_exec.js`,
+        define: { POLICY: { version: 1, rules } as Json },
+      });
+    const plain = await cosigner(rule);
+    assert.equal(plain.modulesSha256, undefined);
+    const guarded = await cosigner(rule, { ...rule, name: 'guarded', guardian: `0x${'11'.repeat(20)}` });
+    const ecrecover = sha256(await readFile(`${buildPath}ecrecover.wasm`)).toString('hex');
+    assert.deepEqual(guarded.modulesSha256, { ecrecover });
+    const sent = Buffer.byteLength(JSON.stringify(guarded.source));
+    assert.ok(sent <= 600_000, `the co-signer with a guardian has ${guarded.bytes} bytes, ${sent} in JSON`);
   });
 });

@@ -358,10 +358,19 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
     const approval = await approve(account);
     assert.equal((await signed(ours, { intent, digest, account, approval }, guarded)).toLowerCase(), account);
 
+    const tandem = await loadTandem();
     const asked = { ...sign, intent: json(intent), share: ours.sealed, wallet: ours.deal1.wallet, account };
     const stranger = await approve(account, privateKeyToAccount(`0x${'78'.repeat(32)}`));
     assert.match(await reason(asked, guarded), /^the rule all: the approval of the guardian .* is missing$/);
     assert.match(await reason({ ...asked, approval: stranger }, guarded), /not of the guardian/);
+    const many = (...approvals: string[]) => {
+      const { intent, share, wallet } = asked;
+      const made = b64(tandem.dkls18Request({ share: ours.shares.get(1) ?? new Uint8Array(), peer: 2 }).request);
+      const requests = approvals.map((approval) => ({ intent, approval, request: made }));
+      return wide.run(guarded, { op: 'signMany', wallet, share, account, requests } as Json);
+    };
+    assert.ok('ok' in ((await many(approval, approval)) as Fields));
+    assert.match(json(await many(approval, stranger)), /intent 2 of 2: the rule all: .*not of the guardian/);
     const altered = { ...asked, intent: json({ ...intent, message: 'pay more' }), approval };
     assert.match(await reason(altered, guarded), /not of the guardian/);
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -379,6 +380,54 @@ export const constants = v.strictObject({ OWNER: v.pipe(v.string(), v.regex(/^0x
     await assert.rejects(buildAction({ main, wasm, define: { OWNER: owner, EPOCH: '1' } }), /EPOCH/);
     await assert.rejects(buildAction({ main, wasm, define: { OWNER: toHex(1) } }), /OWNER/);
     await assert.rejects(buildAction({ main, wasm, define: { OWNER: owner, OTHER: 1 } }), /OTHER/);
+  });
+});
+
+describe('further modules', () => {
+  const wasm = join(brotliFolder, 'brotli_dec_wasm_bg.wasm');
+  let folder: string;
+  let main: string;
+  before(() => {
+    folder = join(dir, 'further');
+    main = join(folder, 'main.ts');
+    mkdirSync(folder);
+    writeFileSync(
+      main,
+      `import * as second from 'tandem:wasm/second';
+import { loadWasm } from '${join(root, 'actions/template/wasm.ts')}';
+export const main = async () => WebAssembly.Module.exports(await loadWasm(second)).map(({ name }) => name);
+`,
+    );
+    const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
+    writeFileSync(
+      join(folder, 'constants.ts'),
+      `import * as v from ${valibot};
+export const constants = v.strictObject({ PATH: v.optional(v.string()) });
+export const modules = ({ PATH }) => ({ second: PATH });
+`,
+    );
+  });
+
+  test('are in the source, as the constants want them, wherever the first one comes from', async () => {
+    const path = `${buildPath}ecrecover.wasm`;
+    const define = { PATH: path };
+    const elsewhere = { mode: 'fetch', url: 'https://example.invalid/first.wasm' } as const;
+    for (const parts of [{}, { encoding: 'plain' } as const, elsewhere]) {
+      const { source, modulesSha256 } = await buildAction({ main, wasm, define, ...parts });
+      assert.deepEqual(modulesSha256, { second: createHash('sha256').update(readFileSync(path)).digest('hex') });
+      const { response } = await host.execute({ source, params: null });
+      assert.ok((response as string[]).includes('recover_signer'), JSON.stringify(parts));
+    }
+  });
+
+  test('do not load if they are left out, and are wasm that there is', async () => {
+    const { source, modulesSha256 } = await buildAction({ main, wasm });
+    assert.equal(modulesSha256, undefined);
+    await assert.rejects(host.execute({ source, params: null }), /CompileError/);
+    await assert.rejects(buildAction({ main, wasm, define: { PATH: main } }), /main\.ts is no wasm module/);
+    await assert.rejects(buildAction({ main, wasm, define: { PATH: '/nowhere' } }), /cannot be read/);
+    writeFileSync(join(folder, 'other.ts'), "import 'tandem:wasm/third';\nexport const main = () => 1;\n");
+    await assert.rejects(buildAction({ main: join(folder, 'other.ts'), wasm }), /there is no tandem:wasm\/third/);
   });
 });
 

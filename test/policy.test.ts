@@ -1095,6 +1095,7 @@ describe('a strict policy against hostile intents', () => {
       policyHash: new Uint8Array(32),
       minEpoch: 0,
       start: ask,
+      recover: ask,
     };
     const key = { wallet: `0x${'11'.repeat(20)}`, share: toBase64(new Uint8Array(100)), path: 'm' };
     const request = new Uint8Array(1);

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
-import type { Address } from 'viem';
+import type { Address, Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { sign } from '../actions/cosigner/sign.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
-import { fromBase64, fromHex, toBase64 } from '../actions/template/bytes.ts';
+import { fromBase64, fromHex, toBase64, toHex } from '../actions/template/bytes.ts';
 import type { Host } from '../actions/template/host.ts';
 import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { loadTandem } from '../ts/core/node.ts';
+import { startModule } from '../ts/core/module.ts';
+import { loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
 import { intentJson, parseIntent } from '../ts/intent/intent.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { approvalText } from '../ts/policy/judge.ts';
@@ -99,6 +100,12 @@ describe('a sealed secret', () => {
   });
 });
 
+/** As the action does, with go-ethereum's code. */
+async function recover(digest: Hex, signature: Hex): Promise<string> {
+  const call = await startModule(await loadModule('ecrecover'), await loadGlue());
+  return toHex(call('recover_signer', { digest: fromHex(digest), signature: fromHex(signature) }).bytes('address'));
+}
+
 describe('what is public is checked before any key is asked for', () => {
   const request = {
     op: 'sign' as const,
@@ -108,11 +115,11 @@ describe('what is public is checked before any key is asked for', () => {
     request: new Uint8Array(1),
     path: 'm',
   };
-  const policyHash = new Uint8Array(32);
+  const parts = { policyHash: new Uint8Array(32), minEpoch: 0, start: loadTandem, recover };
 
   test('a policy refusal asks for none', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: builtinPolicies.messages, policyHash, minEpoch: 0, start: loadTandem };
+    const context = { host, policy: builtinPolicies.messages, ...parts };
     await assert.rejects(sign(context, request), (error) => error instanceof PublicRefusal && error.code === 'policy');
     assert.deepEqual(calls, []);
   });
@@ -126,7 +133,7 @@ describe('what is public is checked before any key is asked for', () => {
         rules: [{ name: 'all', kind: 'message', prefixes: 'any', guardian: guardian.address, ...rule }],
       });
     const policy = policyOf({});
-    const context = { host, policy, policyHash, minEpoch: 0, start: loadTandem };
+    const context = { host, policy, ...parts };
     const intent = parseIntent({ kind: 'message', message: 'x' });
     const approve = (of = policy, account: Address = WALLET, what = intent, by = guardian) =>
       by.signMessage({ message: approvalText(of, account, what) });
@@ -152,7 +159,7 @@ describe('what is public is checked before any key is asked for', () => {
 
   test('a blob for another wallet or purpose gets to the outer key only', async () => {
     const { host, calls } = weakHost();
-    const context = { host, policy: builtinPolicies.any, policyHash, minEpoch: 0, start: loadTandem };
+    const context = { host, policy: builtinPolicies.any, ...parts };
     const session = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
     const foreign = await seal(host, { ...header, wallet: OTHER }, secret());
     for (const share of [session, foreign, 'x']) {

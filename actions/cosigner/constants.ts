@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { buildPath } from '../../ts/core/node.ts';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
 import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
 import type { Json } from '../../ts/runtime/types.ts';
@@ -24,6 +25,13 @@ export const constants = v.strictObject({
   MIN_EPOCH: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)), 0),
   WALLET: v.optional(v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{40})?$/, 'not an address'), v.toLowerCase()), ''),
 });
+
+/** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. */
+export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecover: string | undefined } {
+  const { rules } = parsePolicy(POLICY);
+  const isGuarded = rules !== 'any' && rules.some(({ guardian }) => guardian !== undefined);
+  return { ecrecover: isGuarded ? `${buildPath}ecrecover.wasm` : undefined };
+}
 
 function read(value: unknown): Policy {
   if (value === 'messages' || value === 'any') return builtinPolicies[value];

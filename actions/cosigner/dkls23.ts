@@ -1,6 +1,6 @@
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf } from '../../ts/intent/intent.ts';
-import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
+import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
 import type { Dkls23FinishAnswer, Dkls23FinishRequest, Dkls23JoinAnswer, Dkls23JoinRequest } from './protocol.ts';
 import { type BoundShare, type Context, openShare, sealSigning, unsealSigning } from './secrets.ts';
 import { allowed, checkAccount } from './sign.ts';
@@ -11,9 +11,7 @@ import { allowed, checkAccount } from './sign.ts';
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
 export async function dkls23Join(context: Context, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
   const { wallet, path, account, signers, messages } = request;
-  const recover = async (digest: string, signature: string) =>
-    toHex((await context.start()).recover({ digest: fromHex(digest), signature: fromHex(signature) }));
-  const digest = fromHex(digestOf(await allowed(context, request, { account, recover }, '')));
+  const digest = fromHex(digestOf(await allowed(context, request, account, '')));
   const tandem = await context.start();
   const { bound, info } = await openInteractive(context, tandem, request);
   try {

@@ -1,10 +1,13 @@
 import { MIN_EPOCH, POLICY, WALLET } from 'tandem:constants';
+import * as ecrecover from 'tandem:wasm/ecrecover';
 import * as v from 'valibot';
+import type { Hex } from 'viem';
 import { globalGlue } from '../../ts/core/glue.ts';
+import { type Call, startModule } from '../../ts/core/module.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
 import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
-import { fromHex } from '../template/bytes.ts';
+import { fromHex, toHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
@@ -47,7 +50,14 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
   if (WALLET !== '' && request.wallet !== WALLET) throw new Error('built for another wallet');
   const host = currentHost();
   if (!host.hasSecret) assertNoSession(request);
-  const context = { host, policy, policyHash: fromHex(policyHash(policy)), minEpoch: MIN_EPOCH, start: starter() };
+  const context = {
+    host,
+    policy,
+    policyHash: fromHex(policyHash(policy)),
+    minEpoch: MIN_EPOCH,
+    start: starter(),
+    recover: recoverer(),
+  };
   switch (request.op) {
     case 'deal1':
       return deal1(context, request);
@@ -89,5 +99,15 @@ function starter(): () => Promise<Tandem> {
   return async () => {
     module ??= loadWasm();
     return instantiate(await module, globalGlue());
+  };
+}
+
+/** Recovers who made a signature, by go-ethereum's own code. Its module is there if a rule of the policy has a guardian. */
+function recoverer(): (digest: Hex, signature: Hex) => Promise<string> {
+  let started: Promise<Call> | undefined;
+  return async (digest, signature) => {
+    started ??= loadWasm(ecrecover).then((module) => startModule(module, globalGlue()));
+    const call = await started;
+    return toHex(call('recover_signer', { digest: fromHex(digest), signature: fromHex(signature) }).bytes('address'));
   };
 }

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { Hex } from 'viem';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
@@ -16,6 +17,8 @@ export interface Context {
   readonly minEpoch: number;
   /** Starts the wasm module; one instance serves one request. */
   readonly start: () => Promise<Tandem>;
+  /** The address whose key made a signature of 65 bytes. */
+  readonly recover: (digest: Hex, signature: Hex) => Promise<string>;
 }
 
 const bytes = v.instance(Uint8Array<ArrayBuffer>);

@@ -1,9 +1,8 @@
-import type { Hex } from 'viem';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf, InputError, type Intent, parseIntentJson } from '../../ts/intent/intent.ts';
-import { type Context as Judging, judge } from '../../ts/policy/judge.ts';
+import { judge } from '../../ts/policy/judge.ts';
 import { PublicRefusal } from '../template/action.ts';
-import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
+import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
 import {
   otherParties,
   type SignAnswer,
@@ -28,17 +27,12 @@ type Signing = Omit<SignManyRequest, 'op'>;
 
 async function responses(context: Context, signing: Signing): Promise<string[]> {
   const { wallet, share, requests, path, peer, account } = signing;
-  let first: Tandem | undefined;
-  const recover = async (digest: Hex, signature: Hex) => {
-    first ??= await context.start();
-    return toHex(first.recover({ digest: fromHex(digest), signature: fromHex(signature) }));
-  };
   const digests: Uint8Array[] = [];
   for (const [i, item] of requests.entries()) {
     const which = requests.length === 1 ? '' : `intent ${i + 1} of ${requests.length}: `;
-    digests.push(fromHex(digestOf(await allowed(context, item, { account, recover }, which))));
+    digests.push(fromHex(digestOf(await allowed(context, item, account, which))));
   }
-  first ??= await context.start();
+  const first = await context.start();
   const { bound, info } = await openShare(context, first, wallet, share);
   try {
     checkAccount(first, info, path, account);
@@ -62,9 +56,9 @@ const MAX_REASON = 1000;
 
 /** The intent, parsed, if the policy allows it. @throws {PublicRefusal} with code `policy` and the reason */
 export async function allowed(
-  { policy }: Context,
+  { policy, recover }: Context,
   { intent: text, approval }: Pick<Signing['requests'][number], 'intent' | 'approval'>,
-  known: Pick<Judging, 'account' | 'recover'>,
+  account: string | undefined,
   which: string,
 ): Promise<Intent> {
   const refusal = (reason: string) => new PublicRefusal('policy', `${which}${reason}`.slice(0, MAX_REASON));
@@ -75,7 +69,7 @@ export async function allowed(
     throw error instanceof InputError ? refusal(`not an intent: ${error.message}`) : error;
   }
   const now = Math.floor(Date.now() / 1000);
-  const verdict = await judge(policy, intent, { now, approval, ...known, fetch });
+  const verdict = await judge(policy, intent, { now, account, approval, recover, fetch });
   if (verdict.allowed) return intent;
   throw refusal(verdict.rule === undefined ? verdict.reason : `the rule ${verdict.rule}: ${verdict.reason}`);
 }

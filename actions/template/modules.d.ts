@@ -12,3 +12,8 @@ declare module 'tandem:wasm' {
   /** Its SHA-256 in hex. */
   export const sha256: string;
 }
+
+/** A further module, by the name that the action's constants.ts gives it. */
+declare module 'tandem:wasm/*' {
+  export * from 'tandem:wasm';
+}

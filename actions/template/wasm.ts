@@ -1,21 +1,25 @@
-import { data, encoding, length, sha256, url } from 'tandem:wasm';
+import * as own from 'tandem:wasm';
 import { PublicRefusal } from './action.ts';
 import { fromBase91, toHex } from './bytes.ts';
 
 const FETCH_MS = 30_000;
 
+/** What `tandem:wasm` holds, or `tandem:wasm/…` of a further module. */
+export type WasmSource = Readonly<typeof own>;
+
 /**
- * The wasm module that this action's source holds or names, compiled. Its bytes are those that the source was built
- * with, or there is no module.
+ * The wasm module that this action's source holds or names, or a further one, compiled. Its bytes are those that the
+ * source was built with, or there is no module.
  *
  * @throws {PublicRefusal} with code `wasm`: it cannot be fetched, or has another length or SHA-256 than the source says
  */
-export async function loadWasm(): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await bytesOf());
+export async function loadWasm(source: WasmSource = own): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(await bytesOf(source));
 }
 
-async function bytesOf(): Promise<Uint8Array<ArrayBuffer>> {
-  if (encoding === 'fetch') return fetched();
+async function bytesOf(source: WasmSource): Promise<Uint8Array<ArrayBuffer>> {
+  const { encoding, data, length } = source;
+  if (encoding === 'fetch') return fetched(source);
   // Inside the source there is nothing to check but slips: whoever alters a byte makes an action of another CID.
   try {
     const bytes = encoding === 'deflate' ? await inflated(fromBase91(data)) : fromBase91(data);
@@ -29,7 +33,7 @@ async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<Arra
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-async function fetched(): Promise<Uint8Array<ArrayBuffer>> {
+async function fetched({ url, length, sha256 }: WasmSource): Promise<Uint8Array<ArrayBuffer>> {
   const refuse = (why: string) => new PublicRefusal('wasm', `the wasm module at ${url} ${why}`);
   const bytes = new Uint8Array(length);
   let size = 0;

@@ -67,6 +67,8 @@ export interface BuiltAction {
   readonly bytes: number;
   readonly sha256: string;
   readonly wasmSha256: string;
+  /** Those of further modules, by name, if it has any. */
+  readonly modulesSha256?: Readonly<Record<string, string>>;
 }
 
 /** What, besides the parts, the bytes of an action follow from: the tools and the packages in it, by version. */
@@ -86,6 +88,9 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
  * - `tandem:constants` exports what `define` holds. If a file constants.ts beside `main` exports `constants`, a valibot
  *   schema of all of them, then it checks and completes them first: equal by the schema is equal in the source
  *
+ * If that file exports `modules`, a function of the constants that gives paths of further wasm modules by name, then each
+ * is inlined as `tandem:wasm/NAME`, in every mode; one whose path is undefined is left out, and does not load.
+ *
  * @throws {BuildError}
  */
 export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
@@ -95,18 +100,25 @@ export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
 
 /** Like {@link buildAction}, and tells what a manifest has to name. @throws {BuildError} */
 export async function buildWithToolchain(parts: ActionParts): Promise<BuiltAction & { toolchain: Toolchain }> {
-  const { mode = 'inline' } = parts;
-  const wasm = await read(parts.wasm);
-  if (!WebAssembly.validate(wasm)) throw new BuildError(`${parts.wasm} is no wasm module`);
+  const { mode = 'inline', encoding = 'deflate' } = parts;
+  const wasm = await module(parts.wasm);
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
+  const { constants, modules: paths } = await configured(parts);
+  const further: [string, Uint8Array | undefined][] = [];
+  for (const [name, path] of Object.entries(paths))
+    further.push([name, path === undefined ? path : await module(path)]);
   const modules = {
     'tandem:action': entry(parts),
-    'tandem:wasm': wasmModule(wasm, parts),
-    'tandem:constants': constantsModule(await checkedConstants(parts)),
+    'tandem:wasm': mode === 'inline' ? wasmModule(wasm, encoding) : wasmModule(wasm, 'fetch', wasmUrl(parts)),
+    ...Object.fromEntries(
+      further.map(([name, wasm]) => [`tandem:wasm/${name}`, wasmModule(wasm ?? new Uint8Array(), encoding)]),
+    ),
+    'tandem:constants': constantsModule(constants),
     ...(imported && { 'tandem:glue': imported.module }),
   };
+  const hashes = further.flatMap(([name, wasm]) => (wasm ? [[name, sha256(wasm)] as const] : []));
   const before = imported?.statement ?? (parts.glue === undefined ? '' : await script(await read(parts.glue)));
   const bundled = await bundle(modules, imported?.path);
   const source = before + bundled.code;
@@ -116,6 +128,7 @@ export async function buildWithToolchain(parts: ActionParts): Promise<BuiltActio
     bytes: Buffer.byteLength(source),
     sha256: sha256(source),
     wasmSha256: sha256(wasm),
+    ...(hashes.length > 0 && { modulesSha256: Object.fromEntries(hashes) }),
     toolchain: { tools: { esbuild: esbuildVersion, fflate: packageVersion('fflate') }, packages: bundled.packages },
   };
 }
@@ -206,12 +219,9 @@ async function bundle(
   }
 }
 
-function wasmModule(wasm: Uint8Array, parts: ActionParts): string {
-  const { mode = 'inline' } = parts;
-  const encoding = mode === 'inline' ? (parts.encoding ?? 'deflate') : 'fetch';
+function wasmModule(wasm: Uint8Array, encoding: 'deflate' | 'plain' | 'fetch', url = ''): string {
   const bytes = { deflate: () => deflateSync(wasm, { level: 9 }), plain: () => wasm, fetch: () => new Uint8Array() };
   const data = toBase91(bytes[encoding]());
-  const url = mode === 'inline' ? '' : wasmUrl(parts);
   const values = { encoding, data, url, length: wasm.length, sha256: sha256(wasm) };
   return Object.entries(values)
     .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`)
@@ -233,15 +243,28 @@ function wasmUrl({ url, mode, wasm }: ActionParts): string {
   return parsed.href;
 }
 
-async function checkedConstants({ main, define = {} }: ActionParts): Promise<Readonly<Record<string, Json>>> {
+/** What the file constants.ts beside the entry makes of the constants, and the further modules that it wants for them. */
+async function configured({ main, define = {} }: ActionParts): Promise<{
+  constants: Readonly<Record<string, Json>>;
+  modules: Readonly<Record<string, string | undefined>>;
+}> {
   const path = join(dirname(resolve(main)), 'constants.ts');
-  if (!existsSync(path)) return define;
-  const { constants } = (await import(pathToFileURL(path).href)) as { constants?: v.GenericSchema };
+  if (!existsSync(path)) return { constants: define, modules: {} };
+  const { constants, modules } = (await import(pathToFileURL(path).href)) as {
+    constants?: v.GenericSchema;
+    modules?: (constants: unknown) => Readonly<Record<string, string | undefined>>;
+  };
   if (constants?.kind !== 'schema') throw new BuildError(`${path} exports no valibot schema as constants`);
   const { issues, output } = v.safeParse(constants, define);
-  if (!issues) return output as Record<string, Json>;
+  if (!issues) return { constants: output as Record<string, Json>, modules: modules?.(output) ?? {} };
   const reasons = issues.map((issue) => `${v.getDotPath(issue) ?? 'constants'}: ${issue.message}`);
   throw new BuildError(reasons.join('\n'));
+}
+
+async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const wasm = await read(path);
+  if (!WebAssembly.validate(wasm)) throw new BuildError(`${path} is no wasm module`);
+  return wasm;
 }
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {

@@ -5,6 +5,8 @@ import type { Json } from '../runtime/types.ts';
 import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
 import { BuildError } from './errors.ts';
 
+type Named = Readonly<Record<string, string>>;
+
 const versions = v.record(v.string(), v.string());
 
 const manifestSchema = v.strictObject({
@@ -14,6 +16,7 @@ const manifestSchema = v.strictObject({
   bytes: v.number(),
   sha256: v.string(),
   wasmSha256: v.string(),
+  modulesSha256: v.optional(versions),
   /** What the action is built from; paths are relative to the manifest. */
   parts: v.strictObject({
     main: v.string(),
@@ -39,7 +42,7 @@ export function manifestPath(out: string): string {
 
 /** The manifest of an action that was built from `parts`, to be kept at `path`. */
 export function manifestOf(path: string, parts: ActionParts, built: BuiltAction & { toolchain: Toolchain }): Manifest {
-  const { cid, bytes, sha256, wasmSha256, toolchain } = built;
+  const { source: _, toolchain, ...result } = built;
   const folder = dirname(resolve(path));
   const portable = (file: string) => relative(folder, resolve(file)).split(sep).join('/');
   const { main, wasm, glue, host, mode = 'inline', encoding, url, define = {} } = parts;
@@ -51,7 +54,7 @@ export function manifestOf(path: string, parts: ActionParts, built: BuiltAction 
     ...(url !== undefined && { url }),
     define: { ...define },
   };
-  return { version: 1, cid, bytes, sha256, wasmSha256, parts: { ...files, ...options }, toolchain };
+  return { version: 1, ...result, parts: { ...files, ...options }, toolchain };
 }
 
 /** Reads a manifest. @throws {BuildError} if the file is none */
@@ -80,6 +83,7 @@ export async function verifyManifest(path: string, manifest: Manifest): Promise<
   });
   const differences = [
     ...compare('the SHA-256 of the wasm module', manifest.wasmSha256, built.wasmSha256),
+    ...compareEach((name) => `the SHA-256 of the module ${name}`, manifest.modulesSha256, built.modulesSha256),
     ...compare('the CID', manifest.cid, built.cid),
     ...compare('the SHA-256 of the source', manifest.sha256, built.sha256),
     ...compare('the length of the source', manifest.bytes, built.bytes),
@@ -89,9 +93,12 @@ export async function verifyManifest(path: string, manifest: Manifest): Promise<
 }
 
 function comparedVersions(then: Toolchain, now: Toolchain): string[] {
-  const [before, after] = [then, now].map(({ tools, packages }): Record<string, string> => ({ ...packages, ...tools }));
-  const names = [...new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})])].sort();
-  return names.flatMap((name) => compare(name, before?.[name] ?? 'none', after?.[name] ?? 'none'));
+  return compareEach((name) => name, { ...then.packages, ...then.tools }, { ...now.packages, ...now.tools });
+}
+
+function compareEach(what: (name: string) => string, then: Named = {}, now: Named = {}): string[] {
+  const names = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
+  return names.flatMap((name) => compare(what(name), then[name] ?? 'none', now[name] ?? 'none'));
 }
 
 function compare(what: string, expected: string | number, found: string | number): string[] {

@@ -35,7 +35,7 @@ func recoverSigner(in *recoverInput) (*recoverOutput, error) {
 		*v -= 27
 	}
 	if *v > 1 {
-		return nil, wire.Errorf(wire.CodeInput, "v is none of 0, 1, 27, 28")
+		return nil, wire.Errorf(wire.CodeInput, "the v of a signature is 0, 1, 27 or 28")
 	}
 	key, err := crypto.SigToPub(in.Digest, in.Signature)
 	if err != nil {
