@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
 import { planAuthority, planParties } from '../ts/client/deal.ts';
+import { listDeals } from '../ts/client/dealfile.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import {
   beginDeal,
@@ -9,7 +10,6 @@ import {
   type DealState,
   dropDeal,
   finishDeal,
-  listDeals,
   stepDeal,
 } from '../ts/client/party.ts';
 import { findWallet, openStore, readWallet, type Store } from '../ts/client/store.ts';

@@ -19,7 +19,8 @@ import { type Authorizer, signTerms } from '../ts/client/authorize.ts';
 import { checkStore } from '../ts/client/check.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
 import { planParties } from '../ts/client/deal.ts';
-import { ProtocolError, StoreError, UsageError } from '../ts/client/errors.ts';
+import { listDeals } from '../ts/client/dealfile.ts';
+import { ProtocolError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import {
   beginDeal,
@@ -28,10 +29,9 @@ import {
   type DealState,
   dropDeal,
   finishDeal,
-  listDeals,
   stepDeal,
 } from '../ts/client/party.ts';
-import { migrateWallet } from '../ts/client/reshare.ts';
+import { migrateWallet, reshareWallet } from '../ts/client/reshare.ts';
 import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
@@ -463,8 +463,12 @@ describe('nothing is dealt before the words were compared', () => {
     await beginReshare({ store: one.store, here: [1], out: c });
     await stepDeal({ store: two.store, files: [c], out: d });
     const second = await stepDeal({ store: one.store, files: [d], out: c });
+    const secondSession = join(one.store.dir, 'deals', `${second.deal}.age`);
+    const begun = readFileSync(secondSession);
     const finished = await finishDeal({ store: one.store, deal });
     assert.equal(finished.epoch, 1);
+    assert.ok(!existsSync(secondSession), 'a part of the old share is left');
+    writeFileSync(secondSession, begun);
     const other = { store: one.store, deal: id(second), phrase: second.phrase ?? '', out: c };
     await assert.rejects(confirmDeal(other), isStore('old-share'));
     assert.deepEqual(roundsIn(c), ['1.1', '1.2']);
@@ -791,6 +795,79 @@ describe('new shares of two machines and an action', () => {
         );
       });
       await refused(hot.store, begunByCold, /no machine that joins deals/);
+    });
+
+    test('and nothing else changes the wallet meanwhile; nor undoes the deal what did', async () => {
+      const { hot, wallet, runtime, connect, calls } = await made('cold');
+      const { store } = hot;
+      const [cold, next] = [await machine(), { runtime, ...(await buildCosigner('messages', 'chipotle', {})) }];
+      const folder = join(store.dir, wallet.address);
+      const contents = () =>
+        readdirSync(folder, { withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map(({ name }) => [name, readFileSync(join(folder, name))]);
+      const [a, b] = [file(), file()];
+      const begun = await beginReshare({ store, runtime, here: [1], out: a });
+      const deal = id(begun);
+      const refused = async () => {
+        const before = [contents(), calls()];
+        const advice = `under way here.*scripts/party.ts drop --store ${store.dir} --deal ${begun.deal}`;
+        for (const change of [
+          () => reshareWallet({ store, runtime }),
+          () => reshareWallet({ store, runtime, next }),
+          () => reshareWallet({ store, runtime, next, isActionGone: true }),
+          () => migrateWallet({ store, runtime, next }),
+        ]) {
+          await assert.rejects(change(), (error) => {
+            assert.ok(error instanceof WalletError);
+            assert.match(error.message, new RegExp(advice, 's'));
+            return true;
+          });
+        }
+        assert.deepEqual([contents(), calls()], before);
+      };
+      await refused();
+      const { phrase = '' } = await stepDeal({ store: cold.store, files: [a], out: b, here: [3] });
+      await stepDeal({ store, files: [b], out: a, connect });
+      await confirmDeal({ store, deal, phrase, connect, out: a });
+      await confirmDeal({ store: cold.store, deal, phrase, out: b });
+      assert.equal(calls(), 1);
+      await refused();
+      await stepDeal({ store: cold.store, files: [a], out: b });
+      await stepDeal({ store, files: [b], out: a, connect });
+      await stepDeal({ store: cold.store, files: [a], out: b });
+      assert.equal(calls(), 2);
+      await refused();
+      assert.equal((await finishDeal({ store: cold.store, deal })).epoch, 1);
+
+      // Moved all the same, in a copy that is put back.
+      const copy = { ...store, dir: join(root, `copy${count++}`) };
+      cpSync(folder, join(copy.dir, wallet.address), { recursive: true });
+      const moved = await migrateWallet({ store: copy, runtime, next });
+      rmSync(folder, { recursive: true });
+      cpSync(join(copy.dir, wallet.address), folder, { recursive: true });
+      const before = contents();
+      await assert.rejects(finishDeal({ store, deal }), isStore('changed'));
+      assert.deepEqual(contents(), before);
+      assert.deepEqual(readWallet(store, wallet.address), moved.wallet);
+      const { digest, signature } = await openWallet(store, { runtime }).signMessage('x');
+      assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
+    });
+
+    test('are not begun beside new shares by command, which are not stored then', async () => {
+      const { hot, wallet, path, runtime } = await made(guardian.address);
+      rmSync(path);
+      const { store } = hot;
+      let begun: DealState | undefined;
+      const authorize: Authorizer = async (terms) => {
+        begun ??= await beginReshare({ store, runtime, here: [1], out: file() });
+        return { signature: await guardian.sign({ hash: digestOfTerms(terms) }) };
+      };
+      await assert.rejects(reshareWallet({ store, runtime, authorize }), /under way here/);
+      assert.deepEqual(readWallet(store, wallet.address), wallet);
+      assert.ok(begun);
+      await dropDeal(store, id(begun));
+      assert.equal((await reshareWallet({ store, runtime, authorize })).wallet.epoch, 1);
     });
 
     test('is not begun without the hot share, nor if nobody may ask the action', async () => {

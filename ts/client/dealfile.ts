@@ -1,10 +1,10 @@
 import { createHash, scryptSync } from 'node:crypto';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { english } from 'viem/accounts';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
-import { makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
+import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from './age.ts';
 import { StoreError } from './errors.ts';
 import { ActionInfo, Address, Authority, DEALS, Epoch, Hex, Index, openSealed, Party, type Store } from './store.ts';
@@ -113,8 +113,53 @@ export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' |
 }
 
 /** Where sessions are kept, in the store. */
-export function sessionsFolder(store: Store): string {
+function sessionsFolder(store: Store): string {
   return join(store.dir, DEALS);
+}
+
+/** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
+export async function locked<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
+  const folder = sessionsFolder(store);
+  makeFolder(folder);
+  const release = await takeLock(
+    join(folder, `${typeof what === 'string' ? what : Buffer.from(what).toString('hex')}.lock`),
+  );
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+/** The deals that this machine takes part in. */
+export function listDeals(store: Store): Uint8Array[] {
+  let names: string[];
+  try {
+    names = readdirSync(sessionsFolder(store));
+  } catch {
+    return [];
+  }
+  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => Buffer.from(name.slice(0, 32), 'hex'));
+}
+
+/** A deal of new shares that is under way here. */
+interface ReshareDeal {
+  readonly deal: Uint8Array;
+  /** The sharing that it takes the place of. */
+  readonly keyId: string;
+  readonly isConfirmed: boolean;
+}
+
+/** The deals that give a wallet new shares. @throws StoreError, if one does not open: it may be of this wallet */
+export async function resharesOf(store: Store, account: string): Promise<ReshareDeal[]> {
+  const found: ReshareDeal[] = [];
+  for (const deal of listDeals(store)) {
+    const { session } = await readSession(store, deal);
+    forget(session);
+    const { terms, isConfirmed = false } = session;
+    if (terms.reshare?.account === account) found.push({ deal, keyId: terms.reshare.keyId, isConfirmed });
+  }
+  return found;
 }
 
 function sessionPath(store: Store, deal: Uint8Array): string {
@@ -149,6 +194,11 @@ export async function writeSession(store: Store, session: Omit<Session, 'version
   } finally {
     plain.fill(0);
   }
+}
+
+/** Clears what of a session is secret. */
+export function forget({ here }: Pick<Session, 'here'>): void {
+  for (const { session } of here) session.fill(0);
 }
 
 /** A copy of a deal's last file, which all parties need and only this machine can write: it may be lost on its way. */

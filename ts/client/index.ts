@@ -9,6 +9,7 @@ export { type Authorization, type Authorizer, describeTerms } from './authorize.
 export { type CheckedStore, checkStore } from './check.ts';
 export { buildCosigner } from './cosigner.ts';
 export type { HostedAction } from './deal.ts';
+export { listDeals } from './dealfile.ts';
 export * from './errors.ts';
 export type { Hex } from './evm.ts';
 export { exportKey } from './export.ts';
@@ -21,7 +22,6 @@ export {
   type DealState,
   dropDeal,
   finishDeal,
-  listDeals,
   stepDeal,
 } from './party.ts';
 export { type Changed, migrateWallet, type ReshareOptions, reshareWallet } from './reshare.ts';

@@ -14,6 +14,7 @@ import {
   draftWallet,
   findWallet,
   listWallets,
+  type NewWallet,
   nextSealedName,
   readWallet,
   type Store,
@@ -135,7 +136,12 @@ export function walletOf(store: Store, { account, keyId, epoch }: Reshare): Wall
   throw new StoreError(
     'old-share',
     `The shares of ${account} here are of epoch ${info.epoch}; these take the place of epoch ${epoch - 1}.`,
-    { next: 'a share of another epoch is of no use any more: move its folder away and join as a new machine.' },
+    {
+      next:
+        info.epoch < epoch
+          ? 'a share of another epoch is of no use any more: move its folder away and join as a new machine.'
+          : 'those here are newer: drop this deal.',
+    },
   );
 }
 
@@ -259,15 +265,16 @@ export async function allowedCall(
  */
 export async function draftReshare(
   store: Store,
-  info: WalletInfo,
+  { info, shares, action }: NewWallet,
   keyId: string,
-  count: number,
 ): Promise<Draft | undefined> {
-  if (!listWallets(store).includes(info.address)) return draftWallet(store, count);
+  if (!listWallets(store).includes(info.address)) return draftWallet(store, shares.size);
   const here = readWallet(store, info.address);
   if (here.keyId === info.keyId) return undefined;
-  if (here.keyId === keyId) return draftChange(store, here, count);
-  throw new StoreError('changed', `The wallet ${info.address} was given other shares meanwhile.`, {
+  // A share that was moved to another action has taken the name since, and a policy that is not to be undone.
+  const isMoved = action !== undefined && nextSealedName(here) !== info.action?.sealed;
+  if (here.keyId === keyId && !isMoved) return draftChange(store, here, shares.size);
+  throw new StoreError('changed', `The wallet ${info.address} was given other shares or another action meanwhile.`, {
     next: 'drop this deal on all machines.',
   });
 }

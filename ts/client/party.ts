@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import * as v from 'valibot';
 import { hashOf } from '../../actions/cosigner/authorization.ts';
@@ -8,7 +6,6 @@ import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
-import { makeFolder, takeLock } from '../files/files.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { Key } from './age.ts';
 import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
@@ -16,16 +13,18 @@ import type { Authorizer } from './authorize.ts';
 import type { HostedAction } from './deal.ts';
 import {
   type Envelope,
+  forget,
   hasSession,
   keepEnvelope,
+  locked,
   type Message,
   phraseOf,
   readEnvelope,
   readSession,
   removeSession,
+  resharesOf,
   round1PhraseOf,
   type Session,
-  sessionsFolder,
   type Terms,
   writeEnvelope,
   writeSession,
@@ -255,15 +254,12 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
  * @throws WalletError if another one of this wallet was confirmed here
  */
 async function assertOnly(store: Store, deal: Uint8Array, account: string): Promise<void> {
-  for (const other of listDeals(store)) {
-    if (Buffer.compare(other, deal) === 0) continue;
-    const { session } = await readSession(store, other);
-    forget(session);
-    if (session.terms.reshare?.account !== account || session.isConfirmed !== true) continue;
-    throw new WalletError(`Another deal of new shares of ${account} was confirmed here, and is under way.`, {
-      next: `finish it, or drop it on all machines: --deal ${Buffer.from(other).toString('hex')}`,
-    });
-  }
+  const all = await resharesOf(store, account);
+  const other = all.find((one) => one.isConfirmed && Buffer.compare(one.deal, deal) !== 0);
+  if (other === undefined) return;
+  throw new WalletError(`Another deal of new shares of ${account} was confirmed here, and is under way.`, {
+    next: `finish it, or drop it on all machines: --deal ${Buffer.from(other.deal).toString('hex')}`,
+  });
 }
 
 /** Words that somebody types, given or asked for. */
@@ -307,12 +303,11 @@ export async function finishDeal(
       const { info, shares } = dealt;
       const { sealed, source } = session.action ?? {};
       const { reshare } = session.terms;
-      const draft = reshare
-        ? await draftReshare(store, info, reshare.keyId, shares.size)
-        : await draftWallet(store, shares.size);
+      const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;
+      const wallet = { info, shares, action };
+      const draft = reshare ? await draftReshare(store, wallet, reshare.keyId) : await draftWallet(store, shares.size);
       try {
-        const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;
-        await draft?.finish({ info, shares, action });
+        await draft?.finish(wallet);
       } catch (error) {
         // A process that was killed here has stored it already.
         if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
@@ -322,12 +317,19 @@ export async function finishDeal(
       }
       keepEnvelope(store, envelopeOf(session));
       removeSession(store, deal);
+      if (reshare) await removeVoid(store, reshare);
       return info;
     } finally {
       for (const share of dealt.shares.values()) share.fill(0);
       forget(session);
     }
   });
+}
+
+/** Of deals that were begun with the same old shares: their sessions have parts of these. What does not open is left. */
+async function removeVoid(store: Store, { account, keyId }: NonNullable<Terms['reshare']>): Promise<void> {
+  const others = await resharesOf(store, account).catch(() => []);
+  for (const other of others) if (other.keyId === keyId) removeSession(store, other.deal);
 }
 
 /**
@@ -360,32 +362,7 @@ async function hasConfirmed(store: Store, deal: Uint8Array): Promise<boolean> {
   }
 }
 
-/** The deals that this machine takes part in. */
-export function listDeals(store: Store): Uint8Array[] {
-  let names: string[];
-  try {
-    names = readdirSync(sessionsFolder(store));
-  } catch {
-    return [];
-  }
-  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => Buffer.from(name.slice(0, 32), 'hex'));
-}
-
 type Live = Omit<Session, 'version'>;
-
-/** One process at a time works on a deal, and confirms one of a wallet. */
-async function locked<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
-  const folder = sessionsFolder(store);
-  makeFolder(folder);
-  const release = await takeLock(
-    join(folder, `${typeof what === 'string' ? what : Buffer.from(what).toString('hex')}.lock`),
-  );
-  try {
-    return await work();
-  } finally {
-    release();
-  }
-}
 
 async function newSession(
   { store, load = loadTandem }: PartyOptions,
@@ -410,11 +387,6 @@ async function newSession(
   }
   if (session.here.length === 0) throw new UsageError('Which party is here?');
   return session;
-}
-
-/** Clears what of a session is secret. */
-function forget({ here }: Live): void {
-  for (const { session } of here) session.fill(0);
 }
 
 function paramsOf({ threshold, parties, reshare }: Terms, self: number, share: Uint8Array | undefined): DealParams {

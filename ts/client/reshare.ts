@@ -17,6 +17,7 @@ import {
   remoteParty,
   runDeal,
 } from './deal.ts';
+import { locked, resharesOf } from './dealfile.ts';
 import { StoreError, UsageError, WalletError } from './errors.ts';
 import { actionOf, actionsBeside } from './held.ts';
 import {
@@ -80,7 +81,9 @@ export interface Changed {
 export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
   const { store, runtime, isActionGone = false, onProgress, signal } = options;
   const load = options.load ?? loadTandem;
-  const old = await settled(store, options.id, runtime, isActionGone);
+  const id = findWallet(store, options.id);
+  await besidesDeals(store, id);
+  const old = await settled(store, id, runtime, isActionGone);
   const threshold = options.threshold ?? old.threshold;
   const parties = planParties(threshold, options.parties ?? old.parties.length, old.action);
   const local = parties.filter(({ role }) => role !== 'action');
@@ -108,11 +111,12 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
       const info = describeKey(dealt, parties, place?.held ?? { runtime: 'none' }, old.created);
       if (info.address !== old.address) throw new WalletError('The new shares are of another key; nothing was stored.');
       signal?.throwIfAborted();
-      await draft.finish({
+      const wallet = {
         info,
         shares: new Map(dealt.shares.map(({ share, info: { index } }) => [index, share])),
         action: place && sealed !== undefined ? { sealed, source: place.source } : undefined,
-      });
+      };
+      await besidesDeals(store, id, () => draft.finish(wallet));
       return { wallet: await retire(store, info, runtime), from, calls: place?.calls ?? 0 };
     } finally {
       for (const { share } of dealt.shares) share.fill(0);
@@ -216,7 +220,9 @@ async function placeOf(
 export async function migrateWallet(options: ChangeOptions & { readonly next: HostedAction }): Promise<Changed> {
   const { store, runtime, next, onProgress } = options;
   const load = options.load ?? loadTandem;
-  const old = await settled(store, options.id, runtime, false);
+  const id = findWallet(store, options.id);
+  await besidesDeals(store, id);
+  const old = await settled(store, id, runtime, false);
   const holder = await actionOf(store, old, runtime);
   const { wallet } = holder;
   const authority = planAuthority(options.authority ?? old.action?.authority, old.parties);
@@ -253,7 +259,8 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
         retired: holder.cid,
       },
     };
-    await draft.finish({ info, shares: new Map(), action: { sealed, source: next.source } });
+    const action = { sealed, source: next.source };
+    await besidesDeals(store, id, () => draft.finish({ info, shares: new Map(), action }));
     return {
       wallet: await retire(store, info, runtime),
       from: old.parties.filter(({ role }) => role === 'action'),
@@ -322,14 +329,31 @@ function contributorsOf(
   });
 }
 
+/**
+ * Changes a wallet if no deal by files is to give it new shares, and none is confirmed before the end. The other machines
+ * could finish one that had begun, with shares that are of no use without this machine's.
+ *
+ * @throws WalletError if there is one; StoreError
+ */
+async function besidesDeals(store: Store, account: string, change = async () => {}): Promise<void> {
+  await locked(store, account, async () => {
+    const [open] = await resharesOf(store, account);
+    if (open === undefined) return change();
+    const deal = Buffer.from(open.deal).toString('hex');
+    throw new WalletError(`A deal by files that gives ${account} new shares is under way here.`, {
+      next: `finish it, or drop it on all machines: npx tsx scripts/party.ts drop --store ${store.dir} --deal ${deal}`,
+    });
+  });
+}
+
 /** The wallet as it is, once what an earlier change left to do at the host is done. */
 async function settled(
   store: Store,
-  id: string | undefined,
+  id: string,
   runtime: Runtime | undefined,
   isActionGone: boolean,
 ): Promise<WalletInfo> {
-  const info = readWallet(store, findWallet(store, id));
+  const info = readWallet(store, id);
   return isActionGone ? info : retire(store, info, runtime);
 }
 
