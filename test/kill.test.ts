@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,8 +13,10 @@ import { build, type Plugin } from 'esbuild';
 import { recoverAddress } from 'viem';
 import { checkStore } from '../ts/client/check.ts';
 import { buildCosigner } from '../ts/client/cosigner.ts';
+import { listDeals } from '../ts/client/dealfile.ts';
 import { exportKey } from '../ts/client/export.ts';
 import { createWallet } from '../ts/client/keygen.ts';
+import { beginReshare, confirmDeal, finishDeal, stepDeal } from '../ts/client/party.ts';
 import { retire } from '../ts/client/reshare.ts';
 import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
@@ -27,6 +29,7 @@ import type { Action } from '../ts/runtime/types.ts';
 /** How many kills have to meet the operation: those that come after its end are not counted. */
 const KILLS = 100;
 const KILLS_WITH_ACTION = 15;
+const KILLS_BY_FILES = 20;
 
 /** How many of these are drawn over the time in which it stores, instead of over all of its duration: every second. */
 const isOnStoring = (n: number) => n % 2 === 1;
@@ -42,6 +45,7 @@ const WORKER = `
   import { createInterface } from 'node:readline';
   import { Worker } from 'node:worker_threads';
   import { createWallet } from './ts/client/keygen.ts';
+  import { finishDeal, stepDeal } from './ts/client/party.ts';
   import { reshareWallet } from './ts/client/reshare.ts';
   import { openStore, readWallet, listWallets } from './ts/client/store.ts';
   import { loadTandem } from './ts/core/node.ts';
@@ -56,7 +60,7 @@ const WORKER = `
   await loadTandem();
   writeSync(1, 'ready 0\\n');
   const [line] = await new Promise((resolve) => createInterface(process.stdin).once('line', (text) => resolve([text])));
-  const { operation, dir, identity, kill, action, next } = JSON.parse(line);
+  const { operation, dir, identity, kill, action, next, deal } = JSON.parse(line);
   const store = openStore(dir, async () => ({ identities: [identity] }));
   const host = async () => LocalRuntime.open({ dir: join(dir, 'local-lit') });
   let start;
@@ -74,6 +78,13 @@ const WORKER = `
     reshare: () => reshareWallet({ store, onProgress }),
     'keygen with an action': async () =>
       createWallet({ ...plain, parties: 3, action: { runtime: await host(), ...action } }),
+    // The files are in the store, so that each copy of it has its own.
+    'party step': async () => {
+      const runtime = await host();
+      const files = [join(dir, 'in.deal')];
+      await stepDeal({ store, files, out: join(dir, 'out.deal'), connect: async () => runtime, onProgress });
+    },
+    'party finish': () => finishDeal({ store, deal: Buffer.from(deal, 'hex'), onProgress }),
     'reshare with an action': async () => {
       const runtime = await host();
       await reshareWallet({ store, runtime, next: { runtime, ...next }, onProgress });
@@ -188,6 +199,7 @@ async function killed(t: TestContext, { name, kills, fresh, more, verify }: Oper
       const moments = await run({ operation: name, dir, identity, kill, action, ...more });
       const done = moments.get('done');
       if (done !== undefined) {
+        assert.ok(moments.has('storing'));
         durations.begun = [...durations.begun, done].slice(-6);
         durations.storing = [...durations.storing, done - (moments.get('storing') ?? Number.NaN)].slice(-6);
         missed++;
@@ -211,6 +223,7 @@ async function killed(t: TestContext, { name, kills, fresh, more, verify }: Oper
 
 let count = 0;
 const emptyStore = () => mkdtempSync(join(root, `${count++}-`));
+const openAt = (dir: string) => openStore(dir, async () => ({ identities: [identity] }));
 const copyOf = (dir: string) => () => {
   const copy = emptyStore();
   cpSync(dir, copy, { recursive: true });
@@ -278,6 +291,90 @@ async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<
   return `the ${epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
 }
 
+/** The hot machine and the cold one of a wallet, in the midst of new shares by files. */
+interface Machines {
+  readonly address: string;
+  readonly hot: Store;
+  readonly cold: Store;
+  readonly deal: Buffer;
+}
+
+/** Of a wallet that was made on one machine: the cold one has confirmed its new share, and the hot one has its file. */
+async function dealing(address: string, hot: Store, runtime?: LocalRuntime): Promise<Machines> {
+  const cold = openAt(emptyStore());
+  const [here, there] = [join(hot.dir, address), join(cold.dir, address)];
+  mkdirSync(there);
+  copyFileSync(join(here, 'wallet.json'), join(there, 'wallet.json'));
+  renameSync(join(here, 'cold.age'), join(there, 'cold.age'));
+  const [a, b] = [join(hot.dir, 'out.deal'), join(hot.dir, 'in.deal')];
+  const host = { runtime, connect: async () => runtime };
+  await beginReshare({ store: hot, here: [1], out: a, ...host });
+  const joined = await stepDeal({ store: cold, files: [a], out: b });
+  await stepDeal({ store: hot, files: [b], out: a, ...host });
+  const confirmation = { deal: Buffer.from(joined.deal, 'hex'), phrase: joined.phrase ?? '' };
+  await confirmDeal({ store: cold, out: b, ...confirmation });
+  await confirmDeal({ store: hot, out: a, ...confirmation, ...host });
+  if (runtime) await stepDeal({ store: hot, files: [b], out: a, ...host });
+  await stepDeal({ store: cold, files: [a], out: b });
+  return { address, hot, cold, deal: confirmation.deal };
+}
+
+/** Both have all that they need to finish. */
+async function dealt({ address, hot, cold, deal }: Machines, runtime?: LocalRuntime): Promise<Machines> {
+  const out = join(hot.dir, 'out.deal');
+  await stepDeal({ store: hot, files: [join(hot.dir, 'in.deal')], out, connect: async () => runtime });
+  const there = openAt(copyOf(cold.dir)());
+  await stepDeal({ store: there, files: [out], out: join(there.dir, 'out.deal') });
+  return { address, hot, cold: there, deal };
+}
+
+/** The shares of two machines sign together; if not thorough, they make the key. */
+async function assertAliveTogether(address: string, one: Store, two: Store, isThorough: boolean): Promise<void> {
+  const together = openAt(emptyStore());
+  const info = readWallet(one, address);
+  assert.equal(readWallet(two, address).keyId, info.keyId);
+  for (const { dir } of [one, two]) cpSync(join(dir, address), join(together.dir, address), { recursive: true });
+  await assertAlive(together, address, isThorough);
+}
+
+/** Of a step that was killed: it is made again, and the deal comes to its end. */
+async function whatWasSent(store: Store, { address, cold, deal, hot }: Machines, isThorough: boolean): Promise<string> {
+  await assertAliveTogether(address, store, cold, false);
+  const out = join(store.dir, 'out.deal');
+  const isSent = Buffer.compare(readFileSync(out), readFileSync(join(hot.dir, 'out.deal'))) !== 0;
+  const sent = readFileSync(out);
+  const runtime = await LocalRuntime.open({ dir: join(store.dir, 'local-lit') });
+  const machines = { address, hot: store, cold, deal };
+  const { cold: there } = await dealt(machines, runtime).finally(() => runtime.close());
+  if (isSent) assert.deepEqual(readFileSync(out), sent, 'a step was taken twice');
+  for (const machine of [store, there]) assert.equal((await finishDeal({ store: machine, deal })).epoch, 1);
+  await assertAliveTogether(address, store, there, isThorough);
+  await cleaned(store);
+  return isSent ? 'sent' : 'not sent';
+}
+
+/** Of a machine that was finishing: what it has goes with what the other had before, or has now. */
+async function whatIsFinished(
+  store: Store,
+  { address, deal }: Machines,
+  [before, after]: readonly [Store, Store],
+  finished: Store,
+  isThorough: boolean,
+): Promise<string> {
+  const { epoch } = readWallet(store, address);
+  await assertAliveTogether(address, store, epoch === 0 ? before : after, isThorough);
+  const isOpen = listDeals(store).length > 0;
+  assert.ok(isOpen || epoch === 1);
+  if (isOpen) assert.equal((await finishDeal({ store, deal })).epoch, 1);
+  await assertAliveTogether(address, store, after, false);
+  await cleaned(store);
+  assert.deepEqual(folderOf(store, address), folderOf(finished, address));
+  return `the ${epoch === 0 ? 'old' : 'new'} one${isOpen ? ', and finished again' : ''}`;
+}
+
+const folderOf = (store: Store, address: string) =>
+  readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
+
 describe('killed at random instants', () => {
   for (const name of ['keygen', 'import']) {
     test(`${name} makes a wallet that signs, or none`, async (t) => {
@@ -299,6 +396,49 @@ describe('killed at random instants', () => {
     });
     assert.ok(found.has('the old one'));
     assert.ok(found.has('the old one, and what was left, removed'));
+  });
+
+  test('new shares by files: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
+    const origin = openAt(emptyStore());
+    const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
+    const machines = await dealing(address, origin);
+    const steps = await killed(t, {
+      name: 'party step',
+      kills: KILLS_BY_FILES,
+      fresh: copyOf(origin.dir),
+      verify: (store, isThorough) => whatWasSent(store, machines, isThorough),
+    });
+    assert.ok(steps.has('not sent'));
+    const { hot, cold, deal } = await dealt(machines);
+    const finished = [hot, cold].map(({ dir }) => openAt(copyOf(dir)())) as [Store, Store];
+    for (const store of finished) await finishDeal({ store, deal });
+    const found = await killed(t, {
+      name: 'party finish',
+      kills: KILLS_BY_FILES,
+      fresh: copyOf(cold.dir),
+      more: { deal: deal.toString('hex') },
+      verify: (store, isThorough) => whatIsFinished(store, machines, [hot, finished[0]], finished[1], isThorough),
+    });
+    assert.ok(found.has('the old one, and finished again'));
+  });
+
+  test('new shares by files with an action: the step that calls it is taken once, or again', async (t) => {
+    const origin = openAt(emptyStore());
+    const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
+    const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });
+    const { address } = made.wallet;
+    const machines = await dealing(address, origin, runtime);
+    runtime.close();
+    await killed(t, {
+      name: 'party step',
+      kills: 4,
+      fresh: copyOf(origin.dir),
+      verify: async (store) => {
+        const outcome = await whatWasSent(store, machines, true);
+        await assertSignsWithAction(store, address);
+        return outcome;
+      },
+    });
   });
 
   test('keygen with an action makes a wallet that signs with it, or none', async (t) => {

@@ -465,6 +465,8 @@ describe('nothing is dealt before the words were compared', () => {
     const second = await stepDeal({ store: one.store, files: [d], out: c });
     const secondSession = join(one.store.dir, 'deals', `${second.deal}.age`);
     const begun = readFileSync(secondSession);
+    const oldShare = join(one.store.dir, old.address, shareFileName(old, 1));
+    const share = readFileSync(oldShare);
     const finished = await finishDeal({ store: one.store, deal });
     assert.equal(finished.epoch, 1);
     assert.ok(!existsSync(secondSession), 'a part of the old share is left');
@@ -473,10 +475,22 @@ describe('nothing is dealt before the words were compared', () => {
     await assert.rejects(confirmDeal(other), isStore('old-share'));
     assert.deepEqual(roundsIn(c), ['1.1', '1.2']);
     await dropDeal(one.store, id(second));
-    // A process that was killed before it deleted the session: finish again.
+    // A process that was killed before it deleted the old share and the session: finish again.
     writeFileSync(session, before);
+    writeFileSync(oldShare, share);
     assert.deepEqual(await finishDeal({ store: one.store, deal }), finished);
-    assert.ok(!existsSync(session));
+    assert.ok(!existsSync(session) && !existsSync(oldShare));
+    assert.ok((await checkStore(one.store)).ok);
+    // Not if the new one is not there.
+    const newShare = join(one.store.dir, old.address, shareFileName(finished, 1));
+    const away = readFileSync(newShare);
+    writeFileSync(session, before);
+    writeFileSync(oldShare, share);
+    rmSync(newShare);
+    await assert.rejects(finishDeal({ store: one.store, deal }), isStore('missing'));
+    assert.ok(existsSync(session) && existsSync(oldShare));
+    writeFileSync(newShare, away);
+    await finishDeal({ store: one.store, deal });
     await assert.rejects(dropDeal(two.store, deal), /others may have the new shares already/);
     rmSync(a);
     await stepDeal({ store: two.store, files: [`${kept}.deal`], out: b });

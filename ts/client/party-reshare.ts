@@ -3,6 +3,7 @@ import { loadTandem } from '../core/node.ts';
 import type { Tandem } from '../core/wasm.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { type Authorizer, authorization, expiry, isBy, signTerms } from './authorize.ts';
+import { openShareInfo } from './check.ts';
 import { ACTION, type Messages, planAuthority, planParties } from './deal.ts';
 import type { Session, Terms } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError } from './errors.ts';
@@ -17,6 +18,7 @@ import {
   type NewWallet,
   nextSealedName,
   readWallet,
+  removeOlder,
   type Store,
   type WalletInfo,
 } from './store.ts';
@@ -259,18 +261,16 @@ export async function allowedCall(
 }
 
 /**
- * Begins to store the new shares of a wallet: in the place of those of the sharing `keyId`, if they are here.
- *
- * @returns undefined if it was done already, by a process that was killed afterwards
+ * Begins to store the new shares of a wallet: in the place of those of the sharing `keyId`, if they are here. If a process
+ * that was killed has stored them already, it deletes the old ones that it may have left.
  */
-export async function draftReshare(
-  store: Store,
-  { info, shares, action }: NewWallet,
-  keyId: string,
-): Promise<Draft | undefined> {
+export async function draftReshare(store: Store, { info, shares, action }: NewWallet, keyId: string): Promise<Draft> {
   if (!listWallets(store).includes(info.address)) return draftWallet(store, shares.size);
   const here = readWallet(store, info.address);
-  if (here.keyId === info.keyId) return undefined;
+  if (here.keyId === info.keyId) {
+    for (const index of shares.keys()) await openShareInfo(store, here, index);
+    return { finish: () => removeOlder(store, here), discard: () => {} };
+  }
   // A share that was moved to another action has taken the name since, and a policy that is not to be undone.
   const isMoved = action !== undefined && nextSealedName(here) !== info.action?.sealed;
   if (here.keyId === keyId && !isMoved) return draftChange(store, here, shares.size);

@@ -204,6 +204,7 @@ export async function stepDeal(options: StepOptions): Promise<DealState> {
 async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<DealState> {
   await blaming(() => advance(session, options));
   const state = stateOf(session, await dealtBy(session, options));
+  options.onProgress?.('storing the session');
   await writeSession(options.store, session, key);
   send(session, options.out);
   return state;
@@ -305,15 +306,16 @@ export async function finishDeal(
       const { reshare } = session.terms;
       const action = sealed !== undefined && source !== undefined ? { sealed, source } : undefined;
       const wallet = { info, shares, action };
+      options.onProgress?.('storing the shares');
       const draft = reshare ? await draftReshare(store, wallet, reshare.keyId) : await draftWallet(store, shares.size);
       try {
-        await draft?.finish(wallet);
+        await draft.finish(wallet);
       } catch (error) {
         // A process that was killed here has stored it already.
         if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
         if (readWallet(store, info.address).keyId !== info.keyId) throw error;
       } finally {
-        draft?.discard();
+        draft.discard();
       }
       keepEnvelope(store, envelopeOf(session));
       removeSession(store, deal);

@@ -416,6 +416,24 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
   };
 }
 
+/** Deletes the shares of earlier epochs, if a process that had stored those of now was killed before it did. */
+export async function removeOlder(store: Store, info: WalletInfo): Promise<void> {
+  const folder = join(store.dir, info.address);
+  const hold = await holdWallet(store, info.address);
+  try {
+    assertCurrent(store, info);
+    for (const name of unusedFiles(store, info)) {
+      const share = /^(?:hot|cold)(?:-[0-9]+)?(?:\.([0-9]+))?\.age$/.exec(name);
+      if (share && Number(share[1] ?? 0) < info.epoch) rmSync(join(folder, name), { force: true });
+    }
+    syncFolder(folder);
+  } catch (error) {
+    throw fileError(error, folder, 'write');
+  } finally {
+    hold.release();
+  }
+}
+
 /**
  * @throws StoreError changed, if the wallet in the store has other shares or another action by now
  */
