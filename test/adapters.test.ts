@@ -474,10 +474,10 @@ describe('signing through adapters', () => {
     const aborting = toViemAccount(messages, { signal: controller.signal, onProgress: step });
     await assert.rejects(aborting.signMessage({ message: 'x' }), { name: 'AbortError' });
     await assert.rejects(aborting.signMessage({ message: 'x' }), { name: 'AbortError' });
-    const late = new TandemSigner(messages, null, { timeoutMs: 20 });
+    const late = new TandemSigner(messages, null, { timeoutMs: 1 });
     await assert.rejects(late.signMessage('x'), { name: 'TimeoutError' });
     const { signal } = new AbortController();
-    const both = toViemAccount(messages, { signal, timeoutMs: 20 });
+    const both = toViemAccount(messages, { signal, timeoutMs: 1 });
     await assert.rejects(both.signMessage({ message: 'x' }), { name: 'TimeoutError' });
 
     const message = 'x';

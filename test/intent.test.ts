@@ -631,7 +631,7 @@ describe('the parser', () => {
   });
 
   test('is quick on hostile input', () => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const text of [
       `"${'\\"'.repeat(65_000)}"`,
       `[${'"a",'.repeat(32_000)}"b"]`,
@@ -640,7 +640,7 @@ describe('the parser', () => {
     ]) {
       assert.throws(() => parseIntentJson(text), InputError);
     }
-    assert.ok(performance.now() - start < 2000);
+    assert.ok(process.cpuUsage(start).user < 2e6);
   });
 });
 

@@ -50,6 +50,7 @@ export class OlderNetwork implements NodeClient<Session> {
   async #runNode({ code, jsParams }: { code: string; jsParams: Json }, cid: string, call: Call): Promise<string> {
     const args = ['run', '--quiet', '--no-prompt', '--no-config', '--no-remote', '--no-npm', '--allow-net', V8_FLAGS];
     const child = spawn(deno, [...args, join(import.meta.dirname, 'older-node.js')], { env: {}, stdio: 'pipe' });
+    const closed = once(child, 'close');
     const reply = (message: object) => child.stdin.write(`${JSON.stringify(message)}\n`);
     child.stdin.on('error', () => {});
     const { style = 'jsParams', callers = [] } = this.#options;
@@ -68,7 +69,7 @@ export class OlderNetwork implements NodeClient<Session> {
       throw new Error('the node ended without an answer');
     } finally {
       child.kill('SIGKILL');
-      await once(child, 'close');
+      await closed;
     }
   }
 

@@ -656,7 +656,7 @@ describe('reads of a chain', () => {
       const body = JSON.parse(Buffer.concat(parts).toString());
       seen.push(body);
       const { status = 200, body: text, delay = 0 } = answer(body);
-      setTimeout(() => response.writeHead(status, { location: '/elsewhere' }).end(text), delay);
+      setTimeout(() => response.writeHead(status, { location: '/elsewhere' }).end(text), delay).unref();
     }).listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
@@ -731,13 +731,13 @@ describe('reads of a chain', () => {
   test('ends after its time, even if fetch does not', async () => {
     const rule = { ...payRule, reads: [{ url, balanceOf: alice, min: '0', timeoutMs: '50' }] };
     const start = performance.now();
-    answer = () => ({ body: '{"result":"0xf"}', delay: 5000 });
+    answer = () => ({ body: '{"result":"0xf"}', delay: 60_000 });
     await refuses(rule, pay(), /no answer within 50 ms|no connection/, { fetch });
     const never: Fetch = () => new Promise(() => {});
     await refuses(rule, pay(), /no answer within 50 ms/, { fetch: never });
     const stalling: Fetch = async () => new Response(new ReadableStream({}));
     await refuses(rule, pay(), /no answer within 50 ms/, { fetch: stalling });
-    assert.ok(performance.now() - start < 3000);
+    assert.ok(performance.now() - start < 30_000);
   });
 
   test('are made only when all else fits', async () => {

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { privateKeyToAddress } from 'viem/accounts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
@@ -49,6 +50,12 @@ function guests(): string[] {
       return false;
     }
   });
+}
+
+/** Sees to it that so many run once those that are ending are gone, and those that are starting are there. */
+async function assertGuests(count: number): Promise<void> {
+  for (let n = 0; n < 3000 && guests().length !== count; n++) await sleep(10);
+  assert.equal(guests().length, count);
 }
 
 describe('the script', () => {
@@ -254,8 +261,8 @@ describe('an action that misbehaves', () => {
     await fails(response('for (;;) {}', {}, quick), 'timeout', /600 ms/);
     await fails(call('for (;;) {}', {}, quick), 'timeout');
     await fails(response('await new Promise(() => setInterval(() => {}, 10))', {}, quick), 'timeout');
-    assert.ok(performance.now() - start < 20_000);
-    assert.deepEqual(guests(), []);
+    assert.ok(performance.now() - start < 60_000);
+    await assertGuests(0);
   });
 
   test('is stopped when it grows too large', async () => {
@@ -265,7 +272,7 @@ describe('an action that misbehaves', () => {
     const buffers =
       'const a = []; for (;;) { a.push(new Uint8Array(1 << 22).fill(1)); await new Promise((r) => setTimeout(r)) }';
     await fails(response(buffers), 'memory', message);
-    assert.deepEqual(guests(), []);
+    await assertGuests(0);
   });
 
   test('is stopped when it floods its host', async () => {
@@ -487,7 +494,7 @@ describe('the local runtime', () => {
     setTimeout(() => controller.abort(), 300);
     await fails(running, 'aborted');
     await fails(runtime.run(action, {}, { signal: AbortSignal.abort() }), 'aborted');
-    assert.deepEqual(guests(), []);
+    await assertGuests(0);
   });
 
   test('uses a process that waited for one call only', async () => {
@@ -495,12 +502,11 @@ describe('the local runtime', () => {
     try {
       const pids = await Promise.all([1, 2, 3, 4].map(() => response('return Deno.pid', {}, ready)));
       assert.equal(new Set(pids).size, 4);
-      while (guests().length > 2) await new Promise((resolve) => setTimeout(resolve, 10)); // the used ones are ending
-      assert.equal(guests().length, 2);
+      await assertGuests(2);
     } finally {
       ready.close();
     }
     await fails(call(main('for (;;) {}'), {}, await limited({ timeoutMs: 100 })), 'timeout');
-    assert.deepEqual(guests(), []);
+    await assertGuests(0);
   });
 });
