@@ -159,7 +159,7 @@ describe('a request', () => {
   test('keeps to the pause that the host asks for, and to its deadline', async () => {
     const start = performance.now();
     await send([answer(429, 'slow', { 'retry-after': '1' }), answer(200, 1)], true);
-    assert.ok(performance.now() - start >= 1000);
+    assert.ok(performance.now() - start > 990);
     await fails(send([answer(429, 'slow', { 'retry-after': '60' })], true, { deadlineMs: 30_000 }), 'busy', /too many/);
     for (const stuck of [never, drip]) {
       const begin = performance.now();
@@ -247,7 +247,7 @@ function setupOptions({ account, url }: { account: LitAccount; url: string }, st
 function runtimeOf(store: string, more: object = {}): ChipotleRuntime {
   const settings = readSettings(store);
   assert.ok(isComplete(settings));
-  return new ChipotleRuntime({ settings, deadlineMs: 10_000, ...more });
+  return new ChipotleRuntime({ settings, deadlineMs: 60_000, ...more });
 }
 
 describe('the runtime', () => {
