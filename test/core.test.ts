@@ -639,7 +639,8 @@ describe('CBOR', () => {
 function attempt(decode: () => unknown): unknown {
   try {
     return { value: decode() };
-  } catch {
+  } catch (error) {
+    fc.pre(!/complex key types are not supported/.test(String(error))); // cborg writes no list or map as a key
     return 'refused';
   }
 }
