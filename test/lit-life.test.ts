@@ -75,6 +75,7 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
     assert.equal(statSync(file).mode & 0o777, 0o600);
     const settings = readFileSync(file, 'utf8');
     const again = await setup('--json');
+    assert.match(again.output, /^\{.+\}\n$/);
     assert.ok(first.output.split('\n').includes(again.output.trimEnd()), first.output);
     assert.equal(readFileSync(file, 'utf8'), settings);
 
