@@ -485,7 +485,6 @@ const rulesOf = (guard: { guardian?: Address }) =>
       { name: 'sign in', kind: 'message', prefixes: ['example.com wants you to sign in'] },
     ],
   });
-const GUARDIAN = privateKeyToAccount(`0x${'11'.repeat(32)}`);
 const TRANSFER = transactionIntent({
   chainId: 8453,
   nonce: 7,
@@ -502,6 +501,7 @@ const TRANSFER = transactionIntent({
  * module recovers: the action's main but for the signing itself, each time in a new process.
  */
 async function measurePolicies(dir: string, identity: string, runs: number) {
+  const guardian = privateKeyToAccount(`0x${'11'.repeat(32)}`);
   const prepare = async (name: string, policy: 'any' | Policy, intent: Intent) => {
     const store = openStore(join(dir, name), async () => ({ identities: [identity] }));
     const runtime = await openRuntime(store);
@@ -517,11 +517,12 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
     const approval =
       policy === 'any'
         ? undefined
-        : await GUARDIAN.signMessage({ message: approvalText(policy, account as Address, intent) });
+        : await guardian.signMessage({ message: approvalText(policy, account as Address, intent) });
     const params = { op: 'sign', wallet, share, account, intent: intentJson(intent), ...(approval && { approval }) };
     const times: number[] = [];
     return {
       times,
+      bytes: Buffer.byteLength(built.source),
       run: async () => {
         const { answer, laps } = await timedRun(runtime, action, { ...params, request: base64(message) }, 1);
         if (!Object.hasOwn(answer as object, 'ok')) throw new Error(`refused: ${JSON.stringify(answer)}`);
@@ -532,7 +533,7 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
   };
   const any = await prepare('any', 'any', digestIntent(toHex(DIGEST)));
   const rules = await prepare('rules', rulesOf({}), TRANSFER);
-  const guarded = await prepare('guarded', rulesOf({ guardian: GUARDIAN.address }), TRANSFER);
+  const guarded = await prepare('guarded', rulesOf({ guardian: guardian.address }), TRANSFER);
   for (let i = 0; i < runs; i++) for (const one of [any, rules, guarded]) await one.run();
   for (const one of [any, rules, guarded]) one.close();
   const more = (times: number[], than: number[]) => median(times.map((ms, i) => ms - (than[i] ?? Number.NaN)));
@@ -541,6 +542,7 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
     rulesMs: median(rules.times),
     extraMs: more(rules.times, any.times),
     guardianMs: more(guarded.times, rules.times),
+    guardedBytes: guarded.bytes,
   };
 }
 
@@ -668,7 +670,7 @@ function table(report: Report): string {
     `unit: a multiplication in decred's field in wasm, ${unitNs} ns (ours: ${fieldMulNs} ns); medians of ${runs} new processes`,
     '',
     `wasm module              ${bytes(wasm.bytes)}, ${bytes(wasm.gzip)} gzipped`,
-    `action                   ${bytes(action.bytes)}`,
+    `action                   ${bytes(action.bytes)}; for a policy with a guardian ${bytes(policy.guardedBytes)}`,
     `instantiate, cold        ${instantiateMs.toFixed(1).padStart(8)} ms`,
     `peak wasm memory         user ${bytes(memory.userBytes)}, action ${bytes(memory.actionBytes)}`,
     `key share                ${bytes(keyshareBytes)}`,
