@@ -218,6 +218,11 @@ describe('building an action', () => {
     const { stdout } = await run(process.execPath, [...command, ...shared, ...options], { cwd: copy });
     const { source: _, ...result } = here;
     assert.deepEqual(JSON.parse(stdout), result);
+    const keygen = ['--import', 'tsx', 'scripts/keygen.ts', '--store', join(copy, 'wallets')];
+    await assert.rejects(run(process.execPath, keygen, { cwd: copy }), {
+      code: 1,
+      stderr: /tandem\.wasm is not built\.\nNext: run: make wasm/,
+    });
     // It is sent as a JSON text.
     const sent = Buffer.byteLength(JSON.stringify(here.source));
     assert.ok(sent <= 400_000, `the co-signer has ${here.bytes} bytes, ${sent} in JSON`);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { modules } from '../../actions/cosigner/constants.ts';
 import type { HostKind } from '../build/action.ts';
 import { buildPath } from '../core/node.ts';
 import { builtinPolicies } from '../policy/builtin.ts';
@@ -21,7 +22,7 @@ export interface CosignerLimits {
  * action's source, and so of its CID; and so is the kind of host that is to run it.
  *
  * @returns the action, and what the policy is called: its name, or else its hash
- * @throws UsageError if there is no such policy; WalletError if its file is none, or the wasm module was not built;
+ * @throws UsageError if there is no such policy; WalletError if its file is none, or a wasm module was not built;
  *   BuildError if it has a rule that the action cannot enforce
  */
 export async function buildCosigner(
@@ -32,13 +33,13 @@ export async function buildCosigner(
   const rules = typeof policy === 'string' ? readPolicy(policy) : policy;
   const wasm = `${buildPath}tandem.wasm`;
   const glue = `${buildPath}wasm_exec.js`;
-  if (!existsSync(wasm) || !existsSync(glue)) {
-    throw new WalletError('The wasm module is not built.', { next: 'run: make wasm' });
-  }
+  const define = { POLICY: JSON.parse(policyJson(rules)) as Json, MIN_EPOCH: minEpoch, WALLET: wallet };
+  const further = Object.values(modules(define)).filter((path) => path !== undefined);
+  const missing = [wasm, glue, ...further].find((path) => !existsSync(path));
+  if (missing !== undefined) throw new WalletError(`${missing} is not built.`, { next: 'run: make wasm' });
   const main = fileURLToPath(new URL('../../actions/cosigner/main.ts', import.meta.url));
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
-  const define = { POLICY: JSON.parse(policyJson(rules)) as Json, MIN_EPOCH: minEpoch, WALLET: wallet };
   const { source, cid } = await buildAction({ main, wasm, glue, host, mode: 'inline', define });
   return { source, cid, policy: nameOf(rules) };
 }
