@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { digestOfTerms } from '../actions/cosigner/authorization.ts';
@@ -467,9 +468,13 @@ describe('nothing is dealt before the words were compared', () => {
     const begun = readFileSync(secondSession);
     const oldShare = join(one.store.dir, old.address, shareFileName(old, 1));
     const share = readFileSync(oldShare);
+    // Nor is it kept because the session of a third one, which comes before it, does not open.
+    const damaged = join(one.store.dir, 'deals', `${'0'.repeat(32)}.age`);
+    writeFileSync(damaged, 'x');
     const finished = await finishDeal({ store: one.store, deal });
     assert.equal(finished.epoch, 1);
     assert.ok(!existsSync(secondSession), 'a part of the old share is left');
+    rmSync(damaged);
     writeFileSync(secondSession, begun);
     const other = { store: one.store, deal: id(second), phrase: second.phrase ?? '', out: c };
     await assert.rejects(confirmDeal(other), isStore('old-share'));
@@ -500,6 +505,40 @@ describe('nothing is dealt before the words were compared', () => {
       [two, 2],
     ]);
     assert.equal(old.address, finished.address);
+  });
+
+  test('who takes a step of another deal while one is finished leaves no session of it', async () => {
+    const { one, two, a, b, deal, phrase } = await pair();
+    await confirmDeal({ store: one.store, deal, phrase, out: a });
+    await confirmDeal({ store: two.store, deal, phrase, out: b });
+    await stepDeal({ store: two.store, files: [a], out: b });
+    await stepDeal({ store: one.store, files: [b], out: a });
+    const [c, d] = [file(), file()];
+    const other = await beginReshare({ store: one.store, here: [1], out: c });
+    await stepDeal({ store: two.store, files: [c], out: d });
+    let finishing: Promise<WalletInfo> | undefined;
+    const slow = openStore(one.store.dir, async (kind, what) => {
+      finishing ??= finishDeal({ store: one.store, deal });
+      await Promise.race([finishing, sleep(500)]);
+      return one.store.key(kind, what);
+    });
+    await stepDeal({ store: slow, files: [d], out: c });
+    assert.equal((await finishing)?.epoch, 1);
+    assert.ok(!listDeals(one.store).some((left) => Buffer.compare(left, id(other)) === 0));
+  });
+
+  test('as long as a session does not open nothing is changed; it can be dropped', async () => {
+    const { one, a, deal, phrase } = await pair();
+    const damaged = '0'.repeat(32);
+    writeFileSync(join(one.store.dir, 'deals', `${damaged}.age`), 'x');
+    const advice = new RegExp(
+      `does not open.*scripts/party.ts drop --store ${one.store.dir} --deal ${damaged} --yes`,
+      's',
+    );
+    await assert.rejects(confirmDeal({ store: one.store, deal, phrase, out: a }), advice);
+    await assert.rejects(reshareWallet({ store: one.store }), advice);
+    await dropDeal(one.store, Buffer.from(damaged, 'hex'), true);
+    await confirmDeal({ store: one.store, deal, phrase, out: a });
   });
 });
 

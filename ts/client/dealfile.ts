@@ -145,19 +145,33 @@ export function listDeals(store: Store): Uint8Array[] {
 /** A deal of new shares that is under way here. */
 interface ReshareDeal {
   readonly deal: Uint8Array;
+  readonly account: string;
   /** The sharing that it takes the place of. */
   readonly keyId: string;
   readonly isConfirmed: boolean;
+}
+
+/** The wallet that a deal gives new shares, if it does. @throws StoreError, if its session does not open */
+export async function reshareOf(store: Store, deal: Uint8Array): Promise<ReshareDeal | undefined> {
+  const { session } = await readSession(store, deal);
+  forget(session);
+  const { terms, isConfirmed = false } = session;
+  return terms.reshare && { deal, account: terms.reshare.account, keyId: terms.reshare.keyId, isConfirmed };
 }
 
 /** The deals that give a wallet new shares. @throws StoreError, if one does not open: it may be of this wallet */
 export async function resharesOf(store: Store, account: string): Promise<ReshareDeal[]> {
   const found: ReshareDeal[] = [];
   for (const deal of listDeals(store)) {
-    const { session } = await readSession(store, deal);
-    forget(session);
-    const { terms, isConfirmed = false } = session;
-    if (terms.reshare?.account === account) found.push({ deal, keyId: terms.reshare.keyId, isConfirmed });
+    const reshare = await reshareOf(store, deal).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      const id = Buffer.from(deal).toString('hex');
+      throw new StoreError(error.kind, `The deal by files ${id} does not open, and may be of this wallet.`, {
+        next: `use the key that it was begun with, or drop it on all machines: npx tsx scripts/party.ts drop --store ${store.dir} --deal ${id} --yes`,
+        cause: error,
+      });
+    });
+    if (reshare?.account === account) found.push(reshare);
   }
   return found;
 }

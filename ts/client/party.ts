@@ -16,12 +16,14 @@ import {
   forget,
   hasSession,
   keepEnvelope,
+  listDeals,
   locked,
   type Message,
   phraseOf,
   readEnvelope,
   readSession,
   removeSession,
+  reshareOf,
   resharesOf,
   round1PhraseOf,
   type Session,
@@ -318,8 +320,8 @@ export async function finishDeal(
         draft.discard();
       }
       keepEnvelope(store, envelopeOf(session));
+      if (reshare) await removeVoid(store, reshare, deal);
       removeSession(store, deal);
-      if (reshare) await removeVoid(store, reshare);
       return info;
     } finally {
       for (const share of dealt.shares.values()) share.fill(0);
@@ -328,10 +330,19 @@ export async function finishDeal(
   });
 }
 
-/** Of deals that were begun with the same old shares: their sessions have parts of these. What does not open is left. */
-async function removeVoid(store: Store, { account, keyId }: NonNullable<Terms['reshare']>): Promise<void> {
-  const others = await resharesOf(store, account).catch(() => []);
-  for (const other of others) if (other.keyId === keyId) removeSession(store, other.deal);
+/**
+ * Of other deals that were begun with the same old shares: their sessions have parts of these. One at which a process is at
+ * work is waited for, since it would write its session anew. What does not open is left.
+ */
+async function removeVoid(store: Store, { account, keyId }: NonNullable<Terms['reshare']>, done: Uint8Array) {
+  for (const deal of listDeals(store)) {
+    if (Buffer.compare(deal, done) === 0) continue;
+    const remove = async () => {
+      const other = await reshareOf(store, deal);
+      if (other?.account === account && other.keyId === keyId) removeSession(store, deal);
+    };
+    await locked(store, deal, remove).catch(() => {});
+  }
 }
 
 /**
