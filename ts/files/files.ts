@@ -227,7 +227,7 @@ export async function takeLock(
         next: `wait for it to end, or delete ${path} if it is no tandem process.`,
       });
     }
-    await sleep(25, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    await sleep(25);
   }
 }
 
