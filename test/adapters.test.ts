@@ -468,6 +468,20 @@ describe('signing through adapters', () => {
     assert.equal(steps.filter((step) => step === 'asking the action').length, texts.length);
   });
 
+  test('ends all that one signal is for, however many', async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const controller = new AbortController();
+    const account = toViemAccount(messages, { signal: controller.signal, timeoutMs: 300_000 });
+    const signings = Array.from({ length: 12 }, () => account.signMessage({ message: 'x' }));
+    controller.abort();
+    const ends = await Promise.allSettled(signings);
+    process.off('warning', warned);
+    assert.deepEqual(new Set(ends.map((end) => end.status === 'rejected' && end.reason.name)), new Set(['AbortError']));
+    assert.deepEqual(warnings, []);
+  });
+
   test('ends when it is aborted or takes too long, and the next one is made', async () => {
     const controller = new AbortController();
     const step = (): void => controller.abort();

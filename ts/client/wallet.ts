@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
 import type { SignableMessage } from 'viem';
@@ -157,6 +158,7 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
 /** Signs, with one signal for what may end it. */
 function inTime<T>(options: SignOptions, sign: (options: SignOptions) => Promise<T>): Promise<T> {
   const { timeoutMs, signal } = options;
+  if (signal !== undefined) setMaxListeners(0, signal); // one may be for many signings
   if (timeoutMs === undefined) return sign(options);
   return withDeadline(timeoutMs, signal, (signal) => sign({ ...options, signal }));
 }
