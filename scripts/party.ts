@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
 import { planAuthority, planParties } from '../ts/client/deal.ts';
-import { listDeals } from '../ts/client/dealfile.ts';
+import { dealName, listDeals } from '../ts/client/dealfile.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import {
   beginDeal,
@@ -183,7 +183,7 @@ another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
       case 'drop': {
         const deal = findDeal(store, values.deal);
         await dropDeal(store, deal, values.yes);
-        return print(json, { dropped: hex(deal) }, { dropped: hex(deal) });
+        return print(json, { dropped: dealName(deal) }, { dropped: dealName(deal) });
       }
       default:
         throw new UsageError(`There is no command "${command ?? ''}".`, {
@@ -214,11 +214,9 @@ function indices(list: string, name: string): number[] {
   return list.split(',').map((index) => wholeNumber(index, name));
 }
 
-const hex = (deal: Uint8Array) => Buffer.from(deal).toString('hex');
-
 function findDeal(store: Store, id: string | undefined): Uint8Array {
   const deals = listDeals(store);
-  const found = id === undefined ? deals : deals.filter((deal) => hex(deal) === id);
+  const found = id === undefined ? deals : deals.filter((deal) => dealName(deal) === id);
   const [deal, ...others] = found;
   if (deal === undefined) throw new UsageError('There is no such deal here.');
   if (others.length > 0) throw new UsageError('Several deals are under way here.', { next: 'name one with --deal.' });

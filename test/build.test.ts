@@ -17,6 +17,11 @@ import type { Json } from '../ts/runtime/types.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
+const cosignerParts = {
+  main: join(root, 'actions/cosigner/main.ts'),
+  wasm: `${buildPath}tandem.wasm`,
+  glue: `${buildPath}wasm_exec.js`,
+};
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
 
 let dir: string;
@@ -206,12 +211,7 @@ describe('building an action', () => {
       await cp(join(root, folder), join(copy, folder), { recursive: true });
     }
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-    const here = await buildAction({
-      main: join(root, 'actions/cosigner/main.ts'),
-      wasm: `${buildPath}tandem.wasm`,
-      glue: `${buildPath}wasm_exec.js`,
-      define: { POLICY: 'messages' },
-    });
+    const here = await buildAction({ ...cosignerParts, define: { POLICY: 'messages' } });
     const command = ['--import', 'tsx', 'scripts/build-action.ts', '--main', 'actions/cosigner/main.ts'];
     const shared = ['--wasm', `${buildPath}tandem.wasm`, '--glue', `${buildPath}wasm_exec.js`];
     const options = ['--define', 'POLICY=messages', '--out', 'action.js', '--json'];
@@ -231,12 +231,7 @@ describe('building an action', () => {
   test("the co-signer has go-ethereum's recovery in it if its policy has a guardian, and only then", async () => {
     const rule = { name: 'all', kind: 'message', prefixes: 'any' };
     const cosigner = (...rules: object[]) =>
-      buildWithToolchain({
-        main: join(root, 'actions/cosigner/main.ts'),
-        wasm: `${buildPath}tandem.wasm`,
-        glue: `${buildPath}wasm_exec.js`,
-        define: { POLICY: { version: 1, rules } as Json },
-      });
+      buildWithToolchain({ ...cosignerParts, define: { POLICY: { version: 1, rules } as Json } });
     const plain = await cosigner(rule);
     assert.equal(plain.modulesSha256, undefined);
     const guarded = await cosigner(rule, { ...rule, name: 'guarded', guardian: `0x${'11'.repeat(20)}` });

@@ -207,10 +207,7 @@ async function killed(t: TestContext, { name, kills, fresh, more, verify }: Oper
         met++;
       }
       assert.ok(missed < 3 * kills, 'the kills do not meet it');
-      const outcome = await verify(
-        openStore(dir, async () => ({ identities: [identity] })),
-        met % 10 === 1,
-      );
+      const outcome = await verify(openAt(dir), met % 10 === 1);
       const key = `${outcome}${done === undefined ? '' : ', not killed'}`;
       found.set(key, (found.get(key) ?? 0) + 1);
       rmSync(dir, { recursive: true, force: true });
@@ -386,7 +383,7 @@ describe('killed at random instants', () => {
   }
 
   test('reshare leaves the old wallet or the new one, which signs, and nothing of the other', async (t) => {
-    const origin = openStore(emptyStore(), async () => ({ identities: [identity] }));
+    const origin = openAt(emptyStore());
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
     const found = await killed(t, {
       name: 'reshare',
@@ -449,7 +446,7 @@ describe('killed at random instants', () => {
   });
 
   test('reshare with revocation leaves the old wallet or the new one, which signs with its action', async (t) => {
-    const origin = openStore(emptyStore(), async () => ({ identities: [identity] }));
+    const origin = openAt(emptyStore());
     const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
     const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });
     runtime.close();

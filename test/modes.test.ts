@@ -20,6 +20,8 @@ import type { Json } from '../ts/runtime/types.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
+/** As an entry that lies elsewhere imports it. */
+const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
 const brotliFolder = join(root, 'node_modules/brotli-dec-wasm/pkg');
 
 let dir: string;
@@ -96,7 +98,6 @@ function documented(language: string, number = 0): string {
 /** An entry file of the documentation, put elsewhere than into actions/. */
 function documentedEntry(folder: string, number?: number): string {
   const main = join(folder, 'main.ts');
-  const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
   const code = documented('ts', number).replaceAll("'../template/", `'${join(root, 'actions/template')}/`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(main, code.replace("'valibot'", valibot));
@@ -366,7 +367,6 @@ describe('constants', () => {
   });
 
   test('have the types that constants.ts beside the entry gives them', async () => {
-    const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
     const main = action(
       'typed',
       `import * as v from ${valibot};
@@ -398,7 +398,6 @@ import { loadWasm } from '${join(root, 'actions/template/wasm.ts')}';
 export const main = async () => WebAssembly.Module.exports(await loadWasm(second)).map(({ name }) => name);
 `,
     );
-    const valibot = JSON.stringify(join(root, 'node_modules/valibot/dist/index.mjs'));
     writeFileSync(
       join(folder, 'constants.ts'),
       `import * as v from ${valibot};

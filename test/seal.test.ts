@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import type { Address, Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { sign } from '../actions/cosigner/sign.ts';
+import { recoverSigner } from '../actions/ecrecover/recover.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
-import { fromBase64, fromHex, toBase64, toHex } from '../actions/template/bytes.ts';
+import { fromBase64, fromHex, toBase64 } from '../actions/template/bytes.ts';
 import type { Host } from '../actions/template/host.ts';
 import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
@@ -103,7 +104,7 @@ describe('a sealed secret', () => {
 /** As the action does, with go-ethereum's code. */
 async function recover(digest: Hex, signature: Hex): Promise<string> {
   const call = await startModule(await loadModule('ecrecover'), await loadGlue());
-  return toHex(call('recover_signer', { digest: fromHex(digest), signature: fromHex(signature) }).bytes('address'));
+  return recoverSigner(call, digest, signature);
 }
 
 describe('what is public is checked before any key is asked for', () => {

@@ -6,8 +6,9 @@ import { globalGlue } from '../../ts/core/glue.ts';
 import { type Call, startModule } from '../../ts/core/module.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
+import { recoverSigner } from '../ecrecover/recover.ts';
 import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
-import { fromHex, toHex } from '../template/bytes.ts';
+import { fromHex } from '../template/bytes.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
@@ -107,7 +108,6 @@ function recoverer(): (digest: Hex, signature: Hex) => Promise<string> {
   let started: Promise<Call> | undefined;
   return async (digest, signature) => {
     started ??= loadWasm(ecrecover).then((module) => startModule(module, globalGlue()));
-    const call = await started;
-    return toHex(call('recover_signer', { digest: fromHex(digest), signature: fromHex(signature) }).bytes('address'));
+    return recoverSigner(await started, digest, signature);
   };
 }

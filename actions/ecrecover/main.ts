@@ -3,8 +3,8 @@ import { TandemError } from '../../ts/core/errors.ts';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { type Call, startModule } from '../../ts/core/module.ts';
 import { actionMain } from '../template/action.ts';
-import { fromHex, toHex } from '../template/bytes.ts';
 import { loadWasm } from '../template/wasm.ts';
+import { recoverSigner } from './recover.ts';
 
 const hex = (bytes: number) => v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-fA-F]{${2 * bytes}}$`)));
 
@@ -26,12 +26,12 @@ export type EcrecoverAnswer = { signers: (string | null)[] };
 export const main = actionMain(async (params): Promise<EcrecoverAnswer> => {
   const { signatures } = v.parse(requestSchema, params);
   const call = await startModule(await loadWasm(), globalGlue());
-  return { signers: signatures.map((item) => signerOf(call, fromHex(item.digest), fromHex(item.signature))) };
+  return { signers: signatures.map((item) => signerOf(call, item.digest, item.signature)) };
 });
 
-function signerOf(call: Call, digest: Uint8Array, signature: Uint8Array): string | null {
+function signerOf(call: Call, digest: string, signature: string): string | null {
   try {
-    return toHex(call('recover_signer', { digest, signature }).bytes('address'));
+    return recoverSigner(call, digest, signature);
   } catch (error) {
     if (error instanceof TandemError && error.code === 'input') return null;
     throw error;

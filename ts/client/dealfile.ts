@@ -117,13 +117,21 @@ function sessionsFolder(store: Store): string {
   return join(store.dir, DEALS);
 }
 
+/** The id of a deal as it names files, and as people give it. */
+export function dealName(deal: Uint8Array): string {
+  return Buffer.from(deal).toString('hex');
+}
+
+/** The command that ends a deal here. */
+export function dropCommand(store: Store, deal: Uint8Array): string {
+  return `npx tsx scripts/party.ts drop --store ${store.dir} --deal ${dealName(deal)}`;
+}
+
 /** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
 export async function locked<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
   const folder = sessionsFolder(store);
   makeFolder(folder);
-  const release = await takeLock(
-    join(folder, `${typeof what === 'string' ? what : Buffer.from(what).toString('hex')}.lock`),
-  );
+  const release = await takeLock(join(folder, `${typeof what === 'string' ? what : dealName(what)}.lock`));
   try {
     return await work();
   } finally {
@@ -165,11 +173,14 @@ export async function resharesOf(store: Store, account: string): Promise<Reshare
   for (const deal of listDeals(store)) {
     const reshare = await reshareOf(store, deal).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
-      const id = Buffer.from(deal).toString('hex');
-      throw new StoreError(error.kind, `The deal by files ${id} does not open, and may be of this wallet.`, {
-        next: `use the key that it was begun with, or drop it on all machines: npx tsx scripts/party.ts drop --store ${store.dir} --deal ${id} --yes`,
-        cause: error,
-      });
+      throw new StoreError(
+        error.kind,
+        `The deal by files ${dealName(deal)} does not open, and may be of this wallet.`,
+        {
+          next: `use the key that it was begun with, or drop it on all machines: ${dropCommand(store, deal)} --yes`,
+          cause: error,
+        },
+      );
     });
     if (reshare?.account === account) found.push(reshare);
   }
@@ -177,7 +188,7 @@ export async function resharesOf(store: Store, account: string): Promise<Reshare
 }
 
 function sessionPath(store: Store, deal: Uint8Array): string {
-  return join(sessionsFolder(store), `${Buffer.from(deal).toString('hex')}.age`);
+  return join(sessionsFolder(store), `${dealName(deal)}.age`);
 }
 
 export function hasSession(store: Store, deal: Uint8Array): boolean {

@@ -12,6 +12,7 @@ import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './a
 import type { Authorizer } from './authorize.ts';
 import type { HostedAction } from './deal.ts';
 import {
+  dealName,
   type Envelope,
   forget,
   hasSession,
@@ -261,7 +262,7 @@ async function assertOnly(store: Store, deal: Uint8Array, account: string): Prom
   const other = all.find((one) => one.isConfirmed && Buffer.compare(one.deal, deal) !== 0);
   if (other === undefined) return;
   throw new WalletError(`Another deal of new shares of ${account} was confirmed here, and is under way.`, {
-    next: `finish it, or drop it on all machines: --deal ${Buffer.from(other.deal).toString('hex')}`,
+    next: `finish it, or drop it on all machines: --deal ${dealName(other.deal)}`,
   });
 }
 
@@ -653,7 +654,7 @@ function stateOf(session: Live, dealt?: Dealt): DealState {
   for (const share of dealt?.shares.values() ?? []) share.fill(0);
   const phrase = session.isConfirmed ? undefined : wordsOf(session);
   return {
-    deal: Buffer.from(deal).toString('hex'),
+    deal: dealName(deal),
     terms,
     here: here.map(({ index }) => index),
     waitingFor: waitingFor(session),

@@ -17,7 +17,7 @@ import {
   remoteParty,
   runDeal,
 } from './deal.ts';
-import { locked, resharesOf } from './dealfile.ts';
+import { dropCommand, locked, resharesOf } from './dealfile.ts';
 import { StoreError, UsageError, WalletError } from './errors.ts';
 import { actionOf, actionsBeside } from './held.ts';
 import {
@@ -81,9 +81,7 @@ export interface Changed {
 export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
   const { store, runtime, isActionGone = false, onProgress, signal } = options;
   const load = options.load ?? loadTandem;
-  const id = findWallet(store, options.id);
-  await besidesDeals(store, id);
-  const old = await settled(store, id, runtime, isActionGone);
+  const old = await settled(store, options.id, runtime, isActionGone);
   const threshold = options.threshold ?? old.threshold;
   const parties = planParties(threshold, options.parties ?? old.parties.length, old.action);
   const local = parties.filter(({ role }) => role !== 'action');
@@ -116,7 +114,7 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
         shares: new Map(dealt.shares.map(({ share, info: { index } }) => [index, share])),
         action: place && sealed !== undefined ? { sealed, source: place.source } : undefined,
       };
-      await besidesDeals(store, id, () => draft.finish(wallet));
+      await besidesDeals(store, old, () => draft.finish(wallet));
       return { wallet: await retire(store, info, runtime), from, calls: place?.calls ?? 0 };
     } finally {
       for (const { share } of dealt.shares) share.fill(0);
@@ -220,9 +218,7 @@ async function placeOf(
 export async function migrateWallet(options: ChangeOptions & { readonly next: HostedAction }): Promise<Changed> {
   const { store, runtime, next, onProgress } = options;
   const load = options.load ?? loadTandem;
-  const id = findWallet(store, options.id);
-  await besidesDeals(store, id);
-  const old = await settled(store, id, runtime, false);
+  const old = await settled(store, options.id, runtime, false);
   const holder = await actionOf(store, old, runtime);
   const { wallet } = holder;
   const authority = planAuthority(options.authority ?? old.action?.authority, old.parties);
@@ -260,7 +256,7 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
       },
     };
     const action = { sealed, source: next.source };
-    await besidesDeals(store, id, () => draft.finish({ info, shares: new Map(), action }));
+    await besidesDeals(store, old, () => draft.finish({ info, shares: new Map(), action }));
     return {
       wallet: await retire(store, info, runtime),
       from: old.parties.filter(({ role }) => role === 'action'),
@@ -335,25 +331,25 @@ function contributorsOf(
  *
  * @throws WalletError if there is one; StoreError
  */
-async function besidesDeals(store: Store, account: string, change = async () => {}): Promise<void> {
-  await locked(store, account, async () => {
-    const [open] = await resharesOf(store, account);
+async function besidesDeals(store: Store, { address }: WalletInfo, change = async () => {}): Promise<void> {
+  await locked(store, address, async () => {
+    const [open] = await resharesOf(store, address);
     if (open === undefined) return change();
-    const deal = Buffer.from(open.deal).toString('hex');
-    throw new WalletError(`A deal by files that gives ${account} new shares is under way here.`, {
-      next: `finish it, or drop it on all machines: npx tsx scripts/party.ts drop --store ${store.dir} --deal ${deal}`,
+    throw new WalletError(`A deal by files that gives ${address} new shares is under way here.`, {
+      next: `finish it, or drop it on all machines: ${dropCommand(store, open.deal)}`,
     });
   });
 }
 
-/** The wallet as it is, once what an earlier change left to do at the host is done. */
+/** The wallet as it is, if it may be changed here, once what an earlier change left to do at the host is done. */
 async function settled(
   store: Store,
-  id: string,
+  id: string | undefined,
   runtime: Runtime | undefined,
   isActionGone: boolean,
 ): Promise<WalletInfo> {
-  const info = readWallet(store, id);
+  const info = readWallet(store, findWallet(store, id));
+  await besidesDeals(store, info);
   return isActionGone ? info : retire(store, info, runtime);
 }
 
