@@ -298,6 +298,82 @@ describe('imports from jsDelivr', () => {
     await fails(action('brotli-dec-wasm@2.3.2/absent.js'), /cannot be fetched/);
   });
 
+  test('audit 6: an import that does not spell out a file of an npm package is refused, pinned or not', async () => {
+    const pin = await hash();
+    const [name] = file.split('/');
+    const path = file.slice(`${name}/`.length);
+    for (const specifier of [
+      `${name}/%2e%2e/%2e%2e/gh/user/repo@main/x.js`,
+      `${name}/%2E%2E/x.js`,
+      `${name}/.%2e/x.js`,
+      `${name}/pkg%2fbrotli_dec_wasm.js`,
+      `${name}/..\\..\\gh\\user\\x.js`,
+      `${name}/pkg\\brotli_dec_wasm.js`,
+      `${name}/./${path}`,
+      `${name}/pkg/../${path}`,
+      `${name}/..`,
+      `${name}//${path}`,
+      `${name}/`,
+      `${name}/pkg/`,
+      `${file}?x=1`,
+      `${file}?`,
+      `${file}:80`,
+      `${file} `,
+      ` ${file}`,
+      `${file}\t`,
+      `${name}/pkg/brotli\u3002js`,
+      `/${file}`,
+      `//cdn.jsdelivr.net/npm/${file}`,
+      `npm:${file}`,
+      `http://cdn.jsdelivr.net/npm/${file}`,
+      `HTTPS://CDN.JSDELIVR.NET/npm/${file}`,
+      `https://cdn.jsdelivr.net/NPM/${file}`,
+      `https://cdn.jsdelivr.net./npm/${file}`,
+      `https://cdn.jsdelivr.net:443/npm/${file}`,
+      `https://user@cdn.jsdelivr.net/npm/${file}`,
+      `https://cdn.jsdelivr.net/npm/../gh/user/repo@main/x.js`,
+      `https://cdn.jsdelivr.net/npm/https://cdn.jsdelivr.net/npm/${file}`,
+      'https://cdn.jsdelivr.net/gh/user/repo@main/x.js',
+      'data:text/javascript,export const initSync = 1',
+    ]) {
+      assert.equal(parseNpmFile(specifier), undefined, specifier);
+      const written = JSON.stringify(specifier).slice(1, -1);
+      for (const pinned of [written, `${written}#${pin}`]) {
+        await fails(action(pinned), /is no file of an npm package at an exact version/);
+      }
+    }
+    for (const more of [`#${pin}#x`, `#${pin}?x`, '#']) await fails(action(file + more), /other than a SHA-384/);
+  });
+
+  test('audit 6: what a file of a package imports stays among npm packages too', async () => {
+    const folder = join(dir, 'node_modules/leaving');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'leaving', version: '1.2.3' }));
+    writeFileSync(join(folder, 'inner.js'), 'export const start = () => 1;\n');
+    const imports = (specifier: string) => {
+      writeFileSync(join(folder, 'index.js'), `export { start as initSync } from ${JSON.stringify(specifier)};\n`);
+      return action('leaving@1.2.3/index.js');
+    };
+    for (const specifier of ['./inner.js', '../leaving@1.2.3/inner.js', '/npm/leaving@1.2.3/inner.js']) {
+      const source = `${imports(specifier)}// ${specifier}`;
+      assert.equal((await host.execute({ source, params: null })).response, 'function', specifier);
+    }
+    for (const specifier of [
+      './%2e%2e/%2e%2e/gh/user/x.js',
+      './..\\..\\gh\\user\\x.js',
+      '../../gh/user/repo@main/x.js',
+      '/gh/user/repo@main/x.js',
+      '//example.com/x.js',
+      '/\\example.com/x.js',
+      './inner.js?x',
+      '..//inner.js',
+      './a/../inner.js',
+      '.',
+    ]) {
+      await fails(`${imports(specifier)}// ${specifier}`, /is no file of an npm package at an exact version/);
+    }
+  });
+
   test('in a text or a comment are none', async () => {
     const source =
       'const text = `\nimport x from "nowhere";\n`;\n/*\nimport y from "nowhere"\n*/ async function main() { return text }';

@@ -16,21 +16,33 @@ export interface NpmFile {
 
 const NAME = '(?:@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*';
 const VERSION = '[0-9]+\\.[0-9]+\\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?';
-const SPECIFIER = new RegExp(`^(${NAME})@(${VERSION})(?:/([^?#]+))?$`);
+/**
+ * What a part of a path may consist of. Everything else has a meaning to some parser of URLs on the way, and with it a way
+ * out of the package: `%2e%2e` and `\\` lead upwards, `?`, `#` and `:` end the path.
+ */
+const PART = '(?!\\.{1,2}(?:/|$))[\\w.~@+-]+';
+const SPECIFIER = new RegExp(`^(${NAME})@(${VERSION})(?:/(${PART}(?:/${PART})*))?$`);
+const RELATIVE = new RegExp(`^(?:/|(?:\\.{1,2}/)+)${PART}(?:/${PART})*$`);
 
 /**
  * Reads `name@1.2.3/path`, with jsDelivr's address in front of it or not. Without a path it means jsDelivr's own bundle
  * of the package, `+esm`.
  *
- * @returns undefined if it is something else: no exact version, a path that leaves the package
+ * @returns undefined if it is something else: no exact version, or a path that is not spelled out in plain characters
  */
 export function parseNpmFile(specifier: string): NpmFile | undefined {
   const path = specifier.startsWith(CDN) ? specifier.slice(CDN.length) : specifier;
   const [, name, version, file = '+esm'] = SPECIFIER.exec(path) ?? [];
-  if (name === undefined || version === undefined) return undefined;
-  return file.split('/').some((part) => part === '' || part === '.' || part === '..')
-    ? undefined
-    : { name, version, file };
+  return name === undefined || version === undefined ? undefined : { name, version, file };
+}
+
+/**
+ * Reads what a file of a package imports: as {@link parseNpmFile} does, or else relative to itself (`./a.js`) or to
+ * jsDelivr's root (`/npm/name@1.2.3/+esm`).
+ */
+export function parseNpmImport(specifier: string, importer: NpmFile): NpmFile | undefined {
+  if (!RELATIVE.test(specifier)) return parseNpmFile(specifier);
+  return parseNpmFile(new URL(specifier, `${CDN}${npmSpecifier(importer)}`).href);
 }
 
 /** The file's name as actions import it: `name@1.2.3/path`. */

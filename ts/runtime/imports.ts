@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildFailure, Plugin } from 'esbuild';
-import { CDN, findInstalled, type NpmFile, npmSpecifier, parseNpmFile, sha384 } from '../build/npm.ts';
+import { CDN, findInstalled, type NpmFile, npmSpecifier, parseNpmFile, parseNpmImport, sha384 } from '../build/npm.ts';
 import { RuntimeError } from './errors.ts';
 
 const MAX_MODULE = 10 * 1024 * 1024;
@@ -55,11 +55,9 @@ function fromJsDelivr(folder: string): Plugin {
     name: 'jsdelivr',
     setup(build) {
       build.onResolve({ filter: /.*/ }, ({ path, importer, namespace }) => {
-        const [specifier = '', pin] = path.split('#', 2);
-        // Inside a package, imports may be relative to its file, or to jsDelivr's root.
-        const isRelative = namespace === 'cdn' && /^\.{0,2}\//.test(specifier);
-        const absolute = isRelative ? new URL(specifier, `${CDN}${importer}`).href : specifier;
-        const file = parseNpmFile(absolute);
+        const [, specifier = '', pin] = /^([^#]*)(?:#(.*))?$/s.exec(path) ?? [];
+        const from = namespace === 'cdn' ? parseNpmFile(importer) : undefined;
+        const file = from === undefined ? parseNpmFile(specifier) : parseNpmImport(specifier, from);
         if (file === undefined) {
           return { errors: [{ text: `the import "${path}" is no file of an npm package at an exact version` }] };
         }
@@ -87,7 +85,7 @@ function fromJsDelivr(folder: string): Plugin {
 }
 
 async function fetched(path: string): Promise<Uint8Array> {
-  const response = await fetch(`${CDN}${path}`, { signal: AbortSignal.timeout(FETCH_MS) });
+  const response = await fetch(`${CDN}${path}`, { signal: AbortSignal.timeout(FETCH_MS), redirect: 'error' });
   if (!response.ok) throw new Error(`jsDelivr answered ${response.status}`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes.length > MAX_MODULE) throw new Error(`it has ${bytes.length} bytes; ${MAX_MODULE} are allowed`);
