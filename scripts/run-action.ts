@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sourceOf } from '../ts/build/source.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import { LitHost } from '../ts/runtime/host.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
@@ -36,7 +37,7 @@ run(USAGE, async (signal) => {
   }
   const limits = values.limits === 'strict' ? STRICT_LIMITS : DOCUMENTED_LIMITS;
   const host = await LitHost.open({ dir: join(values.store, 'local-lit'), limits });
-  const { response, logs } = await host.execute({ source: readFileSync(file, 'utf8'), params: parsed(text), signal });
+  const { response, logs } = await host.execute({ source: sourceOf(readFileSync(file)), params: parsed(text), signal });
   process.stderr.write(logs);
   console.log(JSON.stringify(response));
 });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { cidOf } from '../build/cid.ts';
+import { wellFormed } from '../build/source.ts';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import {
@@ -479,7 +480,7 @@ async function fill(
     const { wallet, cid } = info.action;
     write(join(folder, sealedFileName(info)), json({ version: VERSION, wallet, cid, share: action.sealed }));
     makeFolder(join(folder, 'actions'));
-    write(join(folder, 'actions', `${cid}.js`), action.source);
+    write(join(folder, 'actions', `${cid}.js`), wellFormed(action.source));
     syncFolder(join(folder, 'actions'));
   }
   write(join(folder, 'wallet.json'), json(info));

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
-import { cidOf } from '../build/cid.ts';
 import { RuntimeError } from './errors.ts';
 import { type Answer, GuestProcess, OpError } from './guest-process.ts';
 import { hasImports, inlineImports } from './imports.ts';
 import { decryptFor, encryptFor, type HexKey, signingKey } from './keys.ts';
 import { library } from './libraries.ts';
 import { STRICT_LIMITS } from './limits.ts';
+import { sourceCid } from './source.ts';
 import { type Group, holdsAction, holdsWallet, newGroup, newWallet, type State, StateFile } from './state.ts';
 import { Turns } from './turns.ts';
 import type { Json, Limits } from './types.ts';
@@ -177,9 +177,9 @@ export class LitHost {
     return bundle;
   }
 
-  /** The CID of a source; those of the last few are remembered. */
+  /** The CID of a source; those of the last few are remembered. @throws {RuntimeError} `input` if it is no text */
   async cidOf(source: string): Promise<string> {
-    const cid = this.#cids.get(source) ?? (await cidOf(source));
+    const cid = this.#cids.get(source) ?? (await sourceCid(source));
     remember(this.#cids, source, cid);
     return cid;
   }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { cidOf } from '../../build/cid.ts';
 import { RuntimeError } from '../errors.ts';
+import { assertSource } from '../source.ts';
 import { actionHash } from '../state.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { checked, LitAccount } from './account.ts';
@@ -71,7 +71,7 @@ export class ChipotleRuntime implements Runtime {
 
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
     const { cid, source } = action;
-    if ((await cidOf(source)) !== cid) throw new RuntimeError('input', `the source is not that of ${cid}`);
+    await assertSource(action);
     const until = this.#http.deadline();
     const limits = await this.#toldLimits(until);
     assertFits('the code', source, limits.maxCodeLength);

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RuntimeError } from '../errors.ts';
 import { STRICT_LIMITS } from '../limits.ts';
+import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 
 /** The part of the package's client that is used here; `S` is what it takes for session signatures. */
@@ -46,12 +47,13 @@ export class LitNodeClientRuntime<S> implements Runtime {
     throw new RuntimeError('input', 'a network of the older generation cannot let two actions share what is sealed');
   }
 
-  async run({ source }: Action, params: Json, options: RunOptions = {}): Promise<Json> {
+  async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
     const { signal, onProgress } = options;
     const { client, sessionSigs } = this.#options;
+    await assertSource(action);
     onProgress?.('running the action on the nodes');
     const call = sessionSigs().then((sigs) =>
-      client.executeJs({ code: source, jsParams: { params }, sessionSigs: sigs }),
+      client.executeJs({ code: action.source, jsParams: { params }, sessionSigs: sigs }),
     );
     const { success, response } = await Promise.race([call, aborted(signal)]).catch((error: unknown) => {
       throw error instanceof RuntimeError ? error : failed(error);
