@@ -178,6 +178,22 @@ describe('building an action', () => {
     assert.notEqual(second.cid, first.cid);
   });
 
+  test('never gives a source of exactly one chunk, which hosts cannot hash', async () => {
+    const given = await parts('chunk');
+    const build = (length: number) => buildAction({ ...given, define: { ...define, NAME: 'x'.repeat(length) } });
+    const rest = (await build(1000)).bytes - 1000;
+    const sizes: number[] = [];
+    for (const size of [262_143, 262_144, 262_145]) {
+      const { source, bytes, cid } = await build(size - rest);
+      assert.equal(cid, referenceCid(Buffer.from(source)));
+      const context: { main?: (params: object) => Promise<{ NAME: string }> } = {};
+      runInNewContext(source, context);
+      assert.equal((await context.main?.({}))?.NAME.length, size - rest);
+      sizes.push(bytes);
+    }
+    assert.deepEqual(sizes, [262_143, 262_145, 262_145]);
+  });
+
   test('fails if a constant is missing or is no constant', async () => {
     const given = await parts('missing');
     await assert.rejects(buildAction({ ...given, define: { NAME: 'a' } }), (error: unknown) => {
