@@ -1,5 +1,4 @@
 import * as v from 'valibot';
-import { buildPath } from '../../ts/core/node.ts';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
 import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
 import type { Json } from '../../ts/runtime/types.ts';
@@ -26,11 +25,11 @@ export const constants = v.strictObject({
   WALLET: v.optional(v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{40})?$/, 'not an address'), v.toLowerCase()), ''),
 });
 
-/** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. */
+/** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. Relative to this file. */
 export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecover: string | undefined } {
   const { rules } = parsePolicy(POLICY);
   const isGuarded = rules !== 'any' && rules.some(({ guardian }) => guardian !== undefined);
-  return { ecrecover: isGuarded ? `${buildPath}ecrecover.wasm` : undefined };
+  return { ecrecover: isGuarded ? '../../build/ecrecover.wasm' : undefined };
 }
 
 function read(value: unknown): Policy {

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BuildFailure, build, version as esbuildVersion, type Plugin, transform } from 'esbuild';
 import { deflateSync } from 'fflate';
-import * as v from 'valibot';
 import { toBase91 } from '../../actions/template/bytes.ts';
+import { WalletError } from '../files/errors.ts';
+import { readLimited } from '../files/files.ts';
 import type { Json } from '../runtime/types.ts';
 import { CHUNK, cidOf } from './cid.ts';
+import { type Configured, configure } from './configure.ts';
 import { constantsModule } from './constants.ts';
 import { BuildError } from './errors.ts';
-import { CDN, npmFileAt, npmSpecifier, sha384 } from './npm.ts';
+import { CDN, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from './npm.ts';
 
 export { BuildError } from './errors.ts';
 
@@ -77,6 +78,9 @@ export interface Toolchain {
   readonly packages: Readonly<Record<string, string>>;
 }
 
+/** Gives what a file constants.ts, at `path`, makes of the constants. @throws {BuildError} */
+export type Configure = (path: string, define: Readonly<Record<string, Json>>) => Promise<Configured>;
+
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 
 /**
@@ -89,7 +93,10 @@ const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
  *   schema of all of them, then it checks and completes them first: equal by the schema is equal in the source
  *
  * If that file exports `modules`, a function of the constants that gives paths of further wasm modules by name, then each
- * is inlined as `tandem:wasm/NAME`, in every mode; one whose path is undefined is left out, and does not load.
+ * is inlined as `tandem:wasm/NAME`, in every mode; one whose path is undefined is left out, and does not load. A path is
+ * relative to that file.
+ *
+ * The file constants.ts is the author's own code, and runs in this process. {@link verifyManifest} runs it apart.
  *
  * @throws {BuildError}
  */
@@ -99,13 +106,16 @@ export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
 }
 
 /** Like {@link buildAction}, and tells what a manifest has to name. @throws {BuildError} */
-export async function buildWithToolchain(parts: ActionParts): Promise<BuiltAction & { toolchain: Toolchain }> {
+export async function buildWithToolchain(
+  parts: ActionParts,
+  configure: Configure = configureHere,
+): Promise<BuiltAction & { toolchain: Toolchain }> {
   const { mode = 'inline', encoding = 'deflate' } = parts;
   const wasm = await module(parts.wasm);
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
-  const { constants, modules: paths } = await configured(parts);
+  const { constants, modules: paths } = await configured(parts, configure);
   const further: [string, Uint8Array | undefined][] = [];
   for (const [name, path] of Object.entries(paths))
     further.push([name, path === undefined ? path : await module(path)]);
@@ -148,6 +158,9 @@ function entry({ main, host = 'chipotle' }: ActionParts): string {
   return `${action} import { runOnNetwork } from ${template}; runOnNetwork(main);`;
 }
 
+/** Of a module or its glue: a manifest may name any file. */
+const MAX_FILE = 64 * 1024 * 1024;
+
 const output = { target: 'es2022', charset: 'ascii', minify: true, logLevel: 'silent' } as const;
 
 /** A plain script, which stays one (a bundler would see a Node module in it), with its copyright notice. */
@@ -161,14 +174,15 @@ async function script(bytes: Uint8Array): Promise<string> {
 async function importedGlue({ glue }: ActionParts): Promise<{ path: string; statement: string; module: string }> {
   if (glue === undefined) throw new BuildError('mode import wants the glue: a file of an installed npm package');
   const bytes = await read(glue);
-  const file = npmFileAt(glue);
-  if (file === undefined) throw new BuildError(`${glue} is in no node_modules: jsDelivr has the files of npm packages`);
+  const specifier = specifierOf(glue);
+  if (specifier === undefined)
+    throw new BuildError(`${glue} is in no node_modules: jsDelivr has the files of npm packages`);
   const { metafile } = await build({ entryPoints: [glue], write: false, metafile: true, format: 'esm', ...output });
   const names = Object.values(metafile.outputs).flatMap(({ exports }) => exports);
   return {
     path: resolve(glue),
     // On a line of its own and first, where hosts look for imports.
-    statement: `import * as tandemGlue from ${JSON.stringify(`${npmSpecifier(file)}#${sha384(bytes)}`)};\n`,
+    statement: `import * as tandemGlue from ${JSON.stringify(`${specifier}#${sha384(bytes)}`)};\n`,
     module: ['export {};', ...names.map((name) => exportOf(name))].join('\n'),
   };
 }
@@ -236,10 +250,19 @@ function wasmModule(wasm: Uint8Array, encoding: 'deflate' | 'plain' | 'fetch', u
     .join('\n');
 }
 
+/** What a file of an installed package is called at jsDelivr; undefined if it is in none. */
+function specifierOf(path: string): string | undefined {
+  const file = npmFileAt(path);
+  if (file === undefined) return undefined;
+  const specifier = npmSpecifier(file);
+  if (parseNpmFile(specifier) === undefined) throw new BuildError(`${path} has a name that hosts do not import`);
+  return specifier;
+}
+
 /** Where an action gets its module. Only HTTPS, but for a server on the machine itself, which tests use. */
 function wasmUrl({ url, mode, wasm }: ActionParts): string {
-  const file = url === undefined && mode === 'import' ? npmFileAt(wasm) : undefined;
-  const text = file ? `${CDN}${npmSpecifier(file)}` : url;
+  const specifier = url === undefined && mode === 'import' ? specifierOf(wasm) : undefined;
+  const text = specifier === undefined ? url : CDN + specifier;
   if (text === undefined) throw new BuildError('a module that is fetched needs its URL');
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
   const isSafe =
@@ -252,22 +275,27 @@ function wasmUrl({ url, mode, wasm }: ActionParts): string {
 }
 
 /** What the file constants.ts beside the entry makes of the constants, and the further modules that it wants for them. */
-async function configured({ main, define = {} }: ActionParts): Promise<{
+async function configured(
+  { main, define = {} }: ActionParts,
+  configure: Configure,
+): Promise<{
   constants: Readonly<Record<string, Json>>;
   modules: Readonly<Record<string, string | undefined>>;
 }> {
   const path = join(dirname(resolve(main)), 'constants.ts');
   if (!existsSync(path)) return { constants: define, modules: {} };
-  const { constants, modules } = (await import(pathToFileURL(path).href)) as {
-    constants?: v.GenericSchema;
-    modules?: (constants: unknown) => Readonly<Record<string, string | undefined>>;
-  };
-  if (constants?.kind !== 'schema') throw new BuildError(`${path} exports no valibot schema as constants`);
-  const { issues, output } = v.safeParse(constants, define);
-  if (!issues) return { constants: output as Record<string, Json>, modules: modules?.(output) ?? {} };
-  const reasons = issues.map((issue) => `${v.getDotPath(issue) ?? 'constants'}: ${issue.message}`);
-  throw new BuildError(reasons.join('\n'));
+  const configured = await configure(path, define);
+  if ('error' in configured) throw new BuildError(configured.error.replace(/^constants.ts/, path));
+  const modules = Object.entries(configured.modules).map(([name, module]): [string, string | undefined] => [
+    name,
+    module === null ? undefined : resolve(dirname(path), module),
+  ]);
+  return { constants: configured.constants, modules: Object.fromEntries(modules) };
 }
+
+/** In this process, with all that it may do. */
+const configureHere: Configure = async (path, define) =>
+  configure((await import(pathToFileURL(path).href)) as object, define);
 
 async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const wasm = await read(path);
@@ -277,9 +305,9 @@ async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readFile(path);
+    return readLimited(path, MAX_FILE);
   } catch (cause) {
-    throw new BuildError(`${path} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new BuildError(`${path} cannot be read: ${cause instanceof WalletError ? cause.short : cause}`, { cause });
   }
 }
 

@@ -1,9 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
+import { readLimited } from '../files/files.ts';
 import type { Json } from '../runtime/types.ts';
 import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
+import { configureApart } from './apart.ts';
 import { BuildError } from './errors.ts';
+
+const MAX_MANIFEST = 4 * 1024 * 1024;
 
 type Named = Readonly<Record<string, string>>;
 
@@ -60,14 +63,15 @@ export function manifestOf(path: string, parts: ActionParts, built: BuiltAction 
 /** Reads a manifest. @throws {BuildError} if the file is none */
 export async function readManifest(path: string): Promise<Manifest> {
   try {
-    return v.parse(manifestSchema, JSON.parse(await readFile(path, 'utf8')));
+    return v.parse(manifestSchema, JSON.parse(Buffer.from(readLimited(path, MAX_MANIFEST)).toString('utf8')));
   } catch (cause) {
     throw new BuildError(`${path} is no manifest of an action: ${(cause as Error).message}`, { cause });
   }
 }
 
 /**
- * Builds the action of a manifest again, from the files as they are now.
+ * Builds the action of a manifest again, from the files as they are now. Nothing of them runs in this process: they are
+ * bundled, and what has to be run of them, constants.ts, runs apart.
  *
  * @returns what is different, in words; nothing if the action is the one that the manifest names
  * @throws {BuildError} if it does not build
@@ -76,11 +80,12 @@ export async function verifyManifest(path: string, manifest: Manifest): Promise<
   const folder = dirname(resolve(path));
   const { main, wasm, glue, ...options } = manifest.parts;
   const files = { main: resolve(folder, main), wasm: resolve(folder, wasm) };
-  const built = await buildWithToolchain({
+  const parts: ActionParts = {
     ...(options as Omit<ActionParts, 'main' | 'wasm'>),
     ...files,
     ...(glue !== undefined && { glue: resolve(folder, glue) }),
-  });
+  };
+  const built = await buildWithToolchain(parts, configureApart);
   const differences = [
     ...compare('the SHA-256 of the wasm module', manifest.wasmSha256, built.wasmSha256),
     ...compareEach((name) => `the SHA-256 of the module ${name}`, manifest.modulesSha256, built.modulesSha256),

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { modules } from '../../actions/cosigner/constants.ts';
 import type { HostKind } from '../build/action.ts';
@@ -34,10 +35,11 @@ export async function buildCosigner(
   const wasm = `${buildPath}tandem.wasm`;
   const glue = `${buildPath}wasm_exec.js`;
   const define = { POLICY: JSON.parse(policyJson(rules)) as Json, MIN_EPOCH: minEpoch, WALLET: wallet };
-  const further = Object.values(modules(define)).filter((path) => path !== undefined);
+  const main = fileURLToPath(new URL('../../actions/cosigner/main.ts', import.meta.url));
+  const named = Object.values(modules(define)).filter((path) => path !== undefined);
+  const further = named.map((path) => resolve(dirname(main), path));
   const missing = [wasm, glue, ...further].find((path) => !existsSync(path));
   if (missing !== undefined) throw new WalletError(`${missing} is not built.`, { next: 'run: make wasm' });
-  const main = fileURLToPath(new URL('../../actions/cosigner/main.ts', import.meta.url));
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
   const { source, cid } = await buildAction({ main, wasm, glue, host, mode: 'inline', define });

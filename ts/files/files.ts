@@ -56,7 +56,7 @@ function hashOf(host: string): string {
  *
  * @throws StoreError missing, altered (too long, not a file), io
  */
-export function readLimited(path: string, limit: number): Uint8Array {
+export function readLimited(path: string, limit: number): Uint8Array<ArrayBuffer> {
   let file: number;
   try {
     file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -62,7 +62,7 @@ export class GuestProcess {
   readonly #limits: Limits;
   #stderr = '';
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, hasNetwork = true) {
     const flags = [
       '--disallow-code-generation-from-strings',
       '--clear-free-memory',
@@ -78,7 +78,7 @@ export class GuestProcess {
       '--no-remote',
       '--no-npm',
       '--no-code-cache',
-      '--allow-net',
+      ...(hasNetwork ? ['--allow-net'] : []),
       `--import-map=${join(here, 'guest-imports.json')}`,
       `--v8-flags=${flags.join(',')}`,
       join(here, 'guest.js'),
