@@ -3,6 +3,7 @@ import { deriveAddresses } from '../ts/client/address.ts';
 import { UsageError } from '../ts/client/errors.ts';
 import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Lists the addresses that a wallet signs for: sign --path m/… signs for the one at that path.
 
@@ -29,7 +30,7 @@ run(USAGE, async () => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const { path, json } = values;
   const count = wholeNumber(values.count, 'count');

@@ -6,7 +6,9 @@ import { typedDataOf } from '../actions/cosigner/authorization.ts';
 import { type Authorization, type Authorizer, describeTerms } from '../ts/client/authorize.ts';
 import { UsageError, WalletError } from '../ts/client/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
 import { progress } from './cli.ts';
+import { tell } from './terminal.ts';
 
 export const AUTHORIZATION_USAGE = `  --request FILE        where to write what the authority has to sign, if it is not here: typed data (EIP-712)
   --authorization FILE  where the signature will be: of scripts/authorize.ts for a cold share, of any tool for typed data
@@ -50,8 +52,8 @@ export function authorizer(
   return async (terms) => {
     writeDurable(request, `${JSON.stringify(typedDataOf(terms), undefined, 2)}\n`);
     progress.end();
-    const lines = Object.entries(describeTerms(terms)).map(([name, text]) => `  ${name}: ${text}`);
-    console.error(
+    const lines = Object.entries(describeTerms(terms)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
+    tell(
       `To be signed: ${request}\n${lines.join('\n')}\n` +
         `A cold share signs with: npx tsx scripts/authorize.ts --share cold.age --request ${request} --out ${authorization}\n` +
         `Waiting for ${authorization} …`,

@@ -6,6 +6,7 @@ import { loadTandem } from '../ts/core/node.ts';
 import { writeDurable } from '../ts/files/files.ts';
 import { environmentKey, print, readInput, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Signs, with a cold share, that the action may give its share away: for new shares of the key, or to another action.
 Runs on a machine without a network. Shows what it allows, and asks.
@@ -31,7 +32,7 @@ run(USAGE, async () => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.share || !values.request || !values.out) throw new UsageError('--share, --request and --out are needed.');
   const terms = parseRequest(readInput(values.request, 64 * 1024));
   const { wallet, share } = await readShareFile({ key: environmentKey }, values.share);

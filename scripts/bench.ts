@@ -30,6 +30,7 @@ import { LocalRuntime } from '../ts/runtime/local.ts';
 import { LitServer } from '../ts/runtime/server.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { run, wholeNumber } from './cli.ts';
+import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Measures sizes and times. Cold is the first time in a new process, warm what it comes to after a while; medians.
 docs/performance.md says what each figure is.
@@ -58,19 +59,20 @@ run(USAGE, async () => {
       store: { type: 'string' },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const { child, store: dir } = values;
   if (child !== undefined && dir !== undefined) {
     const identity = process.env.BENCH_IDENTITY ?? '';
     const store = openStore(dir, async () => ({ identities: [identity] }));
     const once = { keygen: keygenOnce, sign: signOnce, dkls23: dkls23Once }[child];
-    console.log(JSON.stringify(await once?.(store)));
+    sayJson(await once?.(store));
     return;
   }
   const runs = wholeNumber(values.runs, 'runs');
   if (runs < 1) throw new UsageError('--runs must be at least 1.');
   const report = await measure(runs);
-  console.log(values.json ? JSON.stringify(report) : table(report));
+  if (values.json) sayJson(report);
+  else say(table(report));
 });
 
 type Report = Awaited<ReturnType<typeof measure>>;

@@ -3,8 +3,12 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type ActionParts, buildWithToolchain, HOSTS, MODES } from '../ts/build/action.ts';
 import { manifestOf, manifestPath } from '../ts/build/manifest.ts';
+import { UsageError } from '../ts/client/errors.ts';
 import { buildPath } from '../ts/core/node.ts';
 import type { Json } from '../ts/runtime/types.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
+import { run } from './cli.ts';
+import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
 
@@ -25,9 +29,6 @@ usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none
               takes any VALUE as a text, NAME:json=VALUE takes JSON only
 
 Beside the source comes FILE's manifest (action.manifest.json for action.js), from which verify-action.ts builds it again.`;
-
-/** Wrong arguments: exit code 64. */
-class UsageError extends Error {}
 
 function constant(argument: string): [string, Json] {
   const [, name, type, value] = /^([^=:]+)(?::(text|json))?=(.*)$/s.exec(argument) ?? [];
@@ -78,9 +79,9 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
   return choice;
 }
 
-async function run(): Promise<void> {
+async function build(): Promise<void> {
   const { main, wasm, glue, mode, encoding, url, host, define, out, json, help } = read();
-  if (help) return console.log(USAGE);
+  if (help) return say(USAGE);
   if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
   const parts: ActionParts = {
     main,
@@ -99,17 +100,13 @@ async function run(): Promise<void> {
   const manifest = manifestPath(out);
   writeFileSync(manifest, `${JSON.stringify(manifestOf(manifest, parts, built), null, 2)}\n`);
   const { source: _, toolchain: _toolchain, ...result } = built;
-  if (json) return console.log(JSON.stringify(result));
+  if (json) return sayJson(result);
   const { cid, bytes, sha256, wasmSha256, modulesSha256 = {} } = result;
-  const modules = Object.entries(modulesSha256).map(([name, hash]) => `\nwasm    ${hash} (${name})`);
-  console.log(
-    `${resolve(out)}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}${modules.join('')}\n` +
-      resolve(manifest),
+  const modules = Object.entries(modulesSha256).map(([name, hash]) => `\nwasm    ${hash} (${cleanLine(name)})`);
+  say(
+    `${cleanLine(resolve(out))}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}${modules.join('')}\n` +
+      cleanLine(resolve(manifest)),
   );
 }
 
-run().catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  console.error(`${error instanceof Error ? error.message : error}${isUsage ? `\n\n${USAGE}` : ''}`);
-  process.exitCode = isUsage ? 64 : 1;
-});
+run(USAGE, build);

@@ -11,7 +11,9 @@ import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
 import type { Finding } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
+import { cleanBlock, cleanLine, hideSecret } from '../ts/text/untrusted.ts';
 import { promptPassphrase } from './prompt.ts';
+import { say, sayJson, status, tell } from './terminal.ts';
 
 const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 130 };
 
@@ -22,13 +24,17 @@ const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 130 };
 export function run(usage: string, command: (signal: AbortSignal) => Promise<void>): void {
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort());
+  process.once('uncaughtException', (error) => {
+    tell(describe(error)); // Node would print it as it is, with all that caused it
+    process.exit(EXIT.failure);
+  });
   command(controller.signal).catch((error: unknown) => {
     if (isUsage(error)) {
-      console.error(`${error.message}\n\n${usage}`);
+      tell(`${describe(error)}\n\n${usage}`);
       process.exitCode = EXIT.usage;
       return;
     }
-    console.error(controller.signal.aborted ? 'Interrupted.' : describe(error));
+    tell(controller.signal.aborted ? 'Interrupted.' : describe(error));
     if (controller.signal.aborted) process.exitCode = EXIT.interrupted;
     else if (error instanceof PolicyError) process.exitCode = EXIT.policy;
     else if (error instanceof LockedError) process.exitCode = EXIT.locked;
@@ -46,7 +52,8 @@ function describe(error: unknown): string {
   if (error instanceof RuntimeError) {
     return `The host says: ${error.message}.${error.fix === undefined ? '' : `\nNext: ${error.fix}.`}`;
   }
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof WalletError) return error.message;
+  return cleanBlock(error instanceof Error ? error.message : String(error));
 }
 
 /** A whole number of the command line. @throws UsageError */
@@ -77,11 +84,11 @@ export function readInput(file: string, limit: number): string {
 /** Prints the one JSON value of a command, or lines for a person: a name, aligned, and what it is. */
 export function print(json: boolean, value: object, lines: Record<string, string | number>): void {
   if (json) {
-    console.log(JSON.stringify(value));
+    sayJson(value);
     return;
   }
   const width = Math.max(...Object.keys(lines).map((name) => name.length));
-  for (const [name, text] of Object.entries(lines)) console.log(`${name.padEnd(width)}  ${text}`);
+  for (const [name, text] of Object.entries(lines)) say(`${name.padEnd(width)}  ${cleanLine(String(text))}`);
 }
 
 /** Shows what is being done: on a terminal only, only once it has taken two seconds, and not while something is asked. */
@@ -94,7 +101,7 @@ export const progress = {
   end(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (isShown) process.stderr.write('\r\x1b[K');
+    if (isShown) status('');
     isShown = false;
   },
 };
@@ -105,7 +112,7 @@ let timer: NodeJS.Timeout | undefined;
 
 function show(): void {
   isShown = true;
-  process.stderr.write(`\r\x1b[K${current} …`);
+  status(`${current} …`);
 }
 
 /**
@@ -145,6 +152,7 @@ function readIdentities(path: string): Key {
   if (identities.length === 0 || !identities.every((line) => /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/.test(line))) {
     throw new WalletError(`TANDEM_IDENTITY names ${path}, which is not a file of age identities.`, { next });
   }
+  for (const identity of identities) hideSecret(identity);
   return { identities };
 }
 
@@ -205,22 +213,27 @@ export function accountKey(): string {
 }
 
 /** Prints what was found as a table, or as JSON; the exit code is 1 if something is wrong. */
-export function printFindings(json: boolean, findings: readonly Finding[]): void {
+export function printFindings(json: boolean, given: readonly Finding[]): void {
+  const findings = given.map(({ what, found, problem }) => ({
+    what,
+    found: cleanLine(found),
+    ...(problem && { problem: { message: cleanLine(problem.message), next: cleanLine(problem.next) } }),
+  }));
   const problems = findings.filter(({ problem }) => problem !== undefined);
   if (problems.length > 0) process.exitCode = EXIT.failure;
   if (json) {
-    console.log(JSON.stringify(findings));
+    sayJson(findings);
     return;
   }
   const width = Math.max(...findings.map(({ what }) => what.length));
   for (const { what, found, problem } of findings) {
-    console.log(`${problem ? 'no' : 'ok'}  ${what.padEnd(width)}  ${found}`);
-    if (problem) console.log(`    ${' '.repeat(width)}  ${problem.message}. Next: ${problem.next}.`);
+    say(`${problem ? 'no' : 'ok'}  ${what.padEnd(width)}  ${found}`);
+    if (problem) say(`    ${' '.repeat(width)}  ${problem.message}. Next: ${problem.next}.`);
   }
 }
 
 /** With LIT_LOG set, what went to the host and when: never what was in it. */
 export function logAttempt({ id, attempt, method, path, result, sent, received, ms }: LogEntry): void {
   if (!process.env.LIT_LOG) return;
-  console.error(`${id} #${attempt} ${method} ${path}: ${result}, ${sent} bytes sent, ${received} received, ${ms} ms`);
+  tell(`${id} #${attempt} ${method} ${path}: ${result}, ${sent} bytes sent, ${received} received, ${ms} ms`);
 }

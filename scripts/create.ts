@@ -6,6 +6,7 @@ import { UsageError } from '../ts/client/errors.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { openStore, shareFileName, type WalletInfo } from '../ts/client/store.ts';
 import { authorityOf, connect, environmentKey, print, progress, wholeNumber } from './cli.ts';
+import { tell } from './terminal.ts';
 
 export const CREATE_USAGE = `  --store DIR      the folder of the share store; made if it does not exist
   --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
@@ -81,7 +82,7 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
       },
     );
     const advice = coldAdvice(store.dir, wallet);
-    if (advice !== '') console.error(advice);
+    if (advice !== '') tell(advice);
   } finally {
     key?.fill(0);
     progress.end();

@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { globalGlue } from '../ts/core/glue.ts';
+import { say, sayJson, status } from './terminal.ts';
 
 const THRESHOLD = 4.5;
 const LEAKY = 'leaky';
@@ -103,7 +104,7 @@ function moments(times: number[], limit: number): { count: number; mean: number;
 /** Says on a terminal how far a measurement is. */
 function progress(subject: string, platform: string, done: number): void {
   if (!process.stderr.isTTY || done % 1000 !== 0) return;
-  process.stderr.write(`\r\x1b[K${done < samples ? `${subject}, ${platform}: ${done} of ${samples}` : ''}`);
+  status(done < samples ? `${subject}, ${platform}: ${done} of ${samples}` : '');
 }
 
 await import(pathToFileURL(`${root}build/wasm_exec.js`).href);
@@ -121,9 +122,9 @@ for (const [index, subject] of subjects.entries()) {
     results.push({ subject, platform, samples, t, ok });
     if (!options.json) {
       const verdict = subject === LEAKY ? (ok ? 'caught, as it must be' : 'NOT CAUGHT') : ok ? 'ok' : 'LEAKS';
-      console.log(`${subject.padEnd(22)} ${platform.padEnd(7)} t = ${t.toFixed(2).padStart(7)}  ${verdict}`);
+      say(`${subject.padEnd(22)} ${platform.padEnd(7)} t = ${t.toFixed(2).padStart(7)}  ${verdict}`);
     }
   }
 }
-if (options.json) console.log(JSON.stringify(results));
+if (options.json) sayJson(results);
 process.exitCode = results.every(({ ok }) => ok) && results.length > 0 ? 0 : 1;

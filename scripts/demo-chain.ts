@@ -11,6 +11,7 @@ import { describePolicy } from '../ts/policy/describe.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 import { rulesOf, startChain, stepsOf } from './chain.ts';
 import { connect, progress, run } from './cli.ts';
+import { say } from './terminal.ts';
 
 // What `make demo-chain` shows: on a chain of its own, with contracts that check signatures by plain ecrecover, a wallet does
 // what its rules allow. The action, in a real Deno, takes part in every signature.
@@ -30,11 +31,11 @@ run('usage: npx tsx scripts/demo-chain.ts', async (signal) => {
     await createWallet({ store, action, threshold: 2, parties: 3, onProgress: progress.step, signal });
     const account = toViemAccount(openWallet(store, { runtime }), { onProgress: progress.step, signal });
     progress.end();
-    console.log(`\nA wallet, ${account.address}, whose policy says:\n\n${describePolicy(policy)}\n`);
+    say(`\nA wallet, ${account.address}, whose policy says:\n\n${describePolicy(policy)}\n`);
     for (const { name, run } of stepsOf(chain, account)) {
       const seen = await run();
       progress.end();
-      console.log(`${name.padEnd(42)} ${seen}`);
+      say(`${name.padEnd(42)} ${seen}`);
     }
   } finally {
     progress.end();

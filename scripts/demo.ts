@@ -12,6 +12,7 @@ import { createWallet } from '../ts/client/keygen.ts';
 import { openStore } from '../ts/client/store.ts';
 import { openWallet, type Signed } from '../ts/client/wallet.ts';
 import { connect, progress, run } from './cli.ts';
+import { say } from './terminal.ts';
 
 // What `make demo` shows: a wallet is made and signs a message, by way of the real action in a real Deno, in a folder that
 // is deleted afterwards. go-ethereum and viem then say whose signature it is.
@@ -43,7 +44,7 @@ run(USAGE, async (signal) => {
     ]);
     progress.end();
 
-    console.log(`
+    say(`
 A 2-of-3 wallet, made in ${calls(made.calls)} and ${ms(keygenMs)}:
   address      ${address}
   shares       hot (here), action ${built.cid}, cold (to be put away)
@@ -56,7 +57,7 @@ Whose signature is it?
   go-ethereum  ${geth}
   viem         ${viem}`);
     if (geth !== address || viem !== address) throw new Error(`That is not ${address}.`);
-    console.log('  Both say: that of the wallet, whose private key was never in one place.');
+    say('  Both say: that of the wallet, whose private key was never in one place.');
   } finally {
     progress.end();
     close();

@@ -15,6 +15,7 @@ import { isComplete, readSettings } from '../ts/runtime/chipotle/settings.ts';
 import { type Finding, inspect } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Checks the whole path from here to a signature on Lit, and prints a table. Nothing is changed, no action is run.
 
@@ -34,7 +35,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const settings = readSettings(values.store);
   if (!isComplete(settings)) {

@@ -7,6 +7,7 @@ import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
 import { writeNew } from '../ts/files/files.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Puts the private key of a wallet together from the shares that are here, and writes it to a file.
 
@@ -35,7 +36,7 @@ run(USAGE, async () => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const { store: dir, out, format, json } = values;
   if (!dir || !out) throw new UsageError('--store and --out are needed.');
   if (format !== 'keystore' && format !== 'key') throw new UsageError(`There is no format "${format}".`);
@@ -43,7 +44,7 @@ run(USAGE, async () => {
   const id = findWallet(store, values.wallet);
   readWallet(store, id);
 
-  console.error(`This ends what ${id} is: its private key, which was never whole, will be in ${out}.
+  tell(`This ends what ${id} is: its private key, which was never whole, will be in ${out}.
 Whoever reads that file signs anything. The policy binds nobody any more, the action is not asked, and new shares change
 nothing about it: to have a shared key again, make a new wallet and move what this one holds.`);
   const typed = values.confirm ?? (await promptLine(`To export, type ${id}: `, `repeat the address: --confirm ${id}`));

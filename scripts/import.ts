@@ -3,6 +3,7 @@ import { readPrivateKey } from '../ts/client/evm.ts';
 import { readInput, run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { promptSecret } from './prompt.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a wallet of a private key that exists: its address stays, and shares of it are made as keygen.ts does.
 The key itself is not stored. It still exists whole wherever it came from.
@@ -14,7 +15,7 @@ ${CREATE_USAGE}`;
 
 run(USAGE, async (signal) => {
   const { values } = parseArgs({ options: { ...CREATE_OPTIONS, 'key-file': { type: 'string' } } });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const file = values['key-file'];
   await create(values, signal, async () =>
     readPrivateKey(
@@ -23,7 +24,7 @@ run(USAGE, async (signal) => {
         : readInput(file, 1024),
     ),
   );
-  console.error(
+  tell(
     '\nThe key still exists whole where it came from: whoever has it signs alone, past the action and its policy. Delete it\n' +
       'there and from every backup; if somebody may have seen it, move what it holds to a wallet made by keygen.ts.',
   );

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Makes a wallet: a key in shares, one here (hot), one with an action, the others to be put away (cold).
 
@@ -10,6 +11,6 @@ ${CREATE_USAGE}`;
 
 run(USAGE, async (signal) => {
   const { values } = parseArgs({ options: CREATE_OPTIONS });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   await create(values, signal);
 });

@@ -6,6 +6,7 @@ import { findWallet, readWallet } from '../ts/client/store.ts';
 import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Moves the action's share, as it is, to another action: one of another policy, or of a newer version of this source.
 The other shares stay. The old action is taken out of the wallet's group.
@@ -35,7 +36,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (values.policy === undefined) throw new UsageError('--policy is needed.');
   const store = storeOf(values.store);
   const info = readWallet(store, findWallet(store, values.wallet));

@@ -13,9 +13,11 @@ import {
   stepDeal,
 } from '../ts/client/party.ts';
 import { findWallet, openStore, readWallet, type Store } from '../ts/client/store.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
 import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
 import { promptLine } from './prompt.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a wallet whose parties are on several machines, or gives one new shares: no machine ever has another's share. They
 exchange files, by stick, mail or chat: who carries them learns the public key and nothing of a share.
@@ -82,7 +84,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const store = openStore(values.store, environmentKey);
   const [command, ...more] = positionals;
@@ -171,7 +173,7 @@ run(USAGE, async (signal) => {
           { address, 'public key': publicKey, parties: roles, epoch },
         );
         if (epoch === 0) return;
-        console.error(`
+        tell(`
 The last file is kept in ${store.dir}/deals, in case that the others have not got it. Destroy copies of the old share: with
 another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
         return;
@@ -239,7 +241,7 @@ function show(json: boolean, state: DealState, out: string): void {
     },
   );
   const advice = adviceFor(state, out);
-  if (advice !== '') console.error(`\n${advice}`);
+  if (advice !== '') tell(`\n${advice}`);
 }
 
 /** What is dealt, by whom, to whom. */
@@ -258,8 +260,8 @@ function linesOf({ terms, here, messages }: DealState): Record<string, string> {
 
 /** Before the words are asked for, what they will stand for. */
 function explain(state: DealState): void {
-  const lines = Object.entries(linesOf(state)).map(([name, text]) => `  ${name}: ${text}`);
-  console.error(`New shares:\n${lines.join('\n')}\nWhoever holds as many shares as sign has the key.\n`);
+  const lines = Object.entries(linesOf(state)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
+  tell(`New shares:\n${lines.join('\n')}\nWhoever holds as many shares as sign has the key.\n`);
 }
 
 function adviceFor({ terms, here, phrase, dealt }: DealState, out: string): string {

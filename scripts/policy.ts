@@ -1,15 +1,17 @@
 import { parseArgs } from 'node:util';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
-import { UsageError } from '../ts/client/errors.ts';
+import { UsageError, WalletError } from '../ts/client/errors.ts';
 import { readPolicy } from '../ts/client/policy.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
+import { cleanLine, visible } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
+import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Shows what a policy allows, without signing anything.
 
@@ -43,7 +45,7 @@ run(USAGE, async () => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const [command, policyName, intentFile, ...others] = positionals;
   if (others.length > 0 || policyName === undefined || !['test', 'explain', 'approve'].includes(command ?? '')) {
     throw new UsageError('Say test, explain or approve, a policy, and an intent.');
@@ -59,7 +61,11 @@ run(USAGE, async () => {
   if (command === 'approve') {
     if (account === undefined) throw new UsageError('--account is needed: the address that is to sign.');
     const text = toApprove(policy, account as Address, intentOf(what));
-    return console.log(values.json ? JSON.stringify({ text, digest: hashMessage(text) }) : text);
+    if (values.json) return sayJson({ text, digest: hashMessage(text) });
+    if (text.split('\n').some((line) => visible(line) !== line)) {
+      throw new WalletError('The text to sign has characters that a terminal does not show.', { next: 'add --json.' });
+    }
+    return say(text);
   }
   const intent = command === 'explain' && countOf(what) === 0 ? undefined : readIntent(what);
   const verdict = await judgeInput(policy, intent, { ...values, now });
@@ -74,11 +80,11 @@ run(USAGE, async () => {
       ...(parsed && { digest: digestOf(parsed) }),
       ...(explained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
     };
-    return console.log(JSON.stringify({ ...verdict, ...facts }));
+    return sayJson({ ...verdict, ...facts });
   }
-  if (explained) console.log(`${describePolicy(policy)}\nhash: ${policyHash(policy)}`);
-  if (explained && parsed !== undefined) console.log(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
-  if (verdict !== undefined) console.log(`${explained ? '\n' : ''}${inWords(verdict, explained)}`);
+  if (explained) say(`${describePolicy(policy)}\nhash: ${policyHash(policy)}`);
+  if (explained && parsed !== undefined) say(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
+  if (verdict !== undefined) say(`${explained ? '\n' : ''}${inWords(verdict, explained)}`);
 });
 
 /** The intent; the error if it is none, which is a refusal and not wrong usage. */
@@ -113,8 +119,10 @@ async function judgeInput(
 function inWords(verdict: Verdict, explained: boolean): string {
   if (verdict.allowed) return `allowed by the rule ${verdict.rule}`;
   const { rule, reason, failed } = verdict;
-  const head = rule === undefined ? `refused: ${reason}` : `refused: the rule ${rule}: ${reason}`;
-  return explained ? [head, ...failed.map((item) => `  ${item.rule}: ${item.reason}`)].join('\n') : head;
+  const head = cleanLine(rule === undefined ? `refused: ${reason}` : `refused: the rule ${rule}: ${reason}`);
+  return explained
+    ? [head, ...failed.map((item) => `  ${cleanLine(`${item.rule}: ${item.reason}`)}`)].join('\n')
+    : head;
 }
 
 function toApprove(policy: Policy, account: Address, intent: Intent): string {

@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { WalletError } from '../ts/client/errors.ts';
+import { cleanText, hideSecret } from '../ts/text/untrusted.ts';
 
 let previous: Promise<unknown> = Promise.resolve();
 
@@ -15,6 +16,7 @@ export function promptPassphrase(what: string, isNew: boolean): Promise<string> 
     const passphrase = await ask(`Passphrase for ${what}: `);
     if (isNew && passphrase === '') throw new WalletError('An empty passphrase protects nothing.');
     if (isNew && (await ask('Once more: ')) !== passphrase) throw new WalletError('The two passphrases differ.');
+    hideSecret(passphrase);
     return passphrase;
   });
   previous = answer.catch(() => {});
@@ -23,7 +25,11 @@ export function promptPassphrase(what: string, isNew: boolean): Promise<string> 
 
 /** Asks for a secret that is not a passphrase, once, without echo. @throws WalletError, as {@link promptLine} */
 export function promptSecret(question: string, otherwise: string): Promise<string> {
-  const answer = previous.then(() => ask(question, false, otherwise));
+  const answer = previous.then(async () => {
+    const secret = await ask(question, false, otherwise);
+    hideSecret(secret);
+    return secret;
+  });
   previous = answer.catch(() => {});
   return answer;
 }
@@ -45,7 +51,7 @@ function ask(question: string, isShown = false, otherwise = KEY_ADVICE): Promise
   const terminal = openTerminal(otherwise);
   const echo = (typed: string) => isShown && process.stderr.write(typed);
   terminal.setRawMode(true); // before anybody answers, as what is typed earlier would show
-  process.stderr.write(question);
+  process.stderr.write(cleanText(question));
   terminal.setEncoding('utf8');
   return new Promise<string>((resolve, reject) => {
     let text = '';

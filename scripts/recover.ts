@@ -7,6 +7,7 @@ import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authori
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
 import { coldAdvice } from './create.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a whole new set of shares from those that are left. The address stays.
 
@@ -40,7 +41,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const store = storeOf(values.store);
   const info = readWallet(store, findWallet(store, values.wallet));
   const isActionGone = values['new-action'];
@@ -60,7 +61,7 @@ run(USAGE, async (signal) => {
       signal,
     });
     printChange(values.json, changed, start);
-    console.error(
+    tell(
       `${coldAdvice(store.dir, changed.wallet)}\n` +
         `If a share was stolen rather than lost: old ones still sign with one another${info.action && ', and through the old action'}.` +
         (info.action ? '\nnpx tsx scripts/reshare.ts --revoke ends the latter.' : ''),

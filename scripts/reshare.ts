@@ -6,6 +6,7 @@ import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authori
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Deals new shares of a wallet's key: the address stays, the epoch goes up, and old shares are of no use with new ones.
 A share that is lost is replaced: whichever share files are here deal, with the action's share if they are not enough.
@@ -42,7 +43,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const store = storeOf(values.store);
   const info = readWallet(store, findWallet(store, values.wallet));
   const { runtime, close } = await connect(info.runtime, store.dir);
@@ -65,7 +66,7 @@ run(USAGE, async (signal) => {
       signal,
     });
     printChange(values.json, changed, start);
-    console.error(`${coldAdvice(store.dir, changed.wallet)}\n${oldSharesAdvice(info, values.revoke)}`);
+    tell(`${coldAdvice(store.dir, changed.wallet)}\n${oldSharesAdvice(info, values.revoke)}`);
   } finally {
     progress.end();
     close();

@@ -5,6 +5,7 @@ import { openStore } from '../ts/client/store.ts';
 import { readLimited, writeDurable } from '../ts/files/files.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Signs with people on other machines, each with a share of their own: dkls23, in three rounds. They exchange files, by stick,
 mail or chat; who carries them learns what is signed, and nothing of a share.
@@ -51,7 +52,7 @@ run(USAGE, async () => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const party = values.party === undefined ? undefined : wholeNumber(values.party, 'party');
   const options = { store: openStore(values.store, environmentKey), id: values.wallet, party };

@@ -7,6 +7,7 @@ import { LitHost } from '../ts/runtime/host.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { run } from './cli.ts';
+import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Runs an action once on this machine, as a Lit host would, and prints what it answers.
 
@@ -28,7 +29,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const [file, text = 'null', ...rest] = positionals;
   if (file === undefined || rest.length > 0)
     throw new UsageError('An action file is needed, and after it its parameters.');
@@ -38,8 +39,8 @@ run(USAGE, async (signal) => {
   const limits = values.limits === 'strict' ? STRICT_LIMITS : DOCUMENTED_LIMITS;
   const host = await LitHost.open({ dir: join(values.store, 'local-lit'), limits });
   const { response, logs } = await host.execute({ source: sourceOf(readFileSync(file)), params: parsed(text), signal });
-  process.stderr.write(logs);
-  console.log(JSON.stringify(response));
+  if (logs !== '') tell(logs.replace(/\n$/, ''));
+  sayJson(response);
 });
 
 function parsed(text: string): Json {

@@ -3,7 +3,9 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/client/errors.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LitServer } from '../ts/runtime/server.ts';
+import { cleanBlock, cleanLine } from '../ts/text/untrusted.ts';
 import { run, wholeNumber } from './cli.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Serves Lit's API on this machine: actions run in a real Deno, keys and groups are kept in a folder.
 
@@ -35,7 +37,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (values.limits !== 'strict' && values.limits !== 'documented') {
     throw new UsageError('--limits is strict or documented.');
   }
@@ -50,11 +52,11 @@ run(USAGE, async (signal) => {
     address: values.address,
     ...(values.credit !== undefined && { credit: wholeNumber(values.credit, 'credit') }),
     ...(!values.quiet && {
-      onRequest: ({ method, path, status, ms }) => console.error(`${status} ${method} ${path} ${ms.toFixed(0)} ms`),
+      onRequest: ({ method, path, status, ms }) => tell(cleanLine(`${status} ${method} ${path} ${ms.toFixed(0)} ms`)),
     }),
-    onFault: (error) => console.error(error),
+    onFault: (error) => tell(cleanBlock(error instanceof Error ? (error.stack ?? error.message) : String(error))),
   });
-  console.log(`listening at ${server.url}`);
+  say(`listening at ${server.url}`);
   process.once('SIGTERM', () => void server.close());
   signal.addEventListener('abort', () => void server.close());
 });

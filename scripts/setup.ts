@@ -9,7 +9,9 @@ import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { LIT_URL, readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
 import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
+import { say, tell } from './terminal.ts';
 
 const USAGE = `Prepares an account on Lit for the co-signer: a wallet, a group of exactly this wallet and this action, and a key that may
 run this action and nothing else. Run again, it checks what is there and adds what is missing.
@@ -43,7 +45,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const { store, json, 'dry-run': isDryRun } = values;
   const [command = 'setup', ...rest] = positionals;
   if (!store) throw new UsageError('--store is needed.');
@@ -62,7 +64,7 @@ run(USAGE, async (signal) => {
     account,
     settings,
     save: (changed: typeof settings) => writeSettings(store, changed),
-    onStep: (step: string) => console.error(`  ${step}`),
+    onStep: (step: string) => tell(`  ${cleanLine(step)}`),
     isDryRun,
   };
   if (command === 'status') return printFindings(json, await inspect(account, settings));

@@ -5,6 +5,7 @@ import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
 import { openWallet } from '../ts/client/wallet.ts';
 import { connect, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Signs with a wallet: this machine's hot share and the action's.
 
@@ -43,7 +44,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const { protocol } = values;
   if (protocol !== undefined && protocol !== 'dkls18' && protocol !== 'dkls23') {

@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { type Hex, recoverMessageAddress } from 'viem';
 import { run } from './cli.ts';
+import { say } from './terminal.ts';
 
 const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, reshare
 with revocation, teardown. Each says what it did and how long it took. Takes 10 calls of the action, and leaves an empty wallet (PKP) in the account.
@@ -20,9 +21,9 @@ const MESSAGE = 'Two hold one key; both must turn it.';
 
 run(USAGE, async (signal) => {
   const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const { LIT_API_KEY: key, LIT_API_URL: url } = process.env;
-  if (!key) return console.log('Skipped: LIT_API_KEY is not set, so nothing was tried on Lit.');
+  if (!key) return say('Skipped: LIT_API_KEY is not set, so nothing was tried on Lit.');
 
   const dir = mkdtempSync(join(tmpdir(), 'tandem-lit-'));
   const store = join(dir, 'store');
@@ -34,9 +35,7 @@ run(USAGE, async (signal) => {
   const command = async (env: Record<string, string>, name: string, ...args: string[]) => {
     const start = performance.now();
     const outcome = await node(env, name, [...args, '--store', store], signal);
-    console.log(
-      `${outcome.code === 0 ? 'ok' : 'no'}  ${name} ${args.join(' ')}  ${Math.round(performance.now() - start)} ms`,
-    );
+    say(`${outcome.code === 0 ? 'ok' : 'no'}  ${name} ${args.join(' ')}  ${Math.round(performance.now() - start)} ms`);
     return outcome;
   };
   const succeed = async (env: Record<string, string>, name: string, ...args: string[]) => {
@@ -53,14 +52,14 @@ run(USAGE, async (signal) => {
   const refuse = async (otherwise: string) => {
     const { code, stderr } = await command(daily, 'sign', '--message', MESSAGE);
     if (code === 0) throw new Error(otherwise);
-    console.log(`    as it should: ${stderr.split('\n')[0]}`);
+    say(`    as it should: ${stderr.split('\n')[0]}`);
   };
 
   let isSetUp = false;
   try {
     await succeed(owner, 'setup', '--json');
     isSetUp = true;
-    console.log(await succeed(owner, 'doctor'));
+    say(await succeed(owner, 'doctor'));
     const made = await succeed(daily, 'keygen', '--runtime', 'chipotle', '--allow-interactive', '--json');
     const { address } = JSON.parse(made) as { address: Hex };
     await sign(address);
@@ -84,7 +83,7 @@ run(USAGE, async (signal) => {
     await refuse('the action still signs after the teardown');
     await succeed(owner, 'setup');
     await sign(address);
-    console.log(`\nA wallet lived on ${url ?? 'Lit'}: ${address}`);
+    say(`\nA wallet lived on ${url ?? 'Lit'}: ${address}`);
   } finally {
     if (isSetUp) await command(owner, 'setup', 'teardown');
     rmSync(dir, { recursive: true, force: true });

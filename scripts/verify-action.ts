@@ -4,8 +4,12 @@ import { parseArgs } from 'node:util';
 import { cidOf } from '../ts/build/cid.ts';
 import { type Manifest, readManifest, verifyManifest } from '../ts/build/manifest.ts';
 import { sourceOf } from '../ts/build/source.ts';
+import { UsageError } from '../ts/client/errors.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { readLimited } from '../ts/files/files.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
+import { run } from './cli.ts';
+import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Builds an action again from its manifest and compares: does this CID come from these files?
 
@@ -17,9 +21,6 @@ is asked in a Deno without files, environment and network. Exit code 0: all as t
 64: wrong arguments.`;
 
 const MAX_SOURCE = 16 * 1024 * 1024;
-
-/** Wrong arguments: exit code 64. */
-class UsageError extends Error {}
 
 function read() {
   try {
@@ -52,25 +53,21 @@ async function fileDifferences(path: string, { cid }: Manifest): Promise<string[
   const file = path.replace(/\.manifest\.json$/, '.js');
   if (!existsSync(file)) return [];
   const found = await cidOf(sourceOf(readLimited(file, MAX_SOURCE)));
-  return found === cid ? [] : [`the CID of ${file} is ${found}`];
+  return found === cid ? [] : [cleanLine(`the CID of ${file} is ${found}`)];
 }
 
-async function run(): Promise<void> {
+async function verify(): Promise<void> {
   const { values, positionals } = read();
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   const [cid, ...given] = positionals;
   if (cid === undefined || !/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(cid)) throw new UsageError('the CID (Qm…) comes first');
   const [path, manifest] = await find(cid, given);
   const differences = [...(await fileDifferences(path, manifest)), ...(await verifyManifest(path, manifest))];
-  if (values.json)
-    console.log(JSON.stringify({ cid, manifest: path, verified: differences.length === 0, differences }));
-  else if (differences.length === 0) console.log(`${cid} is what ${path} builds`);
-  else console.error([`${cid} is not what ${path} builds:`, ...differences.map((line) => `  ${line}`)].join('\n'));
+  if (values.json) sayJson({ cid, manifest: path, verified: differences.length === 0, differences });
+  else if (differences.length === 0) say(`${cid} is what ${cleanLine(path)} builds`);
+  else tell(`${cid} is not what ${cleanLine(path)} builds:`);
+  if (!values.json) for (const line of differences) tell(`  ${line}`);
   if (differences.length > 0) process.exitCode = 1;
 }
 
-run().catch((error: unknown) => {
-  const isUsage = error instanceof UsageError;
-  console.error(`${error instanceof Error ? error.message : error}${isUsage ? `\n\n${USAGE}` : ''}`);
-  process.exitCode = isUsage ? 64 : 1;
-});
+run(USAGE, verify);

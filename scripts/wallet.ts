@@ -13,8 +13,10 @@ import {
   type Store,
   shareFileName,
 } from '../ts/client/store.ts';
+import { cleanLine } from '../ts/text/untrusted.ts';
 import { environmentKey, print, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
+import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Looks after the wallets of a store.
 
@@ -45,7 +47,7 @@ run(USAGE, async (signal) => {
       help: { type: 'boolean', default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
+  if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const store = openStore(values.store, environmentKey);
   const [command, ...more] = positionals;
@@ -75,19 +77,19 @@ run(USAGE, async (signal) => {
 function list(store: Store, json: boolean): void {
   const wallets = listWallets(store).map((id) => listed(store, id));
   if (json) {
-    console.log(JSON.stringify({ wallets }));
+    sayJson({ wallets });
     return;
   }
   for (const entry of wallets) {
     if ('problem' in entry) {
-      console.log(`${entry.wallet}  ${entry.problem}`);
+      say(`${entry.wallet}  ${cleanLine(entry.problem)}`);
       continue;
     }
     const { wallet, threshold, parties, epoch, runtime, policy, locked } = entry;
     const action = policy === undefined ? 'no action' : `${runtime}, policy ${policy}`;
-    console.log(`${wallet}  ${threshold} of ${parties}, ${action}, epoch ${epoch}${locked ? ', LOCKED' : ''}`);
+    say(`${wallet}  ${threshold} of ${parties}, ${action}, epoch ${epoch}${locked ? ', LOCKED' : ''}`);
   }
-  if (wallets.length === 0) console.error(`${store.dir} has no wallet.`);
+  if (wallets.length === 0) tell(`${store.dir} has no wallet.`);
 }
 
 function listed(store: Store, wallet: string) {
@@ -153,7 +155,7 @@ async function setLock(store: Store, id: string, locked: boolean, json: boolean,
 async function confirmUnlock(store: Store, id: string): Promise<void> {
   const lock = lockOf(store, id);
   if (lock === undefined) return;
-  console.error(`${lock}
+  tell(`${lock}
 
 Each answer of a dishonest action that fails a check can cost one bit of the hot share, and an honest action gives none:
 unlock only if you know why it failed. Replacing the shares makes such bits worthless; this does not.`);
@@ -163,17 +165,17 @@ unlock only if you know why it failed. Replacing the shares makes such bits wort
 
 async function check(store: Store, ids: readonly string[] | undefined, json: boolean): Promise<void> {
   const checked = await checkStore(store, ids);
-  if (json) console.log(JSON.stringify(checked));
+  if (json) sayJson(checked);
   else {
     for (const { wallet, files, cleaned } of checked.wallets) {
-      console.log(wallet);
+      say(wallet);
       for (const { file, state, problem, next } of files) {
-        console.log(`  ${state.padEnd(5)}  ${file}${problem === undefined ? '' : `: ${problem}`}`);
-        if (next !== undefined) console.log(`         Next: ${next}`);
+        say(`  ${state.padEnd(5)}  ${cleanLine(file)}${problem === undefined ? '' : `: ${cleanLine(problem)}`}`);
+        if (next !== undefined) say(`         Next: ${cleanLine(next)}`);
       }
-      for (const file of cleaned) console.log(`  removed ${file}, which a process that died had left`);
+      for (const file of cleaned) say(`  removed ${cleanLine(file)}, which a process that died had left`);
     }
-    for (const file of checked.cleaned) console.log(`removed ${file}, which a process that died had left`);
+    for (const file of checked.cleaned) say(`removed ${cleanLine(file)}, which a process that died had left`);
   }
   if (!checked.ok) throw new WalletError(`Something is wrong in ${store.dir}.`);
 }

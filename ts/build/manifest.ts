@@ -2,6 +2,7 @@ import { dirname, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import { readLimited } from '../files/files.ts';
 import type { Json } from '../runtime/types.ts';
+import { cleanLine } from '../text/untrusted.ts';
 import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
 import { configureApart } from './apart.ts';
 import { BuildError } from './errors.ts';
@@ -107,5 +108,5 @@ function compareEach(what: (name: string) => string, then: Named = {}, now: Name
 }
 
 function compare(what: string, expected: string | number, found: string | number): string[] {
-  return expected === found ? [] : [`${what} is ${found}, where the manifest has ${expected}`];
+  return expected === found ? [] : [cleanLine(`${what} is ${found}, where the manifest has ${expected}`)];
 }

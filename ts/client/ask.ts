@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import type { Action, Json, Runtime } from '../runtime/types.ts';
+import { Untrusted } from '../text/untrusted.ts';
 import { PolicyError, ProtocolError, RefusedError } from './errors.ts';
 
 /** A base64 message of the action; longer ones are refused before they are decoded. */
@@ -24,7 +25,12 @@ export interface AskOptions {
   readonly onProgress?: ((step: string) => void) | undefined;
 }
 
-const Failure = v.object({ error: v.object({ code: v.string(), message: v.pipe(v.string(), v.maxLength(2000)) }) });
+const Said = v.pipe(
+  v.string(),
+  v.maxLength(2000),
+  v.transform((said) => new Untrusted(said)),
+);
+const Failure = v.object({ error: v.object({ code: v.string(), message: Said }) });
 
 /**
  * What may be asked twice, when an answer was lost. Each answer to a request is an execution of its own, of which at most one

@@ -19,6 +19,7 @@ import {
   writeDurable,
   writeNew,
 } from '../files/files.ts';
+import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 import { LockedError, StoreError, UsageError } from './errors.ts';
 import { toHex } from './evm.ts';
@@ -551,7 +552,7 @@ export async function holdWallet(store: Store, id: string, signal?: AbortSignal)
     lockHot: (reason) => {
       const path = join(folder, LOCKED);
       try {
-        writeDurable(path, json({ reason, at: new Date().toISOString() }));
+        writeDurable(path, json({ reason: cleanLine(reason), at: new Date().toISOString() }));
       } catch {
         // No space for a note: a rename needs none, and that the file is there is what locks.
         try {

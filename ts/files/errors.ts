@@ -1,6 +1,9 @@
+import { cleanLine } from '../text/untrusted.ts';
+
 /**
  * Every error of the client and of its files says what happened and, where there is one, the next step. `message` holds both, so that an
- * error printed by anybody is already the advice; `short` and `next` are there for interfaces of their own.
+ * error printed by anybody is already the advice; `short` and `next` are there for interfaces of their own. Each is one line
+ * that can be shown as it is, whatever of it came from outside.
  */
 export class WalletError extends Error {
   override readonly name: string = 'WalletError';
@@ -8,12 +11,13 @@ export class WalletError extends Error {
   readonly next: string | undefined;
 
   constructor(short: string, options: { next?: string; cause?: unknown } = {}) {
+    const [said, next] = [cleanLine(short), options.next && cleanLine(options.next)];
     super(
-      options.next === undefined ? short : `${short}\nNext: ${options.next}`,
+      next === undefined ? said : `${said}\nNext: ${next}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
-    this.short = short;
-    this.next = options.next;
+    this.short = said;
+    this.next = next;
   }
 }
 

@@ -1,4 +1,5 @@
 import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
+import { quoted } from '../text/untrusted.ts';
 import { type Domain, type Intent, maxFeeOf, type SignedAuthorization, type Transaction } from './intent.ts';
 import { encodeType, type Value } from './types.ts';
 
@@ -88,11 +89,6 @@ function fieldLines(value: Value, path: string): string[] {
 function plain(value: string | boolean | bigint): string {
   if (typeof value !== 'string') return String(value);
   return /^0x[0-9a-f]*$/.test(value) ? value : quoted(value);
-}
-
-/** Everything but visible characters is escaped: line breaks, and those that turn the direction of text. */
-function quoted(text: string): string {
-  return JSON.stringify(text).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${char.codePointAt(0)?.toString(16)}}`);
 }
 
 function lines(head: string, details: readonly string[]): string {

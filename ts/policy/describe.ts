@@ -1,12 +1,16 @@
 import { formatEther } from 'viem/utils';
+import { quoted, visible } from '../text/untrusted.ts';
 import type { Constraint, Constraints, Policy, Rule, RuleOf } from './schema.ts';
 
-/** The policy in words, for people: one block of lines for each rule. */
+/** The policy in words, for people: one block of lines for each rule, which nothing within it can add to or disguise. */
 export function describePolicy(policy: Policy): string {
   if (policy.rules === 'any') return 'Allows everything, raw digests too.';
   if (policy.rules.length === 0) return 'Allows nothing.';
   const blocks = policy.rules.map((rule) =>
-    [`${rule.name}: ${headOf(rule)}`, ...[...linesOf(rule), ...conditions(rule)].map((line) => `  ${line}`)].join('\n'),
+    [
+      `${rule.name}: ${headOf(rule)}`,
+      ...[...linesOf(rule), ...conditions(rule)].map((line) => `  ${visible(line)}`),
+    ].join('\n'),
   );
   return ['Allows what one of these rules allows, and nothing else.', ...blocks].join('\n');
 }
@@ -27,7 +31,7 @@ function headOf(rule: Rule): string {
 function linesOf(rule: Rule): string[] {
   switch (rule.kind) {
     case 'message':
-      return [`that begin with ${choice(rule.prefixes, (prefix) => JSON.stringify(prefix))}`];
+      return [`that begin with ${choice(rule.prefixes, quoted)}`];
     case 'typedData':
       return [
         `of the domain ${choice(rule.domains, (domain) => JSON.stringify(domain))}`,

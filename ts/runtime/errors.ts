@@ -1,3 +1,5 @@
+import { cleanBlock, cleanLine } from '../text/untrusted.ts';
+
 /**
  * What went wrong at a host:
  * - `input`: the call was malformed (a CID that is not the source's, bad JSON, no such wallet)
@@ -22,7 +24,10 @@ export type RuntimeErrorKind =
   | 'payment'
   | 'unavailable';
 
-/** An error of a {@link Runtime}. `fix` says what to do about it, where that is known; `status` is an HTTP status. */
+/**
+ * An error of a {@link Runtime}. `fix` says what to do about it, where that is known; `status` is an HTTP status. Message and
+ * `fix` can be shown as they are, whatever of them the host said.
+ */
 export class RuntimeError extends Error {
   readonly kind: RuntimeErrorKind;
   readonly status: number | undefined;
@@ -33,10 +38,10 @@ export class RuntimeError extends Error {
     message: string,
     details: { status?: number; fix?: string; cause?: unknown } = {},
   ) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    super(cleanBlock(message), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'RuntimeError';
     this.kind = kind;
     this.status = details.status;
-    this.fix = details.fix;
+    this.fix = details.fix && cleanLine(details.fix);
   }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { hideSecret, Untrusted } from '../../text/untrusted.ts';
 import { withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
 import type { Json } from '../types.ts';
@@ -111,6 +112,7 @@ export class LitHttp {
   constructor(options: LitHttpOptions) {
     this.#options = options;
     this.#base = baseUrl(options.url);
+    hideSecret(options.key);
     if (!/^[\x21-\x7e]{1,4096}$/.test(options.key)) {
       throw new RuntimeError('input', 'the API key has characters that no key has', { fix: 'check LIT_API_KEY' });
     }
@@ -183,7 +185,7 @@ export class LitHttp {
       const text = await readText(response, (length) => {
         received += length;
       });
-      const outcome = response.ok ? answerOf(response, text) : { failure: failureOf(response, text, key, path) };
+      const outcome = response.ok ? answerOf(response, text) : { failure: failureOf(response, text, path) };
       return { value: undefined, failure: undefined, ...outcome, sent, received };
     } catch (error) {
       return {
@@ -252,7 +254,7 @@ function broken(message: string): Failure {
   return new Failure({ result: 'broken', kind: 'unavailable', message, fix, isPassing: true });
 }
 
-function failureOf(response: Response, text: string, key: string, path: string): Failure {
+function failureOf(response: Response, text: string, path: string): Failure {
   const { status, headers } = response;
   const { kind, what, ...known } = STATUSES[status] ?? { kind: 'unavailable', what: `the host answered ${status}` };
   if (isHtml(response, text)) {
@@ -261,22 +263,23 @@ function failureOf(response: Response, text: string, key: string, path: string):
   }
   const said = sayingOf(text);
   if (status === 500 && path === 'lit_action' && said !== undefined && said.fix === undefined) {
-    const message = `the action failed: ${printable(said.message)}`;
+    const message = `the action failed: ${said.message}`;
     return new Failure({ result: status, kind: 'action', message });
   }
-  const clean = (saying: string) => printable(saying.replaceAll(key, '…'));
-  const message = said?.message ? `${what}: ${clean(said.message)}` : what;
-  const fix = said?.fix ? clean(said.fix) : known.fix;
+  const message = said?.message.raw ? `${what}: ${said.message}` : what;
+  const fix = said?.fix === undefined ? known.fix : String(said.fix);
   const pauseMs = 1000 * Number(/^[0-9]{1,4}$/.exec(headers.get('retry-after') ?? '')?.[0] ?? 0);
   return new Failure({ result: status, kind, message, fix, pauseMs, isPassing: known.isPassing ?? false });
 }
 
 /** What an error says: an object with `message` and `fix`, or a bare text. */
-function sayingOf(text: string): { message: string; fix?: string | undefined } | undefined {
+function sayingOf(text: string): { message: Untrusted; fix?: Untrusted | undefined } | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'string') return { message: value };
-    return v.is(errorObject, value) ? value : undefined;
+    if (typeof value === 'string') return { message: new Untrusted(value, MAX_MESSAGE) };
+    if (!v.is(errorObject, value)) return undefined;
+    const { message, fix } = value;
+    return { message: new Untrusted(message, MAX_MESSAGE), fix: fix ? new Untrusted(fix, MAX_MESSAGE) : undefined };
   } catch {
     return undefined;
   }
@@ -284,15 +287,6 @@ function sayingOf(text: string): { message: string; fix?: string | undefined } |
 
 function isHtml(response: Response, text: string): boolean {
   return /\bhtml\b/i.test(response.headers.get('content-type') ?? '') || /^\s*</.test(text);
-}
-
-/** One line of a foreign text, for a terminal. */
-function printable(text: string): string {
-  const line = text
-    .replace(/[\s\p{C}]+/gu, ' ')
-    .trim()
-    .replace(/\.$/, '');
-  return line.length > MAX_MESSAGE ? `${line.slice(0, MAX_MESSAGE)}…` : line;
 }
 
 function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, attempts: number): RuntimeError {

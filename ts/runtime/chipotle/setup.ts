@@ -1,3 +1,4 @@
+import { Untrusted } from '../../text/untrusted.ts';
 import { RuntimeError } from '../errors.ts';
 import { actionHash } from '../state.ts';
 import type { Action } from '../types.ts';
@@ -194,14 +195,10 @@ async function assertNoOtherWay(account: LitAccount, wallet: string | undefined,
     if (!isOpen && !isAnyAction && isOwn) continue;
     const why = isAnyAction ? 'lets every action' : 'lets its actions';
     const what = isOpen ? 'every wallet of the account' : `the wallet ${wallet}`;
-    throw new RuntimeError('permission', `the group ${id} (${printable(name)}) ${why} use ${what}`, {
+    throw new RuntimeError('permission', `the group ${id} (${new Untrusted(name, 64)}) ${why} use ${what}`, {
       fix: 'an action of that group could open the share: take it out of the group, or use an account of its own',
     });
   }
-}
-
-function printable(name: string): string {
-  return name.replace(/[\p{C}\s]+/gu, ' ').slice(0, 64);
 }
 
 /** The group of the set-up; after one that broke off, the one that was made for the wallet. */
