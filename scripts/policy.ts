@@ -8,7 +8,7 @@ import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/inte
 import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
-import { cleanLine, visible } from '../ts/text/untrusted.ts';
+import { cleanLine, cleanText } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
 import { say, sayJson } from './terminal.ts';
@@ -62,7 +62,7 @@ run(USAGE, async () => {
     if (account === undefined) throw new UsageError('--account is needed: the address that is to sign.');
     const text = toApprove(policy, account as Address, intentOf(what));
     if (values.json) return sayJson({ text, digest: hashMessage(text) });
-    if (text.split('\n').some((line) => visible(line) !== line)) {
+    if (cleanText(text) !== text) {
       throw new WalletError('The text to sign has characters that a terminal does not show.', { next: 'add --json.' });
     }
     return say(text);

@@ -19,9 +19,13 @@ import { format, inspect } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import fc from 'fast-check';
 import { cidOf } from '../ts/build/cid.ts';
+import { CheckFailedError } from '../ts/client/errors.ts';
 import { createWallet } from '../ts/client/keygen.ts';
 import { openStore } from '../ts/client/store.ts';
+import { openWallet } from '../ts/client/wallet.ts';
 import { encodeCbor } from '../ts/core/cbor.ts';
+import { TandemError } from '../ts/core/errors.ts';
+import { loadTandem } from '../ts/core/node.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { cleanBlock, cleanLine, cleanText, hideSecret, quoted, Untrusted, visibleJson } from '../ts/text/untrusted.ts';
 import { command, type Outcome } from './command.ts';
@@ -238,6 +242,25 @@ describe('audit 5: every command that shows such text', () => {
     answers = { lit_action: [500, failing] };
     await harmless(1, 'sign', sign);
     answers = {};
+  });
+
+  test('audit 5: what the wasm module says of an answer, shown and kept', async () => {
+    const copy = join(dir, 'checked');
+    cpSync(store, copy, { recursive: true });
+    const identities = [readFileSync(join(dir, 'identity.txt'), 'utf8')];
+    const dkls18Finish = () => {
+      throw new TandemError('check', EVIL);
+    };
+    const load = async () => Object.assign(await loadTandem(), { dkls18Finish });
+    const wallet = openWallet(
+      openStore(copy, async () => ({ identities })),
+      { load },
+    );
+    const error = await wallet.signMessage('x', { recovery: true }).catch((error: unknown) => error);
+    assert.ok(error instanceof CheckFailedError, String(error));
+    assertHarmless('the error', { stdout: error.message, stderr: error.short });
+    const kept = JSON.parse(readFileSync(join(copy, address, 'hot.locked'), 'utf8')) as { reason: string };
+    assertHarmless('the note', { stdout: kept.reason, stderr: '' });
   });
 
   test('audit 5: what an action on this machine prints, throws and gives', async () => {
