@@ -31,7 +31,7 @@ const answerSchema = v.union([
  * which runs nothing, and the bundle runs as an action does, in a Deno process that may read no file and no environment and
  * reach no network, for a bounded time and in bounded memory. All that comes out of it is an answer in JSON.
  *
- * @throws {BuildError} if it does not run there, or gives no such answer
+ * @throws {BuildError} if it does not run there, or answers in another form
  */
 export async function configureApart(
   path: string,
@@ -45,7 +45,7 @@ export async function configureApart(
     // A text, as the parameters of an action are a literal, in which "__proto__" would mean something else.
     await guest.run({ source, params: JSON.stringify(JSON.stringify(define)), headers: {} }, ({ op, response }) => {
       if (op === 'print') return null;
-      if (op !== 'setResponse' || typeof response !== 'string') throw new OpError('nothing is to be had here');
+      if (op !== 'setResponse' || typeof response !== 'string') throw new OpError('this is not available here');
       if (response.length > MAX_ANSWER) throw new OpError('the answer is too long');
       answer = response;
       return null;
@@ -57,7 +57,7 @@ export async function configureApart(
     });
   }
   const result = v.safeParse(v.pipe(v.string(), v.parseJson(), answerSchema), answer);
-  if (!result.success) throw new BuildError(`${path} gives constants or modules that are none`);
+  if (!result.success) throw new BuildError(`${path} answers in a form that is not agreed`);
   return result.output as Configured;
 }
 

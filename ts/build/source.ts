@@ -11,7 +11,7 @@ import { BuildError } from './errors.ts';
 export function wellFormed(source: string): string {
   if (!/\p{Surrogate}/u.test(source)) return source;
   throw new BuildError(
-    'the source has half of a surrogate pair in it, which is no text: it would be hashed as another',
+    'the source holds half of a surrogate pair: it would be hashed as another text than it is run as',
   );
 }
 

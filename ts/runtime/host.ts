@@ -177,7 +177,7 @@ export class LitHost {
     return bundle;
   }
 
-  /** The CID of a source; those of the last few are remembered. @throws {RuntimeError} `input` if it is no text */
+  /** The CID of a source; those of the last few are remembered. @throws {RuntimeError} `input` if it is not well-formed Unicode */
   async cidOf(source: string): Promise<string> {
     const cid = this.#cids.get(source) ?? (await sourceCid(source));
     remember(this.#cids, source, cid);

@@ -3,7 +3,7 @@ import { BuildError } from '../build/errors.ts';
 import { RuntimeError } from './errors.ts';
 import type { Action } from './types.ts';
 
-/** The CID of a source that a host is given. @throws {RuntimeError} `input` if it is no text */
+/** The CID of a source that a host is given. @throws {RuntimeError} `input` if it is not well-formed Unicode */
 export async function sourceCid(source: string): Promise<string> {
   try {
     return await cidOf(source);
