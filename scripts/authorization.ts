@@ -24,7 +24,10 @@ const File = v.union([
   v.pipe(
     v.string(),
     v.parseJson(),
-    v.strictObject({ by: v.optional(v.pipe(v.number(), v.integer())), signature: Signature }),
+    v.strictObject({
+      by: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255))),
+      signature: Signature,
+    }),
   ),
   v.pipe(
     v.string(),

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { describeTerms, parseRequest, signTerms } from '../ts/client/authorize.ts';
+import { assertSignable, describeTerms, parseRequest, signTerms } from '../ts/client/authorize.ts';
 import { UsageError, WalletError } from '../ts/client/errors.ts';
 import { readShareFile } from '../ts/client/store.ts';
 import { loadTandem } from '../ts/core/node.ts';
@@ -38,12 +38,7 @@ run(USAGE, async () => {
   const { wallet, share } = await readShareFile({ key: environmentKey }, values.share);
   try {
     const tandem = await loadTandem();
-    const { keyId } = tandem.shareInfo(share);
-    if (`0x${Buffer.from(keyId).toString('hex')}` !== terms.keyId) {
-      throw new WalletError(`This share of ${wallet} is not one of the key that the request is about.`, {
-        next: `give the share of ${terms.account} that belongs to its present epoch.`,
-      });
-    }
+    assertSignable(tandem.shareInfo(share), terms);
     const allows = describeTerms(terms);
     if (!values.json) print(false, {}, allows);
     const question = '\nThe machines show the same? Whoever holds as many shares as sign has the key. Type yes: ';

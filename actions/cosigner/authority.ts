@@ -1,7 +1,9 @@
 import type { Tandem } from '../../ts/core/wasm.ts';
-import { equalBytes, fromHex } from '../template/bytes.ts';
+import type { Policy } from '../../ts/policy/policy.ts';
+import { areParties, coldOf } from '../../ts/protocol/roles.ts';
+import { equalBytes, fromHex, toHex } from '../template/bytes.ts';
 import { digestOfTerms, MAX_VALIDITY, type Terms } from './authorization.ts';
-import { type Authorization, otherParties } from './protocol.ts';
+import type { Authorization } from './protocol.ts';
 import type { BoundShare } from './secrets.ts';
 
 /**
@@ -21,7 +23,7 @@ export function checkAuthority(tandem: Tandem, bound: BoundShare, terms: Terms, 
       throw new Error('nobody may ask for this');
     case 'cold': {
       const by = given.by ?? 0;
-      if (!otherParties(bound.parties, bound.index).cold.includes(by)) throw new Error('not a cold party');
+      if (!coldOf(bound.parties).includes(by)) throw new Error('not a cold party');
       tandem.checkAuthorized({ share, by, digest, signature });
       return;
     }
@@ -30,7 +32,19 @@ export function checkAuthority(tandem: Tandem, bound: BoundShare, terms: Terms, 
   }
 }
 
-/** @throws Error if there is nobody to be the authority */
-export function assertPossible(authority: string, parties: readonly number[], self: number): void {
-  if (authority === 'cold' && otherParties(parties, self).cold.length === 0) throw new Error('there is no cold party');
+/** @throws Error if these cannot be the parties of a key with an action, or none of them can be the authority */
+export function assertPossible(authority: string, parties: readonly number[]): void {
+  if (!areParties(parties, true)) throw new Error('not the hot party, the action and cold ones');
+  if (authority === 'cold' && coldOf(parties).length === 0) throw new Error('there is no cold party');
+}
+
+/**
+ * A key has no say over itself: an attacker who may have it sign would be the authority over its share, and the guardian of its
+ * policy.
+ *
+ * @throws Error if the authority, or a guardian of the policy, is the key of this address
+ */
+export function assertOthers(account: Uint8Array, authority: string, { rules }: Policy): void {
+  const guardians = rules === 'any' ? [] : rules.map(({ guardian }) => guardian);
+  if ([authority, ...guardians].includes(toHex(account))) throw new Error('the key itself is to have a say over it');
 }

@@ -2,6 +2,7 @@ import type { Hex } from 'viem';
 import { hashTypedData, sha256 } from 'viem/utils';
 import { encodeCbor } from '../../ts/core/cbor.ts';
 import type { Messages } from '../../ts/core/wasm.ts';
+import type { TypedData } from '../../ts/intent/intent.ts';
 import { toHex } from '../template/bytes.ts';
 
 // What the authority over the action's share signs, so that the action deals it anew or moves it to another action.
@@ -37,6 +38,8 @@ export interface Terms {
 /** In {@link Terms}: the action that holds the share now keeps it. */
 export const SAME = 'the same';
 
+const DOMAIN = { name: 'tandem', version: '1' } as const;
+const PRIMARY_TYPE = 'Authorization' as const;
 const TYPES = {
   Authorization: [
     { name: 'what', type: 'string' },
@@ -61,9 +64,9 @@ export function typedDataOf(terms: Terms) {
     { name: 'version', type: 'string' },
   ];
   return {
-    domain: { name: 'tandem', version: '1' },
+    domain: DOMAIN,
     types: { EIP712Domain, ...TYPES },
-    primaryType: 'Authorization' as const,
+    primaryType: PRIMARY_TYPE,
     message: terms,
   };
 }
@@ -85,6 +88,13 @@ export function digestOfTerms(terms: Terms): Hex {
       expires: BigInt(expires),
     },
   });
+}
+
+/** The wallet that typed data is an authorization for, in lower-case hex; undefined if it is none. */
+export function authorizedAccount({ domain, primaryType, message }: TypedData): string | undefined {
+  const { account } = message;
+  const isOurs = domain.name === DOMAIN.name && primaryType === PRIMARY_TYPE;
+  return isOurs && typeof account === 'string' ? account.toLowerCase() : undefined;
 }
 
 /** SHA-256 of messages by their sender: a CBOR map. */

@@ -1,9 +1,9 @@
 import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
 import { toBase64, toHex } from '../template/bytes.ts';
-import { assertPossible, checkAuthority } from './authority.ts';
+import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
 import { hashOf, SAME, type Terms } from './authorization.ts';
 import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from './protocol.ts';
-import { type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
+import { boundInfo, type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
 
 /** A deal, first call: the action's first and second messages, and its session, sealed. */
 export async function deal1(context: Context, request: Deal1Request): Promise<Deal1Answer> {
@@ -46,6 +46,7 @@ async function reshare(context: Context, tandem: Tandem, request: Reshare): Prom
       messages: hashOf(messages),
       expires: authorization.expires,
     };
+    assertOthers(info.address, authority, context.policy);
     checkAuthority(tandem, bound, terms, authorization);
     return await join(
       context,
@@ -79,8 +80,7 @@ async function join(
   const { wallet, authority, interactive, messages, action } = request;
   const { threshold, self } = params;
   const parties = [...params.parties];
-  assertPossible(authority, parties, self);
-  if (!parties.includes(self)) throw new Error('no share for the action');
+  assertPossible(authority, parties);
   const joined = tandem.dealJoin(params, messages);
   const session = await sealSession(context, wallet, {
     round: 2,
@@ -104,6 +104,7 @@ export async function deal2(context: Context, request: Deal2Request): Promise<De
   const { share, info } = tandem.dealFinish(third.session, messages.round3);
   const { keyId, epoch } = info;
   const bound = { ...place, keyId, epoch, share: new Uint8Array(share) };
+  assertOthers(boundInfo(tandem, bound).address, bound.authority, context.policy);
   const sealed =
     action === undefined
       ? await sealShare(context, wallet, bound)

@@ -3,19 +3,20 @@ import { digestOf } from '../../ts/intent/intent.ts';
 import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
 import type { Dkls23FinishAnswer, Dkls23FinishRequest, Dkls23JoinAnswer, Dkls23JoinRequest } from './protocol.ts';
 import { type BoundShare, type Context, openShare, sealSigning, unsealSigning } from './secrets.ts';
-import { allowed, checkAccount } from './sign.ts';
+import { allowed, checkSigner } from './sign.ts';
 
 // The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
 // go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
 
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
 export async function dkls23Join(context: Context, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
-  const { wallet, path, account, signers, messages } = request;
-  const digest = fromHex(digestOf(await allowed(context, request, account, '')));
+  const { wallet, path, signers, messages } = request;
+  const intent = await allowed(context, request, request, '');
+  const digest = fromHex(digestOf(intent));
   const tandem = await context.start();
   const { bound, info } = await openInteractive(context, tandem, request);
   try {
-    checkAccount(tandem, info, path, account);
+    checkSigner(tandem, info, request, [intent]);
     const { share, keyId, epoch, index } = bound;
     const joined = tandem.dkls23Join({ share, signers, digest, path }, messages);
     const session = new Uint8Array(joined.session);

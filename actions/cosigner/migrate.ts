@@ -1,5 +1,5 @@
 import { toHex } from '../template/bytes.ts';
-import { assertPossible, checkAuthority } from './authority.ts';
+import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
 import { hashOf, type Terms } from './authorization.ts';
 import type { AdoptRequest, MigrateRequest, ShareAnswer } from './protocol.ts';
 import { type Context, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
@@ -10,7 +10,7 @@ export async function migrate(context: Context, request: MigrateRequest): Promis
   const tandem = await context.start();
   const { bound, info } = await openShare(context, tandem, wallet, request.share);
   try {
-    const { keyId, epoch, parties, threshold, index } = bound;
+    const { keyId, epoch, parties, threshold } = bound;
     const terms: Terms = {
       what: 'move the share',
       account: toHex(info.address),
@@ -25,8 +25,9 @@ export async function migrate(context: Context, request: MigrateRequest): Promis
       messages: hashOf(new Map()),
       expires: authorization.expires,
     };
+    assertPossible(authority, parties);
+    assertOthers(info.address, authority, context.policy);
     checkAuthority(tandem, bound, terms, authorization);
-    assertPossible(authority, parties, index);
     return { share: await sealForAction(context, tandem, wallet, action, { ...bound, authority }) };
   } finally {
     bound.share.fill(0);
@@ -35,8 +36,9 @@ export async function migrate(context: Context, request: MigrateRequest): Promis
 
 /** Takes a share that another action gave this one. Whoever made it up has a share of a key of his own here. */
 export async function adopt(context: Context, { wallet, share }: AdoptRequest): Promise<ShareAnswer> {
-  const bound = await openFromAction(context, await context.start(), wallet, share);
+  const { bound, info } = await openFromAction(context, await context.start(), wallet, share);
   try {
+    assertOthers(info.address, bound.authority, context.policy);
     return { share: await sealShare(context, wallet, bound) };
   } finally {
     bound.share.fill(0);

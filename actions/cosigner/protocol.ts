@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { ACTION } from '../../ts/protocol/roles.ts';
 import { fromBase64 } from '../template/bytes.ts';
 
 // What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
@@ -65,7 +66,7 @@ const deal = {
 
 /** The action's place in a deal to which it brings nothing: with a share that it has, the place is as before. */
 const place = {
-  self: index,
+  self: v.pipe(index, v.value(ACTION)),
   /** Whether the share may sign by dkls23, where whoever keeps the action's session can take the key. */
   interactive: v.optional(v.boolean(), false),
 };
@@ -86,6 +87,8 @@ const key = {
   path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
   /** The address that is to sign, for rules that need it before the share is opened. */
   account: v.optional(address),
+  /** The wallet's own address, where another one is to sign: a guardian approves for it and the path. */
+  root: v.optional(address),
 };
 
 /** What those by dkls18 have besides: the other party, by default the hot one. */
@@ -149,12 +152,6 @@ export const requestSchema = v.variant('op', [
   /** Second call: the others' second messages. */
   v.strictObject({ op: v.literal('dkls23Finish'), wallet: address, share: sealed, session: sealed, messages }),
 ]);
-
-/** The parties of a key other than the action: the lowest index is hot, the others are cold. */
-export function otherParties(parties: readonly number[], self: number): { hot: number | undefined; cold: number[] } {
-  const [hot, ...cold] = parties.filter((party) => party !== self);
-  return { hot, cold };
-}
 
 /** A request as a caller writes it. */
 export type CosignerRequest = v.InferInput<typeof requestSchema>;

@@ -3,6 +3,7 @@ import type { Hex } from 'viem';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
+import { ACTION, areParties } from '../../ts/protocol/roles.ts';
 import { equalBytes, fromBase64, fromHex, toBase64 } from '../template/bytes.ts';
 import type { Host } from '../template/host.ts';
 import { fields, seal, unseal } from '../template/seal.ts';
@@ -147,7 +148,7 @@ export async function openFromAction(
   tandem: Tandem,
   wallet: string,
   text: string,
-): Promise<BoundShare> {
+): Promise<{ bound: BoundShare; info: ShareInfo }> {
   const [label, sealed] = v.parse(movedSchema, decodeCbor(fromBase64(await host.decrypt(wallet, text))));
   const { purpose: _, action: __, wallet: of, ...bound } = v.parse(labelSchema, fields(decodeCbor(label)));
   if (!equalBytes(of, fromHex(wallet))) throw new Error('sealed for another wallet');
@@ -155,18 +156,23 @@ export async function openFromAction(
   const share = new Uint8Array(tandem.openSealed({ secretKey, context: label, sealed }));
   secretKey.fill(0);
   try {
-    boundInfo(tandem, { ...bound, share });
-    return { ...bound, share };
+    return { bound: { ...bound, share }, info: boundInfo(tandem, { ...bound, share }) };
   } catch (error) {
     share.fill(0);
     throw error;
   }
 }
 
-/** What a share says of itself, which must be what was sealed beside it. */
-function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
+/**
+ * What a share says of itself, which must be what was sealed beside it: the action's, of a key of which every index has its role.
+ *
+ * @throws Error if it is not
+ */
+export function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
   const info = tandem.shareInfo(bound.share);
   const isSame =
+    bound.index === ACTION &&
+    areParties(bound.parties, true) &&
     equalBytes(bound.keyId, info.keyId) &&
     bound.epoch === info.epoch &&
     bound.index === info.index &&

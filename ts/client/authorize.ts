@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { digestOfTerms, MAX_VALIDITY, SAME, type Terms, typedDataOf } from '../../actions/cosigner/authorization.ts';
-import type { Tandem } from '../core/wasm.ts';
+import type { ShareInfo, Tandem } from '../core/wasm.ts';
+import { ACTION, areParties, coldOf, roleOf } from '../protocol/roles.ts';
 import { UsageError, WalletError } from './errors.ts';
 import { fromHex, type Hex, recoverAddress, toHex } from './evm.ts';
 import type { WalletInfo } from './store.ts';
@@ -19,9 +20,15 @@ export function expiry(): number {
   return Math.floor(Date.now() / 1000) + MAX_VALIDITY - 600;
 }
 
-/** A cold share signs the terms. */
+/**
+ * A cold share signs the terms.
+ *
+ * @throws WalletError if they are not of its key, as {@link assertSignable} says
+ */
 export function signTerms(tandem: Tandem, share: Uint8Array, terms: Terms): Authorization {
-  const { index } = tandem.shareInfo(share);
+  const known = tandem.shareInfo(share);
+  assertSignable(known, terms);
+  const { index } = known;
   return { by: index, signature: toHex(tandem.authorize({ share, digest: fromHex(digestOfTerms(terms)) })) };
 }
 
@@ -61,23 +68,68 @@ export async function authorization(
   return { ...given, expires };
 }
 
+/**
+ * Checks terms against the share that is to sign them, which takes nobody's word for what it knows itself.
+ *
+ * @throws WalletError
+ */
+export function assertSignable(known: ShareInfo, terms: Terms): void {
+  const { index, threshold, parties, epoch } = known;
+  const { dealers, holders } = terms;
+  const refuse = (short: string, next: string): never => {
+    throw new WalletError(short, { next });
+  };
+  if (terms.keyId !== toHex(known.keyId) || terms.account !== toHex(known.address)) {
+    const next = `give the share of ${terms.account} that belongs to its present epoch.`;
+    refuse('This share is not one of the key that the request is about.', next);
+  }
+  if (roleOf(index, true) !== 'cold') {
+    refuse(`The share of party ${index} is not a cold one.`, 'sign with a cold share: it is the authority.');
+  }
+  const fits =
+    terms.what === 'move the share'
+      ? terms.epoch === epoch && terms.threshold === threshold && String(holders) === String(parties)
+      : terms.epoch === epoch + 1 && dealers.length === threshold && dealers.every((one) => parties.includes(one));
+  if (!fits || !v.is(TermsSchema, terms)) {
+    refuse(
+      'The request says of this key what its share does not, or asks for what no action does.',
+      'sign nothing, and see which machine wrote it: it may be in the wrong hands.',
+    );
+  }
+}
+
 const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
 const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
 const Bytes32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
-const TermsSchema = v.strictObject({
-  what: v.picklist(['deal new shares', 'move the share']),
-  account: Address,
-  hostWallet: Address,
-  keyId: Bytes32,
-  epoch: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
-  dealers: v.array(index),
-  holders: v.array(index),
-  threshold: index,
-  action: v.pipe(v.string(), v.regex(new RegExp(`^(?:${SAME}|Qm[1-9A-HJ-NP-Za-km-z]{44})$`))),
-  authority: v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-f]{40})$/)),
-  messages: Bytes32,
-  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
+/** Terms that an action can be asked for: the parties are those that every key with an action has. */
+const TermsSchema = v.pipe(
+  v.strictObject({
+    what: v.picklist(['deal new shares', 'move the share']),
+    account: Address,
+    hostWallet: Address,
+    keyId: Bytes32,
+    epoch: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
+    dealers: v.array(index),
+    holders: v.array(index),
+    threshold: index,
+    action: v.pipe(v.string(), v.regex(new RegExp(`^(?:${SAME}|Qm[1-9A-HJ-NP-Za-km-z]{44})$`))),
+    authority: v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-f]{40})$/)),
+    messages: Bytes32,
+    expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  }),
+  v.check(({ what, dealers, holders, threshold, authority, account }) => {
+    const isAscending = dealers.every((dealer, i) => i === 0 || dealer > (dealers[i - 1] ?? 0));
+    return (
+      areParties(holders, true) &&
+      threshold >= 2 &&
+      threshold <= holders.length &&
+      isAscending &&
+      (what === 'move the share' ? dealers.length === 0 : dealers.includes(ACTION)) &&
+      (authority !== 'cold' || coldOf(holders).length > 0) &&
+      authority !== account
+    );
+  }),
+);
 
 /**
  * Reads a request for an authorization: typed data of exactly our form, so that what is shown of it is all that is signed.
@@ -107,7 +159,7 @@ export function describeTerms(terms: Terms): Record<string, string> {
       ? 'the action to give its share, as it is, to another action'
       : 'the action to deal new shares of the key',
     ...(!isMove && { 'dealt by': `parties ${dealers.join(', ')}`, epoch: String(terms.epoch) }),
-    holders: `parties ${holders.join(', ')}; ${threshold} of them sign`,
+    holders: `parties ${holders.join(', ')}; ${threshold} of them sign (1 is hot, 2 the action, all others are cold)`,
     'the action': `${holder} holds the action's share`,
     authority: authority === 'none' ? 'nobody, from then on and for ever' : `${nameOf(authority)}, from then on`,
     ...(!isMove && { machines: `those that show ${terms.messages}` }),
@@ -137,9 +189,10 @@ export function isBy(
     return recoverAddress(digest, { r, s, yParity: v % 27 })?.toLowerCase() === authority;
   }
   const [share] = shares.values();
-  if (share === undefined || !info.parties.some(({ index, role }) => index === by && role === 'cold')) return false;
+  const cold = info.parties.filter(({ role }) => role === 'cold').map(({ index }) => index);
+  if (share === undefined || by === undefined || !cold.includes(by)) return false;
   try {
-    tandem.checkAuthorized({ share, by: by ?? 0, digest, signature: bytes });
+    tandem.checkAuthorized({ share, by, digest, signature: bytes });
     return true;
   } catch {
     return false;

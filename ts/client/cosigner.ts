@@ -6,9 +6,11 @@ import type { HostKind } from '../build/action.ts';
 import { buildPath } from '../core/node.ts';
 import { builtinPolicies } from '../policy/builtin.ts';
 import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
-import type { Action, Json, Runtime } from '../runtime/types.ts';
+import type { Json, Runtime } from '../runtime/types.ts';
+import type { HostedAction } from './deal.ts';
 import { WalletError } from './errors.ts';
 import { readPolicy } from './policy.ts';
+import { FORMAT } from './store.ts';
 
 /** What a co-signer may be limited to; it is part of its source, as the policy is. */
 export interface CosignerLimits {
@@ -22,7 +24,7 @@ export interface CosignerLimits {
  * Builds the co-signer for a policy: `messages`, `any`, a file of rules, or a policy that was parsed. It is part of the
  * action's source, and so of its CID; and so is the kind of host that is to run it.
  *
- * @returns the action, and what the policy is called: its name, or else its hash
+ * @returns the action, what the policy is called (its name, or else its hash), and whose approvals it wants
  * @throws UsageError if there is no such policy; WalletError if its file is none, or a wasm module was not built;
  *   BuildError if it has a rule that the action cannot enforce
  */
@@ -30,7 +32,7 @@ export async function buildCosigner(
   policy: string | Policy,
   host: HostKind = 'chipotle',
   { minEpoch = 0, wallet = '' }: CosignerLimits = {},
-): Promise<Action & { readonly policy: string }> {
+): Promise<Omit<HostedAction, 'runtime'>> {
   const rules = typeof policy === 'string' ? readPolicy(policy) : policy;
   const wasm = `${buildPath}tandem.wasm`;
   const glue = `${buildPath}wasm_exec.js`;
@@ -43,12 +45,16 @@ export async function buildCosigner(
   // Loaded here, because signing needs no builder.
   const { buildAction } = await import('../build/action.ts');
   const { source, cid } = await buildAction({ main, wasm, glue, host, mode: 'inline', define });
-  return { source, cid, policy: nameOf(rules) };
+  return { source, cid, policy: nameOf(rules), format: FORMAT, guardians: guardiansOf(rules) };
 }
 
 /** What a co-signer is built for that is to run there. */
 export function hostKind(runtime: Runtime['name']): HostKind {
   return runtime === 'lit-node-client' ? 'lit-node-client' : 'chipotle';
+}
+
+function guardiansOf({ rules }: Policy): string[] {
+  return rules === 'any' ? [] : rules.flatMap(({ guardian }) => guardian ?? []);
 }
 
 function nameOf(policy: Policy): string {

@@ -3,22 +3,25 @@ import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, DealStep, ShareInfo, Tandem } from '../core/wasm.ts';
+import { ACTION, roleOf } from '../protocol/roles.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from './ask.ts';
 import { ProtocolError, UsageError } from './errors.ts';
 import { addressOf, toHex } from './evm.ts';
-import type { NewWallet, PartyInfo } from './store.ts';
+import type { FORMAT, NewWallet, PartyInfo } from './store.ts';
 
 // A deal between parties on this machine and, if there is one, an action: what keygen, import and reshare have in common.
 
-/** The index of the action. */
-export const ACTION = 2;
 const MAX_PARTIES = 16;
 
 /** An action, where it runs, and what its policy is called, for people. */
 export interface HostedAction extends Action {
   readonly runtime: Runtime;
   readonly policy: string;
+  /** What it understands, if it is newer than version 0.1.0: as in wallet.json. */
+  readonly format?: typeof FORMAT | undefined;
+  /** The addresses that its policy wants approvals of. */
+  readonly guardians?: readonly string[] | undefined;
 }
 
 /** The parties of a wallet: 1 is hot, 2 the action (if there is one), the others are cold. @throws UsageError */
@@ -40,10 +43,7 @@ export function planParties(
         'choose a threshold of 2, or have no action (--runtime none).',
     });
   }
-  return Array.from({ length: count }, (_, i) => ({
-    index: i + 1,
-    role: i === 0 ? 'hot' : i + 1 === ACTION && action ? 'action' : 'cold',
-  }));
+  return Array.from({ length: count }, (_, i) => ({ index: i + 1, role: roleOf(i + 1, action !== undefined) }));
 }
 
 /** The authority wanted over the action's share: by default the cold share, if there is one. @throws UsageError */
@@ -58,6 +58,30 @@ export function planAuthority(wanted: string | undefined, parties: readonly Part
     throw new UsageError(`"${wanted}" is no authority.`, { next: "choose cold, none or a guardian's address." });
   }
   return wanted?.toLowerCase() ?? (hasCold ? 'cold' : 'none');
+}
+
+/**
+ * A key has no say over itself: an attacker who may have it sign would be the authority over the action's share, and the
+ * guardian of its policy.
+ *
+ * @throws UsageError if the authority, or a guardian of the policy, is the key of this address
+ */
+export function assertOthers(
+  account: string,
+  authority: string,
+  action: Pick<HostedAction, 'guardians'> | undefined,
+): void {
+  const own = account.toLowerCase();
+  if (authority === own) {
+    throw new UsageError(`${account} is the wallet's own address, which cannot be the authority over a share of it.`, {
+      next: 'choose cold, none or the address of another key.',
+    });
+  }
+  if (action?.guardians?.includes(own)) {
+    throw new UsageError(`${account} is the wallet's own address, which cannot be a guardian of its policy.`, {
+      next: 'name the address of another key in the policy.',
+    });
+  }
 }
 
 export type Messages = ReadonlyMap<number, Uint8Array>;
@@ -193,18 +217,25 @@ function encodeAll(messages: Messages): Record<string, string> {
 /** What wallet.json says of the action. */
 export type HeldBy = Pick<NewWallet['info'], 'runtime' | 'action'>;
 
-/** What is stored about a key, once all parties here agree on it and noble agrees with the module on its address. */
+/**
+ * What is stored about a key, once all parties here agree on it, it is shared as was planned, and noble agrees with the module
+ * on its address.
+ *
+ * @throws ProtocolError otherwise
+ */
 export function describeKey(
-  { shares }: Dealt,
-  parties: readonly PartyInfo[],
+  infos: readonly ShareInfo[],
+  { threshold, parties }: { readonly threshold: number; readonly parties: readonly PartyInfo[] },
   held: HeldBy,
   created = new Date().toISOString(),
 ): NewWallet['info'] {
-  const infos = shares.map(({ info }) => info);
   const [info] = infos;
   const isSame = infos.every((other) => info !== undefined && toHex(other.keyId) === toHex(info.keyId));
   if (info === undefined || !isSame || addressOf(info.publicKey).toLowerCase() !== toHex(info.address)) {
     throw new ProtocolError('The parties here ended with different keys; nothing was stored.');
+  }
+  if (info.threshold !== threshold || String(info.parties) !== String(parties.map(({ index }) => index))) {
+    throw new ProtocolError('The key is shared otherwise than was planned; nothing was stored.');
   }
   return {
     version: 1,

@@ -6,8 +6,20 @@ import { english } from 'viem/accounts';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from './age.ts';
-import { StoreError } from './errors.ts';
-import { ActionInfo, Address, Authority, DEALS, Epoch, Hex, Index, openSealed, Party, type Store } from './store.ts';
+import { StoreError, UsageError } from './errors.ts';
+import {
+  ActionInfo,
+  Address,
+  Authority,
+  areRoles,
+  DEALS,
+  Epoch,
+  Hex,
+  Index,
+  openSealed,
+  Party,
+  type Store,
+} from './store.ts';
 
 // A deal whose parties are on several machines: the files that go between them, and what each keeps meanwhile.
 
@@ -17,13 +29,16 @@ const LIMIT = { message: 1024 * 1024, session: 32 * 1024 * 1024 };
 const bytes = (min: number, max: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
 
+/** What is wrong with terms that call an index what it is not. */
+const ROLES = 'other roles than those of the indices';
+
 /** What all machines agree on: the words are made of it too. */
 const Terms = v.pipe(
   v.strictObject({
     threshold: Index,
     parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(16)),
     runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
-    action: v.optional(ActionInfo),
+    action: v.optional(v.omit(ActionInfo, ['retired'])),
     created: v.pipe(v.string(), v.isoTimestamp()),
     /** New shares of a key that exists. */
     reshare: v.optional(
@@ -41,10 +56,11 @@ const Terms = v.pipe(
       }),
     ),
   }),
-  v.check(({ parties, action }) => {
-    const count = (role: string) => parties.filter((party) => party.role === role).length;
-    return count('hot') === 1 && count('action') === (action === undefined ? 0 : 1);
-  }, 'roles that do not fit'),
+  v.check(({ parties, action }) => areRoles(parties, action !== undefined), ROLES),
+  v.check(
+    ({ action, reshare }) => action === undefined || action.authority.toLowerCase() !== reshare?.account.toLowerCase(),
+    'its own authority',
+  ),
 );
 
 /** Round, sender, and what it sent to all. */
@@ -107,8 +123,17 @@ export function readEnvelope(path: string): Envelope {
   return parse(Envelope, readLimited(path, LIMIT.message), path, 'no message of a deal');
 }
 
-/** Replaces what was at the path. */
+/** @throws UsageError if no machine would take these terms */
+export function assertTerms(terms: Terms): void {
+  const result = v.safeParse(Terms, terms);
+  if (result.success) return;
+  const where = v.getDotPath(result.issues[0]) ?? 'parties';
+  throw new UsageError(`These are no terms of a deal: ${where}: ${result.issues[0].message}.`, { next: ROLES_ADVICE });
+}
+
+/** Replaces what was at the path. @throws UsageError as {@link assertTerms} does */
 export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' | 'kind'>): void {
+  assertTerms(envelope.terms);
   writeDurable(path, encodeCbor({ version: VERSION, kind: 'tandem-deal', ...envelope }));
 }
 
@@ -211,6 +236,7 @@ export async function readSession(store: Store, deal: Uint8Array): Promise<{ ses
  * leaves, as nobody must take the same step twice.
  */
 export async function writeSession(store: Store, session: Omit<Session, 'version'>, key: Key): Promise<void> {
+  assertTerms(session.terms);
   const plain = encodeCbor({ version: VERSION, ...session });
   try {
     const sealed = await sealer(key)(plain);
@@ -258,6 +284,8 @@ export function round1PhraseOf(terms: Terms, deal: Uint8Array, round1: ReadonlyM
 /** 32 MB, and a tenth of a second. */
 const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 };
 
+const ROLES_ADVICE = 'party 1 is hot, 2 the action where there is one, and all others are cold.';
+
 function hashOf(value: unknown[]): Buffer {
   return createHash('sha256').update(encodeCbor(value)).digest();
 }
@@ -283,6 +311,13 @@ function parse<S extends v.GenericSchema>(schema: S, data: Uint8Array, path: str
   }
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
+  if (result.issues[0].message === ROLES) {
+    throw new StoreError('altered', `${path} calls its parties what they are not: ${ROLES_ADVICE}`, {
+      next:
+        'confirm nothing. Somebody changed it on its way, or the machine that began is in the wrong hands: drop the deal on ' +
+        'all machines (party.ts drop --yes).',
+    });
+  }
   // A name that nobody agreed on is the sender's, who could write anything on the screen with it.
   const where = /^[\w.]{1,64}$/.exec(v.getDotPath(result.issues[0]) ?? '')?.[0] ?? 'content';
   throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'have it sent again.' });

@@ -135,7 +135,7 @@ const SESSION = 4096;
  */
 export function actionSigner(
   { runtime, index, wallet, sealed, ...action }: HostedSigner,
-  job: { intent: string; path: string; account: Hex; signers: number[]; approval?: string | undefined },
+  job: { intent: string; path: string; account: Hex; root?: string; signers: number[]; approval?: string | undefined },
   options: AskOptions,
 ): RemoteSigner {
   const { approval, ...rest } = job;

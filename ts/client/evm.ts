@@ -35,6 +35,11 @@ export function readPrivateKey(text: string): Uint8Array {
   throw new WalletError('That is no private key of secp256k1: 0, or not below the order of the group.');
 }
 
+/** The address of a private key that is whole: noble's arithmetic promises no constant time. */
+export function addressOfKey(key: Uint8Array): Hex {
+  return addressOf(secp256k1.getPublicKey(key));
+}
+
 /** The EIP-55 address of a public key in SEC1 form. */
 export function addressOf(publicKey: Uint8Array): Hex {
   const point = secp256k1.Point.fromBytes(publicKey).toBytes(false);

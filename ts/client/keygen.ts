@@ -1,7 +1,8 @@
 import type { DealParams, Tandem } from '../core/wasm.ts';
+import { ACTION } from '../protocol/roles.ts';
 import type { AskOptions } from './ask.ts';
 import {
-  ACTION,
+  assertOthers,
   describeKey,
   type HeldBy,
   type HostedAction,
@@ -10,7 +11,7 @@ import {
   remoteParty,
   runDeal,
 } from './deal.ts';
-import type { Hex } from './evm.ts';
+import { addressOfKey, type Hex } from './evm.ts';
 import { draftWallet, type Store, type WalletInfo } from './store.ts';
 
 export interface KeygenOptions extends AskOptions {
@@ -47,6 +48,8 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
   const interactive = options.interactive === true;
   const parties = planParties(threshold, options.parties, action && { interactive });
   const authority = planAuthority(options.authority, parties);
+  // Nobody knows the address of a new key before it is dealt.
+  if (secret !== undefined && action !== undefined) assertOthers(addressOfKey(secret), authority, action);
   const indices = parties.map((party) => party.index);
   const here = parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
   const [dealer = 1] = here;
@@ -80,9 +83,11 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
                 policy: action.policy,
                 authority,
                 ...(interactive && { interactive }),
+                ...(action.format && { format: action.format }),
               },
             };
-      const info = describeKey(dealt, parties, held);
+      const infos = dealt.shares.map(({ info }) => info);
+      const info = describeKey(infos, { threshold, parties }, held);
       signal?.throwIfAborted();
       const shares = new Map(dealt.shares.map(({ share, info: { index } }) => [index, share]));
       const { sealed } = dealt;

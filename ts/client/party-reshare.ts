@@ -1,10 +1,11 @@
 import { type Terms as Allowed, hashOf, SAME } from '../../actions/cosigner/authorization.ts';
 import { loadTandem } from '../core/node.ts';
 import type { Tandem } from '../core/wasm.ts';
+import { ACTION, HOT } from '../protocol/roles.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { type Authorizer, authorization, expiry, isBy, signTerms } from './authorize.ts';
 import { openShareInfo } from './check.ts';
-import { ACTION, type Messages, planAuthority, planParties } from './deal.ts';
+import { assertOthers, type Messages, planAuthority, planParties } from './deal.ts';
 import type { Session, Terms } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError } from './errors.ts';
 import { actionOf, type Holder } from './held.ts';
@@ -77,6 +78,7 @@ export async function planReshare(options: ReshareDealOptions): Promise<{ terms:
           authority,
           sealed: nextSealedName(old),
           ...(old.action.interactive && { interactive: old.action.interactive }),
+          ...(old.action.format && { format: old.action.format }),
         },
       }),
       created: old.created,
@@ -99,8 +101,7 @@ function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): numb
   const { parties, threshold, action } = old;
   const held = parties.map(({ index }) => index);
   if (action !== undefined) {
-    const hot = parties.filter(({ role }) => role === 'hot').map(({ index }) => index);
-    if (threshold === 2 && wanted === undefined) return [...hot, ACTION];
+    if (threshold === 2 && wanted === undefined) return [HOT, ACTION];
     throw new UsageError('With an action, the hot share and the action deal new shares by files, and nobody else.', {
       next: 'use scripts/reshare.ts or scripts/recover.ts, with the shares on one machine.',
     });
@@ -127,6 +128,7 @@ async function actionTo(
     });
   }
   const authority = planAuthority(options.authority ?? old.action.authority, parties);
+  assertOthers(old.address, authority, undefined);
   return { source: (await actionOf(store, old, runtime)).source, authority };
 }
 
@@ -167,8 +169,41 @@ export function assertJoinable(store: Store, terms: Terms, reshare: Reshare, her
       next,
     });
   }
-  if (terms.action === undefined && walletOf(store, reshare)?.action !== undefined) {
+  if (terms.action !== undefined && String(reshare.dealers) !== String([HOT, ACTION])) {
+    throw new ProtocolError('With an action, the hot share and the action deal new shares, and nobody else.', { next });
+  }
+  const info = walletOf(store, reshare);
+  if (info === undefined) return;
+  if (terms.action === undefined && info.action !== undefined) {
     throw new ProtocolError(`The terms name no action, and ${reshare.account} has an action.`, { next });
+  }
+  // What does not change as long as the shares do not: a policy, its action and the authority may have been changed elsewhere.
+  const told = { ...terms, ...terms.action, epoch: reshare.epoch };
+  const known = { ...info, ...info.action, epoch: info.epoch + 1 };
+  for (const [name, what] of Object.entries(LASTING) as [keyof typeof LASTING, string][]) {
+    if (String(told[name]).toLowerCase() === String(known[name]).toLowerCase()) continue;
+    throw new ProtocolError(`The terms name another ${what} than ${reshare.account} has here.`, { next });
+  }
+}
+
+const LASTING = {
+  runtime: 'host',
+  wallet: "wallet of the host's",
+  interactive: 'word on --allow-interactive',
+  epoch: 'epoch',
+} as const;
+
+/**
+ * What the terms say of the key must be what the machine's own shares of it say.
+ *
+ * @throws ProtocolError
+ */
+export function assertSameKey(reshare: Reshare, shares: ReadonlyMap<number, Uint8Array>, tandem: Tandem): void {
+  for (const share of shares.values()) {
+    if (Buffer.compare(tandem.shareKey(share), reshare.old) === 0) continue;
+    throw new ProtocolError(`The terms say of ${reshare.account} what its share here does not.`, {
+      next: 'drop the deal on all machines: somebody changed the file, or the machine that began is in the wrong hands.',
+    });
   }
 }
 

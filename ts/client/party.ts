@@ -6,12 +6,14 @@ import type { CosignerRequest } from '../../actions/cosigner/protocol.ts';
 import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, ShareInfo, Tandem } from '../core/wasm.ts';
+import { HOT } from '../protocol/roles.ts';
 import type { Runtime } from '../runtime/types.ts';
 import type { Key } from './age.ts';
 import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from './ask.ts';
 import type { Authorizer } from './authorize.ts';
-import type { HostedAction } from './deal.ts';
+import { describeKey, type HostedAction } from './deal.ts';
 import {
+  assertTerms,
   dealName,
   type Envelope,
   forget,
@@ -33,11 +35,11 @@ import {
   writeSession,
 } from './dealfile.ts';
 import { ProtocolError, StoreError, UsageError, WalletError } from './errors.ts';
-import { addressOf, toHex } from './evm.ts';
 import {
   allow,
   allowedCall,
   assertJoinable,
+  assertSameKey,
   draftReshare,
   planReshare,
   type ReshareDealOptions,
@@ -140,7 +142,7 @@ export async function beginReshare(
 ): Promise<DealState> {
   const { store, here, out } = options;
   const { terms, source } = await planReshare(options);
-  if (source !== undefined && !here.includes(hotOf(terms))) {
+  if (source !== undefined && !here.includes(HOT)) {
     throw new UsageError('The machine with the hot share begins: it calls the action.', {
       next: 'if the hot share is lost, make another with scripts/recover.ts first.',
     });
@@ -157,8 +159,8 @@ export async function beginReshare(
   }
 }
 
-function held({ cid, policy, authority }: { cid: string; policy: string; authority: string }, wallet: string) {
-  return { wallet, cid, policy, authority };
+function held({ cid, policy, authority, format }: NonNullable<BeginOptions['action']>, wallet: string) {
+  return { wallet, cid, policy, authority, ...(format && { format }) };
 }
 
 interface GoOnOptions extends PartyOptions {
@@ -384,9 +386,11 @@ async function newSession(
   terms: Terms,
   here: readonly number[],
 ): Promise<Live> {
+  assertTerms(terms);
   const session: Live = { deal, terms, here: [], messages: [] };
   const shares = terms.reshare ? await sharesFor(store, terms.reshare, load) : new Map<number, Uint8Array>();
   try {
+    if (terms.reshare) assertSameKey(terms.reshare, shares, await load());
     for (const index of [...here].sort((a, b) => a - b)) {
       if (!participantsOf(terms).includes(index) || index === actionOf(terms)) {
         throw new UsageError(`Party ${index} is none that a machine can be.`);
@@ -505,10 +509,6 @@ function actionOf({ parties }: Terms): number | undefined {
   return parties.find(({ role }) => role === 'action')?.index;
 }
 
-function hotOf({ parties }: Terms): number {
-  return parties.find(({ role }) => role === 'hot')?.index ?? 1;
-}
-
 /** The messages of a round by all but one party. */
 function said({ messages }: Live, round: number, except?: number): Map<number, Uint8Array> {
   const sent = messages.filter(([r, sender]) => r === round && sender !== except);
@@ -624,29 +624,24 @@ async function dealtBy(session: Live, { load = loadTandem }: PartyOptions): Prom
   const receiving = here.filter(({ index }) => terms.parties.some((party) => party.index === index));
   if (receiving.some(({ round }) => round !== 3) || missing(session, 3).length > 0) return undefined;
   const shares = new Map<number, Uint8Array>();
-  let known: ShareInfo | undefined;
-  for (const { index, session: secret } of receiving) {
-    const finished = await blaming(async () => (await load()).dealFinish(secret, said(session, 3, index)));
-    shares.set(index, finished.share);
-    known = finished.info;
+  const infos: ShareInfo[] = [];
+  try {
+    for (const { index, session: secret } of receiving) {
+      const finished = await blaming(async () => (await load()).dealFinish(secret, said(session, 3, index)));
+      shares.set(index, finished.share);
+      infos.push(finished.info);
+    }
+    const [known] = infos;
+    if (known === undefined) return undefined;
+    const { runtime, action, created, reshare } = terms;
+    const info = describeKey(infos, terms, { runtime, ...(action && { action }) }, created);
+    if (reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
+    if (info.address === reshare.account) return { info, shares };
+    throw new ProtocolError('The new shares are of another key than the terms say.', { next: AGAIN });
+  } catch (error) {
+    for (const share of shares.values()) share.fill(0);
+    throw error;
   }
-  if (known === undefined) return undefined;
-  const { threshold, parties, runtime, action, created } = terms;
-  const info: WalletInfo = {
-    version: 1,
-    address: addressOf(known.publicKey),
-    publicKey: toHex(known.publicKey),
-    keyId: toHex(known.keyId),
-    epoch: known.epoch,
-    threshold,
-    parties,
-    runtime,
-    ...(action && { action }),
-    created,
-  };
-  if (terms.reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
-  if (info.address === terms.reshare.account) return { info, shares };
-  throw new ProtocolError('The new shares are of another key than the terms say.', { next: AGAIN });
 }
 
 function stateOf(session: Live, dealt?: Dealt): DealState {

@@ -2,11 +2,12 @@ import * as v from 'valibot';
 import { hashOf, SAME, type Terms } from '../../actions/cosigner/authorization.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, Tandem } from '../core/wasm.ts';
+import { ACTION } from '../protocol/roles.ts';
 import type { Runtime } from '../runtime/types.ts';
 import { type AskOptions, ask, base64 } from './ask.ts';
 import { type Authorizer, authorization, expiry } from './authorize.ts';
 import {
-  ACTION,
+  assertOthers,
   describeKey,
   type HeldBy,
   type HostedAction,
@@ -106,7 +107,8 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
     try {
       const sealed = dealt.sealed === undefined ? undefined : await place?.settle(dealt.sealed);
       onProgress?.('storing the shares');
-      const info = describeKey(dealt, parties, place?.held ?? { runtime: 'none' }, old.created);
+      const infos = dealt.shares.map(({ info }) => info);
+      const info = describeKey(infos, { threshold, parties }, place?.held ?? { runtime: 'none' }, old.created);
       if (info.address !== old.address) throw new WalletError('The new shares are of another key; nothing was stored.');
       signal?.throwIfAborted();
       const wallet = {
@@ -159,6 +161,7 @@ async function placeOf(
 ): Promise<Place> {
   const { store, next, isActionGone = false, onProgress } = options;
   const authority = planAuthority(options.authority ?? old.action?.authority, parties);
+  assertOthers(old.address, authority, next);
   const now = isActionGone ? undefined : await actionOf(store, old, options.runtime);
   const holder = next ?? now;
   if (holder === undefined) throw new UsageError('There is no action to hold a share.');
@@ -176,6 +179,7 @@ async function placeOf(
       authority,
       sealed: nextSealedName(old),
       ...(old.action?.interactive && { interactive: true }),
+      ...formatOf(next ?? old.action),
       ...(next && now && { retired: now.cid }),
     },
   };
@@ -222,6 +226,7 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
   const holder = await actionOf(store, old, runtime);
   const { wallet } = holder;
   const authority = planAuthority(options.authority ?? old.action?.authority, old.parties);
+  assertOthers(old.address, authority, next);
   const draft = await draftChange(store, old, 0);
   const shares = await oldShares(store, old, load);
   try {
@@ -243,10 +248,12 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
     const request = { op: 'migrate' as const, wallet, share: holder.sealed, action: next.cid, authority };
     const moved = await ask(holder.runtime, holder, { ...request, authorization: given }, Share, options);
     const sealed = await adopt(next, wallet, moved.share, options);
+    const { format: _, ...before } = old.action ?? {};
     const info: WalletInfo = {
       ...old,
       action: {
-        ...old.action,
+        ...before,
+        ...formatOf(next),
         wallet,
         cid: next.cid,
         policy: next.policy,
@@ -266,6 +273,11 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
     for (const share of shares.values()) share.fill(0);
     draft.discard();
   }
+}
+
+/** The format of an action as wallet.json says it: absent for version 0.1.0. */
+function formatOf(action: Pick<HostedAction, 'format'> | undefined): Pick<HostedAction, 'format'> {
+  return action?.format === undefined ? {} : { format: action.format };
 }
 
 const Share = v.object({ share: v.string() });

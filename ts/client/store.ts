@@ -20,6 +20,7 @@ import {
   writeNew,
 } from '../files/files.ts';
 import { cleanLine } from '../text/untrusted.ts';
+import { areParties, roleOf } from '../protocol/roles.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 import { LockedError, StoreError, UsageError } from './errors.ts';
 import { toHex } from './evm.ts';
@@ -75,6 +76,23 @@ export const Authority = v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-fA-F]
 export const Epoch = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
+/** Whether these can be all parties of a key, each with the role of its index. */
+export function areRoles(parties: readonly PartyInfo[], hasAction: boolean): boolean {
+  const isRole = ({ index, role }: PartyInfo) => role === roleOf(index, hasAction);
+  return (
+    parties.every(isRole) &&
+    areParties(
+      parties.map(({ index }) => index),
+      hasAction,
+    )
+  );
+}
+
+/**
+ * The format that an action of this version understands. Where wallet.json names none, the action is of version 0.1.0. Since
+ * format 2, a request may name the wallet's own address (`root`) besides the account at a path.
+ */
+export const FORMAT = 2;
 /** The action that holds a share: its wallet at the runtime (not an address to send anything to) and its source. */
 export const ActionInfo = v.strictObject({
   wallet: Address,
@@ -85,6 +103,8 @@ export const ActionInfo = v.strictObject({
   sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
   /** It may sign by dkls23: --allow-interactive when the wallet was made. */
   interactive: v.optional(v.literal(true)),
+  /** What it understands: {@link FORMAT}. */
+  format: v.optional(v.literal(FORMAT)),
   /** The action before this one, if the host may still let it use the wallet. */
   retired: v.optional(Cid),
 });
@@ -208,14 +228,11 @@ export function localParties(store: Store, info: WalletInfo): PartyInfo[] {
 export function readWallet(store: Store, id: string): WalletInfo {
   const path = join(store.dir, id, 'wallet.json');
   const info = parse(WalletInfo, parseJson(readLimited(path, LIMIT.json), path), path);
-  const indices = info.parties.map((party) => party.index);
   const isSound =
     info.address === id &&
-    indices.every((index, i) => i === 0 || index > (indices[i - 1] as number)) &&
     info.threshold >= 2 &&
-    info.threshold <= indices.length &&
-    info.parties.filter((party) => party.role === 'hot').length === 1 &&
-    info.parties.filter((party) => party.role === 'action').length === (info.action === undefined ? 0 : 1);
+    info.threshold <= info.parties.length &&
+    areRoles(info.parties, info.action !== undefined);
   if (!isSound) throw new StoreError('altered', `${path} contradicts itself or is of another wallet.`);
   return info;
 }

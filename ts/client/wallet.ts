@@ -290,7 +290,12 @@ async function signInRounds(context: Context, intent: Intent, options: SignOptio
     const [first] = known as [ShareInfo];
     const account = addressAt(first, steps);
     const remote =
-      host && actionSigner(host, { intent: intentJson(intent), path, account, signers, approval }, options);
+      host &&
+      actionSigner(
+        host,
+        { intent: intentJson(intent), path, account, ...rootFor(info, path, approval), signers, approval },
+        options,
+      );
     options.onProgress?.('signing');
     const parts = await runDkls23(load, shares, { signers, digest, path }, remote);
     return signedBy(intent, first, path, parts, { calls: host ? 2 : 0, start });
@@ -472,7 +477,7 @@ async function actionCosigner(context: Context, job: Job, options: SignOptions):
       request,
       ...(approval !== undefined && { approval }),
     }));
-    const common = { wallet, share: sealed, path: job.path, account };
+    const common = { wallet, share: sealed, path: job.path, account, ...rootFor(info, job.path, approval) };
     const [item] = items;
     if (item !== undefined && items.length === 1) return { op: 'sign' as const, ...common, ...item };
     return { op: 'signMany' as const, ...common, requests: items };
@@ -492,6 +497,11 @@ async function actionCosigner(context: Context, job: Job, options: SignOptions):
       return responses.map(fromBase64);
     },
   };
+}
+
+/** A guardian approves for the wallet's own address, which the action has to be told where another one signs. */
+function rootFor({ address, action }: WalletInfo, path: string, approval: Hex | undefined): { root?: string } {
+  return path !== 'm' && approval !== undefined && action?.format !== undefined ? { root: address } : {};
 }
 
 /** The most that a request and a response take in base64, the latter without a path: they hardly vary. */

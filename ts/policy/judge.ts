@@ -1,6 +1,6 @@
 import type { Address, Hex } from 'viem';
 import { hashMessage } from 'viem/utils';
-import { assertParsed as assertIntent, type Intent, intentJson } from '../intent/intent.ts';
+import { assertParsed as assertIntent, type Intent, intentJson, type MessageIntent } from '../intent/intent.ts';
 import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData } from './kinds.ts';
 import { assertParsed, policyHash } from './policy.ts';
 import { type Fetch, readChain } from './reads.ts';
@@ -11,10 +11,13 @@ export interface Context {
   /** The host's clock: seconds since 1970. */
   readonly now: number;
   /**
-   * The address whose key would sign: a guardian approves for it, and rules may read its balances. It may be the
-   * client's word, but then whoever signs must first have checked it against the share.
+   * The address whose key would sign: rules may read its balances. It may be the client's word, but then whoever signs must
+   * check it against the share before.
    */
   readonly account?: string | undefined;
+  /** The path of that key, by default `m`, and at another one the wallet's own address, which is checked likewise. */
+  readonly path?: string | undefined;
+  readonly root?: string | undefined;
   /** A guardian's signature (65 bytes) of {@link approvalText} as a message (EIP-191). */
   readonly approval?: string | undefined;
   /** Recovers the address whose key made a signature of 65 bytes. */
@@ -105,12 +108,14 @@ function checkTime({ notBefore, notAfter }: Rule, now: number): Check {
 }
 
 async function checkApproval(policy: Policy, guardian: string, intent: Intent, context: Context): Promise<Check> {
-  const { approval, recover } = context;
-  const account = accountOf(context);
+  const { approval, recover, path = OWN } = context;
+  const account = addressOf(context.account);
+  const root = context.root === undefined && path === OWN ? account : addressOf(context.root);
+  if (guardian === account || guardian === root) return `the guardian ${guardian} is the account itself`;
   if (approval === undefined) return `the approval of the guardian ${guardian} is missing`;
-  if (recover === undefined || account === undefined) return 'an approval cannot be checked here';
+  if (recover === undefined || root === undefined) return 'an approval cannot be checked here';
   if (!/^0x[0-9a-fA-F]{130}$/.test(approval)) return 'the approval is not a signature of 65 bytes';
-  const digest = hashMessage(approvalText(policy, account, intent));
+  const digest = hashMessage(approvalText(policy, root, intent, path));
   const signer = await recover(digest, approval as Hex);
   return signer.toLowerCase() !== guardian && `the approval is not of the guardian ${guardian} for this intent`;
 }
@@ -120,7 +125,7 @@ async function checkChain(read: ChainRead, context: Context): Promise<Check> {
   if (context.fetch === undefined) return `${what} cannot be read here`;
   let value: bigint;
   try {
-    value = await readChain(read, accountOf(context), context.fetch);
+    value = await readChain(read, addressOf(context.account), context.fetch);
   } catch (error) {
     return `${what} could not be read: ${error instanceof Error ? error.message : 'unknown error'}`;
   }
@@ -128,19 +133,44 @@ async function checkChain(read: ChainRead, context: Context): Promise<Check> {
   return read.max !== undefined && value > BigInt(read.max) && `${what} is ${value}, above ${read.max}`;
 }
 
-function accountOf({ account }: Context): Address | undefined {
-  return account !== undefined && /^0x[0-9a-fA-F]{40}$/.test(account) ? (account.toLowerCase() as Address) : undefined;
+function addressOf(text: string | undefined): Address | undefined {
+  return text !== undefined && /^0x[0-9a-fA-F]{40}$/.test(text) ? (text.toLowerCase() as Address) : undefined;
 }
 
+/** The path of a wallet's own key. */
+const OWN = 'm';
+const APPROVAL = 'tandem approval';
+
 /**
- * What a guardian signs as a message (EIP-191) to approve of an intent: for this account and under this policy only. The
- * approval has no end of its own; a transaction's nonce sees to it that it is of use once.
+ * What a guardian signs as a message (EIP-191) to approve of an intent: for this wallet, the key at this path of it, and under
+ * this policy only. The approval has no end of its own; a transaction's nonce sees to it that it is of use once.
+ *
+ * The wallet's own key, at `m`, needs no line for its path. So the text for it is what it always was, and an action of version
+ * 0.1.0, which knows no paths, takes the text for a derived address as if it were a wallet's own.
+ *
+ * @param account the wallet's own address
  */
-export function approvalText(policy: Policy, account: Address, intent: Intent): string {
+export function approvalText(policy: Policy, account: Address, intent: Intent, path = OWN): string {
   return [
-    'tandem approval',
+    APPROVAL,
     `account ${account.toLowerCase()}`,
+    ...(path === OWN ? [] : [`path ${path}`]),
     `policy ${policyHash(policy)}`,
     `intent ${intentJson(intent)}`,
   ].join('\n');
+}
+
+/** The account that a message is an approval for, in lower-case hex; undefined if it is none. */
+export function approvedAccount(message: MessageIntent['message']): string | undefined {
+  const text = typeof message === 'string' ? message : textOf(message.raw);
+  const [first, second = ''] = text.slice(0, HEAD).split('\n', 2);
+  return first === APPROVAL ? /^account (0x[0-9a-f]{40})$/.exec(second)?.[1] : undefined;
+}
+
+/** More than the first two lines of an approval. */
+const HEAD = 100;
+
+/** The first bytes as text, each one character: an approval's first lines are ASCII. */
+function textOf(hex: Hex): string {
+  return hex.slice(2, 2 + 2 * HEAD).replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16)));
 }
