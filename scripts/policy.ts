@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
 import { UsageError, WalletError } from '../ts/client/errors.ts';
+import { parsePath } from '../ts/client/evm.ts';
 import { readPolicy } from '../ts/client/policy.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
@@ -17,7 +18,7 @@ const USAGE = `Shows what a policy allows, without signing anything.
 
 usage: npx tsx scripts/policy.ts test POLICY INTENT [options]
        npx tsx scripts/policy.ts explain POLICY [INTENT] [options]
-       npx tsx scripts/policy.ts approve POLICY INTENT --account 0x… [--json]
+       npx tsx scripts/policy.ts approve POLICY INTENT (--account 0x… | --root 0x… --path m/…) [--json]
 
   test      the verdict on an intent
   explain   the policy in words; with an intent also what it means, the verdict, and what each rule says
@@ -27,6 +28,8 @@ usage: npx tsx scripts/policy.ts test POLICY INTENT [options]
 ${INTENT_USAGE}
 
   --account 0x…   the address that would sign; guardians approve for it, and rules read its balances
+  --root 0x…      the wallet's own address, if the one that would sign is at a path of it: guardians approve for both
+  --path m/…      that path. An action of version 0.1.0 knows no paths: for it, approve with --account alone
   --approval 0x…  the guardian's signature
   --now SECONDS   judge as of this time, in seconds since 1970, instead of now
   --json          print one JSON value alone
@@ -39,6 +42,8 @@ run(USAGE, async () => {
     options: {
       ...intentOptions,
       account: { type: 'string' },
+      root: { type: 'string' },
+      path: { type: 'string' },
       approval: { type: 'string' },
       now: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -50,17 +55,23 @@ run(USAGE, async () => {
   if (others.length > 0 || policyName === undefined || !['test', 'explain', 'approve'].includes(command ?? '')) {
     throw new UsageError('Say test, explain or approve, a policy, and an intent.');
   }
-  const { account } = values;
-  if (account !== undefined && !/^0x[0-9a-fA-F]{40}$/.test(account))
-    throw new UsageError('--account wants an address.');
+  const { account, root, path } = values;
+  for (const name of ['account', 'root'] as const) {
+    if (values[name] !== undefined && !/^0x[0-9a-fA-F]{40}$/.test(values[name])) {
+      throw new UsageError(`--${name} wants an address.`);
+    }
+  }
+  if ((root === undefined) !== (path === undefined)) throw new UsageError('--root and --path are given together.');
+  const at = path === undefined ? undefined : ['m', ...parsePath(path)].join('/');
   const now = values.now === undefined ? Math.floor(Date.now() / 1000) : Number(values.now);
   if (!Number.isSafeInteger(now) || now < 0) throw new UsageError('--now wants a whole number of seconds.');
 
   const policy = readPolicy(policyName);
   const what = { ...values, intent: intentFile };
   if (command === 'approve') {
-    if (account === undefined) throw new UsageError('--account is needed: the address that is to sign.');
-    const text = toApprove(policy, account as Address, intentOf(what));
+    const own = root ?? account;
+    if (own === undefined) throw new UsageError('--account is needed: the address that is to sign.');
+    const text = toApprove(policy, own as Address, intentOf(what), at);
     if (values.json) return sayJson({ text, digest: hashMessage(text) });
     if (cleanText(text) !== text) {
       throw new WalletError('The text to sign has characters that a terminal does not show.', { next: 'add --json.' });
@@ -68,7 +79,7 @@ run(USAGE, async () => {
     return say(text);
   }
   const intent = command === 'explain' && countOf(what) === 0 ? undefined : readIntent(what);
-  const verdict = await judgeInput(policy, intent, { ...values, now });
+  const verdict = await judgeInput(policy, intent, { ...values, path: at, now });
   if (verdict?.allowed === false) process.exitCode = 2;
 
   const explained = command === 'explain';
@@ -101,16 +112,15 @@ function readIntent(values: IntentValues): Intent | InputError {
 async function judgeInput(
   policy: Policy,
   intent: Intent | InputError | undefined,
-  { now, account, approval }: { now: number; account?: string | undefined; approval?: string | undefined },
+  { now, ...who }: { now: number } & Pick<Parameters<typeof judge>[2], 'account' | 'root' | 'path' | 'approval'>,
 ): Promise<Verdict | undefined> {
   if (intent === undefined) return undefined;
   if (intent instanceof InputError) {
     return { allowed: false, rule: undefined, reason: `not an intent: ${intent.message}`, failed: [] };
   }
   return judge(policy, intent, {
+    ...who,
     now,
-    account,
-    approval,
     fetch,
     recover: (hash, signature) => recoverAddress({ hash, signature }),
   });
@@ -125,9 +135,12 @@ function inWords(verdict: Verdict, explained: boolean): string {
     : head;
 }
 
-function toApprove(policy: Policy, account: Address, intent: Intent): string {
+function toApprove(policy: Policy, account: Address, intent: Intent, path: string | undefined): string {
   if (policy.rules === 'any' || policy.rules.every(({ guardian }) => guardian === undefined)) {
     throw new UsageError('No rule of this policy wants a guardian.');
   }
-  return approvalText(policy, account, intent);
+  if (policy.rules.some(({ guardian }) => guardian === account.toLowerCase())) {
+    throw new UsageError(`${account} is a guardian of this policy, and approves of nothing that it signs itself.`);
+  }
+  return approvalText(policy, account, intent, path);
 }

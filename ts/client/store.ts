@@ -19,8 +19,8 @@ import {
   writeDurable,
   writeNew,
 } from '../files/files.ts';
-import { cleanLine } from '../text/untrusted.ts';
 import { areParties, roleOf } from '../protocol/roles.ts';
+import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 import { LockedError, StoreError, UsageError } from './errors.ts';
 import { toHex } from './evm.ts';
