@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../ts/client/errors.ts';
 import type { Hex } from '../ts/client/evm.ts';
-import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from '../ts/intent/from.ts';
+import { digestIntent, messageIntent, transactionIntent, typedDataIntent, typeOfNumber } from '../ts/intent/from.ts';
 import { type Intent, parseIntentJson } from '../ts/intent/intent.ts';
 import { InputError, parseJson } from '../ts/intent/json.ts';
 
@@ -21,9 +21,6 @@ export const intentOptions = {
 
 /** What intentOptions parse to, and the name of a file with an intent as docs/policies.md writes it. */
 export type IntentValues = { readonly [what in keyof typeof intentOptions | 'intent']?: string | undefined };
-
-/** The types of transactions, by their number. */
-const TYPES = ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702'];
 
 /** How many intents are given. */
 export function countOf({ message, 'typed-data': typedData, transaction, digest, intent }: IntentValues): number {
@@ -78,8 +75,8 @@ function viemTransaction(transaction: object): object {
     if (key === 'gasLimit') return ['gas', value];
     if (key === 'input') return ['data', value];
     if (key !== 'type') return [key, value];
-    const number = /^(?:0x0?)?([0-4])$/.exec(String(value))?.[1];
-    return [key, number === undefined ? value : TYPES[Number(number)]];
+    const number = /^(?:0x0?)?([0-9])$/.exec(String(value))?.[1];
+    return [key, number === undefined ? value : (typeOfNumber(Number(number)) ?? value)];
   });
   const names = renamed.map(([key]) => key);
   const twice = names.find((key, i) => names.indexOf(key) !== i);

@@ -17,8 +17,10 @@ import {
   messageIntent,
   transactionIntent,
   typedDataIntent,
+  typeOfNumber,
 } from '../ts/intent/from.ts';
 import { digestOf, InputError, type Intent, intentJson, parseIntent, parseIntentJson } from '../ts/intent/intent.ts';
+import { transactionForms } from '../ts/intent/transaction/transaction.ts';
 import { encodeType } from '../ts/intent/types.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local.ts';
@@ -74,7 +76,7 @@ function ethersTransaction(transaction: Extract<Intent, { kind: 'transaction' }>
   };
   return {
     ...fields,
-    type: ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702'].indexOf(type),
+    type: transactionForms[type].number,
     gasLimit: gas,
     ...(accessList && { accessList: accessList.map((item) => ({ ...item, storageKeys: [...item.storageKeys] })) }),
     ...(authorizationList && {
@@ -86,7 +88,7 @@ function ethersTransaction(transaction: Extract<Intent, { kind: 'transaction' }>
   } as unknown as ethers.TransactionLike;
 }
 
-const KINDS = ['authorization', 'digest', 'eip1559', 'eip2930', 'eip4844', 'eip7702', 'legacy', 'message', 'typedData'];
+const KINDS = ['authorization', 'digest', 'message', 'typedData', ...Object.keys(transactionForms)].sort();
 const kindOf = (intent: Intent) => (intent.kind === 'transaction' ? intent.transaction.type : intent.kind);
 
 describe('digests', () => {
@@ -114,6 +116,7 @@ describe('digests', () => {
       const main = fileURLToPath(new URL('actions/digests.ts', import.meta.url));
       const wasm = `${buildPath}tandem.wasm`;
       const { source, cid } = await buildAction({ main, wasm });
+      assert.doesNotMatch(source, /nonceManager|carries an authorization/, 'what only clients need is in the action');
       const limits = { ...STRICT_LIMITS, maxParamsLength: 10_000_000, maxResponseLength: 10_000_000 };
       const runtime = await LocalRuntime.open({ dir, limits });
       const answer = await runtime.run({ source, cid }, { intents: given.map(intentJson) });
@@ -199,7 +202,7 @@ describe('what was judged is what is hashed', () => {
             ? ['gasPrice']
             : ['maxFeePerGas', 'maxPriorityFeePerGas'];
         const again = transactionIntent({
-          type: ['legacy', 'eip2930', 'eip1559', 'eip4844', 'eip7702'][type ?? -1],
+          type: typeOfNumber(type ?? -1),
           chainId,
           nonce,
           gas: gasLimit,

@@ -1,6 +1,7 @@
 // Generated intents, in the JSON form that parseIntent reads.
 import fc from 'fast-check';
 import { getAddress, type Hex } from 'viem';
+import type { Transaction } from '../ts/intent/transaction/transaction.ts';
 
 type JsonObject = { [key: string]: unknown };
 
@@ -65,7 +66,7 @@ const of = (type: string, fields: { [key: string]: fc.Arbitrary<unknown> }) =>
   fc.record({ type: fc.constant(type), ...fields });
 const withFees = (transaction: fc.Arbitrary<object>) => fc.tuple(transaction, fees).map(([a, b]) => ({ ...a, ...b }));
 
-export const transactions: { [type: string]: fc.Arbitrary<JsonObject> } = {
+export const transactions: { readonly [type in Transaction['type']]: fc.Arbitrary<JsonObject> } = {
   legacy: of('legacy', { ...head, to, gasPrice: uint(256) }),
   eip2930: of('eip2930', { ...head, to, gasPrice: uint(256), accessList }),
   eip1559: withFees(of('eip1559', { ...head, to, accessList })),

@@ -29,6 +29,8 @@ import { PublicRefusal } from '../actions/template/action.ts';
 import { toBase64 } from '../actions/template/bytes.ts';
 import { transactionIntent } from '../ts/intent/from.ts';
 import { digestOf, InputError, type Intent, parseIntent, parseIntentJson } from '../ts/intent/intent.ts';
+import { transactionForms } from '../ts/intent/transaction/transaction.ts';
+import type { TransactionForm } from '../ts/intent/transaction/type.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { approvalText, type Context, judge, type Verdict } from '../ts/policy/judge.ts';
@@ -59,6 +61,9 @@ const abi = parseAbi([
   'function note(string text,bytes4 tag,bytes data)',
 ]);
 const transfer = (to: Hex, amount: bigint) => encodeFunctionData({ abi, functionName: 'transfer', args: [to, amount] });
+
+type FieldOf<T> = T extends unknown ? keyof T : never;
+type TransactionField = FieldOf<Extract<Intent, { kind: 'transaction' }>['transaction']>;
 
 /** A transaction intent of type eip1559 (or as `change` says) that pays alice. */
 function pay(change: object = {}): Intent {
@@ -479,6 +484,35 @@ describe('each rule allows and refuses', () => {
       if (reason.source !== '^$') await refuses(rule, not, reason);
     });
   }
+
+  test('every field that a transaction of any type has', async () => {
+    const rule = { ...payRule, maxGas: '21000', maxFeePerGas: '10', maxFee: '341072', maxBlobs: '1' };
+    const noFees = { maxFeePerGas: undefined, maxPriorityFeePerGas: undefined };
+    const typed = (type: string) => ({ ...noFees, type, gasPrice: 10n });
+    for (const type of [{}, typed('legacy'), typed('eip2930'), eip4844(1)]) await allows(rule, pay(type));
+
+    // What is wrong in this field alone, and why it is refused; or why nobody has to judge the field. A new field of a
+    // type does not compile until it is here.
+    const fields: { [field in TransactionField]: readonly [Intent, RegExp] | string } = {
+      type: 'it says which fields there are, and these are judged',
+      nonce: 'the chain takes each once',
+      maxPriorityFeePerGas: 'the parser holds it to maxFeePerGas',
+      chainId: [pay({ chainId: 2 }), /^chain 2/],
+      gas: [pay({ gas: 21_001n }), /^the gas limit/],
+      to: [pay({ to: bob }), /^the recipient/],
+      value: [pay({ value: 11n }), /^the value/],
+      data: [pay({ data: '0x00' }), /^data is not allowed/],
+      gasPrice: [pay({ ...typed('legacy'), gasPrice: 11n }), /^the fee per gas/],
+      maxFeePerGas: [pay({ maxFeePerGas: 11n }), /^the fee per gas/],
+      accessList: [pay({ accessList: listed }), /^an access list/],
+      maxFeePerBlobGas: [pay({ ...eip4844(1), maxFeePerBlobGas: 2n }), /^the fee of up to/],
+      blobVersionedHashes: [pay(eip4844(2)), /^2 blobs/],
+      authorizationList: [pay(eip7702), /^the delegate/],
+    };
+    for (const refused of Object.values(fields)) {
+      if (typeof refused !== 'string') await refuses(rule, ...refused);
+    }
+  });
 
   test('validity window', async () => {
     const rule = { ...payRule, notBefore: '1000', notAfter: '2000' };
@@ -1418,6 +1452,15 @@ describe('the documentation', () => {
     assert.equal(blocks.length - documented.length, 6);
     for (const text of documented) assert.ok(describePolicy(parsePolicyJson(text)).split('\n').length > 5);
     for (const text of blocks.filter((text) => !documented.includes(text))) digestOf(parseIntentJson(text));
+  });
+
+  test('it has every type of transaction, with the fields that no other has', () => {
+    for (const [type, { fields = {} }] of Object.entries<TransactionForm<never>>(transactionForms)) {
+      const row =
+        docs.split('\n').find((line) => line.startsWith(`| \`${type}\` |`)) ?? assert.fail(`no row for ${type}`);
+      const own = Object.keys(fields).filter((field) => fields[field]?.('0') !== undefined);
+      for (const field of own) assert.ok(row.includes(`\`${field}\``), `${type}: no ${field}`);
+    }
   });
 
   test('the JSON Schema is that of the parser', () => {

@@ -1,6 +1,9 @@
 import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
 import { quoted } from '../text/untrusted.ts';
-import { type Domain, type Intent, maxFeeOf, type SignedAuthorization, type Transaction } from './intent.ts';
+import { chainOf } from './authorization.ts';
+import type { Domain, Intent } from './intent.ts';
+import { feePerGasOf, maxFeeOf, type Transaction, transactionForms } from './transaction/transaction.ts';
+import type { TransactionForm } from './transaction/type.ts';
 import { encodeType, type Value } from './types.ts';
 
 /**
@@ -24,10 +27,10 @@ export function describeIntent(intent: Intent): string {
     case 'transaction':
       return describeTransaction(intent.transaction);
     case 'authorization': {
-      const { chainId, address, nonce } = intent.authorization;
+      const { address, nonce } = intent.authorization;
       return lines('Let a contract act for the account (EIP-7702 authorization)', [
         `delegate: ${getAddress(address)}`,
-        `on ${chainOf(chainId)}`,
+        `on ${chainOf(intent.authorization)}`,
         `nonce: ${nonce}`,
       ]);
     }
@@ -39,37 +42,22 @@ export function describeIntent(intent: Intent): string {
 function describeTransaction(transaction: Transaction): string {
   const { to, chainId, nonce, value, data, gas, type } = transaction;
   const bytes = data.length / 2 - 1;
-  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
+  const form: TransactionForm<Transaction> = transactionForms[type];
   return lines(to === null ? 'Create a contract' : `Send a transaction to ${getAddress(to)}`, [
     `chain: ${chainId}`,
     `value: ${formatEther(value)} ETH (${value} wei)`,
     to === null
       ? `init code: ${bytes} bytes, of keccak256 ${keccak256(data)}`
       : `data: ${bytes === 0 ? 'none' : `${data} (${bytes} bytes)`}`,
-    `fee: at most ${formatEther(maxFeeOf(transaction))} ETH (gas ${gas} at ${formatGwei(price)} gwei)`,
+    `fee: at most ${formatEther(maxFeeOf(transaction))} ETH (gas ${gas} at ${formatGwei(feePerGasOf(transaction))} gwei)`,
     ...('maxPriorityFeePerGas' in transaction ? [`tip: ${formatGwei(transaction.maxPriorityFeePerGas)} gwei`] : []),
     `nonce: ${nonce}`,
     `type: ${type}`,
     ...('accessList' in transaction
       ? transaction.accessList.map((item) => `access: ${[getAddress(item.address), ...item.storageKeys].join(' ')}`)
       : []),
-    ...('blobVersionedHashes' in transaction
-      ? [
-          `blobs: ${transaction.blobVersionedHashes.length} at ${formatGwei(transaction.maxFeePerBlobGas)} gwei`,
-          ...transaction.blobVersionedHashes.map((hash) => `blob: ${hash}`),
-        ]
-      : []),
-    ...('authorizationList' in transaction ? transaction.authorizationList.map(describeCarried) : []),
+    ...(form.describe?.(transaction) ?? []),
   ]);
-}
-
-function describeCarried({ chainId, address, nonce, yParity, r, s }: SignedAuthorization): string {
-  const what = `carries an authorization of ${getAddress(address)} on ${chainOf(chainId)}, nonce ${nonce}`;
-  return `${what}, signed ${r} ${s} ${yParity}`;
-}
-
-function chainOf(chainId: number): string {
-  return chainId === 0 ? 'EVERY chain' : `chain ${chainId}`;
 }
 
 export function describeDomain(domain: Domain): string {

@@ -2,11 +2,13 @@ import type { AuthorizationRequest, Hex, SignableMessage } from 'viem';
 import { getTransactionType, parseTransaction, toHex } from 'viem/utils';
 import { type Intent, parseIntent } from './intent.ts';
 import { InputError } from './json.ts';
+import { decimal, type Loose, lower, mapValues, record } from './loose.ts';
+import { commonDefaults, commonFields } from './transaction/fields.ts';
+import { transactionForms } from './transaction/transaction.ts';
+import type { TransactionForm } from './transaction/type.ts';
 
 // Intents from what viem, ethers and wallets pass around: numbers in any notation, defaults left out, hex in any case.
 // For the client: what comes out is still parsed by parseIntent, and only that is sent and hashed.
-
-type Loose = { readonly [key: string]: unknown };
 
 /** The intent to sign a message as personal_sign does. @throws InputError */
 export function messageIntent(message: SignableMessage): Intent {
@@ -81,15 +83,17 @@ export function typedDataIntent(definition: {
   });
 }
 
-const quantities = ['gas', 'gasPrice', 'maxFeePerGas', 'maxPriorityFeePerGas', 'maxFeePerBlobGas', 'value', 'nonce'];
-const fees1559 = { maxFeePerGas: '0', maxPriorityFeePerGas: '0' };
-const defaults: { readonly [type: string]: Loose } = {
-  legacy: { gasPrice: '0' },
-  eip2930: { gasPrice: '0', accessList: [] },
-  eip1559: { ...fees1559, accessList: [] },
-  eip4844: { ...fees1559, accessList: [], maxFeePerBlobGas: '0' },
-  eip7702: { ...fees1559, accessList: [] },
-};
+const unchanged = (given: unknown) => given;
+const forms = new Map(Object.entries<TransactionForm<never>>(transactionForms));
+// Those of all types for each of them: of a field that its type does not have the parser says so, and not that it is a bigint.
+const conversions = new Map(
+  [{ fields: commonFields }, ...forms.values()].flatMap(({ fields = {} }) => Object.entries(fields)),
+);
+
+/** The name of the type that EIP-2718 gives this number, 0 for what came before it; undefined if it is not known here. */
+export function typeOfNumber(number: number): string | undefined {
+  return [...forms].find(([, form]) => form.number === number)?.[0];
+}
 
 /**
  * The intent to sign a transaction, given as to viem's signTransaction or as such an object in JSON. As with viem, the
@@ -100,35 +104,10 @@ const defaults: { readonly [type: string]: Loose } = {
  * @throws InputError
  */
 export function transactionIntent(transaction: object): Intent {
-  const {
-    from: _from,
-    account: _account,
-    chain: _chain,
-    nonceManager: _nonceManager,
-    blobs: _blobs,
-    sidecars: _sidecars,
-    kzg: _kzg,
-    ...given
-  } = mapValues(transaction, (item, key) => (quantities.includes(key) ? decimal(item) : item)) as Loose;
+  const given = mapValues(transaction, (item, key) => (conversions.get(key) ?? unchanged)(item)) as Loose;
   const type = String(given.type ?? typeOf(transaction));
-  const { chainId, to, data, accessList, blobVersionedHashes, authorizationList } = given;
-  return parseIntent({
-    kind: 'transaction',
-    transaction: {
-      nonce: '0',
-      gas: '0',
-      value: '0',
-      ...defaults[type],
-      ...given,
-      type,
-      ...(chainId === undefined ? {} : { chainId: decimal(chainId) }),
-      to: to ?? null,
-      data: lower(data ?? '0x'),
-      ...(accessList === undefined ? {} : { accessList: each(accessList, accessEntry) }),
-      ...(blobVersionedHashes === undefined ? {} : { blobVersionedHashes: each(blobVersionedHashes, lower) }),
-      ...(authorizationList === undefined ? {} : { authorizationList: each(authorizationList, signedAuthorization) }),
-    },
-  });
+  const defaults = { ...commonDefaults, ...forms.get(type)?.defaults };
+  return parseIntent({ kind: 'transaction', transaction: { ...defaults, ...given, type } });
 }
 
 /** The intent to sign a transaction that is serialized, without a signature. @throws InputError */
@@ -148,52 +127,6 @@ function typeOf(transaction: object): string {
   } catch {
     throw new InputError('transaction.type', 'missing, and there is no fee to tell it from');
   }
-}
-
-function accessEntry(entry: unknown): unknown {
-  return mapValues(entry, (item, key) => (key === 'storageKeys' ? each(item, lower) : item));
-}
-
-function signedAuthorization(entry: unknown): unknown {
-  // viem adds `v`, which says the same as `yParity`.
-  const { v: _v, ...others } = record(entry, 'authorizationList');
-  return mapValues(others, (item, key) => {
-    if (key === 'address') return item;
-    return key === 'r' || key === 's' ? padded(item) : decimal(item);
-  });
-}
-
-/** A number in any notation as canonical decimal digits. Anything else is passed on, for parseIntent to refuse. */
-function decimal(value: unknown): unknown {
-  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) return String(value);
-  if (typeof value === 'string' && /^0x[0-9a-f]{1,64}$/i.test(value)) return String(BigInt(value));
-  return value;
-}
-
-function lower(value: unknown): unknown {
-  return typeof value === 'string' && /^0x[0-9a-f]*$/i.test(value) ? value.toLowerCase() : value;
-}
-
-function padded(value: unknown): unknown {
-  return typeof value === 'string' && /^0x[0-9a-f]{1,64}$/i.test(value)
-    ? `0x${value.slice(2).toLowerCase().padStart(64, '0')}`
-    : value;
-}
-
-function each(value: unknown, convert: (item: unknown) => unknown): unknown {
-  return Array.isArray(value) ? value.map(convert) : value;
-}
-
-/** Leaves out what is undefined, as viem takes it. */
-function mapValues(value: unknown, convert: (item: unknown, key: string) => unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  const given = Object.entries(value).filter(([, item]) => item !== undefined);
-  return Object.fromEntries(given.map(([key, item]) => [key, convert(item, key)]));
-}
-
-function record(value: unknown, path: string): Loose {
-  if (typeof value !== 'object' || value === null) throw new InputError(path, 'not an object');
-  return value as Loose;
 }
 
 function baseOf(type: unknown): string {

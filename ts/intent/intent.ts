@@ -1,20 +1,9 @@
-import type { AccessList, Address, Hex } from 'viem';
+import type { Address, Hex } from 'viem';
 import { hashAuthorization, hashMessage, hashTypedData, keccak256, serializeTransaction } from 'viem/utils';
+import { type Authorization, authorizationFields } from './authorization.ts';
 import { copyJson, InputError, type Json, parseJson } from './json.ts';
-import {
-  address,
-  count,
-  entries,
-  hex,
-  list,
-  literal,
-  nullable,
-  object,
-  type Reader,
-  text,
-  uint,
-  variant,
-} from './read.ts';
+import { address, entries, hex, list, literal, object, type Reader, text, uint, variant } from './read.ts';
+import { readTransaction, type Transaction } from './transaction/transaction.ts';
 import { readStructs, readValue, type Structs, type Value } from './types.ts';
 
 export { InputError } from './json.ts';
@@ -60,69 +49,6 @@ export interface TransactionIntent {
   readonly transaction: Transaction;
 }
 
-export type Transaction = Legacy | Eip2930 | Eip1559 | Eip4844 | Eip7702;
-
-interface Common {
-  /** At least 1: a signature without a chain id (before EIP-155) is good on every chain. */
-  readonly chainId: number;
-  readonly nonce: number;
-  readonly gas: bigint;
-  /** `null` creates a contract, and `data` is its init code. */
-  readonly to: Address | null;
-  readonly value: bigint;
-  readonly data: Hex;
-}
-
-interface Fees {
-  readonly maxFeePerGas: bigint;
-  readonly maxPriorityFeePerGas: bigint;
-}
-
-export interface Legacy extends Common {
-  readonly type: 'legacy';
-  readonly gasPrice: bigint;
-}
-
-export interface Eip2930 extends Common {
-  readonly type: 'eip2930';
-  readonly gasPrice: bigint;
-  readonly accessList: AccessList;
-}
-
-export interface Eip1559 extends Common, Fees {
-  readonly type: 'eip1559';
-  readonly accessList: AccessList;
-}
-
-export interface Eip4844 extends Common, Fees {
-  readonly type: 'eip4844';
-  readonly to: Address;
-  readonly accessList: AccessList;
-  readonly maxFeePerBlobGas: bigint;
-  readonly blobVersionedHashes: readonly Hex[];
-}
-
-export interface Eip7702 extends Common, Fees {
-  readonly type: 'eip7702';
-  readonly to: Address;
-  readonly accessList: AccessList;
-  readonly authorizationList: readonly SignedAuthorization[];
-}
-
-/** EIP-7702: lets the code at `address` act for the signing account. */
-export interface Authorization {
-  /** 0 means every chain. */
-  readonly chainId: number;
-  readonly address: Address;
-  readonly nonce: number;
-}
-
-export interface SignedAuthorization extends Authorization {
-  readonly yParity: number;
-  readonly r: Hex;
-  readonly s: Hex;
-}
-
 export interface AuthorizationIntent {
   readonly kind: 'authorization';
   readonly authorization: Authorization;
@@ -132,60 +58,6 @@ export interface AuthorizationIntent {
 export interface DigestIntent {
   readonly kind: 'digest';
   readonly digest: Hex;
-}
-
-const accessList = list(object<AccessList[number]>({ address, storageKeys: list(hex(32)) }, {}));
-const head = <const T extends string>(type: T) => ({ type: literal(type), chainId: count(1), nonce: count() });
-const fees = { maxFeePerGas: uint(256), maxPriorityFeePerGas: uint(256) };
-const call = <T>(to: Reader<T>) => ({ gas: uint(64), to, value: uint(256), data: hex() });
-
-const transaction = variant<Transaction>('type', {
-  legacy: object<Legacy>({ ...head('legacy'), gasPrice: uint(256), ...call(nullable(address)) }, {}),
-  eip2930: object<Eip2930>({ ...head('eip2930'), gasPrice: uint(256), ...call(nullable(address)), accessList }, {}),
-  eip1559: object<Eip1559>({ ...head('eip1559'), ...fees, ...call(nullable(address)), accessList }, {}),
-  eip4844: object<Eip4844>(
-    {
-      ...head('eip4844'),
-      ...fees,
-      ...call(address),
-      accessList,
-      maxFeePerBlobGas: uint(256),
-      blobVersionedHashes: list(versionedHash, 1),
-    },
-    {},
-  ),
-  eip7702: object<Eip7702>(
-    {
-      ...head('eip7702'),
-      ...fees,
-      ...call(address),
-      accessList,
-      authorizationList: list(
-        object<SignedAuthorization>({ chainId: count(), address, nonce: count(), yParity, r: hex(32), s: hex(32) }, {}),
-        1,
-      ),
-    },
-    {},
-  ),
-});
-
-function versionedHash(value: Json, path: string): Hex {
-  const hash = hex(32)(value, path);
-  if (!hash.startsWith('0x01')) throw new InputError(path, 'not a versioned hash of a blob');
-  return hash;
-}
-
-function yParity(value: Json, path: string): number {
-  if (value !== '0' && value !== '1') throw new InputError(path, 'not 0 or 1');
-  return Number(value);
-}
-
-function feesInOrder(value: Json, path: string): Transaction {
-  const read = transaction(value, path);
-  if ('maxFeePerGas' in read && read.maxPriorityFeePerGas > read.maxFeePerGas) {
-    throw new InputError(`${path}.maxPriorityFeePerGas`, 'more than maxFeePerGas');
-  }
-  return read;
 }
 
 /** Reads an EIP712Domain. */
@@ -229,11 +101,11 @@ function typedData(value: Json, path: string): TypedData {
 const intent = variant<Intent>('kind', {
   message: object<MessageIntent>({ kind: literal('message'), message: readMessage }, {}),
   typedData: object<TypedDataIntent>({ kind: literal('typedData'), typedData }, {}),
-  transaction: object<TransactionIntent>({ kind: literal('transaction'), transaction: feesInOrder }, {}),
+  transaction: object<TransactionIntent>({ kind: literal('transaction'), transaction: readTransaction }, {}),
   authorization: object<AuthorizationIntent>(
     {
       kind: literal('authorization'),
-      authorization: object<Authorization>({ chainId: count(), address, nonce: count() }, {}),
+      authorization: object<Authorization>(authorizationFields, {}),
     },
     {},
   ),
@@ -282,18 +154,6 @@ export function intentJson(intent: Intent): string {
   return JSON.stringify(intent, (_, value: unknown) =>
     typeof value === 'bigint' || typeof value === 'number' ? String(value) : value,
   );
-}
-
-const GAS_PER_BLOB = 131_072n;
-
-/** The most that a transaction can cost in fees, in wei: gas and blob gas at their full prices. */
-export function maxFeeOf(transaction: Transaction): bigint {
-  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
-  const blobs =
-    transaction.type === 'eip4844'
-      ? BigInt(transaction.blobVersionedHashes.length) * GAS_PER_BLOB * transaction.maxFeePerBlobGas
-      : 0n;
-  return transaction.gas * price + blobs;
 }
 
 /** The 32 bytes that a signature of this intent is over. */

@@ -1,6 +1,8 @@
 import type { Hex } from 'viem';
 import { keccak256, stringToHex } from 'viem/utils';
-import { type Authorization, type Domain, maxFeeOf, type Transaction, type TypedData } from '../intent/intent.ts';
+import type { Authorization } from '../intent/authorization.ts';
+import type { Domain, TypedData } from '../intent/intent.ts';
+import { feePerGasOf, maxFeeOf, type Transaction } from '../intent/transaction/transaction.ts';
 import { encodeType } from '../intent/types.ts';
 import { decodeArguments, parseFunction, parseStructType } from './abi.ts';
 import { violation } from './constraint.ts';
@@ -58,7 +60,7 @@ export function* checkTransaction(rule: RuleOf<'transaction'>, transaction: Tran
         `the delegate ${address} is not allowed`;
     }
   }
-  const price = 'gasPrice' in transaction ? transaction.gasPrice : transaction.maxFeePerGas;
+  const price = feePerGasOf(transaction);
   const fee = maxFeeOf(transaction);
   yield isAbove(value, rule.maxValue) && `the value ${value} is above ${rule.maxValue}`;
   yield isAbove(gas, rule.maxGas ?? 'any') && `the gas limit ${gas} is above ${rule.maxGas}`;
