@@ -50,7 +50,7 @@ function isUsage(error: unknown): error is Error {
 
 function describe(error: unknown): string {
   if (error instanceof RuntimeError) {
-    return `The host says: ${error.message}.${error.fix === undefined ? '' : `\nNext: ${error.fix}.`}`;
+    return `The host says: ${error.short}.${error.next === undefined ? '' : `\nNext: ${error.next}.`}`;
   }
   if (error instanceof WalletError) return error.message;
   return cleanBlock(error instanceof Error ? error.message : String(error));

@@ -112,7 +112,7 @@ function clock(account: LitAccount): Finding {
     return { what: 'clock', found };
   } catch (error) {
     if (!(error instanceof RuntimeError)) throw error;
-    return judged('clock', found, false, { message: error.message, next: error.fix ?? '' });
+    return judged('clock', found, false, { message: error.short, next: error.next ?? '' });
   }
 }
 

@@ -33,7 +33,7 @@ before(() => {
 after(() => rmSync(dir, { recursive: true, force: true }));
 
 /** Expects a RuntimeError of a kind whose message and advice match. */
-async function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message: RegExp, fix?: RegExp) {
+async function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message: RegExp, next?: RegExp) {
   const error = await promise.then(
     () => assert.fail('no error'),
     (reason: unknown) => reason,
@@ -41,8 +41,8 @@ async function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message:
   assert.ok(error instanceof RuntimeError, String(error));
   assert.match(error.message, message);
   assert.equal(error.kind, kind, error.message);
-  if (fix) assert.match(error.fix ?? '', fix);
-  assert.doesNotMatch(`${error.message} ${error.fix}`, new RegExp(KEY));
+  if (next) assert.match(error.next ?? '', next);
+  assert.doesNotMatch(error.message, new RegExp(KEY));
   return error;
 }
 
@@ -108,7 +108,7 @@ describe('a request', () => {
       const object = { error: 'x', message: `because of ${KEY}`, fix: `do\nthis with ${KEY}`, docs_url: 'u' };
       const error = await fails(send([answer(status, object)]), kind, message, /^do this with …$/);
       assert.equal(error.status, status);
-      assert.match(error.message, /because of ….* \(request [0-9a-f-]{36}\)$/);
+      assert.match(error.short, /because of ….* \(request [0-9a-f-]{36}\)$/);
       assert.equal(seen[0]?.headers['x-correlation-id'], /\(request ([^)]*)/.exec(error.message)?.[1]);
       await fails(
         send([text(status, '<html><body>nginx</body></html>', 'text/html')]),
@@ -116,7 +116,7 @@ describe('a request', () => {
         /HTML page, from a proxy/,
       );
       const bare = await fails(send([answer(status, 'a bare text')]), status === 500 ? 'action' : kind, /a bare text/);
-      assert.ok(bare.fix !== undefined || [400, 404, 418, 422, 500].includes(status), `${status} has advice`);
+      assert.ok(bare.next !== undefined || [400, 404, 418, 422, 500].includes(status), `${status} has advice`);
     }
   });
 
@@ -483,14 +483,14 @@ describe('the set-up', () => {
       ],
       ['get_lit_action_client_config', short, 'limit', /^the action has \d+ bytes, where the host allows \d+$/],
     ];
-    for (const [path, body, kind, message, fix] of cases) {
+    for (const [path, body, kind, message, next] of cases) {
       const lie: Fault = async ({ response }) => {
         response.writeHead(200, { 'content-type': 'application/json' }).end(body);
       };
       const proxy = await FaultProxy.start(host.url, (asked) => (asked === `/core/v1/${path}` ? lie : undefined));
       const there = { account: accountOf(proxy.url, host.key), url: proxy.url };
       const store = mkdtempSync(join(dir, 'store-'));
-      await fails(setUp(action, 'messages', setupOptions(there, store)), kind, message, fix);
+      await fails(setUp(action, 'messages', setupOptions(there, store)), kind, message, next);
       assert.ok(!existsSync(settingsPath(store)));
       await proxy.close();
     }
@@ -608,7 +608,7 @@ describe('the set-up', () => {
     assert.equal(isComplete(settings), false);
     assert.equal(statSync(settingsPath(store)).mode & 0o777, 0o600);
     chmodSync(settingsPath(store), 0o644);
-    assert.throws(() => readSettings(store), { name: 'RuntimeError', fix: /chmod 600/ });
+    assert.throws(() => readSettings(store), { name: 'RuntimeError', next: /chmod 600/ });
     chmodSync(settingsPath(store), 0o600);
     for (const line of ['LIT_CID=Qm', 'LIT_OTHER=1', 'junk', 'LIT_WALLET=0xAB', 'LIT_GROUP=0']) {
       writeFileSync(settingsPath(store), `LIT_API_URL=https://example.com\n${line}\n`);

@@ -122,9 +122,9 @@ describe('on a network of the older generation', () => {
     assert.deepEqual(await sealed, { error: { code: 'refused', message: 'request refused' } });
     await assert.rejects(runtime.run(action, null, { signal: AbortSignal.timeout(1) }), { kind: 'aborted' });
     await assert.rejects(runtime.permit('0x', 'a', 'b'), { kind: 'input' });
-    await assert.rejects(connectLitNodeClient({}), { kind: 'input', fix: /LIT_ETHEREUM_KEY/ });
+    await assert.rejects(connectLitNodeClient({}), { kind: 'input', next: /LIT_ETHEREUM_KEY/ });
     const LIT_ETHEREUM_KEY = `0x${'1'.repeat(64)}`;
-    await assert.rejects(connectLitNodeClient({ LIT_ETHEREUM_KEY }), { fix: /npm install --no-save/ });
+    await assert.rejects(connectLitNodeClient({ LIT_ETHEREUM_KEY }), { next: /npm install --no-save/ });
   });
 
   test('a wallet of another generation is refused', async () => {

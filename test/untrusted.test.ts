@@ -315,7 +315,7 @@ describe('audit 5: every command that shows such text', () => {
   test('audit 5: what is in a policy and in what is to be signed', async () => {
     const policy = join(dir, 'policy.json');
     const rules = [
-      { name: 'a', kind: 'message', prefixes: [EVIL], guardian: WALLET },
+      { name: 'a', kind: 'message', prefixes: [EVIL], guardian: GUARDIAN },
       {
         name: 'b',
         kind: 'typedData',

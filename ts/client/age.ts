@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Decrypter, Encrypter, type Identity, identityToRecipient, type Recipient, Stanza } from 'age-encryption';
+import { CodedError } from '../errors.ts';
 
 /** What opens an age file: a passphrase, or age identities (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…). */
 export type Key = { readonly passphrase: string } | { readonly identities: readonly string[] };
@@ -13,12 +14,14 @@ const WORK_FACTOR_LIMIT = 20;
 const SCRYPT_LABEL = 'age-encryption.org/v1/scrypt';
 
 /** `wrong-key`: a sound file that this key does not open. `altered`: not an age file, cut short or changed. */
-export class AgeError extends Error {
+export class AgeError extends CodedError {
   override readonly name = 'AgeError';
+  override readonly code: 'age-wrong-key' | 'age-altered';
   readonly kind: 'wrong-key' | 'altered';
 
   constructor(kind: 'wrong-key' | 'altered', message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(message, { cause });
+    this.code = `age-${kind}`;
     this.kind = kind;
   }
 }

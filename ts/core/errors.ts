@@ -1,3 +1,5 @@
+import { CodedError } from '../errors.ts';
+
 /**
  * Why a call of the wasm module failed:
  * - `input`: an argument or a message does not parse or is out of range
@@ -13,14 +15,14 @@ export type TandemErrorCode = (typeof codes)[number];
 const codes = ['input', 'session', 'identity', 'stale', 'check', 'party', 'internal'] as const;
 
 /** The error of every method of `Tandem`. Its message holds no secret. */
-export class TandemError extends Error {
+export class TandemError extends CodedError {
   override readonly name = 'TandemError';
-  readonly code: TandemErrorCode;
+  override readonly code: TandemErrorCode;
   /** The index of the party at fault, where the protocol can name one. */
   readonly party: number | undefined;
 
   constructor(code: TandemErrorCode, message: string, options: { party?: number | undefined; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, { cause: options.cause });
     this.code = code;
     this.party = options.party;
   }

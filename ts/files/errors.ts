@@ -1,23 +1,13 @@
+import { CodedError, type ErrorCode } from '../errors.ts';
 import { cleanLine } from '../text/untrusted.ts';
 
-/**
- * Every error of the client and of its files says what happened and, where there is one, the next step. `message` holds both, so that an
- * error printed by anybody is already the advice; `short` and `next` are there for interfaces of their own. Each is one line
- * that can be shown as it is, whatever of it came from outside.
- */
-export class WalletError extends Error {
+/** Any error of the client and of its files. Message and advice are one line each, whatever of them came from outside. */
+export class WalletError extends CodedError {
   override readonly name: string = 'WalletError';
-  readonly short: string;
-  readonly next: string | undefined;
+  override readonly code: ErrorCode = 'wallet';
 
-  constructor(short: string, options: { next?: string; cause?: unknown } = {}) {
-    const [said, next] = [cleanLine(short), options.next && cleanLine(options.next)];
-    super(
-      next === undefined ? said : `${said}\nNext: ${next}`,
-      options.cause === undefined ? undefined : { cause: options.cause },
-    );
-    this.short = said;
-    this.next = next;
+  constructor(short: string, { next, cause }: { next?: string | undefined; cause?: unknown } = {}) {
+    super(cleanLine(short), { next: next && cleanLine(next), cause });
   }
 }
 
@@ -39,10 +29,12 @@ export type StoreErrorKind =
 /** Anything wrong with the files of the share store. */
 export class StoreError extends WalletError {
   override readonly name = 'StoreError';
+  override readonly code: `store-${StoreErrorKind}`;
   readonly kind: StoreErrorKind;
 
   constructor(kind: StoreErrorKind, short: string, options: { next?: string; cause?: unknown } = {}) {
     super(short, options);
+    this.code = `store-${kind}`;
     this.kind = kind;
   }
 }

@@ -85,7 +85,8 @@ export function typedDataIntent(definition: {
 
 const unchanged = (given: unknown) => given;
 const forms = new Map(Object.entries<TransactionForm<never>>(transactionForms));
-// Those of all types for each of them: of a field that its type does not have the parser says so, and not that it is a bigint.
+// The fields of all types, for a transaction of any: the parser then says that a type has no such field, and not that a
+// bigint is not JSON.
 const conversions = new Map(
   [{ fields: commonFields }, ...forms.values()].flatMap(({ fields = {} }) => Object.entries(fields)),
 );

@@ -1,3 +1,5 @@
+import { CodedError } from '../errors.ts';
+
 /** A value of JSON as {@link parseJson} and {@link copyJson} give it: frozen, objects without a prototype. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -7,8 +9,9 @@ const MAX_NODES = 8192;
 const MAX_DEPTH = 32;
 
 /** Input that is not what it must be. The message names the place and what is wrong there. */
-export class InputError extends Error {
+export class InputError extends CodedError {
   override readonly name = 'InputError';
+  override readonly code = 'malformed';
   /** Where, such as `transaction.accessList[0].address`; empty for the whole. */
   readonly path: string;
 

@@ -21,17 +21,17 @@ const SPEC = '/core/v1/openapi.json';
  */
 export class ApiError extends Error {
   readonly status: number;
-  readonly fix: string | undefined;
+  readonly next: string | undefined;
 
-  constructor(status: number, message: string, fix?: string) {
+  constructor(status: number, message: string, next?: string) {
     super(message);
     this.status = status;
-    this.fix = fix;
+    this.next = next;
   }
 
   get body(): object | string {
-    if (this.fix === undefined) return this.message;
-    return { error: CODES[this.status] ?? 'error', message: this.message, fix: this.fix, docs_url: SPEC };
+    if (this.next === undefined) return this.message;
+    return { error: CODES[this.status] ?? 'error', message: this.message, fix: this.next, docs_url: SPEC };
   }
 }
 
@@ -54,5 +54,5 @@ export function apiError(error: unknown): ApiError {
   if (!(error instanceof RuntimeError))
     return new ApiError(500, 'the server failed', 'see its own output for the reason');
   const status = STATUS[error.kind];
-  return new ApiError(status, error.message, status === 429 || status === 503 ? (error.fix ?? 'try again') : undefined);
+  return new ApiError(status, error.short, status === 429 || status === 503 ? (error.next ?? 'try again') : undefined);
 }

@@ -1,3 +1,4 @@
+import { CodedError } from '../errors.ts';
 import { cleanBlock, cleanLine } from '../text/untrusted.ts';
 
 /**
@@ -25,23 +26,24 @@ export type RuntimeErrorKind =
   | 'unavailable';
 
 /**
- * An error of a {@link Runtime}. `fix` says what to do about it, where that is known; `status` is an HTTP status. Message and
- * `fix` can be shown as they are, whatever of them the host said.
+ * An error of a {@link Runtime}. `status` is an HTTP status. Message and advice can be shown as they are, whatever of them the
+ * host said.
  */
-export class RuntimeError extends Error {
+export class RuntimeError extends CodedError {
+  override readonly name = 'RuntimeError';
+  override readonly code: `host-${RuntimeErrorKind}`;
   readonly kind: RuntimeErrorKind;
   readonly status: number | undefined;
-  readonly fix: string | undefined;
 
   constructor(
     kind: RuntimeErrorKind,
     message: string,
-    details: { status?: number; fix?: string; cause?: unknown } = {},
+    details: { status?: number; next?: string; cause?: unknown } = {},
   ) {
-    super(cleanBlock(message), details.cause === undefined ? undefined : { cause: details.cause });
-    this.name = 'RuntimeError';
+    const { status, next, cause } = details;
+    super(cleanBlock(message), { next: next && cleanLine(next), cause });
+    this.code = `host-${kind}`;
     this.kind = kind;
-    this.status = details.status;
-    this.fix = details.fix && cleanLine(details.fix);
+    this.status = status;
   }
 }

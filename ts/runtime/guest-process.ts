@@ -45,7 +45,7 @@ function denoExecutable(): string {
     const { runInstall } = createRequire(import.meta.url)('deno/install_api.cjs') as { runInstall(): string };
     return runInstall();
   } catch (cause) {
-    throw new RuntimeError('unavailable', 'Deno is not there for this system', { fix: 'run: npm ci', cause });
+    throw new RuntimeError('unavailable', 'Deno is not there for this system', { next: 'run: npm ci', cause });
   }
 }
 

@@ -99,7 +99,7 @@ class Handler {
       const failure = apiError(error);
       status = failure.status;
       body = failure.body;
-      if (status === 500 && failure.fix !== undefined) this.#options.onFault?.(error);
+      if (status === 500 && failure.next !== undefined) this.#options.onFault?.(error);
     }
     const bytes = Buffer.from(JSON.stringify(body));
     const headers = {
@@ -153,10 +153,10 @@ class Handler {
 
   #authorised({ auth }: Endpoint, key: string): Caller {
     if (auth === 'none') return { account: -1 };
-    const fix = 'send the key of an account in the header X-Api-Key; POST new_account makes one';
-    if (key === '') throw new ApiError(401, 'there is no API key', fix);
+    const next = 'send the key of an account in the header X-Api-Key; POST new_account makes one';
+    if (key === '') throw new ApiError(401, 'there is no API key', next);
     const caller = auth === 'any' ? { account: -1 } : findCaller(this.#host.state.read(), key);
-    if (caller === undefined) throw new ApiError(401, 'this API key belongs to no account', fix);
+    if (caller === undefined) throw new ApiError(401, 'this API key belongs to no account', next);
     return caller;
   }
 }

@@ -137,7 +137,7 @@ export class StateFile {
       return v.parse(stateSchema, JSON.parse(Buffer.from(readLimited(this.#path, MAX_STATE)).toString('utf8')));
     } catch (cause) {
       throw new RuntimeError('unavailable', `the local host's state cannot be read: ${this.#path}`, {
-        fix: 'restore the file from a backup: without it the wallets of this host cannot be used',
+        next: 'restore the file from a backup: without it the wallets of this host cannot be used',
         cause,
       });
     }

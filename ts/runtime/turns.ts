@@ -29,7 +29,7 @@ export class Turns {
 
   #wait(signal?: AbortSignal): Promise<void> {
     if (this.#waiting.length >= this.#maxWaiting) {
-      throw new RuntimeError('busy', 'the host has too many calls waiting', { fix: 'try again in a few seconds' });
+      throw new RuntimeError('busy', 'the host has too many calls waiting', { next: 'try again in a few seconds' });
     }
     return new Promise((resolve, reject) => {
       const turn = () => {

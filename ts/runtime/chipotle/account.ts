@@ -198,7 +198,7 @@ export function checked<S extends v.GenericSchema>(schema: S, answer: unknown, p
     'unavailable',
     `${path} answers in a form not known here${where === null ? '' : `, at ${where}`}`,
     {
-      fix: 'check the URL of the host; if it is right, its API has changed: see whether there is a newer tandem',
+      next: 'check the URL of the host; if it is right, its API has changed: see whether there is a newer tandem',
     },
   );
 }

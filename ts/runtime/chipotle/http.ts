@@ -54,15 +54,15 @@ class Failure {
   readonly result: LogEntry['result'];
   readonly kind: RuntimeErrorKind;
   readonly message: string;
-  readonly fix: string | undefined;
+  readonly next: string | undefined;
   readonly isPassing: boolean;
   readonly pauseMs: number;
 
-  constructor(fields: Omit<Failure, 'fix' | 'isPassing' | 'pauseMs'> & Partial<Failure>) {
+  constructor(fields: Omit<Failure, 'next' | 'isPassing' | 'pauseMs'> & Partial<Failure>) {
     this.result = fields.result;
     this.kind = fields.kind;
     this.message = fields.message;
-    this.fix = fields.fix;
+    this.next = fields.next;
     this.isPassing = fields.isPassing ?? false;
     this.pauseMs = fields.pauseMs ?? 0;
   }
@@ -71,31 +71,36 @@ class Failure {
 const errorObject = v.object({ message: v.string(), fix: v.optional(v.string()) });
 
 /** What a status means and, where the host does not say, what to do about it. */
-const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; fix?: string; isPassing?: true }>> = {
+const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; next?: string; isPassing?: true }>> = {
   400: { kind: 'input', what: 'the host cannot use the request' },
   401: {
     kind: 'permission',
     what: 'the host does not know the API key',
-    fix: 'check LIT_API_KEY and the settings of the store',
+    next: 'check LIT_API_KEY and the settings of the store',
   },
-  402: { kind: 'payment', what: 'the account has no credit left', fix: "add credit in Lit's dashboard" },
-  403: { kind: 'permission', what: 'the API key may not do that', fix: 'see: npx tsx scripts/setup.ts status' },
+  402: { kind: 'payment', what: 'the account has no credit left', next: "add credit in Lit's dashboard" },
+  403: { kind: 'permission', what: 'the API key may not do that', next: 'see: npx tsx scripts/setup.ts status' },
   404: { kind: 'input', what: 'the host does not have what was asked for' },
   413: {
     kind: 'limit',
     what: 'the request is too long for the host, or for a gateway before it',
-    fix: 'build a shorter action, or have it fetch its wasm (--mode fetch)',
+    next: 'build a shorter action, or have it fetch its wasm (--mode fetch)',
   },
   422: { kind: 'input', what: 'the host finds a field of the request malformed' },
-  429: { kind: 'busy', what: 'the host has too many requests', fix: 'try again in a minute', isPassing: true },
+  429: { kind: 'busy', what: 'the host has too many requests', next: 'try again in a minute', isPassing: true },
   500: {
     kind: 'unavailable',
     what: 'the host failed',
-    fix: 'try again; if that repeats, ask Lit with the id of the request',
+    next: 'try again; if that repeats, ask Lit with the id of the request',
   },
-  502: { kind: 'unavailable', what: 'a gateway does not reach the host', fix: 'try again later', isPassing: true },
-  503: { kind: 'unavailable', what: 'the host is not available', fix: 'try again later', isPassing: true },
-  504: { kind: 'unavailable', what: 'a gateway waited too long for the host', fix: 'try again later', isPassing: true },
+  502: { kind: 'unavailable', what: 'a gateway does not reach the host', next: 'try again later', isPassing: true },
+  503: { kind: 'unavailable', what: 'the host is not available', next: 'try again later', isPassing: true },
+  504: {
+    kind: 'unavailable',
+    what: 'a gateway waited too long for the host',
+    next: 'try again later',
+    isPassing: true,
+  },
 };
 
 /**
@@ -114,7 +119,7 @@ export class LitHttp {
     this.#base = baseUrl(options.url);
     hideSecret(options.key);
     if (!/^[\x21-\x7e]{1,4096}$/.test(options.key)) {
-      throw new RuntimeError('input', 'the API key has characters that no key has', { fix: 'check LIT_API_KEY' });
+      throw new RuntimeError('input', 'the API key has characters that no key has', { next: 'check LIT_API_KEY' });
     }
   }
 
@@ -202,12 +207,12 @@ export class LitHttp {
     if (error instanceof Failure) return error;
     if (isLate) {
       const message = `${host} did not answer in time`;
-      return new Failure({ result: 'timeout', kind: 'timeout', message, fix: 'try again later', isPassing: true });
+      return new Failure({ result: 'timeout', kind: 'timeout', message, next: 'try again later', isPassing: true });
     }
     const { code } = ((error as Error).cause ?? error) as { code?: string };
     const message = `${host} cannot be reached, or broke off${code === undefined ? '' : ` (${code})`}`;
-    const fix = 'check the network and the URL of the host, and try again';
-    return new Failure({ result: 'network', kind: 'unavailable', message, fix, isPassing: true });
+    const next = 'check the network and the URL of the host, and try again';
+    return new Failure({ result: 'network', kind: 'unavailable', message, next, isPassing: true });
   }
 
   #readClock(date: string | null): void {
@@ -224,7 +229,7 @@ function baseUrl(text: string): URL {
     (url?.protocol === 'http:' && /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname));
   if (isSafe && !url.username && !url.password && !url.search && !url.hash) return url;
   throw new RuntimeError('input', `${text} is no URL of Lit's API: https, no user, no query`, {
-    fix: 'check LIT_API_URL',
+    next: 'check LIT_API_URL',
   });
 }
 
@@ -250,8 +255,8 @@ function answerOf(response: Response, text: string): { value: unknown } | { fail
 }
 
 function broken(message: string): Failure {
-  const fix = 'something between here and the host alters answers: check proxies and the URL of the host';
-  return new Failure({ result: 'broken', kind: 'unavailable', message, fix, isPassing: true });
+  const next = 'something between here and the host alters answers: check proxies and the URL of the host';
+  return new Failure({ result: 'broken', kind: 'unavailable', message, next, isPassing: true });
 }
 
 function failureOf(response: Response, text: string, path: string): Failure {
@@ -267,9 +272,9 @@ function failureOf(response: Response, text: string, path: string): Failure {
     return new Failure({ result: status, kind: 'action', message });
   }
   const message = said?.message.raw ? `${what}: ${said.message}` : what;
-  const fix = said?.fix === undefined ? known.fix : String(said.fix);
+  const next = said?.fix === undefined ? known.next : String(said.fix);
   const pauseMs = 1000 * Number(/^[0-9]{1,4}$/.exec(headers.get('retry-after') ?? '')?.[0] ?? 0);
-  return new Failure({ result: status, kind, message, fix, pauseMs, isPassing: known.isPassing ?? false });
+  return new Failure({ result: status, kind, message, next, pauseMs, isPassing: known.isPassing ?? false });
 }
 
 /** What an error says: an object with `message` and `fix`, or a bare text. */
@@ -290,13 +295,13 @@ function isHtml(response: Response, text: string): boolean {
 }
 
 function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, attempts: number): RuntimeError {
-  const { kind, message, fix, result, isPassing } = failure;
+  const { kind, message, next, result, isPassing } = failure;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : '';
   const unknown = isPassing && !isRepeatable && kind !== 'busy';
   const told = unknown ? `${message}; whether the host did what was asked is not known` : message;
   return new RuntimeError(kind, `${told} (request ${id}${tries})`, {
     ...(typeof result === 'number' && { status: result }),
-    ...(fix !== undefined && { fix }),
+    ...(next !== undefined && { next }),
   });
 }
 

@@ -55,12 +55,12 @@ export class ChipotleRuntime implements Runtime {
     if (this.#hasNewKey) {
       // Another action would take the wallet from the keys that the store may have already.
       throw new RuntimeError('input', `the store is set up for the action ${this.#permitted}, not for ${cids}`, {
-        fix: `give the policy of the set-up (--policy ${settings.LIT_POLICY}), or set up another store`,
+        next: `give the policy of the set-up (--policy ${settings.LIT_POLICY}), or set up another store`,
       });
     }
     if (!accountKey) {
       throw new RuntimeError('permission', 'only the key of the account may permit another action', {
-        fix: 'set LIT_API_KEY to it',
+        next: 'set LIT_API_KEY to it',
       });
     }
     this.#assertOwn(wallet);
@@ -99,18 +99,18 @@ export class ChipotleRuntime implements Runtime {
     const { LIT_GROUP: group } = this.#options.settings;
     const account = new LitAccount(this.#http, signal);
     this.#assertOwn(wallet);
-    const fix = 'see: npx tsx scripts/setup.ts status';
+    const next = 'see: npx tsx scripts/setup.ts status';
     if (!(await account.groups()).some(({ id }) => id === group)) {
       throw new RuntimeError('permission', `the group ${group} of the set-up is not there any more`, {
-        fix: 'run setup.ts again: it makes another group for the same wallet and action',
+        next: 'run setup.ts again: it makes another group for the same wallet and action',
       });
     }
     if (!(await account.walletsIn(group)).includes(wallet)) {
-      throw new RuntimeError('permission', `the wallet ${wallet} is not in the group ${group} of the set-up`, { fix });
+      throw new RuntimeError('permission', `the wallet ${wallet} is not in the group ${group} of the set-up`, { next });
     }
     if (!(await account.actionsIn(group)).includes(actionHash(cid))) {
       throw new RuntimeError('permission', `the action ${cid} may not use the wallet ${wallet} any more`, {
-        fix: 'it was replaced: use the store that has the share of the newer action, or run setup.ts for this one again',
+        next: 'it was replaced: use the store that has the share of the newer action, or run setup.ts for this one again',
       });
     }
     assertClock(this.#http.clockAheadMs);
@@ -135,7 +135,7 @@ export class ChipotleRuntime implements Runtime {
   #assertOwn(wallet: string): void {
     if (wallet === this.#wallet) return;
     throw new RuntimeError('permission', `the wallet ${wallet} is not that of the set-up, ${this.#wallet}`, {
-      fix: 'use the lit.env that was in the folder when the key was made',
+      next: 'use the lit.env that was in the folder when the key was made',
     });
   }
 
@@ -162,7 +162,7 @@ export function assertClock(aheadMs: number | undefined): void {
   const seconds = Math.round(Math.abs(aheadMs) / 1000);
   const where = aheadMs > 0 ? 'ahead of' : 'behind';
   throw new RuntimeError('input', `the clock of this machine is ${seconds} s ${where} the host's`, {
-    fix: 'set the clock: rules with times go by the host, and certificates by both',
+    next: 'set the clock: rules with times go by the host, and certificates by both',
   });
 }
 

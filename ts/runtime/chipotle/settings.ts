@@ -48,7 +48,7 @@ export function readSettings(storeDir: string): Settings | undefined {
   const path = settingsPath(storeDir);
   if (!existsSync(path)) return undefined;
   if (process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
-    throw new RuntimeError('input', `${path} holds a key, and others may read it`, { fix: `run: chmod 600 ${path}` });
+    throw new RuntimeError('input', `${path} holds a key, and others may read it`, { next: `run: chmod 600 ${path}` });
   }
   const lines = Buffer.from(readLimited(path, 64 * 1024))
     .toString('utf8')
@@ -62,7 +62,7 @@ export function readSettings(storeDir: string): Settings | undefined {
   );
   if (result.success) return result.output;
   const reason = `${v.getDotPath(result.issues[0]) ?? 'a line'} is malformed or unknown`;
-  throw new RuntimeError('input', `${path}: ${reason}`, { fix: 'restore it, or set up anew in another folder' });
+  throw new RuntimeError('input', `${path}: ${reason}`, { next: 'restore it, or set up anew in another folder' });
 }
 
 /** Writes the settings of a store, readable by their owner only; a crash leaves the old ones or the new. */

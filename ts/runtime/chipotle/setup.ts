@@ -47,13 +47,13 @@ export async function setUp(action: Action, policy: string, options: SetupOption
   const before = settings.LIT_CID;
   if (before !== undefined && before !== action.cid && settings.LIT_GROUP !== undefined) {
     throw new RuntimeError('input', `this store is set up for the action ${before}, not for ${action.cid}`, {
-      fix: 'move the share to the other action with reshare.ts or migrate.ts, or set up another store',
+      next: 'move the share to the other action with reshare.ts or migrate.ts, or set up another store',
     });
   }
   let wallet = settings.LIT_WALLET;
   if (wallet !== undefined && !(await account.wallets()).includes(wallet)) {
     throw new RuntimeError('permission', `the wallet ${wallet} is not one of this account`, {
-      fix: 'set LIT_API_KEY to the key of the account that the store was set up with',
+      next: 'set LIT_API_KEY to the key of the account that the store was set up with',
     });
   }
   if (wallet === undefined) {
@@ -114,7 +114,7 @@ export async function inspect(account: LitAccount, settings: Settings): Promise<
     findings.push({ what: 'other groups', found: 'none with this wallet' });
   } catch (error) {
     if (!(error instanceof RuntimeError) || error.kind !== 'permission') throw error;
-    add('other groups', 'open', false, error.message, error.fix);
+    add('other groups', 'open', false, error.short, error.next);
   }
   const keys = await countKeys(account, settings);
   add('usage key', usageKey && 'there', keys !== undefined, 'revoked, or for another group');
@@ -155,13 +155,13 @@ export async function tearDown({ account, settings, save, onStep, isDryRun }: Se
 
 function complete(settings: Settings): CompleteSettings {
   if (isComplete(settings)) return settings;
-  throw new RuntimeError('input', 'the store is not set up yet', { fix: 'run: npx tsx scripts/setup.ts' });
+  throw new RuntimeError('input', 'the store is not set up yet', { next: 'run: npx tsx scripts/setup.ts' });
 }
 
 async function assertAccount(account: LitAccount): Promise<void> {
   if (await account.exists()) return;
   throw new RuntimeError('permission', 'the host does not know the API key', {
-    fix: "set LIT_API_KEY to the key of an account, from Lit's dashboard",
+    next: "set LIT_API_KEY to the key of an account, from Lit's dashboard",
   });
 }
 
@@ -175,7 +175,7 @@ async function assertSame(account: LitAccount, { source, cid }: Action): Promise
   const theirs = await account.cidOf(source);
   if (theirs === cid) return;
   throw new RuntimeError('unavailable', `the host reckons the CID of the action as ${theirs}, this machine as ${cid}`, {
-    fix: 'nothing was set up; ask Lit how CIDs are made now, and see whether there is a newer tandem',
+    next: 'nothing was set up; ask Lit how CIDs are made now, and see whether there is a newer tandem',
   });
 }
 
@@ -196,7 +196,7 @@ async function assertNoOtherWay(account: LitAccount, wallet: string | undefined,
     const why = isAnyAction ? 'lets every action' : 'lets its actions';
     const what = isOpen ? 'every wallet of the account' : `the wallet ${wallet}`;
     throw new RuntimeError('permission', `the group ${id} (${new Untrusted(name, 64)}) ${why} use ${what}`, {
-      fix: 'an action of that group could open the share: take it out of the group, or use an account of its own',
+      next: 'an action of that group could open the share: take it out of the group, or use an account of its own',
     });
   }
 }
@@ -221,7 +221,7 @@ async function fill(
   const others = actions.filter((hash) => hash !== actionHash(cid));
   if (others.length > 0 || wallets.some((member) => member !== wallet)) {
     throw new RuntimeError('permission', `the group ${group} holds more than this wallet and this action`, {
-      fix: 'take the rest out of it, or set up another store',
+      next: 'take the rest out of it, or set up another store',
     });
   }
   if (wallets.length === 0)

@@ -68,7 +68,7 @@ export async function connectLitNodeClient(
   const litNetwork = NETWORKS.find((name) => name === LIT_NETWORK);
   if (litNetwork === undefined || !/^0x[0-9a-fA-F]{64}$/.test(LIT_ETHEREUM_KEY)) {
     throw new RuntimeError('input', 'LIT_NETWORK names no network, or LIT_ETHEREUM_KEY is no private key', {
-      fix: `set LIT_NETWORK to one of ${NETWORKS.join(', ')}, and LIT_ETHEREUM_KEY to 0x and 64 digits`,
+      next: `set LIT_NETWORK to one of ${NETWORKS.join(', ')}, and LIT_ETHEREUM_KEY to 0x and 64 digits`,
     });
   }
   const { LitNodeClient } = await load<ClientPackage>('@lit-protocol/lit-node-client');
@@ -76,7 +76,7 @@ export async function connectLitNodeClient(
   const client = new LitNodeClient({ litNetwork, debug: false, ...(LIT_RPC_URL && { rpcUrl: LIT_RPC_URL }) });
   await client.connect().catch((cause: unknown) => {
     throw new RuntimeError('unavailable', `the network ${litNetwork} cannot be reached`, {
-      fix: 'check LIT_NETWORK and LIT_RPC_URL; Lit retired its own network of this generation on 1 April 2026',
+      next: 'check LIT_NETWORK and LIT_RPC_URL; Lit retired its own network of this generation on 1 April 2026',
       cause,
     });
   });
@@ -107,7 +107,7 @@ async function load<T>(name: string): Promise<T> {
     return (await import(name)) as T;
   } catch (cause) {
     throw new RuntimeError('unavailable', `the package ${name} is not installed, or does not load`, {
-      fix: `run: npm install --no-save @lit-protocol/lit-node-client@${VERSION} (700 MB)`,
+      next: `run: npm install --no-save @lit-protocol/lit-node-client@${VERSION} (700 MB)`,
       cause,
     });
   }

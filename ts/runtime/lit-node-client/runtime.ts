@@ -82,7 +82,7 @@ function failed(error: unknown): RuntimeError {
   const code = (error as { errorCode?: unknown } | null)?.errorCode;
   const what = typeof code === 'string' && /^[\w-]{1,64}$/.test(code) ? `: ${code}` : '';
   return new RuntimeError('unavailable', `the nodes did not run the action${what}`, {
-    fix: 'check LIT_NETWORK, and whether the network is up and the action is one built for it',
+    next: 'check LIT_NETWORK, and whether the network is up and the action is one built for it',
     cause: error,
   });
 }
