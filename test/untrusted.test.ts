@@ -125,6 +125,7 @@ describe('audit 5: every command that shows such text', () => {
   /** What the host answers to an endpoint instead of what it ought to. */
   let answers: Record<string, [status: number, body: unknown]> = {};
   const WALLET = `0x${'11'.repeat(20)}`;
+  const GUARDIAN = `0x${'6a'.repeat(20)}`;
   const SOURCE = 'async function main() { return 1 }';
 
   const config = () => {
