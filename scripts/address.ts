@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { deriveAddresses } from '../ts/client/address.ts';
-import { UsageError } from '../ts/client/errors.ts';
-import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
+import { UsageError } from '../ts/errors.ts';
+import { deriveAddresses } from '../ts/signing/address.ts';
+import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { say } from './terminal.ts';
 

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { typedDataOf } from '../actions/cosigner/authorization.ts';
-import { type Authorization, type Authorizer, describeTerms } from '../ts/client/authorize.ts';
-import { UsageError, WalletError } from '../ts/client/errors.ts';
+import { type Authorization, type Authorizer, describeTerms } from '../ts/deal/permission.ts';
+import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
+import { typedDataOf } from '../ts/protocol/permission.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { progress } from './cli.ts';
 import { tell } from './terminal.ts';

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { assertSignable, describeTerms, parseRequest, signTerms } from '../ts/client/authorize.ts';
-import { UsageError, WalletError } from '../ts/client/errors.ts';
-import { readShareFile } from '../ts/client/store.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { assertSignable, describeTerms, parseRequest, signTerms } from '../ts/deal/permission.ts';
+import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
+import { readShareFile } from '../ts/store/store.ts';
 import { environmentKey, print, readInput, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say } from './terminal.ts';

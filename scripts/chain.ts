@@ -20,7 +20,7 @@ import {
 import { mnemonicToAccount } from 'viem/accounts';
 import { foundry } from 'viem/chains';
 import { keccak256 } from 'viem/utils';
-import type { TandemAccount } from '../ts/client/viem.ts';
+import type { TandemAccount } from '../ts/adapters/viem.ts';
 import type { Json } from '../ts/runtime/types.ts';
 
 /** What anvil funds, for everybody to know. */

@@ -1,11 +1,11 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
 import { performance } from 'node:perf_hooks';
-import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
-import type { HostedAction } from '../ts/client/deal.ts';
-import { UsageError } from '../ts/client/errors.ts';
-import type { Changed } from '../ts/client/reshare.ts';
-import { openStore, type Store, type WalletInfo } from '../ts/client/store.ts';
+import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
+import type { HostedAction } from '../ts/deal/deal.ts';
+import type { Changed } from '../ts/deal/reshare.ts';
+import { UsageError } from '../ts/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
+import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';
 import { environmentKey, print, progress } from './cli.ts';
 import { sharesOf } from './create.ts';
 

@@ -1,16 +1,16 @@
 // What the commands have in common: exit codes, the key of the store, progress, hosts. Not a command itself.
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Key } from '../ts/client/age.ts';
-import { LockedError, PolicyError, UsageError, WalletError } from '../ts/client/errors.ts';
-import type { Hex } from '../ts/client/evm.ts';
-import type { KeySource } from '../ts/client/store.ts';
+import type { Hex } from '../ts/core/evm.ts';
+import { LockedError, PolicyError, UsageError, WalletError } from '../ts/errors.ts';
 import { makeFolder } from '../ts/files/files.ts';
 import { InputError } from '../ts/intent/json.ts';
 import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
 import type { Finding } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
+import type { Key } from '../ts/store/age.ts';
+import type { KeySource } from '../ts/store/store.ts';
 import { cleanBlock, cleanLine, hideSecret } from '../ts/text/untrusted.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
@@ -169,7 +169,7 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
       return { runtime: undefined, close: () => {} };
     case 'local': {
       makeFolder(storeDir);
-      const { LocalRuntime } = await import('../ts/runtime/local.ts');
+      const { LocalRuntime } = await import('../ts/runtime/local/runtime.ts');
       const runtime = await LocalRuntime.open({ dir: join(storeDir, 'local-lit') });
       return { runtime, close: () => runtime.close() };
     }

@@ -1,10 +1,10 @@
 // What the commands that make a wallet have in common. Not a command itself.
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
-import { UsageError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, shareFileName, type WalletInfo } from '../ts/client/store.ts';
+import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { UsageError } from '../ts/errors.ts';
+import { openStore, shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { authorityOf, connect, environmentKey, print, progress, wholeNumber } from './cli.ts';
 import { tell } from './terminal.ts';
 

@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore } from '../ts/client/store.ts';
-import { openWallet, type Signed } from '../ts/client/wallet.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { openWallet, type Signed } from '../ts/signing/wallet.ts';
+import { openStore } from '../ts/store/store.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
 

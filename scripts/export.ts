@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import { UsageError, WalletError } from '../ts/client/errors.ts';
-import { toHex } from '../ts/client/evm.ts';
-import { exportKey } from '../ts/client/export.ts';
-import { encryptKeystore } from '../ts/client/keystore.ts';
-import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
+import { toHex } from '../ts/core/evm.ts';
+import { exportKey } from '../ts/deal/export.ts';
+import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeNew } from '../ts/files/files.ts';
+import { encryptKeystore } from '../ts/store/keystore.ts';
+import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
 import { say, tell } from './terminal.ts';

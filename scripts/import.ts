@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readPrivateKey } from '../ts/client/evm.ts';
+import { readPrivateKey } from '../ts/core/evm.ts';
 import { readInput, run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { promptSecret } from './prompt.ts';

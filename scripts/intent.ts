@@ -1,7 +1,7 @@
 // What is to be signed, from the command line: sign.ts and policy.ts take it in the same ways. Not a command itself.
 import { readFileSync } from 'node:fs';
-import { UsageError } from '../ts/client/errors.ts';
-import type { Hex } from '../ts/client/evm.ts';
+import type { Hex } from '../ts/core/evm.ts';
+import { UsageError } from '../ts/errors.ts';
 import { digestIntent, messageIntent, transactionIntent, typedDataIntent, typeOfNumber } from '../ts/intent/from.ts';
 import { type Intent, parseIntentJson } from '../ts/intent/intent.ts';
 import { InputError, parseJson } from '../ts/intent/json.ts';

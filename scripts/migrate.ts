@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/client/errors.ts';
-import { migrateWallet } from '../ts/client/reshare.ts';
-import { findWallet, readWallet } from '../ts/client/store.ts';
+import { migrateWallet } from '../ts/deal/reshare.ts';
+import { UsageError } from '../ts/errors.ts';
+import { findWallet, readWallet } from '../ts/store/store.ts';
 import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';

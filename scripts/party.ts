@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
-import { buildCosigner, hostKind } from '../ts/client/cosigner.ts';
-import { planAuthority, planParties } from '../ts/client/deal.ts';
-import { dealName, listDeals } from '../ts/client/dealfile.ts';
-import { UsageError } from '../ts/client/errors.ts';
+import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
+import { planAuthority, planParties } from '../ts/deal/deal.ts';
+import { dealName, listDeals } from '../ts/deal/files/envelope.ts';
 import {
   beginDeal,
   beginReshare,
@@ -11,8 +10,9 @@ import {
   dropDeal,
   finishDeal,
   stepDeal,
-} from '../ts/client/party.ts';
-import { findWallet, openStore, readWallet, type Store } from '../ts/client/store.ts';
+} from '../ts/deal/files/party.ts';
+import { UsageError } from '../ts/errors.ts';
+import { findWallet, openStore, readWallet, type Store } from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';

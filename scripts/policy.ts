@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
-import { UsageError, WalletError } from '../ts/client/errors.ts';
-import { parsePath } from '../ts/client/evm.ts';
-import { readPolicy } from '../ts/client/policy.ts';
+import { parsePath } from '../ts/core/evm.ts';
+import { UsageError, WalletError } from '../ts/errors.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
+import { readPolicy } from '../ts/policy/file.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
 import { cleanLine, cleanText } from '../ts/text/untrusted.ts';

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { reshareWallet, retire } from '../ts/client/reshare.ts';
-import { findWallet, readWallet, type WalletInfo } from '../ts/client/store.ts';
+import { reshareWallet, retire } from '../ts/deal/reshare.ts';
+import { findWallet, readWallet, type WalletInfo } from '../ts/store/store.ts';
 import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run, wholeNumber } from './cli.ts';

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sourceOf } from '../ts/build/source.ts';
-import { UsageError } from '../ts/client/errors.ts';
-import { LitHost } from '../ts/runtime/host.ts';
+import { UsageError } from '../ts/errors.ts';
+import { sourceOf } from '../ts/protocol/source.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LitHost } from '../ts/runtime/local/host.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';

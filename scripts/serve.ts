@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/client/errors.ts';
+import { UsageError } from '../ts/errors.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LitServer } from '../ts/runtime/server.ts';
+import { LitServer } from '../ts/runtime/local/server.ts';
 import { cleanBlock, cleanLine } from '../ts/text/untrusted.ts';
 import { run, wholeNumber } from './cli.ts';
 import { say, tell } from './terminal.ts';

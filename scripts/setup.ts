@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { UsageError } from '../ts/client/errors.ts';
-import { commonAction } from '../ts/client/held.ts';
-import { openStore } from '../ts/client/store.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { UsageError } from '../ts/errors.ts';
 import { makeFolder } from '../ts/files/files.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { LIT_URL, readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
+import { commonAction } from '../ts/store/action.ts';
+import { openStore } from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
 import { say, tell } from './terminal.ts';

@@ -1,8 +1,8 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/client/errors.ts';
-import type { Hex } from '../ts/client/evm.ts';
-import { findWallet, openStore, readWallet } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
+import type { Hex } from '../ts/core/evm.ts';
+import { UsageError } from '../ts/errors.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
 import { connect, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';

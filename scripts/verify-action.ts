@@ -1,12 +1,12 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cidOf } from '../ts/build/cid.ts';
 import { type Manifest, readManifest, verifyManifest } from '../ts/build/manifest.ts';
-import { sourceOf } from '../ts/build/source.ts';
-import { UsageError } from '../ts/client/errors.ts';
 import { buildPath } from '../ts/core/node.ts';
+import { UsageError } from '../ts/errors.ts';
 import { readLimited } from '../ts/files/files.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
+import { sourceOf } from '../ts/protocol/source.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';

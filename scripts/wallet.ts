@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { checkStore } from '../ts/client/check.ts';
-import { LockedError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
+import { LockedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
+import { checkStore } from '../ts/store/check.ts';
 import {
   assertUnlocked,
   findWallet,
@@ -12,7 +12,7 @@ import {
   readWallet,
   type Store,
   shareFileName,
-} from '../ts/client/store.ts';
+} from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { environmentKey, print, run } from './cli.ts';
 import { promptLine } from './prompt.ts';

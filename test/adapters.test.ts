@@ -33,16 +33,16 @@ import {
 import { nonceManager, privateKeyToAccount } from 'viem/accounts';
 import { celo } from 'viem/chains';
 import { recoverAuthorizationAddress } from 'viem/utils';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { PolicyError } from '../ts/client/errors.ts';
-import { TandemSigner } from '../ts/client/ethers.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, readShare, type Store } from '../ts/client/store.ts';
-import { type TandemAccount, toViemAccount } from '../ts/client/viem.ts';
-import { openWallet, type Wallet } from '../ts/client/wallet.ts';
+import { TandemSigner } from '../ts/adapters/ethers.ts';
+import { type TandemAccount, toViemAccount } from '../ts/adapters/viem.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
 import { decodeCbor } from '../ts/core/cbor.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { PolicyError } from '../ts/errors.ts';
 import { InputError } from '../ts/intent/intent.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
+import { openStore, readShare, type Store } from '../ts/store/store.ts';
 import { lagrange } from './reference/curve.ts';
 
 // The adapters beside an account of viem and a wallet of ethers that hold the very private key that the wallet never has

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { configureApart } from '../ts/build/apart.ts';
-import { BuildError } from '../ts/build/errors.ts';
+import { BuildError } from '../ts/errors.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { command } from './command.ts';
+import { command } from './support/command.ts';
 
 // Somebody else's action, which verify-action is to judge: what lies beside its manifest may be made to deceive.
 

@@ -9,10 +9,10 @@ import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { inflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { fromBase91, toBase91 } from '../actions/template/bytes.ts';
 import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
-import { cidOf } from '../ts/build/cid.ts';
+import { fromBase91, toBase91 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
 import type { Json } from '../ts/runtime/types.ts';
 
 const run = promisify(execFile);

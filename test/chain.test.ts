@@ -7,15 +7,15 @@ import { generateIdentity } from 'age-encryption';
 import { type AbstractSigner, id, JsonRpcProvider, VoidSigner } from 'ethers';
 import { BaseError, parseEther } from 'viem';
 import { type Chain, PAYEE, rulesOf, startChain, stepsOf, walletClient } from '../scripts/chain.ts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { PolicyError } from '../ts/client/errors.ts';
-import { TandemSigner } from '../ts/client/ethers.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore } from '../ts/client/store.ts';
-import { type TandemAccount, toViemAccount } from '../ts/client/viem.ts';
-import { openWallet, type Wallet } from '../ts/client/wallet.ts';
+import { TandemSigner } from '../ts/adapters/ethers.ts';
+import { type TandemAccount, toViemAccount } from '../ts/adapters/viem.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { PolicyError } from '../ts/errors.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
+import { openStore } from '../ts/store/store.ts';
 
 // A chain of its own, contracts of ours, and a wallet under strict rules whose every signature the action takes part in.
 

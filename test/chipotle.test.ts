@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cidOf } from '../ts/build/cid.ts';
+import { actionHash, cidOf } from '../ts/protocol/cid.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp, type LitHttpOptions, type LogEntry } from '../ts/runtime/chipotle/http.ts';
 import { assertClock, ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
@@ -19,10 +19,9 @@ import {
 } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, type SetupOptions, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
-import { LitServer, type LitServerOptions } from '../ts/runtime/server.ts';
-import { actionHash } from '../ts/runtime/state.ts';
+import { LitServer, type LitServerOptions } from '../ts/runtime/local/server.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
-import { type Fault, FaultProxy } from './fault-proxy.ts';
+import { type Fault, FaultProxy } from './support/fault-proxy.ts';
 
 const KEY = 'a-key-that-nobody-may-see';
 

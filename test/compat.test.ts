@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Hex, hashMessage, parseTransaction, recoverAddress, recoverTransactionAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { json, type Outcome, command as run } from './command.ts';
+import { json, type Outcome, command as run } from './support/command.ts';
 
 // A store that an earlier version wrote, with the actions of that version: what this version must go on doing with it.
 

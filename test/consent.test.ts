@@ -6,22 +6,22 @@ import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { type Hex, hashMessage, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../actions/cosigner/authorization.ts';
-import { deriveAddresses } from '../ts/client/address.ts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { PolicyError, RefusedError, UsageError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { beginReshare } from '../ts/client/party.ts';
-import { migrateWallet, reshareWallet } from '../ts/client/reshare.ts';
-import { openAction, openStore, readWallet, type Store, type WalletInfo } from '../ts/client/store.ts';
-import { openWallet, type SignOptions, type Wallet } from '../ts/client/wallet.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { beginReshare } from '../ts/deal/files/party.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { migrateWallet, reshareWallet } from '../ts/deal/reshare.ts';
+import { PolicyError, RefusedError, UsageError } from '../ts/errors.ts';
 import { parseIntent } from '../ts/intent/intent.ts';
 import { approvalText, judge } from '../ts/policy/judge.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../ts/protocol/permission.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json } from '../ts/runtime/types.ts';
-import { command } from './command.ts';
+import { deriveAddresses } from '../ts/signing/address.ts';
+import { openWallet, type SignOptions, type Wallet } from '../ts/signing/wallet.ts';
+import { openAction, openStore, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { command } from './support/command.ts';
 
 // A key has no say over itself: neither as the authority over a share of it, nor as the guardian of what it signs.
 

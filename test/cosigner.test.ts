@@ -7,15 +7,15 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Address, bytesToHex, hashMessage, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import type { CosignerRequest } from '../actions/cosigner/protocol.ts';
 import { type BuiltAction, buildAction } from '../ts/build/action.ts';
 import { buildPath, loadTandem } from '../ts/core/node.ts';
 import type { ShareInfo, Tandem } from '../ts/core/wasm.ts';
 import { parseIntent } from '../ts/intent/intent.ts';
 import { approvalText } from '../ts/policy/judge.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
+import type { CosignerRequest } from '../ts/protocol/cosigner.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json } from '../ts/runtime/types.ts';
 
 // The real action with the real wasm in a real Deno; the parties of this side run here.

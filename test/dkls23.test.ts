@@ -7,24 +7,24 @@ import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { type Hex, hashMessage, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { PolicyError, ProtocolError, RefusedError, UsageError } from '../ts/client/errors.ts';
-import { fromHex } from '../ts/client/evm.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, readAction, readShare, type Store, shareFileName } from '../ts/client/store.ts';
-import { openWallet, type Wallet } from '../ts/client/wallet.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
 import { decodeCbor } from '../ts/core/cbor.ts';
+import { fromHex } from '../ts/core/evm.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { Messages, Tandem } from '../ts/core/wasm.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { PolicyError, ProtocolError, RefusedError, UsageError } from '../ts/errors.ts';
 import { messageIntent } from '../ts/intent/from.ts';
 import { digestOf, intentJson } from '../ts/intent/intent.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { command, json, type Outcome } from './command.ts';
+import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
+import { openStore, readAction, readShare, type Store, shareFileName } from '../ts/store/store.ts';
 import { concat, inverse, lagrange, mod, scalarBytes, toScalar, u32 } from './reference/curve.ts';
 import { expand, hashToScalar } from './reference/transcript.ts';
 import { bytes, decode, encode, list, map } from './reference/wire.ts';
+import { command, json, type Outcome } from './support/command.ts';
 
 // dkls23 end to end: shares here, and the real action in the real Deno.
 

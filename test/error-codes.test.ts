@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { BuildError } from '../ts/build/errors.ts';
-import { AgeError } from '../ts/client/age.ts';
+import { TandemError, type TandemErrorCode } from '../ts/core/errors.ts';
 import {
+  BuildError,
   CheckFailedError,
+  CODES,
+  CodedError,
+  type ErrorCode,
   LockedError,
   PolicyError,
   ProtocolError,
@@ -15,11 +18,10 @@ import {
   type StoreErrorKind,
   UsageError,
   WalletError,
-} from '../ts/client/errors.ts';
-import { TandemError, type TandemErrorCode } from '../ts/core/errors.ts';
-import { CODES, CodedError, type ErrorCode } from '../ts/errors.ts';
+} from '../ts/errors.ts';
 import { InputError } from '../ts/intent/json.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
+import { AgeError } from '../ts/store/age.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { recoverAddress } from 'viem';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, type Store, type WalletInfo } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
-import { command } from './command.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { command } from './support/command.ts';
 
 // What can be wrong with a store, as its user meets it: a message for each that no other has, exit code 1, JSON nowhere, and
 // nothing lost.

@@ -5,22 +5,22 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { CheckFailedError, LockedError, ProtocolError, StaleResponseError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { listWallets, openStore, readShare, readWallet, type Store } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
 import { decodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { CheckFailedError, LockedError, ProtocolError, StaleResponseError } from '../ts/errors.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp, type LitHttpOptions } from '../ts/runtime/chipotle/http.ts';
 import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
 import { isComplete, readSettings, type Settings, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
-import { LitServer } from '../ts/runtime/server.ts';
-import { BURSTS, type Exchange, FAULTS, type Fault, FaultProxy } from './fault-proxy.ts';
+import { LitServer } from '../ts/runtime/local/server.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { listWallets, openStore, readShare, readWallet, type Store } from '../ts/store/store.ts';
 import { G, lagrange, scalarBytes, sum, toScalar } from './reference/curve.ts';
+import { BURSTS, type Exchange, FAULTS, type Fault, FaultProxy } from './support/fault-proxy.ts';
 
 // A proxy between the client and a server with Lit's API does what networks do. SIGNINGS sets how many signatures are asked
 // for (CONTRIBUTING.md has the command for a thousand).

@@ -23,8 +23,8 @@ import { digestOf, InputError, type Intent, intentJson, parseIntent, parseIntent
 import { transactionForms } from '../ts/intent/transaction/transaction.ts';
 import { encodeType } from '../ts/intent/types.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
-import { intents, transactionIntents, typedDataIntents } from './intents.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { intents, transactionIntents, typedDataIntents } from './support/intents.ts';
 
 const account = privateKeyToAccount(`0x${'5a'.repeat(32)}`);
 

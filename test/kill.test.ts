@@ -11,17 +11,17 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { generateIdentity } from 'age-encryption';
 import { build, type Plugin } from 'esbuild';
 import { recoverAddress } from 'viem';
-import { checkStore } from '../ts/client/check.ts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { listDeals } from '../ts/client/dealfile.ts';
-import { exportKey } from '../ts/client/export.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { beginReshare, confirmDeal, finishDeal, stepDeal } from '../ts/client/party.ts';
-import { retire } from '../ts/client/reshare.ts';
-import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { exportKey } from '../ts/deal/export.ts';
+import { listDeals } from '../ts/deal/files/envelope.ts';
+import { beginReshare, confirmDeal, finishDeal, stepDeal } from '../ts/deal/files/party.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { retire } from '../ts/deal/reshare.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action } from '../ts/runtime/types.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { checkStore } from '../ts/store/check.ts';
+import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/store/store.ts';
 
 // An operation in a process that is killed at a random instant, again and again: afterwards the old wallet signs or the new
 // one does, and what was left half done is reported and removed.
@@ -44,10 +44,10 @@ const WORKER = `
   import { join } from 'node:path';
   import { createInterface } from 'node:readline';
   import { Worker } from 'node:worker_threads';
-  import { createWallet } from './ts/client/keygen.ts';
-  import { finishDeal, stepDeal } from './ts/client/party.ts';
-  import { reshareWallet } from './ts/client/reshare.ts';
-  import { openStore, readWallet, listWallets } from './ts/client/store.ts';
+  import { createWallet } from './ts/deal/keygen.ts';
+  import { finishDeal, stepDeal } from './ts/deal/files/party.ts';
+  import { reshareWallet } from './ts/deal/reshare.ts';
+  import { openStore, readWallet, listWallets } from './ts/store/store.ts';
   import { loadTandem } from './ts/core/node.ts';
   import { LocalRuntime } from './ts/runtime/local.ts';
   const flag = new Int32Array(new SharedArrayBuffer(8));

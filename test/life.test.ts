@@ -6,16 +6,16 @@ import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { type Hex, hashMessage, hashTypedData, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { RefusedError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
-import { readPrivateKey } from '../ts/client/evm.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { migrateWallet, type ReshareOptions, reshareWallet, retire } from '../ts/client/reshare.ts';
-import { openStore, readAction, readWallet, type Store, shareFileName, type WalletInfo } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { readPrivateKey } from '../ts/core/evm.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { migrateWallet, type ReshareOptions, reshareWallet, retire } from '../ts/deal/reshare.ts';
+import { RefusedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
-import { json, type Outcome, onTerminal, command as run } from './command.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { openStore, readAction, readWallet, type Store, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { json, type Outcome, onTerminal, command as run } from './support/command.ts';
 
 // What happens to a key after its birth, and then a signature under the same address: the real action in the real Deno.
 
@@ -205,7 +205,7 @@ describe('new shares', () => {
     const { from } = await reshare(old, {
       authorize: async (terms) => {
         asked++;
-        const { digestOfTerms } = await import('../actions/cosigner/authorization.ts');
+        const { digestOfTerms } = await import('../ts/protocol/permission.ts');
         return { signature: await guardian.sign({ hash: digestOfTerms(terms) }) };
       },
     });

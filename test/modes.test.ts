@@ -12,10 +12,10 @@ import { brotliCompressSync } from 'node:zlib';
 import { keccak256, stringToBytes, toHex } from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { type ActionParts, BuildError, buildAction } from '../ts/build/action.ts';
-import { npmFileAt, parseNpmFile } from '../ts/build/npm.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
-import { LitHost } from '../ts/runtime/host.ts';
+import { LitHost } from '../ts/runtime/local/host.ts';
+import { npmFileAt, parseNpmFile } from '../ts/runtime/npm.ts';
 import type { Json } from '../ts/runtime/types.ts';
 
 const run = promisify(execFile);

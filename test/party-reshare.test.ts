@@ -15,14 +15,11 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { digestOfTerms } from '../actions/cosigner/authorization.ts';
-import { type Authorizer, signTerms } from '../ts/client/authorize.ts';
-import { checkStore } from '../ts/client/check.ts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { planParties } from '../ts/client/deal.ts';
-import { listDeals } from '../ts/client/dealfile.ts';
-import { ProtocolError, StoreError, UsageError, WalletError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
+import { planParties } from '../ts/deal/deal.ts';
+import { listDeals } from '../ts/deal/files/envelope.ts';
 import {
   beginDeal,
   beginReshare,
@@ -31,16 +28,19 @@ import {
   dropDeal,
   finishDeal,
   stepDeal,
-} from '../ts/client/party.ts';
-import { migrateWallet, reshareWallet } from '../ts/client/reshare.ts';
-import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
-import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { loadTandem } from '../ts/core/node.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+} from '../ts/deal/files/party.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { type Authorizer, signTerms } from '../ts/deal/permission.ts';
+import { migrateWallet, reshareWallet } from '../ts/deal/reshare.ts';
+import { ProtocolError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
+import { digestOfTerms } from '../ts/protocol/permission.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
-import { command, json, onTerminal } from './command.ts';
-import { type Machine, newMachine } from './machines.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { checkStore } from '../ts/store/check.ts';
+import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { command, json, onTerminal } from './support/command.ts';
+import { type Machine, newMachine } from './support/machines.ts';
 
 // New shares of a key, by files. Machines are stores, each with a key of its own; the action is the real one.
 

@@ -13,16 +13,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Hex, recoverAddress } from 'viem';
-import { checkStore } from '../ts/client/check.ts';
-import { planParties } from '../ts/client/deal.ts';
-import { listDeals } from '../ts/client/dealfile.ts';
-import { ProtocolError, StoreError, UsageError } from '../ts/client/errors.ts';
-import { beginDeal, type DealState, dropDeal, finishDeal, stepDeal } from '../ts/client/party.ts';
-import { openStore, readWallet, type Store } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { command, json } from './command.ts';
-import { type Machine, newMachine } from './machines.ts';
+import { planParties } from '../ts/deal/deal.ts';
+import { listDeals } from '../ts/deal/files/envelope.ts';
+import { beginDeal, type DealState, dropDeal, finishDeal, stepDeal } from '../ts/deal/files/party.ts';
+import { ProtocolError, StoreError, UsageError } from '../ts/errors.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { checkStore } from '../ts/store/check.ts';
+import { openStore, readWallet, type Store } from '../ts/store/store.ts';
+import { command, json } from './support/command.ts';
+import { type Machine, newMachine } from './support/machines.ts';
 
 // Two machines are two stores, each with a key of its own. What goes between them is files.
 

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { hashMessage, recoverAddress } from 'viem';
-import { buildCosigner } from '../ts/client/cosigner.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
+import type { Tandem } from '../ts/core/wasm.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
 import {
   CheckFailedError,
   LockedError,
@@ -14,19 +18,15 @@ import {
   StaleResponseError,
   StoreError,
   UsageError,
-} from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { SigningRequest } from '../ts/client/request.ts';
-import { openStore, readShare, type Store, type WalletInfo } from '../ts/client/store.ts';
-import { openWallet, type Signed, type Wallet } from '../ts/client/wallet.ts';
-import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { loadTandem } from '../ts/core/node.ts';
-import type { Tandem } from '../ts/core/wasm.ts';
+} from '../ts/errors.ts';
 import { digestIntent, messageIntent } from '../ts/intent/from.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
+import { SigningRequest } from '../ts/signing/request.ts';
+import { openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
+import { openStore, readShare, type Store, type WalletInfo } from '../ts/store/store.ts';
 
 // Requests made ahead of time, and several signatures in one call: with the real action, and with ones that cheat.
 

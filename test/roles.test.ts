@@ -3,18 +3,18 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { sealer } from '../ts/client/age.ts';
-import { planParties } from '../ts/client/deal.ts';
-import { listDeals, readSession } from '../ts/client/dealfile.ts';
-import { ProtocolError, StoreError, UsageError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { beginDeal, dropDeal, finishDeal, stepDeal } from '../ts/client/party.ts';
-import { listWallets, openStore, type PartyInfo, readWallet } from '../ts/client/store.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { ShareInfo, Tandem } from '../ts/core/wasm.ts';
+import { planParties } from '../ts/deal/deal.ts';
+import { listDeals, readSession } from '../ts/deal/files/envelope.ts';
+import { beginDeal, dropDeal, finishDeal, stepDeal } from '../ts/deal/files/party.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { ProtocolError, StoreError, UsageError } from '../ts/errors.ts';
 import { areParties, coldOf, type Role, roleOf } from '../ts/protocol/roles.ts';
-import { newMachine } from './machines.ts';
+import { sealer } from '../ts/store/age.ts';
+import { listWallets, openStore, type PartyInfo, readWallet } from '../ts/store/store.ts';
+import { newMachine } from './support/machines.ts';
 
 // A role is a constant of the index, wherever one is written down.
 

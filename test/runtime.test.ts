@@ -9,9 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { privateKeyToAddress } from 'viem/accounts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
-import { type CallResult, LitHost } from '../ts/runtime/host.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { type CallResult, LitHost } from '../ts/runtime/local/host.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json, Limits } from '../ts/runtime/types.ts';
 
 let dir: string;
@@ -212,7 +212,7 @@ describe('an action that misbehaves', () => {
   });
 
   test('gets none of Node', async () => {
-    const list = readFileSync(join(import.meta.dirname, '../ts/runtime/guest-imports.json'), 'utf8');
+    const list = readFileSync(join(import.meta.dirname, '../ts/runtime/local/guest-imports.json'), 'utf8');
     const names = Object.keys((JSON.parse(list) as { imports: object }).imports);
     const source = 'const r = []; for (const n of params) await import(n).then(() => r.push(n), () => {}); return r';
     assert.ok(names.includes('node:fs') && names.includes('node:module') && names.includes('node:process'));

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as v from 'valibot';
-import { ENDPOINTS } from '../ts/runtime/api.ts';
+import { actionHash } from '../ts/protocol/cid.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
-import { describeApi, errorSchema } from '../ts/runtime/openapi.ts';
-import { LitServer, type LitServerOptions } from '../ts/runtime/server.ts';
-import { actionHash } from '../ts/runtime/state.ts';
+import { ENDPOINTS } from '../ts/runtime/local/api.ts';
+import { describeApi, errorSchema } from '../ts/runtime/local/openapi.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { LitServer, type LitServerOptions } from '../ts/runtime/local/server.ts';
 
 const root = join(import.meta.dirname, '..');
 const ENCRYPT = 'async function main({ w }) { return await Lit.Actions.Encrypt({ pkpId: w, message: "m" }) }';

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
-import { cidOf } from '../ts/build/cid.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { draftWallet, openStore } from '../ts/client/store.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
 import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
-import { LitHost } from '../ts/runtime/host.ts';
 import { LitNodeClientRuntime } from '../ts/runtime/lit-node-client/runtime.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
-import { LitServer } from '../ts/runtime/server.ts';
-import { command } from './command.ts';
+import { LitHost } from '../ts/runtime/local/host.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { LitServer } from '../ts/runtime/local/server.ts';
+import { draftWallet, openStore } from '../ts/store/store.ts';
+import { command } from './support/command.ts';
 
 // Two texts that are one in UTF-8 as encoders write it: the CID of the one must not run the other.
 

@@ -19,8 +19,10 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
-import { type Key, keyKindOf, sealer } from '../ts/client/age.ts';
-import { LockedError, StoreError, UsageError } from '../ts/client/errors.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { LockedError, StoreError, UsageError } from '../ts/errors.ts';
+import { takeLock } from '../ts/files/files.ts';
+import { type Key, keyKindOf, sealer } from '../ts/store/age.ts';
 import {
   assertCurrent,
   assertUnlocked,
@@ -38,9 +40,7 @@ import {
   readWallet,
   type Store,
   type WalletInfo,
-} from '../ts/client/store.ts';
-import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { takeLock } from '../ts/files/files.ts';
+} from '../ts/store/store.ts';
 
 // The store does not look into shares: any bytes do.
 const HOT = new Uint8Array(300).fill(0x17);
@@ -384,7 +384,7 @@ function runAndDie(at: string, script: string): void {
   const code = `
     import fs from 'node:fs';
     import { syncBuiltinESMExports } from 'node:module';
-    import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/client/store.ts', import.meta.url)))};
+    import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/store/store.ts', import.meta.url)))};
     fs.${at} = () => process.kill(process.pid, 'SIGKILL');
     syncBuiltinESMExports();
     ${script}
@@ -444,7 +444,7 @@ describe('a change that is stopped', () => {
     const code = `
       import fs from 'node:fs';
       import { syncBuiltinESMExports } from 'node:module';
-      import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/client/store.ts', import.meta.url)))};
+      import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/store/store.ts', import.meta.url)))};
       const names = ['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'linkSync', 'rmSync'];
       const real = Object.fromEntries(names.map((name) => [name, fs[name]]));
       let left = Infinity;

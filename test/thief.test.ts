@@ -5,13 +5,18 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import { privateKeyToAccount } from 'viem/accounts';
-import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../actions/cosigner/authorization.ts';
-import { cidOf } from '../ts/build/cid.ts';
-import { parseRequest, signTerms } from '../ts/client/authorize.ts';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { StoreError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { beginReshare, confirmDeal, stepDeal } from '../ts/client/party.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { loadTandem } from '../ts/core/node.ts';
+import type { DealStep, Tandem } from '../ts/core/wasm.ts';
+import { beginReshare, confirmDeal, stepDeal } from '../ts/deal/files/party.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { parseRequest, signTerms } from '../ts/deal/permission.ts';
+import { StoreError } from '../ts/errors.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
+import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../ts/protocol/permission.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import type { Action, Json } from '../ts/runtime/types.ts';
 import {
   openAction,
   openStore,
@@ -20,12 +25,7 @@ import {
   readWallet,
   type Store,
   type WalletInfo,
-} from '../ts/client/store.ts';
-import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
-import { loadTandem } from '../ts/core/node.ts';
-import type { DealStep, Tandem } from '../ts/core/wasm.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
-import type { Action, Json } from '../ts/runtime/types.ts';
+} from '../ts/store/store.ts';
 
 // A thief has the hot share, the account's key and every sealed blob, and asks the action for its share, in every way
 // there is. Neither the cold share nor a guardian's key is his.

@@ -18,17 +18,17 @@ import { after, before, describe, test } from 'node:test';
 import { format, inspect } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import fc from 'fast-check';
-import { cidOf } from '../ts/build/cid.ts';
-import { CheckFailedError } from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
 import { encodeCbor } from '../ts/core/cbor.ts';
 import { TandemError } from '../ts/core/errors.ts';
 import { loadTandem } from '../ts/core/node.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
+import { CheckFailedError } from '../ts/errors.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { openStore } from '../ts/store/store.ts';
 import { cleanBlock, cleanLine, cleanText, hideSecret, quoted, Untrusted, visibleJson } from '../ts/text/untrusted.ts';
-import { command, type Outcome } from './command.ts';
+import { command, type Outcome } from './support/command.ts';
 
 // A host, and others whose text is shown, that want to write on the user's terminal: to erase lines, to set the clipboard, to
 // forge a result, to hide what they say, and to have the API key repeated into a log.

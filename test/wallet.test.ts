@@ -20,7 +20,9 @@ import {
 } from 'viem';
 import { HDKey, privateKeyToAccount, publicKeyToAddress } from 'viem/accounts';
 import { hashAuthorization } from 'viem/utils';
-import { buildCosigner } from '../ts/client/cosigner.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
 import {
   CheckFailedError,
   LockedError,
@@ -29,17 +31,15 @@ import {
   StaleResponseError,
   StoreError,
   UsageError,
-} from '../ts/client/errors.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore, type Store } from '../ts/client/store.ts';
-import { openWallet, type Wallet } from '../ts/client/wallet.ts';
-import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
+} from '../ts/errors.ts';
 import { authorizationIntent } from '../ts/intent/from.ts';
 import { InputError } from '../ts/intent/intent.ts';
 import { parsePolicy, policyHash } from '../ts/policy/policy.ts';
-import { LocalRuntime } from '../ts/runtime/local.ts';
+import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { json, command as run } from './command.ts';
+import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
+import { openStore, type Store } from '../ts/store/store.ts';
+import { json, command as run } from './support/command.ts';
 
 // End to end: the commands in processes of their own, the real action in real Deno. One wallet serves almost all tests.
 
@@ -626,6 +626,6 @@ describe('a store that was interfered with', () => {
 /** The chain code, which the store keeps with the shares only. */
 async function chainCodeOf(): Promise<Uint8Array> {
   const { loadTandem } = await import('../ts/core/node.ts');
-  const { readShare, readWallet } = await import('../ts/client/store.ts');
+  const { readShare, readWallet } = await import('../ts/store/store.ts');
   return (await loadTandem()).shareInfo(await readShare(store, readWallet(store, address), 1)).chainCode;
 }

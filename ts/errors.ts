@@ -1,3 +1,5 @@
+import { cleanBlock, cleanLine } from './text/untrusted.ts';
+
 /** Every code that an error can have. docs/errors.md says of each what happened and what to do. */
 export const CODES = [
   'wallet',
@@ -68,5 +70,95 @@ export abstract class CodedError extends Error {
   /** Where the documentation says more about it, from the root of the package. */
   get docs(): string {
     return `docs/errors.md#${this.code}`;
+  }
+}
+
+/** Any error of the client and of its files. Message and advice are one line each, whatever of them came from outside. */
+export class WalletError extends CodedError {
+  override readonly name: string = 'WalletError';
+  override readonly code: ErrorCode = 'wallet';
+
+  constructor(short: string, { next, cause }: { next?: string | undefined; cause?: unknown } = {}) {
+    super(cleanLine(short), { next: next && cleanLine(next), cause });
+  }
+}
+
+export type StoreErrorKind =
+  | 'missing' // no such file, folder or wallet
+  | 'passphrase' // the passphrase does not open the share
+  | 'identity' // the age identity does not open the share
+  | 'altered' // truncated, changed, or not one of our files
+  | 'other-wallet' // a sound share, but of another wallet or another party
+  | 'old-share' // a share of this wallet from before its shares were dealt anew, or one of after
+  | 'changed' // the wallet has other shares or another action than a moment ago
+  | 'version' // written by a version of tandem that this one does not know
+  | 'exists' // would overwrite
+  | 'busy' // another process holds the wallet
+  | 'read-only' // may not be written
+  | 'full' // no space left
+  | 'io'; // anything else from the file system
+
+/** Anything wrong with the files of the share store. */
+export class StoreError extends WalletError {
+  override readonly name = 'StoreError';
+  override readonly code: `store-${StoreErrorKind}`;
+  readonly kind: StoreErrorKind;
+
+  constructor(kind: StoreErrorKind, short: string, options: { next?: string; cause?: unknown } = {}) {
+    super(short, options);
+    this.code = `store-${kind}`;
+    this.kind = kind;
+  }
+}
+
+/** An argument that cannot be right, found before anything was done. */
+export class UsageError extends WalletError {
+  override readonly name = 'UsageError';
+  override readonly code = 'usage';
+}
+
+/** The action's policy does not allow this intent; the reason is the action's own. */
+export class PolicyError extends WalletError {
+  override readonly name = 'PolicyError';
+  override readonly code = 'policy';
+}
+
+/** The action refused for a reason that it keeps to itself (wrong wallet, wrong share, a request that does not parse). */
+export class RefusedError extends WalletError {
+  override readonly name = 'RefusedError';
+  override readonly code = 'refused';
+}
+
+/** The hot share is locked on disk: an earlier answer of the action failed a check. */
+export class LockedError extends WalletError {
+  override readonly name = 'LockedError';
+  override readonly code = 'locked';
+}
+
+/** The action's answer failed a check just now; the hot share was locked before this error was made. */
+export class CheckFailedError extends WalletError {
+  override readonly name = 'CheckFailedError';
+  override readonly code = 'check-failed';
+}
+
+/** The answer belongs to another request; no secret was used on it and nothing is locked. */
+export class StaleResponseError extends WalletError {
+  override readonly name = 'StaleResponseError';
+  override readonly code = 'stale-response';
+}
+
+/** A message that does not have the agreed form; no secret was used on it and nothing is locked. */
+export class ProtocolError extends WalletError {
+  override readonly name = 'ProtocolError';
+  override readonly code = 'protocol';
+}
+
+/** The parts do not make an action: an import is missing, a constant is not one, or a file is not what was meant. */
+export class BuildError extends CodedError {
+  override readonly name = 'BuildError';
+  override readonly code = 'build';
+
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(cleanBlock(message), options);
   }
 }

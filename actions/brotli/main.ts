@@ -1,7 +1,7 @@
 import { BrotliDecStream, initSync } from 'brotli-dec-wasm/web';
 import * as v from 'valibot';
+import { fromBase64, toBase64 } from '../../ts/core/bytes.ts';
 import { actionMain, PublicRefusal } from '../template/action.ts';
-import { fromBase64, toBase64 } from '../template/bytes.ts';
 import { loadWasm } from '../template/wasm.ts';
 
 /** The most that is inflated, in bytes: its base64 fits into a response. */

@@ -1,9 +1,9 @@
+import { equalBytes, fromHex, toHex } from '../../ts/core/bytes.ts';
 import type { Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
+import type { Authorization } from '../../ts/protocol/cosigner.ts';
+import { digestOfTerms, MAX_VALIDITY, type Terms } from '../../ts/protocol/permission.ts';
 import { areParties, coldOf } from '../../ts/protocol/roles.ts';
-import { equalBytes, fromHex, toHex } from '../template/bytes.ts';
-import { digestOfTerms, MAX_VALIDITY, type Terms } from './authorization.ts';
-import type { Authorization } from './protocol.ts';
 import type { BoundShare } from './secrets.ts';
 
 /**

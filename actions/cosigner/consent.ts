@@ -1,6 +1,6 @@
 import type { Intent } from '../../ts/intent/intent.ts';
 import { approvedAccount } from '../../ts/policy/judge.ts';
-import { authorizedAccount } from './authorization.ts';
+import { authorizedAccount } from '../../ts/protocol/permission.ts';
 
 /**
  * Whether a signature of this intent would be a consent to what is asked of one of these accounts (addresses in lower-case

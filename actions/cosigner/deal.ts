@@ -1,8 +1,8 @@
+import { toBase64, toHex } from '../../ts/core/bytes.ts';
 import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
-import { toBase64, toHex } from '../template/bytes.ts';
+import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from '../../ts/protocol/cosigner.ts';
+import { hashOf, SAME, type Terms } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { hashOf, SAME, type Terms } from './authorization.ts';
-import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from './protocol.ts';
 import { boundInfo, type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
 
 /** A deal, first call: the action's first and second messages, and its session, sealed. */

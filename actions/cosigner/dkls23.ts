@@ -1,7 +1,12 @@
+import { equalBytes, fromHex, toBase64 } from '../../ts/core/bytes.ts';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf } from '../../ts/intent/intent.ts';
-import { equalBytes, fromHex, toBase64 } from '../template/bytes.ts';
-import type { Dkls23FinishAnswer, Dkls23FinishRequest, Dkls23JoinAnswer, Dkls23JoinRequest } from './protocol.ts';
+import type {
+  Dkls23FinishAnswer,
+  Dkls23FinishRequest,
+  Dkls23JoinAnswer,
+  Dkls23JoinRequest,
+} from '../../ts/protocol/cosigner.ts';
 import { type BoundShare, type Context, openShare, sealSigning, unsealSigning } from './secrets.ts';
 import { allowed, checkSigner } from './sign.ts';
 

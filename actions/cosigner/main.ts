@@ -2,18 +2,11 @@ import { MIN_EPOCH, POLICY, WALLET } from 'tandem:constants';
 import * as ecrecover from 'tandem:wasm/ecrecover';
 import * as v from 'valibot';
 import type { Hex } from 'viem';
+import { fromHex } from '../../ts/core/bytes.ts';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { type Call, startModule } from '../../ts/core/module.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
-import { recoverSigner } from '../ecrecover/recover.ts';
-import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
-import { fromHex } from '../template/bytes.ts';
-import { currentHost } from '../template/host.ts';
-import { loadWasm } from '../template/wasm.ts';
-import { deal1, deal2 } from './deal.ts';
-import { dkls23Finish, dkls23Join } from './dkls23.ts';
-import { adopt, migrate } from './migrate.ts';
 import {
   type Deal1Answer,
   type Deal2Answer,
@@ -24,7 +17,14 @@ import {
   type ShareAnswer,
   type SignAnswer,
   type SignManyAnswer,
-} from './protocol.ts';
+} from '../../ts/protocol/cosigner.ts';
+import { recoverSigner } from '../ecrecover/recover.ts';
+import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
+import { currentHost } from '../template/host.ts';
+import { loadWasm } from '../template/wasm.ts';
+import { deal1, deal2 } from './deal.ts';
+import { dkls23Finish, dkls23Join } from './dkls23.ts';
+import { adopt, migrate } from './migrate.ts';
 import { sign, signMany } from './sign.ts';
 
 type CosignerAnswer =

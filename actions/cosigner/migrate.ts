@@ -1,7 +1,7 @@
-import { toHex } from '../template/bytes.ts';
+import { toHex } from '../../ts/core/bytes.ts';
+import type { AdoptRequest, MigrateRequest, ShareAnswer } from '../../ts/protocol/cosigner.ts';
+import { hashOf, type Terms } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { hashOf, type Terms } from './authorization.ts';
-import type { AdoptRequest, MigrateRequest, ShareAnswer } from './protocol.ts';
 import { type Context, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
 
 /** Gives the action's share to another action, if its authority allows exactly that. */

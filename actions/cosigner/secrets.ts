@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import type { Hex } from 'viem';
+import { equalBytes, fromBase64, fromHex, toBase64 } from '../../ts/core/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
 import { ACTION, areParties } from '../../ts/protocol/roles.ts';
-import { equalBytes, fromBase64, fromHex, toBase64 } from '../template/bytes.ts';
 import type { Host } from '../template/host.ts';
 import { fields, seal, unseal } from '../template/seal.ts';
 

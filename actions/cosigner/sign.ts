@@ -1,11 +1,11 @@
+import { equalBytes, fromHex, toBase64, toHex } from '../../ts/core/bytes.ts';
 import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { digestOf, InputError, type Intent, parseIntentJson } from '../../ts/intent/intent.ts';
 import { judge } from '../../ts/policy/judge.ts';
+import type { SignAnswer, SignManyAnswer, SignManyRequest, SignRequest } from '../../ts/protocol/cosigner.ts';
 import { ACTION, HOT } from '../../ts/protocol/roles.ts';
 import { PublicRefusal } from '../template/action.ts';
-import { equalBytes, fromHex, toBase64, toHex } from '../template/bytes.ts';
 import { isOwnConsent } from './consent.ts';
-import type { SignAnswer, SignManyAnswer, SignManyRequest, SignRequest } from './protocol.ts';
 import { type Context, openShare } from './secrets.ts';
 
 /** Answers a signing request, if the policy allows the intent. Every answer is a complete, independent execution. */

@@ -1,5 +1,5 @@
+import { fromHex, toHex } from '../../ts/core/bytes.ts';
 import type { Call } from '../../ts/core/module.ts';
-import { fromHex, toHex } from '../template/bytes.ts';
 
 /**
  * The address, in lower-case hex, whose key made a signature of 65 bytes of a digest of 32: by go-ethereum's own code, the

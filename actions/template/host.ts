@@ -1,4 +1,4 @@
-import { fromHex } from './bytes.ts';
+import { fromHex } from '../../ts/core/bytes.ts';
 import { olderNetwork } from './network.ts';
 
 /** What an action needs of the host that runs it. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
+import { equalBytes, fromBase64, fromHex, toBase64 } from '../../ts/core/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
-import { equalBytes, fromBase64, fromHex, toBase64 } from './bytes.ts';
 import type { Host } from './host.ts';
 
 const VERSION = 1;

@@ -1,6 +1,6 @@
 import * as own from 'tandem:wasm';
+import { fromBase91, toHex } from '../../ts/core/bytes.ts';
 import { PublicRefusal } from './action.ts';
-import { fromBase91, toHex } from './bytes.ts';
 
 const FETCH_MS = 30_000;
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
-import { intents } from '../intents.ts';
+import { intents } from '../support/intents.ts';
 
 const seed = 712;
 const count = 900;

@@ -4,17 +4,16 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BuildFailure, build, version as esbuildVersion, type Plugin, transform } from 'esbuild';
 import { deflateSync } from 'fflate';
-import { toBase91 } from '../../actions/template/bytes.ts';
-import { WalletError } from '../files/errors.ts';
+import { toBase91 } from '../core/bytes.ts';
+import { BuildError, WalletError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
+import { CHUNK, cidOf } from '../protocol/cid.ts';
+import { CDN, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from '../runtime/npm.ts';
 import type { Json } from '../runtime/types.ts';
-import { CHUNK, cidOf } from './cid.ts';
 import { type Configured, configure } from './configure.ts';
 import { constantsModule } from './constants.ts';
-import { BuildError } from './errors.ts';
-import { CDN, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from './npm.ts';
 
-export { BuildError } from './errors.ts';
+export { BuildError } from '../errors.ts';
 
 /**
  * How the wasm gets to the action:

@@ -2,14 +2,14 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type BuildFailure, build, type Plugin, transform } from 'esbuild';
 import * as v from 'valibot';
+import { BuildError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
+import { sourceOf } from '../protocol/source.ts';
 import { RuntimeError } from '../runtime/errors.ts';
-import { GuestProcess, OpError } from '../runtime/guest-process.ts';
 import { STRICT_LIMITS } from '../runtime/limits.ts';
+import { GuestProcess, OpError } from '../runtime/local/guest-process.ts';
 import type { Json, Limits } from '../runtime/types.ts';
 import type { Configured } from './configure.ts';
-import { BuildError } from './errors.ts';
-import { sourceOf } from './source.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import { BuildError } from '../errors.ts';
 import type { Json } from '../runtime/types.ts';
 import { constantsModule } from './constants.ts';
-import { BuildError } from './errors.ts';
 
 // Runs also where constants.ts is run apart: it imports nothing of Node.
 

@@ -1,5 +1,5 @@
+import { BuildError } from '../errors.ts';
 import type { Json } from '../runtime/types.ts';
-import { BuildError } from './errors.ts';
 
 const NAME = /^[A-Z][A-Z0-9_]*$/;
 

@@ -1,11 +1,11 @@
 import { dirname, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
+import { BuildError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
 import type { Json } from '../runtime/types.ts';
 import { cleanLine } from '../text/untrusted.ts';
 import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
 import { configureApart } from './apart.ts';
-import { BuildError } from './errors.ts';
 
 const MAX_MANIFEST = 4 * 1024 * 1024;
 

@@ -20,7 +20,7 @@ import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { StoreError } from './errors.ts';
+import { StoreError } from '../errors.ts';
 
 /** The beginning of the names of what is being written, and how long it may take where its writer cannot be looked for. */
 const TEMP = '.tmp-';

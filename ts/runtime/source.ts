@@ -1,5 +1,5 @@
-import { cidOf } from '../build/cid.ts';
-import { BuildError } from '../build/errors.ts';
+import { BuildError } from '../errors.ts';
+import { cidOf } from '../protocol/cid.ts';
 import { RuntimeError } from './errors.ts';
 import type { Action } from './types.ts';
 

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
+import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
 import { assertSource } from '../source.ts';
-import { actionHash } from '../state.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { checked, LitAccount } from './account.ts';
 import { LitHttp, type LitHttpOptions } from './http.ts';

@@ -1,6 +1,6 @@
+import { actionHash } from '../../protocol/cid.ts';
 import { Untrusted } from '../../text/untrusted.ts';
 import { RuntimeError } from '../errors.ts';
-import { actionHash } from '../state.ts';
 import type { Action } from '../types.ts';
 import { EVERY_WALLET, type LitAccount } from './account.ts';
 import { setActions } from './runtime.ts';

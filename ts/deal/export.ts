@@ -1,0 +1,56 @@
+import { TandemError } from '../core/errors.ts';
+import { loadTandem } from '../core/node.ts';
+import type { Tandem } from '../core/wasm.ts';
+import { StoreError } from '../errors.ts';
+import {
+  checkShare,
+  holdWallet,
+  localParties,
+  readShare,
+  readWallet,
+  type Store,
+  shareFileName,
+} from '../store/store.ts';
+
+/**
+ * Puts a wallet's private key together from the shares that are here, as many as the threshold: from then on it is whole, and
+ * no policy binds it. The caller clears it.
+ *
+ * @returns the key, 32 bytes; the module has compared it with the public key, which is the wallet's
+ * @throws StoreError: missing if there are too few shares
+ */
+export async function exportKey(
+  store: Store,
+  id: string,
+  load: () => Promise<Tandem> = loadTandem,
+): Promise<Uint8Array> {
+  const hold = await holdWallet(store, id);
+  const shares: Uint8Array[] = [];
+  try {
+    const info = readWallet(store, id);
+    const { threshold } = info;
+    const here = localParties(store, info).slice(0, threshold);
+    if (here.length < threshold) {
+      const files = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => shareFileName(info, index));
+      throw new StoreError('missing', `The key takes ${threshold} shares, and only ${here.length} can be read here.`, {
+        next: `put back ${threshold} of ${files.join(', ')} for as long as it takes. The action's share it does not give away.`,
+      });
+    }
+    const tandem = await load();
+    for (const { index } of here) {
+      const share = await readShare(store, info, index);
+      shares.push(share);
+      checkShare(store, info, index, tandem.shareInfo(share));
+    }
+    return tandem.combine(shares);
+  } catch (cause) {
+    if (!(cause instanceof TandemError)) throw cause;
+    throw new StoreError('altered', `The shares of ${id} do not make its key: ${cause.message}.`, {
+      next: `see what is wrong: npx tsx scripts/wallet.ts check --store ${store.dir} --wallet ${id}`,
+      cause,
+    });
+  } finally {
+    for (const share of shares) share.fill(0);
+    hold.release();
+  }
+}

@@ -1,0 +1,315 @@
+import { loadTandem } from '../../core/node.ts';
+import type { Tandem } from '../../core/wasm.ts';
+import { ProtocolError, StoreError, UsageError } from '../../errors.ts';
+import { type Terms as Allowed, hashOf, SAME } from '../../protocol/permission.ts';
+import { ACTION, HOT } from '../../protocol/roles.ts';
+import type { Runtime } from '../../runtime/types.ts';
+import { actionOf, type Holder } from '../../store/action.ts';
+import { openShareInfo } from '../../store/check.ts';
+import {
+  type Draft,
+  draftChange,
+  draftWallet,
+  findWallet,
+  listWallets,
+  type NewWallet,
+  nextSealedName,
+  readWallet,
+  removeOlder,
+  type Store,
+  type WalletInfo,
+} from '../../store/store.ts';
+import { assertOthers, type Messages, planAuthority, planParties } from '../deal.ts';
+import { type Authorizer, authorization, expiry, isBy, signTerms } from '../permission.ts';
+import { about, oldShares, retire } from '../reshare.ts';
+import type { Session, Terms } from './envelope.ts';
+
+// What is special about a deal by files that gives an existing key new shares: what it begins with, who allows it, how it ends.
+
+type Reshare = NonNullable<Terms['reshare']>;
+type Load = (() => Promise<Tandem>) | undefined;
+
+export interface ReshareDealOptions {
+  readonly store: Store;
+  /** The address; may be left out if the store has only one wallet. */
+  readonly id?: string | undefined;
+  /** Where the wallet's action runs: this machine, which has the hot share, calls it. */
+  readonly runtime?: Runtime | undefined;
+  /** How many shares sign, and how many there are; by default as before. */
+  readonly threshold?: number | undefined;
+  readonly parties?: number | undefined;
+  /** The authority over the action's share from now on; by default as before. */
+  readonly authority?: string | undefined;
+  /** Of a wallet without an action, the old parties that deal; by default the first ones. */
+  readonly dealers?: readonly number[] | undefined;
+  readonly load?: Load;
+}
+
+/**
+ * The terms of new shares, and the action's source. With an action it is the hot share and the action's that deal, never a
+ * cold one: of what a cold machine dealt, one that plays the action besides being hot would have as many parts as sign.
+ *
+ * @throws UsageError, StoreError
+ */
+export async function planReshare(options: ReshareDealOptions): Promise<{ terms: Terms; source: string | undefined }> {
+  const { store, runtime, load = loadTandem } = options;
+  const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
+  const threshold = options.threshold ?? old.threshold;
+  const parties = planParties(threshold, options.parties ?? old.parties.length, old.action && {});
+  const dealers = dealersOf(old, options.dealers);
+  const { source, authority } = await actionTo(options, old, parties);
+  const shares = await oldShares(store, old, load);
+  try {
+    const [share] = shares.values();
+    if (share === undefined) {
+      throw new StoreError('missing', `No share of ${old.address} is here.`, {
+        next: 'begin on a machine that has one.',
+      });
+    }
+    const terms: Terms = {
+      threshold,
+      parties,
+      runtime: old.runtime,
+      ...(old.action && {
+        action: {
+          wallet: old.action.wallet,
+          cid: old.action.cid,
+          policy: old.action.policy,
+          authority,
+          sealed: nextSealedName(old),
+          ...(old.action.interactive && { interactive: old.action.interactive }),
+          ...(old.action.format && { format: old.action.format }),
+        },
+      }),
+      created: old.created,
+      reshare: {
+        account: old.address,
+        keyId: old.keyId,
+        old: (await load()).shareKey(share),
+        ...(old.action && { authority: old.action.authority }),
+        epoch: old.epoch + 1,
+        dealers,
+      },
+    };
+    return { terms, source };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): number[] {
+  const { parties, threshold, action } = old;
+  const held = parties.map(({ index }) => index);
+  if (action !== undefined) {
+    if (threshold === 2 && wanted === undefined) return [HOT, ACTION];
+    throw new UsageError('With an action, the hot share and the action deal new shares by files, and nobody else.', {
+      next: 'use scripts/reshare.ts or scripts/recover.ts, with the shares on one machine.',
+    });
+  }
+  const dealers = [...new Set(wanted ?? held.slice(0, threshold))].sort((a, b) => a - b);
+  if (dealers.length !== threshold || !dealers.every((index) => held.includes(index))) {
+    throw new UsageError(`${threshold} of the parties ${held.join(', ')} deal.`, { next: 'name as many with --from.' });
+  }
+  return dealers;
+}
+
+async function actionTo(
+  { store, runtime, ...options }: ReshareDealOptions,
+  old: WalletInfo,
+  parties: Terms['parties'],
+) {
+  if (old.action === undefined) {
+    if (options.authority === undefined) return { source: undefined, authority: '' };
+    throw new UsageError('An authority is over the share of an action; this wallet has none.');
+  }
+  if (old.action.authority === 'none') {
+    throw new UsageError('Nobody may ask the action of this wallet to deal: so it was made.', {
+      next: 'use scripts/reshare.ts with the hot and the cold share, which need no action.',
+    });
+  }
+  const authority = planAuthority(options.authority ?? old.action.authority, parties);
+  assertOthers(old.address, authority, undefined);
+  return { source: (await actionOf(store, old, runtime)).source, authority };
+}
+
+/** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
+export function walletOf(store: Store, { account, keyId, epoch }: Reshare): WalletInfo | undefined {
+  if (!listWallets(store).includes(account)) return undefined;
+  const info = readWallet(store, account);
+  if (info.keyId === keyId) return info;
+  throw new StoreError(
+    'old-share',
+    `The shares of ${account} here are of epoch ${info.epoch}; these take the place of epoch ${epoch - 1}.`,
+    {
+      next:
+        info.epoch < epoch
+          ? 'a share of another epoch is of no use any more: move its folder away and join as a new machine.'
+          : 'those here are newer: drop this deal.',
+    },
+  );
+}
+
+/** The old shares that are here, by index, which the caller clears. @throws StoreError */
+export async function sharesFor(store: Store, reshare: Reshare, load: Load): Promise<Map<number, Uint8Array>> {
+  const info = walletOf(store, reshare);
+  return info === undefined ? new Map() : oldShares(store, info, load ?? loadTandem);
+}
+
+/**
+ * Checks what a machine is asked to join with these parties. Where there is an action, it does not deal: the action's round 1,
+ * which the words leave out, comes from the machine that began, which may play the action. What is dealt to both is enough for
+ * an old share.
+ *
+ * @throws ProtocolError, StoreError
+ */
+export function assertJoinable(store: Store, terms: Terms, reshare: Reshare, here: readonly number[]): void {
+  const next = 'drop the deal on all machines, and begin on the one with the hot share.';
+  if (terms.action !== undefined && here.some((index) => reshare.dealers.includes(index))) {
+    throw new ProtocolError('The file asks for this share: with an action, no machine that joins deals.', {
+      next,
+    });
+  }
+  if (terms.action !== undefined && String(reshare.dealers) !== String([HOT, ACTION])) {
+    throw new ProtocolError('With an action, the hot share and the action deal new shares, and nobody else.', { next });
+  }
+  const info = walletOf(store, reshare);
+  if (info === undefined) return;
+  if (terms.action === undefined && info.action !== undefined) {
+    throw new ProtocolError(`The terms name no action, and ${reshare.account} has an action.`, { next });
+  }
+  // What does not change as long as the shares do not: a policy, its action and the authority may have been changed elsewhere.
+  const told = { ...terms, ...terms.action, epoch: reshare.epoch };
+  const known = { ...info, ...info.action, epoch: info.epoch + 1 };
+  for (const [name, what] of Object.entries(LASTING) as [keyof typeof LASTING, string][]) {
+    if (String(told[name]).toLowerCase() === String(known[name]).toLowerCase()) continue;
+    throw new ProtocolError(`The terms name another ${what} than ${reshare.account} has here.`, { next });
+  }
+}
+
+const LASTING = {
+  runtime: 'host',
+  wallet: "wallet of the host's",
+  interactive: 'word on --allow-interactive',
+  epoch: 'epoch',
+} as const;
+
+/**
+ * What the terms say of the key must be what the machine's own shares of it say.
+ *
+ * @throws ProtocolError
+ */
+export function assertSameKey(reshare: Reshare, shares: ReadonlyMap<number, Uint8Array>, tandem: Tandem): void {
+  for (const share of shares.values()) {
+    if (Buffer.compare(tandem.shareKey(share), reshare.old) === 0) continue;
+    throw new ProtocolError(`The terms say of ${reshare.account} what its share here does not.`, {
+      next: 'drop the deal on all machines: somebody changed the file, or the machine that began is in the wrong hands.',
+    });
+  }
+}
+
+/** What the authority over the action's share allows: to deal to those who made these messages of round 1. */
+function allowed({ threshold, parties, action }: Terms, reshare: Reshare, round1: Messages, expires: number): Allowed {
+  return {
+    what: 'deal new shares',
+    ...about({ address: reshare.account, keyId: reshare.keyId, action }),
+    epoch: reshare.epoch,
+    dealers: reshare.dealers,
+    holders: parties.map(({ index }) => index),
+    threshold,
+    action: SAME,
+    authority: action?.authority ?? 'none',
+    messages: hashOf(round1),
+    expires,
+  };
+}
+
+/** The signature of a cold share that is on this machine; undefined if that is not for it to decide. @throws StoreError */
+export async function allow(
+  store: Store,
+  terms: Terms,
+  reshare: Reshare,
+  round1: Messages,
+  load: Load,
+): Promise<Session['authorization']> {
+  if (reshare.authority !== 'cold') return undefined;
+  const info = walletOf(store, reshare);
+  if (info === undefined) return undefined;
+  const shares = await oldShares(store, info, load ?? loadTandem);
+  try {
+    const cold = info.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
+    const share = cold && shares.get(cold.index);
+    if (share === undefined) return undefined;
+    const expires = expiry();
+    const signed = signTerms(await (load ?? loadTandem)(), share, allowed(terms, reshare, round1, expires));
+    return { ...signed, expires };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+/**
+ * What the first call of the action is given: its sealed share and the authority's signature. It is the one that came by a
+ * file, of a cold share that is here, or of whoever `ask` reaches; undefined as long as it has to come from a cold machine.
+ *
+ * @throws StoreError, UsageError; ProtocolError if what came is not the authority's
+ */
+export async function allowedCall(
+  options: { readonly store: Store; readonly load?: Load; readonly authorize?: Authorizer | undefined },
+  { terms, authorization: given }: Pick<Session, 'terms' | 'authorization'>,
+  reshare: Reshare,
+  round1: Messages,
+  runtime: Runtime,
+): Promise<{ holder: Holder; authorization: NonNullable<Session['authorization']> } | undefined> {
+  const { store, load, authorize } = options;
+  const info = walletOf(store, reshare);
+  if (info === undefined) throw new StoreError('missing', `The wallet ${reshare.account} is not here any more.`);
+  const shares = await oldShares(store, info, load ?? loadTandem);
+  try {
+    const holder = await actionOf(store, info, runtime);
+    if (holder.cid !== terms.action?.cid) {
+      throw new StoreError('changed', `The action of ${info.address} is another one by now.`, {
+        next: 'drop this deal on all machines, and begin anew.',
+      });
+    }
+    const tandem = await (load ?? loadTandem)();
+    if (given !== undefined) {
+      const wanted = allowed(terms, reshare, round1, given.expires);
+      if (!isBy(info, reshare.authority ?? 'none', shares, wanted, given, tandem)) {
+        throw new ProtocolError('The file holds an authorization that no cold share signed for this deal.', {
+          next: 'have the newest file of the machine with the cold share sent again.',
+        });
+      }
+      if (given.expires * 1000 > Date.now()) return { holder, authorization: given };
+      if (authorize === undefined) {
+        throw new ProtocolError('The authorization of the cold share is good no longer.', {
+          next: 'on its machine, set the clock if it is wrong and confirm the words once more.',
+        });
+      }
+    }
+    const isHere = info.parties.some(({ index, role }) => role === 'cold' && shares.has(index));
+    if (reshare.authority === 'cold' && !isHere && authorize === undefined) return undefined;
+    const wanted = allowed(terms, reshare, round1, expiry());
+    return { holder, authorization: await authorization(info, shares, wanted, { ask: authorize, tandem }) };
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+  }
+}
+
+/**
+ * Begins to store the new shares of a wallet: in the place of those of the sharing `keyId`, if they are here. If a process
+ * that was killed has stored them already, it deletes the old ones that it may have left.
+ */
+export async function draftReshare(store: Store, { info, shares, action }: NewWallet, keyId: string): Promise<Draft> {
+  if (!listWallets(store).includes(info.address)) return draftWallet(store, shares.size);
+  const here = readWallet(store, info.address);
+  if (here.keyId === info.keyId) {
+    for (const index of shares.keys()) await openShareInfo(store, here, index);
+    return { finish: () => removeOlder(store, here), discard: () => {} };
+  }
+  // A share that was moved to another action has taken the name since, and a policy that is not to be undone.
+  const isMoved = action !== undefined && nextSealedName(here) !== info.action?.sealed;
+  if (here.keyId === keyId && !isMoved) return draftChange(store, here, shares.size);
+  throw new StoreError('changed', `The wallet ${info.address} was given other shares or another action meanwhile.`, {
+    next: 'drop this deal on all machines.',
+  });
+}

@@ -1,0 +1,26 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { UsageError, WalletError } from '../errors.ts';
+import { builtinPolicies } from './builtin.ts';
+import { InputError, type Policy, parsePolicyJson } from './policy.ts';
+
+/**
+ * The policy that a name or a file stands for.
+ *
+ * @throws UsageError if there is neither
+ * @throws WalletError if the file holds no policy; it says where it is wrong
+ */
+export function readPolicy(nameOrFile: string): Policy {
+  if (nameOrFile === 'messages' || nameOrFile === 'any') return builtinPolicies[nameOrFile];
+  if (!existsSync(nameOrFile)) {
+    throw new UsageError(`${nameOrFile} is neither a policy (messages, any) nor a file.`);
+  }
+  try {
+    return parsePolicyJson(readFileSync(nameOrFile, 'utf8'));
+  } catch (cause) {
+    if (!(cause instanceof InputError)) throw cause;
+    throw new WalletError(`${nameOrFile} is not a policy: ${cause.message}.`, {
+      next: 'compare it with docs/policies.md.',
+      cause,
+    });
+  }
+}

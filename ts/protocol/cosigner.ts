@@ -1,0 +1,183 @@
+import * as v from 'valibot';
+import { fromBase64 } from '../core/bytes.ts';
+import { ACTION } from './roles.ts';
+
+// What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
+// what a caller sends, outputs what the action works with.
+
+/** The longest message of a deal, request or sealed secret in characters: what is left of the parameters bounds them. */
+const MAX_TEXT = 64 * 1024;
+
+/** How many signatures one call makes at most. */
+export const MAX_SIGNATURES = 8;
+
+/** Applies a conversion that throws on what it cannot convert. */
+function converted<T>(convert: (text: string) => T) {
+  return v.pipe(
+    v.string(),
+    v.maxLength(MAX_TEXT),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      try {
+        return convert(dataset.value);
+      } catch {
+        addIssue({ message: 'malformed' });
+        return NEVER;
+      }
+    }),
+  );
+}
+
+const base64 = converted(fromBase64);
+const sealed = v.pipe(v.string(), v.nonEmpty(), v.maxLength(MAX_TEXT));
+const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
+const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
+
+/** Messages of one round by the sender's index in decimal. */
+const messages = v.pipe(
+  v.record(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,2}$/)), base64),
+  v.transform((record) => new Map(Object.entries(record).map(([key, bytes]) => [Number(key), bytes]))),
+);
+
+/**
+ * Who may ask the action to take part in dealing its share anew, fixed at key generation: a cold party, the owner of an
+ * address, or nobody.
+ */
+const authority = v.union([v.picklist(['cold', 'none']), address]);
+
+const cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/));
+const indices = v.pipe(v.array(index), v.minLength(1), v.maxLength(16));
+
+/** What an authority signed, see authorization.ts: until when, which of the cold parties did, and its signature in hex. */
+const authorization = v.strictObject({
+  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  by: v.optional(index),
+  signature: v.pipe(v.string(), v.regex(/^0x(?:[0-9a-f]{2}){64,65}$/)),
+});
+
+/** What all deals have in common: `parties` hold shares afterwards. */
+const deal = {
+  op: v.literal('deal1'),
+  wallet: address,
+  threshold: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(16)),
+  parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+  authority,
+  messages,
+};
+
+/** The action's place in a deal to which it brings nothing: with a share that it has, the place is as before. */
+const place = {
+  self: v.pipe(index, v.value(ACTION)),
+  /** Whether the share may sign by dkls23, where whoever keeps the action's session can take the key. */
+  interactive: v.optional(v.boolean(), false),
+};
+
+/** One signature. */
+const judged = {
+  /** What is to be signed, as JSON text; the action parses it and derives the digest itself. */
+  intent: v.string(),
+  /** A guardian's signature in hex, for rules that want one. */
+  approval: v.optional(v.string()),
+};
+const item = { ...judged, request: base64 };
+
+/** What the requests for signatures have in common: the wallet, the derivation path, who is to sign. */
+const key = {
+  wallet: address,
+  share: sealed,
+  path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
+  /** The address that is to sign, for rules that need it before the share is opened. */
+  account: v.optional(address),
+  /** The wallet's own address, where another one is to sign: a guardian approves for it and the path. */
+  root: v.optional(address),
+};
+
+/** What those by dkls18 have besides: the other party, by default the hot one. */
+const signing = { ...key, peer: v.optional(index) };
+
+/** A request to the co-signer. */
+export const requestSchema = v.variant('op', [
+  /** A deal, first call: the others' first messages. */
+  v.variant('kind', [
+    v.strictObject({ ...deal, ...place, kind: v.literal('keygen') }),
+    /** A contributor's key becomes the wallet's. */
+    v.strictObject({ ...deal, ...place, kind: v.literal('import'), contributors: indices }),
+    /** New shares of a key by others, of which the action is to hold one. */
+    v.strictObject({
+      ...deal,
+      ...place,
+      kind: v.literal('receive'),
+      contributors: indices,
+      epoch: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff_ffff)),
+      /** What is public about the key as it is shared now. */
+      old: base64,
+    }),
+    /** New shares, to which the action contributes the share it holds: only if its authority says so. */
+    v.strictObject({
+      ...deal,
+      kind: v.literal('reshare'),
+      contributors: indices,
+      share: sealed,
+      /** The action that is to hold the new share, if it is another one. */
+      action: v.optional(cid),
+      authorization,
+    }),
+  ]),
+  /** A deal, second call: the others' second and third messages. */
+  v.strictObject({
+    op: v.literal('deal2'),
+    wallet: address,
+    session: sealed,
+    messages: v.strictObject({ round2: messages, round3: messages }),
+  }),
+  /** The action's share, as it is, for another action: only if its authority says so. */
+  v.strictObject({ op: v.literal('migrate'), wallet: address, share: sealed, action: cid, authority, authorization }),
+  /** A share that another action gave out for this one. */
+  v.strictObject({ op: v.literal('adopt'), wallet: address, share: sealed }),
+  /** A signature. */
+  v.strictObject({ op: v.literal('sign'), ...signing, ...item }),
+  /** Several signatures, each from a request of its own. */
+  v.strictObject({
+    op: v.literal('signMany'),
+    ...signing,
+    requests: v.pipe(v.array(v.strictObject(item)), v.minLength(1), v.maxLength(MAX_SIGNATURES)),
+  }),
+  /** A signature by dkls23, first call: the others' first messages. */
+  v.strictObject({
+    op: v.literal('dkls23Join'),
+    ...key,
+    ...judged,
+    signers: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+    messages,
+  }),
+  /** Second call: the others' second messages. */
+  v.strictObject({ op: v.literal('dkls23Finish'), wallet: address, share: sealed, session: sealed, messages }),
+]);
+
+/** A request as a caller writes it. */
+export type CosignerRequest = v.InferInput<typeof requestSchema>;
+
+type Parsed<Op> = Extract<v.InferOutput<typeof requestSchema>, { op: Op }>;
+export type Deal1Request = Parsed<'deal1'>;
+export type Deal2Request = Parsed<'deal2'>;
+export type MigrateRequest = Parsed<'migrate'>;
+export type AdoptRequest = Parsed<'adopt'>;
+export type Authorization = v.InferOutput<typeof authorization>;
+export type SignRequest = Parsed<'sign'>;
+export type SignManyRequest = Parsed<'signMany'>;
+export type Dkls23JoinRequest = Parsed<'dkls23Join'>;
+export type Dkls23FinishRequest = Parsed<'dkls23Finish'>;
+
+/** What the co-signer answers, inside `ok`. Bytes are base64; `session` and `share` are sealed, for it or the next action. */
+export type Deal1Answer = { session: string; messages: { round1: string; round2: string } };
+export type Deal2Answer = { message: string; share: string };
+export type ShareAnswer = { share: string };
+export type SignAnswer = { response: string };
+export type SignManyAnswer = { responses: string[] };
+export type Dkls23JoinAnswer = { session: string; messages: { round1: string; round2: string } };
+export type Dkls23FinishAnswer = { message: string };
+
+/**
+ * The format that an action of this version understands. Where wallet.json names none, the action is of version 0.1.0. Since
+ * format 2, a request may name the wallet's own address (`root`) besides the account at a path.
+ */
+export const FORMAT = 2;

@@ -1,0 +1,78 @@
+import * as v from 'valibot';
+import { PolicyError, ProtocolError, RefusedError } from '../errors.ts';
+import type { CosignerRequest } from '../protocol/cosigner.ts';
+import { Untrusted } from '../text/untrusted.ts';
+import type { Action, Json, Runtime } from './types.ts';
+
+/** A base64 message of the action; longer ones are refused before they are decoded. */
+export const Message = v.pipe(
+  v.string(),
+  v.maxLength(1_000_000),
+  v.regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+);
+
+export function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+export function fromBase64(text: v.InferOutput<typeof Message>): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+export interface AskOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told in plain words what is being done. */
+  readonly onProgress?: ((step: string) => void) | undefined;
+}
+
+const Said = v.pipe(
+  v.string(),
+  v.maxLength(2000),
+  v.transform((said) => new Untrusted(said)),
+);
+const Failure = v.object({ error: v.object({ code: v.string(), message: Said }) });
+
+/**
+ * What may be asked twice, when an answer was lost. Each answer to a request is an execution of its own, of which at most one
+ * is finished; the first call of a deal begins another deal each time, and the second, asked again, gives the same key.
+ */
+const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set(['deal1', 'deal2', 'sign', 'signMany']);
+
+/**
+ * One call of the action: sends `params`, checks the form of the answer and returns what it holds.
+ *
+ * @throws PolicyError, RefusedError, ProtocolError; RuntimeError of the host
+ */
+export async function ask<S extends v.GenericSchema>(
+  runtime: Runtime,
+  action: Action,
+  params: CosignerRequest,
+  schema: S,
+  options: AskOptions,
+): Promise<v.InferOutput<S>> {
+  const { signal, onProgress } = options;
+  signal?.throwIfAborted();
+  const running = runtime.run(action, params as Json, {
+    isRepeatable: REPEATABLE.has(params.op),
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+  });
+  const answer = await running.catch((error) => {
+    signal?.throwIfAborted(); // whenever it is aborted, the error is the same
+    throw error;
+  });
+  const ok = v.safeParse(v.object({ ok: schema }), answer);
+  if (ok.success) return (ok.output as { ok: v.InferOutput<S> }).ok;
+  const failed = v.safeParse(Failure, answer);
+  if (!failed.success) {
+    throw new ProtocolError('The action answered in a form that is not agreed; nothing was used of it.', {
+      next: 'see whether the host runs the action whose source the store keeps.',
+    });
+  }
+  const { code, message } = failed.output.error;
+  if (code === 'policy') throw new PolicyError(`The policy refuses: ${message}`);
+  await runtime.check?.(params.wallet, action.cid, signal);
+  throw new RefusedError(`The action refused: ${message}.`, {
+    next: 'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together.',
+  });
+}

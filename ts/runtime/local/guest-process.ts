@@ -1,0 +1,238 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { devNull } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { RuntimeError } from '../errors.ts';
+import type { Json, Limits } from '../types.ts';
+
+/** What a guest process is told: the action, its parameters as JSON text, and the headers it may read. */
+export interface Job {
+  readonly source: string;
+  readonly params: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One request of a running action to its host. */
+export interface GuestRequest {
+  readonly op: string;
+  readonly [argument: string]: Json;
+}
+
+/** Answers a request. What it throws as {@link OpError} is thrown inside the action, with its message. */
+export type Answer = (request: GuestRequest) => Json | Promise<Json>;
+
+/** A refusal that the action itself gets to see. */
+export class OpError extends Error {}
+
+const MAX_FRAME = 4 * 1024 * 1024;
+const MAX_REQUESTS = 100_000;
+const MAX_STDERR = 64 * 1024;
+const MEMORY_CHECK_MS = 200;
+
+const here = dirname(fileURLToPath(import.meta.url));
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** The package links its executable into place at first use; its own script for that says where it is. */
+function denoExecutable(): string {
+  try {
+    const { runInstall } = createRequire(import.meta.url)('deno/install_api.cjs') as { runInstall(): string };
+    return runInstall();
+  } catch (cause) {
+    throw new RuntimeError('unavailable', 'Deno is not there for this system', { next: 'run: npm ci', cause });
+  }
+}
+
+/**
+ * A Deno process that waits for one job, runs it, and is gone. It is started with the real host's V8 flags and
+ * permissions, an empty environment, no core dumps (they would hold secrets) and a bound on its processor time (so
+ * that it ends even if this process is killed).
+ */
+export class GuestProcess {
+  readonly #child: ChildProcess;
+  readonly #stdin: Writable;
+  readonly #stdout: Readable;
+  readonly #exited: Promise<unknown>;
+  readonly #limits: Limits;
+  #stderr = '';
+
+  constructor(limits: Limits, hasNetwork = true) {
+    const flags = [
+      '--disallow-code-generation-from-strings',
+      '--clear-free-memory',
+      `--max-heap-size=${limits.memoryLimitMb}`,
+    ];
+    const command = [
+      denoExecutable(),
+      'run',
+      '--quiet',
+      '--no-prompt',
+      '--no-config',
+      '--no-lock',
+      '--no-remote',
+      '--no-npm',
+      '--no-code-cache',
+      ...(hasNetwork ? ['--allow-net'] : []),
+      `--import-map=${join(here, 'guest-imports.json')}`,
+      `--v8-flags=${flags.join(',')}`,
+      join(here, 'guest.js'),
+    ];
+    const cpuSeconds = 2 * Math.ceil(limits.timeoutMs / 1000) + 10;
+    const limited = ['/bin/sh', '-c', `ulimit -c 0; ulimit -t ${cpuSeconds}; exec "$@"`, 'sh', ...command];
+    const [program, ...args] = (process.platform === 'win32' ? command : limited) as [string, ...string[]];
+    // A cache folder that cannot exist: Deno then keeps nothing, so no call leaves a trace for the next.
+    const env = { DENO_DIR: join(devNull, 'none'), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', TZ: 'UTC' };
+    const child = spawn(program, args, { cwd: '/', env, stdio: 'pipe' });
+    running.add(child);
+    this.#child = child;
+    this.#stdin = child.stdin;
+    this.#stdout = child.stdout;
+    this.#limits = limits;
+    this.#exited = once(child, 'close').then(
+      () => running.delete(child),
+      () => running.delete(child),
+    );
+    child.on('error', ({ message }) => {
+      this.#stderr += message;
+    });
+    child.stdin.on('error', () => {}); // a process that is gone shows as the end of its output
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(0, MAX_STDERR);
+    });
+  }
+
+  /**
+   * Runs the job to its end. The process serves no other and is killed afterwards.
+   *
+   * @throws {RuntimeError} `action` if the code threw, `timeout`, `memory`, `limit`, `aborted`, or `unavailable`
+   */
+  async run(job: Job, answer: Answer, signal?: AbortSignal): Promise<void> {
+    const { memoryLimitMb, timeoutMs } = this.#limits;
+    const outOfMemory = () =>
+      new RuntimeError('memory', `the action exceeded the maximum memory of ${memoryLimitMb} MB and was stopped`);
+    let reason: RuntimeError | undefined;
+    const stop = (error: RuntimeError) => {
+      reason ??= error;
+      this.kill();
+    };
+    const onAbort = () => stop(new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason }));
+    const timer = setTimeout(() => {
+      stop(new RuntimeError('timeout', `the action exceeded the maximum time of ${timeoutMs} ms and was stopped`));
+    }, timeoutMs);
+    const watch = setInterval(async () => {
+      // V8 holds its heap to the limit by itself; memory outside of it (buffers, wasm) is watched from here.
+      if ((await residentMb(this.#child.pid)) > 256 + 2 * memoryLimitMb) stop(outOfMemory());
+    }, MEMORY_CHECK_MS);
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted) onAbort();
+    try {
+      await this.#converse(job, answer);
+    } catch (error) {
+      if (error instanceof RuntimeError) stop(error);
+      await this.#exited;
+      if (reason) throw reason;
+      if (/JavaScript out of memory/.test(this.#stderr)) throw outOfMemory();
+      const uncaught = /^error: (Uncaught [\s\S]*)/m.exec(this.#stderr)?.[1];
+      if (uncaught) throw new RuntimeError('action', withoutGuest(uncaught));
+      throw new RuntimeError('unavailable', `Deno ended unexpectedly: ${this.#stderr.trim() || 'no message'}`, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+      clearInterval(watch);
+      signal?.removeEventListener('abort', onAbort);
+      this.kill();
+    }
+  }
+
+  /** Whether it can still take a job. */
+  get isAlive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Ends the process at once. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  async #converse(job: Job, answer: Answer): Promise<void> {
+    let requests = 0;
+    await this.#send({ ...job });
+    for await (const message of frames(this.#stdout)) {
+      if (message.op === 'done') return;
+      if (++requests > MAX_REQUESTS) throw new RuntimeError('limit', `more than ${MAX_REQUESTS} calls to the host`);
+      let reply: { ok: Json } | { error: string };
+      try {
+        reply = { ok: await answer(message) };
+      } catch (error) {
+        if (!(error instanceof OpError)) throw error;
+        reply = { error: error.message };
+      }
+      await this.#send(reply);
+    }
+    throw new Error('the process ended before the action did');
+  }
+
+  #send(message: Json): Promise<void> {
+    const body = Buffer.from(JSON.stringify(message));
+    const header = Buffer.alloc(4);
+    header.writeUInt32BE(body.length);
+    this.#stdin.write(header);
+    return new Promise((resolve, reject) => {
+      this.#stdin.write(body, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+}
+
+/** The messages in a guest's output. Whatever is not one ends the conversation: the action may write what it likes. */
+async function* frames(stream: Readable): AsyncGenerator<GuestRequest> {
+  let pending: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    pending.push(chunk);
+    length += chunk.length;
+    while (length >= 4) {
+      const head = Buffer.concat(pending.slice(0, 4)).readUInt32BE(0);
+      if (head > MAX_FRAME) throw new RuntimeError('limit', `a message of ${head} bytes to the host is too long`);
+      if (length < 4 + head) break;
+      const all = Buffer.concat(pending);
+      yield parse(all.subarray(4, 4 + head));
+      pending = [all.subarray(4 + head)];
+      length -= 4 + head;
+    }
+  }
+}
+
+function parse(body: Buffer): GuestRequest {
+  try {
+    const message: unknown = JSON.parse(body.toString('utf8'));
+    if (typeof message === 'object' && message !== null && 'op' in message && typeof message.op === 'string') {
+      return message as GuestRequest;
+    }
+  } catch {}
+  throw new RuntimeError('action', 'the action disturbed its channel to the host and was stopped');
+}
+
+async function residentMb(pid: number | undefined): Promise<number> {
+  try {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+  } catch {
+    return 0; // no such file on this system, or the process has ended
+  }
+}
+
+/** Leaves out what Deno shows of this package's own files: an excerpt of the source, and stack frames with paths. */
+function withoutGuest(error: string): string {
+  const lines = error
+    .replace(/\n[^\n]*\n *\^+ *$/m, '')
+    .trimEnd()
+    .split('\n');
+  return lines.filter((line) => !line.includes('/guest.js:')).join('\n');
+}

@@ -1,0 +1,341 @@
+import { availableParallelism } from 'node:os';
+import { RuntimeError } from '../errors.ts';
+import { STRICT_LIMITS } from '../limits.ts';
+import { sourceCid } from '../source.ts';
+import type { Json, Limits } from '../types.ts';
+import { type Answer, GuestProcess, OpError } from './guest-process.ts';
+import { hasImports, inlineImports } from './imports.ts';
+import { decryptFor, encryptFor, type HexKey, signingKey } from './keys.ts';
+import { library } from './libraries.ts';
+import { type Group, holdsAction, holdsWallet, newGroup, newWallet, type State, StateFile } from './state.ts';
+import { Turns } from './turns.ts';
+
+/** Options of a {@link LitHost}. */
+export interface LitHostOptions {
+  /** The folder for its state; made if it does not exist. */
+  readonly dir: string;
+  /** Default: the stricter of each pair of documented figures. */
+  readonly limits?: Limits;
+  /** How many processes wait, started but unused, for the next calls. Default 0. */
+  readonly spare?: number;
+  /** How many calls run at once; the others wait for their turn. Default: four for each processor. */
+  readonly concurrency?: number;
+  /** How many calls may wait before the next is told to come back later. Default 1000. */
+  readonly waiting?: number;
+  /** A folder whose node_modules hold what actions import from jsDelivr. Default: this package. */
+  readonly modules?: string;
+}
+
+/** One call of an action. Which keys the action gets follows from its source alone. */
+export interface Call {
+  readonly source: string;
+  /** If given, a source of another CID is refused. */
+  readonly cid?: string;
+  readonly params: Json;
+  /** What the action reads as `Lit.Headers`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+  /** Which groups the caller may act in: only these let the action use their wallets. Default: all. */
+  readonly inGroup?: (group: Group) => boolean;
+}
+
+/** What a call gives: the response (parsed if it is JSON) and what the action printed. */
+export interface CallResult {
+  readonly response: Json;
+  readonly logs: string;
+}
+
+export type { Group } from './state.ts';
+
+const MAX_CIDS = 8;
+const CID = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
+
+/**
+ * A host for Lit Actions on this machine: wallets, groups, keys, and calls, each in a Deno process of its own. The keys
+ * stay in this process; an action gets what its CID and the groups allow.
+ */
+export class LitHost {
+  readonly limits: Limits;
+  readonly #state: StateFile;
+  #spareCount: number;
+  readonly #spares: GuestProcess[] = [];
+  readonly #cids = new Map<string, string>();
+  /** Sources with their imports put in, by CID. */
+  readonly #bundles = new Map<string, Promise<string>>();
+  readonly #modules: string | undefined;
+  readonly #turns: Turns;
+
+  private constructor(state: StateFile, options: LitHostOptions) {
+    this.limits = options.limits ?? STRICT_LIMITS;
+    this.#state = state;
+    this.#spareCount = options.spare ?? 0;
+    this.#modules = options.modules;
+    this.#turns = new Turns(options.concurrency ?? 4 * availableParallelism(), options.waiting ?? 1000);
+    this.#refill();
+  }
+
+  /** @throws {RuntimeError} `unavailable` if the state cannot be read */
+  static async open(options: LitHostOptions): Promise<LitHost> {
+    const state = await StateFile.open(options.dir);
+    state.read();
+    return new LitHost(state, options);
+  }
+
+  /** The state, for what else is kept in it. */
+  get state(): StateFile {
+    return this.#state;
+  }
+
+  /** Ends the processes that wait for calls. */
+  close(): void {
+    this.#spareCount = 0;
+    for (const process of this.#spares.splice(0)) process.kill();
+  }
+
+  /** Makes a wallet and returns its address in lower case. */
+  async createWallet(): Promise<string> {
+    return this.#state.update(newWallet);
+  }
+
+  /** All wallets' addresses. */
+  wallets(): string[] {
+    return Object.keys(this.#state.read().wallets);
+  }
+
+  /** All groups. */
+  groups(): Group[] {
+    return this.#state.read().groups;
+  }
+
+  /** Makes an empty group and returns its id. */
+  async createGroup(name: string): Promise<number> {
+    return this.#state.update((state) => newGroup(state, name).id);
+  }
+
+  /**
+   * Puts an action or a wallet into a group, or takes it out. There is no wildcard: each is named.
+   *
+   * @throws {RuntimeError} `input` if the group or the wallet does not exist, or the CID is not one
+   */
+  async changeGroup(id: number, change: 'add' | 'remove', member: { cid: string } | { wallet: string }): Promise<void> {
+    await this.#state.update((state) => {
+      const group = state.groups.find((candidate) => candidate.id === id);
+      if (!group) throw new RuntimeError('input', `no group ${id}`);
+      const [list, value] =
+        'cid' in member ? [group.cids, checkCid(member.cid)] : [group.wallets, knownWallet(state, member.wallet)];
+      const at = list.indexOf(value);
+      if (change === 'add' && at < 0) list.push(value);
+      if (change === 'remove' && at >= 0) list.splice(at, 1);
+    });
+  }
+
+  /** Lets exactly these actions use the wallet: the wallet leaves every other group. */
+  async permit(wallet: string, ...cids: string[]): Promise<void> {
+    cids.forEach(checkCid);
+    await this.#state.update((state) => {
+      const address = knownWallet(state, wallet);
+      for (const group of state.groups) group.wallets = group.wallets.filter((member) => member !== address);
+      const name = `tandem ${address}`;
+      const group =
+        state.groups.find((candidate) => candidate.account === 0 && candidate.name === name) ?? newGroup(state, name);
+      group.cids = cids;
+      group.wallets = [address];
+    });
+  }
+
+  /**
+   * Runs an action once.
+   *
+   * @throws {RuntimeError} `limit` or `busy` before anything runs, or whatever ended the action
+   */
+  async execute(call: Call): Promise<CallResult> {
+    const { maxCodeLength, maxParamsLength } = this.limits;
+    const params = JSON.stringify(call.params) ?? 'null';
+    checkLength('the code', call.source, maxCodeLength);
+    checkLength('the parameters', params, maxParamsLength);
+    const cid = await this.cidOf(call.source);
+    if (call.cid !== undefined && call.cid !== cid) {
+      throw new RuntimeError('input', `the source's CID is ${cid}, not ${call.cid}`);
+    }
+    const source = hasImports(call.source) ? await this.#bundle(cid, call.source) : call.source;
+    const state = this.#state.read();
+    const session = new Session(state, cid, this.limits, state.groups.filter(call.inGroup ?? (() => true)));
+    const done = await this.#turns.take(call.signal);
+    try {
+      const process = this.#next();
+      await process.run({ source, params, headers: call.headers ?? {} }, session.answer, call.signal);
+    } finally {
+      done();
+    }
+    return { response: parseResponse(session.response), logs: session.logs };
+  }
+
+  #bundle(cid: string, source: string): Promise<string> {
+    const bundle = this.#bundles.get(cid) ?? inlineImports(source, this.#modules);
+    remember(this.#bundles, cid, bundle);
+    bundle.catch(() => this.#bundles.delete(cid));
+    return bundle;
+  }
+
+  /** The CID of a source; those of the last few are remembered. @throws {RuntimeError} `input` if it is not well-formed Unicode */
+  async cidOf(source: string): Promise<string> {
+    const cid = this.#cids.get(source) ?? (await sourceCid(source));
+    remember(this.#cids, source, cid);
+    return cid;
+  }
+
+  /** A process that waits, or else a new one; another is started to wait in its place. */
+  #next(): GuestProcess {
+    let spare = this.#spares.shift();
+    while (spare?.isAlive === false) spare = this.#spares.shift();
+    const process = spare ?? this.#start();
+    this.#refill();
+    return process;
+  }
+
+  #start(): GuestProcess {
+    return new GuestProcess(this.limits);
+  }
+
+  #refill(): void {
+    while (this.#spares.length < this.#spareCount) this.#spares.push(this.#start());
+  }
+}
+
+/** What one call of one action may ask for, and what it has used up. */
+class Session {
+  response = '';
+  logs = '';
+  #logLength = 0;
+  #fetches = 0;
+  #keyOperations = 0;
+  readonly #state: State;
+  readonly #cid: string;
+  readonly #limits: Limits;
+  readonly #groups: readonly Group[];
+
+  constructor(state: State, cid: string, limits: Limits, groups: readonly Group[]) {
+    this.#state = state;
+    this.#cid = cid;
+    this.#limits = limits;
+    this.#groups = groups;
+  }
+
+  readonly answer: Answer = async ({ op, ...args }) => {
+    const text = (name: string): string => {
+      const value = args[name];
+      if (typeof value !== 'string') throw new OpError(`${name} must be a text`);
+      return value;
+    };
+    switch (op) {
+      case 'print':
+        return this.#print(text('message'));
+      case 'setResponse':
+        return this.#setResponse(text('response'));
+      case 'fetch':
+        if (++this.#fetches > this.#limits.maxFetchCount) {
+          throw new OpError(`an action may send ${this.#limits.maxFetchCount} HTTP requests`);
+        }
+        return this.#fetches;
+      case 'library': {
+        const script = await library(text('name'));
+        if (script === undefined) throw new OpError('no such library');
+        return script;
+      }
+      case 'encrypt':
+        return encryptFor(this.#state.root, this.#wallet(text('wallet')), text('message'));
+      case 'decrypt': {
+        const message = decryptFor(this.#state.root, this.#wallet(text('wallet')), text('ciphertext'));
+        if (message === undefined) throw new OpError('decryption failed: another key, or an altered ciphertext');
+        return message;
+      }
+      case 'privateKey':
+        return signingKey(this.#state.root, 'wallet', this.#wallet(text('wallet'))).privateKey;
+      case 'actionPrivateKey':
+        return this.#action(this.#cid).privateKey;
+      case 'actionPublicKey':
+        return this.#action(text('cid')).publicKey;
+      case 'actionAddress':
+        return this.#action(text('cid')).address;
+      default:
+        throw new OpError('no such operation');
+    }
+  };
+
+  #print(message: string): null {
+    this.#logLength += Buffer.byteLength(message);
+    if (this.#logLength > this.#limits.maxConsoleLogLength) {
+      throw new OpError(`an action may print ${this.#limits.maxConsoleLogLength} bytes`);
+    }
+    this.logs += message;
+    return null;
+  }
+
+  #setResponse(response: string): null {
+    const length = Buffer.byteLength(response);
+    if (length > this.#limits.maxResponseLength) {
+      throw new OpError(`the response has ${length} bytes; ${this.#limits.maxResponseLength} are allowed`);
+    }
+    this.response = response;
+    return null;
+  }
+
+  /** The derivation path of a wallet that this action may use. */
+  #wallet(wallet: string): string {
+    this.#countKeyOperation();
+    const address = wallet.toLowerCase();
+    const path = Object.hasOwn(this.#state.wallets, address) ? this.#state.wallets[address] : undefined;
+    const allowed = this.#groups.some(
+      (group) => holdsAction(group, this.#cid) && holdsWallet(this.#state, group, address),
+    );
+    if (path === undefined || !allowed) throw new OpError('this action may not use this wallet');
+    return path;
+  }
+
+  #action(cid: string): HexKey {
+    this.#countKeyOperation();
+    if (!CID.test(cid)) throw new OpError('not a CID of version 0');
+    return signingKey(this.#state.root, 'action', cid);
+  }
+
+  #countKeyOperation(): void {
+    if (++this.#keyOperations > this.#limits.maxGetKeysCount) {
+      throw new OpError(`an action may do ${this.#limits.maxGetKeysCount} key operations`);
+    }
+  }
+}
+
+/** Keeps what was used last, up to a few. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  for (const oldest of map.keys()) {
+    if (map.size <= MAX_CIDS) break;
+    map.delete(oldest);
+  }
+}
+
+function checkCid(cid: string): string {
+  if (!CID.test(cid)) throw new RuntimeError('input', `not the CID of an action: ${cid}`);
+  return cid;
+}
+
+function knownWallet(state: State, wallet: string): string {
+  const address = wallet.toLowerCase();
+  if (!Object.hasOwn(state.wallets, address)) throw new RuntimeError('input', `no wallet ${wallet}`);
+  return address;
+}
+
+function checkLength(what: string, text: string, limit: number): void {
+  const length = Buffer.byteLength(text);
+  if (length > limit) throw new RuntimeError('limit', `${what}: ${length} bytes, where the host allows ${limit}`);
+}
+
+/** A response is text; where the text is JSON, the caller gets its value. */
+function parseResponse(response: string): Json {
+  try {
+    return JSON.parse(response) as Json;
+  } catch {
+    return response;
+  }
+}

@@ -1,0 +1,40 @@
+import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
+import { LitHost, type LitHostOptions } from './host.ts';
+
+/** Actions run on this machine, in a real Deno of the version that Lit's hosts use. */
+export class LocalRuntime implements Runtime {
+  readonly name = 'local';
+  readonly host: LitHost;
+
+  private constructor(host: LitHost) {
+    this.host = host;
+  }
+
+  /** @throws {RuntimeError} `unavailable` if the host's state cannot be read */
+  static async open(options: LitHostOptions): Promise<LocalRuntime> {
+    return new LocalRuntime(await LitHost.open(options));
+  }
+
+  createWallet(): Promise<string> {
+    return this.host.createWallet();
+  }
+
+  permit(wallet: string, ...cids: string[]): Promise<void> {
+    return this.host.permit(wallet, ...cids);
+  }
+
+  async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
+    options.onProgress?.('running the action on this machine');
+    const { response } = await this.host.execute({ ...action, params, signal: options.signal });
+    return response;
+  }
+
+  async limits(): Promise<Limits> {
+    return this.host.limits;
+  }
+
+  /** Ends the processes that wait for calls. */
+  close(): void {
+    this.host.close();
+  }
+}

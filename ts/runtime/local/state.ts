@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { readLimited, takeLock, writeDurable } from '../../files/files.ts';
+import { actionHash } from '../../protocol/cid.ts';
+import { RuntimeError } from '../errors.ts';
+import { signingKey } from './keys.ts';
+
+const MAX_STATE = 16 * 1024 * 1024;
+
+const hex32 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+const hex0x32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
+const groupId = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+/** What a usage key may do, by the names that Lit's API gives it; in a list of groups 0 stands for all. */
+export const scopeSchema = v.object({
+  can_create_groups: v.boolean(),
+  can_delete_groups: v.boolean(),
+  can_create_pkps: v.boolean(),
+  manage_ipfs_ids_in_groups: v.array(groupId),
+  add_pkp_to_groups: v.array(groupId),
+  remove_pkp_from_groups: v.array(groupId),
+  execute_in_groups: v.array(groupId),
+});
+
+const named = { name: v.string(), description: v.string() };
+/** An account's number; 0 is the machine's own, whose groups and wallets were made without an API key. */
+const account = v.optional(v.number(), 0);
+
+const stateSchema = v.strictObject({
+  version: v.literal(1),
+  /** The secret that every key of this host is derived from. */
+  root: hex32,
+  /** A wallet's address to the path that its keys are derived with. */
+  wallets: v.record(v.string(), hex32),
+  groups: v.array(
+    v.strictObject({
+      id: v.number(),
+      account,
+      name: v.string(),
+      description: v.optional(v.string(), ''),
+      /** CIDs, or the hashes that the API names them by; {@link ANY} for all. */
+      cids: v.array(v.string()),
+      /** Addresses; {@link ANY} for all of the account. */
+      wallets: v.array(v.string()),
+    }),
+  ),
+  accounts: v.optional(v.array(v.strictObject({ ...named, keyHash: hex32, wallet: v.string() })), []),
+  usageKeys: v.optional(
+    v.array(v.strictObject({ ...named, account: v.number(), keyHash: hex32, scope: scopeSchema })),
+    [],
+  ),
+  /** Whose the wallets made over the API are. */
+  owners: v.optional(v.record(v.string(), v.strictObject({ ...named, account: v.number() })), {}),
+  /** Actions that accounts have given a name. */
+  actions: v.optional(v.array(v.strictObject({ ...named, account: v.number(), hash: hex0x32 })), []),
+});
+
+/** What a local host keeps. */
+export type State = v.InferOutput<typeof stateSchema>;
+
+/** Actions and wallets that belong together: its actions may use its wallets. */
+export type Group = State['groups'][number];
+
+/** What a usage key may do. */
+export type Scope = v.InferOutput<typeof scopeSchema>;
+
+/** In a group: every action, or every wallet of its account. */
+export const ANY = '*';
+
+/** Whether an action is in a group. */
+export function holdsAction({ cids }: Group, cid: string): boolean {
+  return cids.includes(cid) || cids.includes(ANY) || cids.includes(actionHash(cid));
+}
+
+/** Whether a wallet is in a group. */
+export function holdsWallet(state: State, { wallets, account }: Group, address: string): boolean {
+  return wallets.includes(address) || (wallets.includes(ANY) && ownerOf(state, address) === account);
+}
+
+/** The account that a wallet belongs to; undefined if there is no such wallet. */
+export function ownerOf(state: State, address: string): number | undefined {
+  if (!Object.hasOwn(state.wallets, address)) return undefined;
+  return Object.hasOwn(state.owners, address) ? state.owners[address]?.account : 0;
+}
+
+/** Makes an empty group. */
+export function newGroup(state: State, name: string, account = 0): Group {
+  const id = Math.max(0, ...state.groups.map((group) => group.id)) + 1;
+  const group = { id, account, name, description: '', cids: [], wallets: [] };
+  state.groups.push(group);
+  return group;
+}
+
+/** Makes a wallet and returns its address in lower case. */
+export function newWallet(state: State): string {
+  const path = randomBytes(32).toString('hex');
+  const { address } = signingKey(state.root, 'wallet', path);
+  state.wallets[address] = path;
+  return address;
+}
+
+/** A local host's state: one JSON file of mode 0600 in a folder of mode 0700. A crash leaves the old one or the new. */
+export class StateFile {
+  readonly #path: string;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Opens the state in a folder, or begins one. */
+  static async open(dir: string): Promise<StateFile> {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const file = new StateFile(join(dir, 'state.json'));
+    const unlock = await takeLock(`${file.#path}.lock`);
+    try {
+      if (!existsSync(file.#path)) {
+        file.#write(
+          v.parse(stateSchema, { version: 1, root: randomBytes(32).toString('hex'), wallets: {}, groups: [] }),
+        );
+      }
+    } finally {
+      unlock();
+    }
+    return file;
+  }
+
+  /** @throws {RuntimeError} `unavailable` if the file is missing or damaged */
+  read(): State {
+    try {
+      return v.parse(stateSchema, JSON.parse(Buffer.from(readLimited(this.#path, MAX_STATE)).toString('utf8')));
+    } catch (cause) {
+      throw new RuntimeError('unavailable', `the local host's state cannot be read: ${this.#path}`, {
+        next: 'restore the file from a backup: without it the wallets of this host cannot be used',
+        cause,
+      });
+    }
+  }
+
+  /** Changes the state. `change` gets the newest, whichever process wrote it, and edits it in place. */
+  async update<T>(change: (state: State) => T): Promise<T> {
+    const unlock = await takeLock(`${this.#path}.lock`);
+    try {
+      const state = this.read();
+      const result = change(state);
+      this.#write(state);
+      return result;
+    } finally {
+      unlock();
+    }
+  }
+
+  #write(state: State): void {
+    writeDurable(this.#path, `${JSON.stringify(state, null, 2)}\n`);
+  }
+}

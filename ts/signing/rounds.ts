@@ -1,0 +1,270 @@
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import * as v from 'valibot';
+import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import { TandemError } from '../core/errors.ts';
+import { fromHex } from '../core/evm.ts';
+import { loadTandem } from '../core/node.ts';
+import type { ShareInfo, Tandem } from '../core/wasm.ts';
+import { StoreError, UsageError } from '../errors.ts';
+import { fileError, readLimited, syncFolder, writeDurable } from '../files/files.ts';
+import { digestOf, type Intent, intentJson, parseIntentJson } from '../intent/intent.ts';
+import { type Key, sealer } from '../store/age.ts';
+import {
+  assertCurrent,
+  checkShare,
+  findWallet,
+  holdWallet,
+  openSealed,
+  readShare,
+  readWallet,
+  type Store,
+  shareFileHash,
+  type WalletInfo,
+} from '../store/store.ts';
+import { brokenProtocol } from './dkls23.ts';
+import { type Signed, type SignedTransaction, signedBy } from './wallet.ts';
+
+// A signature by dkls23 between people on different machines, who pass messages by any channel: a step for each round. What
+// one step leaves for the next is an age file in the wallet's folder. A session used twice gives the key away, so it is
+// deleted, durably, before the message that comes of it leaves: a step that fails ends the signature for this party.
+
+export interface RoundsOptions {
+  readonly store: Store;
+  /** The wallet's address; may be left out if the store has only one. */
+  readonly id?: string | undefined;
+  /** The party that signs here; by default the first whose share is here. */
+  readonly party?: number | undefined;
+  /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
+  readonly load?: (() => Promise<Tandem>) | undefined;
+}
+
+/** What a step ends with: a message for all other signers. */
+export interface Sent {
+  readonly round: 1 | 2 | 3;
+  readonly party: number;
+  /** Whose messages of this round the next step needs. */
+  readonly waitingFor: number[];
+  readonly message: Uint8Array;
+}
+
+/** The longest message: of round 2, for 15 others. */
+export const MESSAGE_LIMIT = 700_000;
+const SESSION_LIMIT = 64 * 1024;
+const Session = v.strictObject({
+  version: v.literal(1),
+  wallet: v.string(),
+  keyId: v.string(),
+  party: v.number(),
+  round: v.picklist([1, 2, 3]),
+  signers: v.array(v.number()),
+  intent: v.string(),
+  path: v.string(),
+  session: v.instance(Uint8Array<ArrayBufferLike>),
+});
+type Session = v.InferOutput<typeof Session>;
+
+/**
+ * The first step: each signer names what is signed, and who signs, for itself. A signature of this party that was under way
+ * is given up.
+ *
+ * @throws UsageError, InputError, StoreError
+ */
+export async function beginRounds(
+  options: RoundsOptions & { readonly signers: readonly number[]; readonly intent: Intent; readonly path?: string },
+): Promise<Sent> {
+  const { store, intent, path = 'm', load = loadTandem } = options;
+  const signers = [...options.signers].sort((a, b) => a - b);
+  return held(options, async (info, party) => {
+    const key = await store.key('any', basename(sessionPath(store, info, party)));
+    const share = await readShare(store, info, party);
+    try {
+      const tandem = await load();
+      checkShare(store, info, party, tandem.shareInfo(share));
+      const step = tandem.dkls23Round1({ share, signers, digest: fromHex(digestOf(intent)), path });
+      const { address: wallet, keyId } = info;
+      const begun = { version: 1, wallet, keyId, party, round: 1, signers, intent: intentJson(intent), path } as const;
+      await keep(store, info, { ...begun, session: step.session }, key);
+      return { round: 1, party, waitingFor: besides(signers, party), message: step.message };
+    } catch (error) {
+      if (error instanceof TandemError && error.code === 'input') throw new UsageError(`${error.message}.`);
+      throw error;
+    } finally {
+      share.fill(0);
+    }
+  });
+}
+
+export interface StepOptions extends RoundsOptions {
+  /** Those of the other signers of the round before. */
+  readonly messages: readonly Uint8Array[];
+}
+
+/**
+ * Rounds 2 and 3. Whether all messages are there is looked at first; from then on the session is used up.
+ *
+ * @throws UsageError, StoreError; ProtocolError if a message was refused, whose it names: there will be no signature
+ */
+export async function nextRound(options: StepOptions): Promise<Sent> {
+  const { store } = options;
+  return held(options, (info, party) =>
+    resumed(options, info, party, async ({ session, key, input, tandem }) => {
+      const { round, signers } = session;
+      if (round === 3)
+        throw new UsageError('All rounds are done here.', { next: 'finish, with the files of round 3.' });
+      forget(sessionPath(store, info, party));
+      const step = round === 1 ? tandem.dkls23Round2(input) : tandem.dkls23Round3(input);
+      const next = round === 1 ? 2 : 3;
+      await keep(store, info, { ...session, round: next, session: step.session }, key);
+      return { round: next, party, waitingFor: besides(signers, party), message: step.message };
+    }),
+  );
+}
+
+/** The signature, from the messages of round 3. @throws as {@link nextRound} does */
+export async function finishRounds(options: StepOptions): Promise<Signed | SignedTransaction> {
+  const start = performance.now();
+  return held(options, (info, party) =>
+    resumed(options, info, party, async ({ session, input, tandem, known }) => {
+      if (session.round !== 3)
+        throw new UsageError('Not all rounds are done.', { next: 'next, with the newest files.' });
+      forget(sessionPath(options.store, info, party));
+      const parts = tandem.dkls23Finish(input);
+      return signedBy(parseIntentJson(session.intent), known, session.path, parts, { calls: 0, start });
+    }),
+  );
+}
+
+interface Resumed {
+  readonly session: Session;
+  /** For sealing what comes in its place. */
+  readonly key: Key;
+  readonly input: { share: Uint8Array; session: Uint8Array; messages: Map<number, Uint8Array> };
+  readonly tandem: Tandem;
+  readonly known: ShareInfo;
+}
+
+/** Opens the session and the share for a step, and clears both after it. */
+async function resumed<T>(
+  { store, messages, load = loadTandem }: StepOptions,
+  info: WalletInfo,
+  party: number,
+  step: (resumed: Resumed) => Promise<T>,
+): Promise<T> {
+  const { session, key } = await readSession(store, info, party);
+  let share: Uint8Array = new Uint8Array();
+  try {
+    const all = sorted(messages, session);
+    share = await readShare(store, info, party);
+    const tandem = await load();
+    const known = tandem.shareInfo(share);
+    checkShare(store, info, party, known);
+    return await step({ session, key, input: { share, session: session.session, messages: all }, tandem, known });
+  } catch (error) {
+    throw error instanceof TandemError ? brokenProtocol(error) : error;
+  } finally {
+    share.fill(0);
+    session.session.fill(0);
+  }
+}
+
+/** Runs a step with the wallet held, for the party that signs here. */
+async function held<T>(options: RoundsOptions, step: (info: WalletInfo, party: number) => Promise<T>): Promise<T> {
+  const { store } = options;
+  const info = readWallet(store, findWallet(store, options.id));
+  const local = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
+  const party = options.party ?? local.find((index) => shareFileHash(store, info, index) !== undefined) ?? local[0];
+  if (party === undefined || !local.includes(party)) throw new UsageError(`Party ${party} has no share file here.`);
+  const hold = await holdWallet(store, info.address);
+  try {
+    assertCurrent(store, info);
+    return await step(info, party);
+  } finally {
+    hold.release();
+  }
+}
+
+function sessionPath(store: Store, info: WalletInfo, party: number): string {
+  return join(store.dir, info.address, `signing-${party}.age`);
+}
+
+/** Keeps the session for the next step, in the place of any other of this party. */
+async function keep(store: Store, info: WalletInfo, session: Session, key: Key): Promise<void> {
+  const plain = encodeCbor(session);
+  try {
+    writeDurable(sessionPath(store, info, session.party), await sealer(key)(plain));
+  } finally {
+    plain.fill(0);
+    session.session.fill(0);
+  }
+}
+
+async function readSession(store: Store, info: WalletInfo, party: number): Promise<{ session: Session; key: Key }> {
+  const path = sessionPath(store, info, party);
+  let file: Uint8Array;
+  try {
+    file = readLimited(path, SESSION_LIMIT);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
+    throw new UsageError(`Party ${party} has no signature under way here.`, {
+      next: 'begin one. A step that failed ended the one there was, for all signers.',
+      cause: error,
+    });
+  }
+  const { plain, key } = await openSealed(store, file, path);
+  try {
+    const session = v.parse(Session, Object.fromEntries(decodeCbor(plain) as Map<string, unknown>));
+    if (session.wallet === info.address && session.keyId === info.keyId && session.party === party)
+      return { session, key };
+  } catch {
+    // What was found is not quoted.
+  } finally {
+    plain.fill(0);
+  }
+  throw new StoreError('altered', `${path} is not a session of this wallet.`, { next: 'begin the signature anew.' });
+}
+
+/** Deletes a session so that no loss of power brings it back. */
+function forget(path: string): void {
+  try {
+    rmSync(path);
+    syncFolder(join(path, '..'));
+  } catch (error) {
+    throw fileError(error, path, 'write');
+  }
+}
+
+/** The messages of a round by sender: of each of the other signers, and of nobody else. @throws UsageError */
+function sorted(messages: readonly Uint8Array[], { round, signers, party }: Session): Map<number, Uint8Array> {
+  const all = new Map<number, Uint8Array>();
+  for (const message of messages) {
+    const { kind, from } = headOf(message);
+    if (kind !== `dkls23/${round}`)
+      throw new UsageError(`A message ${kind} was given; those of round ${round} are needed.`);
+    if (from === party) continue;
+    if (!signers.includes(from)) throw new UsageError(`Party ${from} is not one of the signers.`);
+    if (all.has(from)) throw new UsageError(`Two messages of party ${from} were given.`);
+    all.set(from, message);
+  }
+  const missing = besides(signers, party).filter((index) => !all.has(index));
+  if (missing.length > 0) {
+    throw new UsageError(`The message of round ${round} of party ${missing.join(', ')} is missing.`);
+  }
+  return all;
+}
+
+/** What a message says it is, and whose. @throws UsageError if it is none */
+function headOf(message: Uint8Array): { kind: string; from: number } {
+  try {
+    const fields = decodeCbor(message) as Map<number, unknown>;
+    const head = { kind: fields.get(2), from: fields.get(3) };
+    return v.parse(v.object({ kind: v.pipe(v.string(), v.startsWith('dkls23/')), from: v.number() }), head);
+  } catch (cause) {
+    throw new UsageError('A file was given that is not a message of dkls23.', { cause });
+  }
+}
+
+function besides(signers: readonly number[], party: number): number[] {
+  return signers.filter((index) => index !== party);
+}

@@ -1,0 +1,161 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { TandemError } from '../core/errors.ts';
+import { loadTandem } from '../core/node.ts';
+import type { ShareInfo, Tandem } from '../core/wasm.ts';
+import { StoreError, WalletError } from '../errors.ts';
+import {
+  checkShare,
+  holdWallet,
+  leftovers,
+  listWallets,
+  openAction,
+  readShare,
+  readWallet,
+  removeLeftovers,
+  type Store,
+  sealedFileName,
+  shareFileName,
+  unusedFiles,
+  type WalletInfo,
+} from './store.ts';
+
+/** A file of a wallet: sound, not here (which need not be wrong), or wrong. */
+export interface CheckedFile {
+  readonly file: string;
+  readonly state: 'sound' | 'away' | 'wrong';
+  /** What is wrong, and what to do about it. */
+  readonly problem?: string;
+  readonly next?: string | undefined;
+}
+
+export interface CheckedWallet {
+  readonly wallet: string;
+  readonly files: readonly CheckedFile[];
+  /** What dead processes had left, and is removed now. */
+  readonly cleaned: readonly string[];
+}
+
+export interface CheckedStore {
+  readonly ok: boolean;
+  readonly wallets: readonly CheckedWallet[];
+  /** What dead processes had left beside the wallets. */
+  readonly cleaned: readonly string[];
+}
+
+/**
+ * Checks all wallets of a store, or some, and removes what dead processes have left.
+ *
+ * @throws StoreError missing if there is no store
+ */
+export async function checkStore(store: Store, ids?: readonly string[]): Promise<CheckedStore> {
+  if (!existsSync(store.dir)) {
+    throw new StoreError('missing', `There is no store ${store.dir}.`, {
+      next: 'check the folder given as the store.',
+    });
+  }
+  const cleaned = leftovers(store);
+  removeLeftovers(store);
+  const wallets: CheckedWallet[] = [];
+  for (const id of ids ?? listWallets(store)) wallets.push(await checkWallet(store, id));
+  return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };
+}
+
+/**
+ * Checks everything of a wallet that can be checked without its action: opens every share that is here and compares it with
+ * wallet.json, and the action's source with its CID. Nothing of a share leaves this function. What dead processes left is
+ * removed; but files that could be the wallet's only if the hot share and all the rest is sound: they might be what is missing.
+ */
+export async function checkWallet(
+  store: Store,
+  id: string,
+  load: () => Promise<Tandem> = loadTandem,
+): Promise<CheckedWallet> {
+  const files: CheckedFile[] = [];
+  const left = leftovers(store, id);
+  const hold = await holdWallet(store, id).catch((error) => {
+    files.push(wrong('lock', error));
+  });
+  const cleaned = hold === undefined ? [] : left;
+  try {
+    const info = readWallet(store, id); // not before it is held: somebody may be changing it
+    files.push({ file: 'wallet.json', state: 'sound' }, ...(await checkFiles(store, info, load)));
+    const unused = unusedFiles(store, info);
+    const hot = info.parties.find(({ role }) => role === 'hot');
+    const hotFile = hot && shareFileName(info, hot.index);
+    // A change that takes effect here deletes the hot share of before it: as long as that is here, none did.
+    const isUnchanged = files.some(({ file, state }) => file === hotFile && state === 'sound');
+    if (hold === undefined || !isUnchanged || files.some(({ state }) => state === 'wrong')) {
+      const kept = new StoreError('changed', KEPT, { next: 'mend the rest, and check again.' });
+      return { wallet: id, files: [...files, ...unused.map((file) => wrong(file, kept))], cleaned };
+    }
+    for (const file of unused) rmSync(join(store.dir, id, file), { force: true });
+    return { wallet: id, files, cleaned: [...cleaned, ...unused] };
+  } catch (error) {
+    return { wallet: id, files: [...files, wrong('wallet.json', error)], cleaned };
+  } finally {
+    hold?.release();
+  }
+}
+
+const PUT_BACK = 'put the share that belongs on this machine back, from where it was moved to or from a backup.';
+const KEPT =
+  'A change that was not finished left it, or a hand; it is kept as long as the hot share or the rest is not in order.';
+
+/** Checks the files that a wallet relies on. */
+async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
+  const checks: (CheckedFile | Promise<CheckedFile>)[] = [];
+  const isHere = (file: string) => existsSync(join(store.dir, info.address, file));
+  const shares = info.parties.filter(({ role }) => role !== 'action');
+  const here = shares.filter(({ index }) => isHere(shareFileName(info, index)));
+  for (const party of shares) {
+    const file = shareFileName(info, party.index);
+    if (here.includes(party)) checks.push(checked(file, openShareInfo(store, info, party.index, load)));
+    else checks.push({ file, state: 'away' });
+  }
+  if (here.length === 0) {
+    checks.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
+  }
+  // The action is asked by the machine with the hot share; that of a cold one has no need of it.
+  const sealed = sealedFileName(info);
+  const isAsking = here.some(({ role }) => role === 'hot') || isHere(sealed);
+  if (info.action !== undefined && isAsking) checks.push(checked(sealed, openAction(store, info)));
+  return Promise.all(checks);
+}
+
+function checked(file: string, look: Promise<unknown>): Promise<CheckedFile> {
+  return look.then(
+    () => ({ file, state: 'sound' }),
+    (error) => wrong(file, error),
+  );
+}
+
+function wrong(file: string, error: unknown): CheckedFile {
+  if (error instanceof WalletError) return { file, state: 'wrong', problem: error.short, next: error.next };
+  throw error;
+}
+
+/**
+ * Opens a party's share and returns what it tells of itself, once that is what wallet.json says.
+ *
+ * @throws StoreError
+ */
+export async function openShareInfo(
+  store: Store,
+  info: WalletInfo,
+  index: number,
+  load: () => Promise<Tandem> = loadTandem,
+): Promise<ShareInfo> {
+  const share = await readShare(store, info, index);
+  try {
+    const known = (await load()).shareInfo(share);
+    checkShare(store, info, index, known);
+    return known;
+  } catch (cause) {
+    if (!(cause instanceof TandemError)) throw cause;
+    const short = `${shareFileName(info, index)} opens, but holds no sound share: ${cause.message}.`;
+    throw new StoreError('altered', short, { next: 'restore the file from a backup.', cause });
+  } finally {
+    share.fill(0);
+  }
+}
