@@ -5,7 +5,6 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { generateIdentity } from 'age-encryption';
@@ -22,80 +21,13 @@ import type { Action } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/store/store.ts';
+import type { Task } from './support/killed.ts';
 
-// An operation in a process that is killed at a random instant, again and again: afterwards the old wallet signs or the new
-// one does, and what was left half done is reported and removed.
+// An operation in a process that is killed before each of the changes that it makes to files: afterwards the old wallet
+// signs or the new one does, and what was left half done is reported and removed.
 
-/** How many kills have to meet the operation: those that come after its end are not counted. */
-const KILLS = 100;
+/** How many of its changes are tried of an operation with an action, which takes long; from run to run others. */
 const KILLS_WITH_ACTION = 15;
-const KILLS_BY_FILES = 20;
-
-/** How many of these are drawn over the time in which it stores, instead of over all of its duration: every second. */
-const isOnStoring = (n: number) => n % 2 === 1;
-
-/**
- * A process that has loaded all it needs and waits for what to do: the operation, the store, and a number of milliseconds after
- * one of its moments. Then a thread of its own kills it, wherever the operation is by then. It says on stdout how far it
- * came: as lines, of a moment and the milliseconds since it began.
- */
-const WORKER = `
-  import { writeSync } from 'node:fs';
-  import { join } from 'node:path';
-  import { createInterface } from 'node:readline';
-  import { Worker } from 'node:worker_threads';
-  import { createWallet } from './ts/deal/keygen.ts';
-  import { finishDeal, stepDeal } from './ts/deal/files/party.ts';
-  import { reshareWallet } from './ts/deal/reshare.ts';
-  import { openStore, readWallet, listWallets } from './ts/store/store.ts';
-  import { loadTandem } from './ts/core/node.ts';
-  import { LocalRuntime } from './ts/runtime/local.ts';
-  const flag = new Int32Array(new SharedArrayBuffer(8));
-  const killer = new Worker(\`
-    const { workerData: flag } = require('node:worker_threads');
-    Atomics.wait(flag, 0, 0);
-    Atomics.wait(flag, 1, 0, Atomics.load(flag, 0) / 1000);
-    process.kill(process.pid, 'SIGKILL');\`, { eval: true, workerData: flag });
-  killer.unref();
-  await loadTandem();
-  writeSync(1, 'ready 0\\n');
-  const [line] = await new Promise((resolve) => createInterface(process.stdin).once('line', (text) => resolve([text])));
-  const { operation, dir, identity, kill, action, next, deal } = JSON.parse(line);
-  const store = openStore(dir, async () => ({ identities: [identity] }));
-  const host = async () => LocalRuntime.open({ dir: join(dir, 'local-lit') });
-  let start;
-  const moment = (name) => {
-    writeSync(1, name + ' ' + (performance.now() - start) + '\\n');
-    if (kill?.after !== name) return;
-    Atomics.store(flag, 0, Math.max(1, Math.round(kill.ms * 1000)));
-    Atomics.notify(flag, 0);
-  };
-  const onProgress = (step) => step.startsWith('storing') && moment('storing');
-  const plain = { store, threshold: 2, parties: 2, onProgress };
-  const operations = {
-    keygen: () => createWallet(plain),
-    import: () => createWallet({ ...plain, secret: new Uint8Array(32).fill(7) }),
-    reshare: () => reshareWallet({ store, onProgress }),
-    'keygen with an action': async () =>
-      createWallet({ ...plain, parties: 3, action: { runtime: await host(), ...action } }),
-    // The files are in the store, so that each copy of it has its own.
-    'party step': async () => {
-      const runtime = await host();
-      const files = [join(dir, 'in.deal')];
-      await stepDeal({ store, files, out: join(dir, 'out.deal'), connect: async () => runtime, onProgress });
-    },
-    'party finish': () => finishDeal({ store, deal: Buffer.from(deal, 'hex'), onProgress }),
-    'reshare with an action': async () => {
-      const runtime = await host();
-      await reshareWallet({ store, runtime, next: { runtime, ...next }, onProgress });
-    },
-  };
-  start = performance.now();
-  moment('begun');
-  await operations[operation]();
-  Atomics.store(flag, 1, 1); // no kill from here on
-  writeSync(1, 'done ' + (performance.now() - start) + '\\n');
-  process.exit();`;
 
 /** Every file finds what is beside it, where it was written. */
 const located: Plugin = {
@@ -115,15 +47,14 @@ let identity: string;
 let action: Action & { policy: string };
 before(async () => {
   identity = await generateIdentity();
-  const resolveDir = fileURLToPath(new URL('..', import.meta.url));
-  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
-  const stdin = { contents: WORKER, resolveDir, loader: 'ts' } as const;
-  const bundle = { bundle: true, minify: true, platform: 'node', format: 'esm' } as const;
   await build({
-    stdin,
+    entryPoints: [fileURLToPath(new URL('support/killed.ts', import.meta.url))],
     outfile: worker,
-    ...bundle,
-    banner,
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     plugins: [located],
     external: ['esbuild'],
     logLevel: 'error',
@@ -137,84 +68,66 @@ after(() => {
   rmSync(join(worker, '..'), { recursive: true, force: true });
 });
 
-type Moment = 'begun' | 'storing' | 'done';
-interface Kill {
-  readonly after: Moment;
-  readonly ms: number;
-}
-
-/** A worker that is on its way to being ready. */
+/** A process that is on its way to being ready. */
 function start() {
   const child = spawn(process.execPath, [worker], { stdio: ['pipe', 'pipe', 'inherit'] });
   idle.add(child);
-  const moments = new Map<string, number>();
-  const lines = createInterface(child.stdout);
-  const ready = new Promise<void>((resolve) => {
-    lines.on('line', (line) => {
-      const [name = '', ms] = line.split(' ');
-      moments.set(name, Number(ms));
-      if (name === 'ready') resolve();
-    });
+  let output = '';
+  child.stdout.on('data', (data) => {
+    output += data;
   });
   const closed = once(child, 'close');
-  /** Runs an operation in it to its end: when it came to which of its moments. */
-  const run = async (task: Record<string, unknown> & { kill: Kill | undefined }): Promise<Map<string, number>> => {
-    await ready;
+  /** Runs an operation in it to its end: how many changes it made, undefined if it was killed. */
+  const run = async (task: Task): Promise<number | undefined> => {
     idle.delete(child);
     child.stdin.end(`${JSON.stringify(task)}\n`);
     const [code, signal] = await closed;
-    if (!moments.has('done')) assert.deepEqual([code, signal, task.kill !== undefined], [null, 'SIGKILL', true]);
-    return moments;
+    if (output !== '') return Number(output);
+    assert.deepEqual([code, signal, task.kill !== undefined], [null, 'SIGKILL', true]);
+    return undefined;
   };
   return { run };
 }
 
 interface Operation {
-  readonly name: string;
-  readonly kills: number;
+  readonly name: Task['operation'];
+  /** How many of its changes are tried: by default all. */
+  readonly kills?: number;
   /** Makes a store for the operation to run on. */
   readonly fresh: () => string;
   /** What else it is told. */
-  readonly more?: object;
+  readonly more?: Partial<Task>;
   /** Looks at the store afterwards and says what it found. `isThorough`: by a signature. */
   readonly verify: (store: Store, isThorough: boolean) => Promise<string>;
 }
 
-/** Kills an operation at so many instants of it, in two lanes. Returns how often each outcome was found. */
+/** Kills an operation before each of its changes, in two lanes. Returns how often each outcome was found. */
 async function killed(t: TestContext, { name, kills, fresh, more, verify }: Operation): Promise<Map<string, number>> {
   const found = new Map<string, number>();
-  // How long it takes, from each of the two moments to the end: the mean of the last ones that were not killed.
-  const durations = { begun: [] as number[], storing: [] as number[] };
-  let [met, missed] = [0, 0];
-  const one = async () => {
+  const one = async ({ run }: ReturnType<typeof start>, kill?: number) => {
+    const dir = fresh();
+    const changes = await run({ operation: name, dir, identity, kill, action, ...more });
+    const isThorough = kill === undefined || kill % 10 === 1;
+    const outcome = `${await verify(openAt(dir), isThorough)}${changes === undefined ? '' : ', not killed'}`;
+    found.set(outcome, (found.get(outcome) ?? 0) + 1);
+    rmSync(dir, { recursive: true, force: true });
+    return changes;
+  };
+  const changes = (await one(start())) ?? assert.fail('killed by nobody');
+  assert.ok(changes > 5, `${changes} changes`);
+  const step = Math.max(1, changes / (kills ?? changes));
+  const instants: number[] = [];
+  for (let at = 1 + Math.random() * (step - 1); at < changes + 1; at += step) instants.push(Math.floor(at));
+  const lane = async () => {
     let spare = start();
-    for (let n = 0; met < kills; n++) {
-      const after: 'begun' | 'storing' = isOnStoring(n) ? 'storing' : 'begun';
-      const known = durations[after];
-      const mean = known.reduce((sum, ms) => sum + ms, 0) / known.length;
-      const kill = known.length < 2 ? undefined : { after, ms: Math.random() * mean };
-      const dir = fresh();
-      const { run } = spare;
+    for (let kill = instants.pop(); kill !== undefined; kill = instants.pop()) {
+      const process = spare;
       spare = start();
-      const moments = await run({ operation: name, dir, identity, kill, action, ...more });
-      const done = moments.get('done');
-      if (done !== undefined) {
-        assert.ok(moments.has('storing'));
-        durations.begun = [...durations.begun, done].slice(-6);
-        durations.storing = [...durations.storing, done - (moments.get('storing') ?? Number.NaN)].slice(-6);
-        missed++;
-      } else {
-        met++;
-      }
-      assert.ok(missed < 3 * kills, 'the kills do not meet it');
-      const outcome = await verify(openAt(dir), met % 10 === 1);
-      const key = `${outcome}${done === undefined ? '' : ', not killed'}`;
-      found.set(key, (found.get(key) ?? 0) + 1);
-      rmSync(dir, { recursive: true, force: true });
+      await one(process, kill);
     }
   };
-  await Promise.all([one(), one()]);
-  t.diagnostic(JSON.stringify(Object.fromEntries(found)));
+  await Promise.all([lane(), lane()]);
+  t.diagnostic(JSON.stringify({ changes, ...Object.fromEntries(found) }));
   return found;
 }
 
@@ -372,13 +285,13 @@ async function whatIsFinished(
 const folderOf = (store: Store, address: string) =>
   readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
 
-describe('killed at random instants', () => {
-  for (const name of ['keygen', 'import']) {
+describe('killed before a change of a file', () => {
+  for (const name of ['keygen', 'import'] as const) {
     test(`${name} makes a wallet that signs, or none`, async (t) => {
       const verify = (store: Store, isThorough: boolean) =>
         whatWasMade(store, (address) => assertAlive(store, address, isThorough));
-      const found = await killed(t, { name, kills: KILLS, fresh: emptyStore, verify });
-      assert.ok(found.has('a half, removed'));
+      const found = await killed(t, { name, fresh: emptyStore, verify });
+      for (const outcome of ['nothing', 'a half, removed']) assert.ok(found.has(outcome), outcome);
     });
   }
 
@@ -387,12 +300,15 @@ describe('killed at random instants', () => {
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
     const found = await killed(t, {
       name: 'reshare',
-      kills: KILLS,
       fresh: copyOf(origin.dir),
       verify: (store, isThorough) => whatIsLeft(store, address, () => assertAlive(store, address, isThorough)),
     });
-    assert.ok(found.has('the old one'));
-    assert.ok(found.has('the old one, and what was left, removed'));
+    for (const outcome of [
+      'the old one',
+      'the old one, and what was left, removed',
+      'the new one, and what was left, removed',
+    ])
+      assert.ok(found.has(outcome), outcome);
   });
 
   test('new shares by files: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
@@ -401,7 +317,6 @@ describe('killed at random instants', () => {
     const machines = await dealing(address, origin);
     const steps = await killed(t, {
       name: 'party step',
-      kills: KILLS_BY_FILES,
       fresh: copyOf(origin.dir),
       verify: (store, isThorough) => whatWasSent(store, machines, isThorough),
     });
@@ -411,12 +326,11 @@ describe('killed at random instants', () => {
     for (const store of finished) await finishDeal({ store, deal });
     const found = await killed(t, {
       name: 'party finish',
-      kills: KILLS_BY_FILES,
       fresh: copyOf(cold.dir),
       more: { deal: deal.toString('hex') },
       verify: (store, isThorough) => whatIsFinished(store, machines, [hot, finished[0]], finished[1], isThorough),
     });
-    assert.ok(found.has('the old one, and finished again'));
+    for (const epoch of ['old', 'new']) assert.ok(found.has(`the ${epoch} one, and finished again`), epoch);
   });
 
   test('new shares by files with an action: the step that calls it is taken once, or again', async (t) => {
