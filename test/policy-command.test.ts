@@ -1,0 +1,105 @@
+// scripts/policy.ts.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { privateKeyToAccount } from 'viem/accounts';
+import { command } from './support/command.ts';
+import { alice, blocks, bob, documented, payRule } from './support/policies.ts';
+
+describe('scripts/policy.ts', { concurrency: true }, () => {
+  let dir: string;
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'tandem-policy-'));
+    writeFileSync(join(dir, 'policy.json'), documented[0] ?? '');
+    writeFileSync(
+      join(dir, 'guarded.json'),
+      JSON.stringify({ version: 1, rules: [{ name: 'x', ...payRule, guardian: alice }] }),
+    );
+    writeFileSync(join(dir, 'bad.json'), '{"version":1,"rules":[{}]}');
+    const message = (text: string) => JSON.stringify({ kind: 'message', message: text });
+    writeFileSync(join(dir, 'sign-in.json'), message('example.com wants you to sign in'));
+    writeFileSync(join(dir, 'other.json'), message('hello'));
+    writeFileSync(join(dir, 'twice.json'), '{"kind":"message","message":"a","message":"b"}');
+    writeFileSync(join(dir, 'pay.json'), blocks.find((text) => text.includes('"nonce": "7",\n    "maxFee')) ?? '');
+  });
+  after(() => rmSync(dir, { recursive: true }));
+
+  const policy = (...args: string[]) =>
+    command(
+      'policy',
+      args.map((arg) => (arg.endsWith('.json') ? join(dir, arg) : arg)),
+      {},
+    );
+
+  test('policy test tells by its exit code', async () => {
+    const cases: [string[], number, RegExp][] = [
+      [['test', 'policy.json', 'sign-in.json'], 0, /^allowed by the rule sign in\n$/],
+      [
+        ['test', 'policy.json', 'other.json'],
+        2,
+        /^refused: the rule sign in: the message does not begin as it must\n$/,
+      ],
+      [['test', 'policy.json', 'twice.json'], 2, /^refused: not an intent: a key is repeated/],
+      [['test', 'bad.json', 'other.json'], 1, /bad.json is not a policy: rules/],
+      [['test', 'none.json', 'other.json'], 64, /neither a policy/],
+      [['test', 'any', 'other.json', '--nonsense'], 64, /nonsense/],
+    ];
+    const told = cases.map(async ([args, status, output]) => {
+      const { code, stdout, stderr } = await policy(...args);
+      assert.equal(code, status, `${args.join(' ')}: ${stderr}`);
+      assert.match(stdout + stderr, output);
+    });
+    await Promise.all(told);
+  });
+
+  test('policy explain says what a policy allows', async () => {
+    const { code, stdout } = await policy('explain', 'policy.json', 'pay.json');
+    assert.equal(code, 0);
+    assert.match(stdout, /^Allows what one of these rules allows/);
+    assert.match(stdout, /Send a transaction to 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n/);
+    assert.match(stdout, /\nallowed by the rule pay suppliers\n$/);
+    const guarded = await policy('explain', 'guarded.json', 'pay.json', '--account', bob, '--json');
+    assert.equal(guarded.code, 2);
+    assert.equal(JSON.parse(guarded.stdout).allowed, false);
+  });
+
+  test('policy test takes what is to be signed as sign.ts does', async () => {
+    const text = await policy('test', 'policy.json', '--message', 'example.com wants you to sign in');
+    assert.deepEqual([text.code, text.stdout], [0, 'allowed by the rule sign in\n']);
+    const both = await policy('test', 'policy.json', 'sign-in.json', '--message', 'hello');
+    assert.equal(both.code, 64);
+    assert.match(both.stderr, /^Give one thing to sign/);
+    const none = await policy('test', 'policy.json', '--digest', '0x12');
+    assert.deepEqual([none.code, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
+  });
+
+  test('policy approve prints what a guardian signs, which then approves', async () => {
+    const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
+    writeFileSync(
+      join(dir, 'ours.json'),
+      JSON.stringify({
+        version: 1,
+        rules: [{ name: 'x', ...payRule, to: 'any', maxValue: 'any', guardian: guardian.address }],
+      }),
+    );
+    const account = ['--account', bob];
+    const { code, stdout } = await policy('approve', 'ours.json', 'pay.json', ...account);
+    assert.equal(code, 0);
+    assert.match(stdout, /^tandem approval\naccount 0xb0.*\npolicy 0x.*\nintent \{.*\}\n$/);
+    const approval = await guardian.signMessage({ message: stdout.trimEnd() });
+    const by = async (address: string) =>
+      (await policy('test', 'ours.json', 'pay.json', '--account', address, '--approval', approval)).stdout;
+    assert.equal(await by(bob), 'allowed by the rule x\n');
+    assert.match(await by(alice), /^refused: the rule x: .* not of the guardian/);
+    for (const [expected, ...args] of [
+      [/--account is needed/, 'ours.json', 'pay.json'],
+      [/No rule of this policy wants a guardian/, 'policy.json', 'pay.json', ...account],
+    ] as const) {
+      const wrong = await policy('approve', ...args);
+      assert.deepEqual([wrong.code, wrong.stdout], [64, '']);
+      assert.match(wrong.stderr, expected);
+    }
+  });
+});
