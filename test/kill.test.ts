@@ -2,13 +2,10 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { generateIdentity } from 'age-encryption';
-import { build, type Plugin } from 'esbuild';
 import { recoverAddress } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { exportKey } from '../ts/deal/export.ts';
@@ -21,6 +18,7 @@ import type { Action } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/store/store.ts';
+import { bundle } from './support/bundle.ts';
 import type { Task } from './support/killed.ts';
 
 // An operation in a process that is killed before each of the changes that it makes to files: afterwards the old wallet
@@ -29,43 +27,19 @@ import type { Task } from './support/killed.ts';
 /** How many of its changes are tried of an operation with an action, which takes long; from run to run others. */
 const KILLS_WITH_ACTION = 15;
 
-/** Every file finds what is beside it, where it was written. */
-const located: Plugin = {
-  name: 'located',
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\/ts\/.*\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      const url = JSON.stringify(pathToFileURL(path).href);
-      return { contents: source.replaceAll('import.meta.url', url), loader: 'ts' };
-    }),
-};
-
-// Beside the packages that are not bundled, which it finds from there.
-const worker = fileURLToPath(new URL(`../build/kill-${process.pid}/worker.mjs`, import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'tandem-kill-'));
+let worker: string;
 let identity: string;
 let action: Action & { policy: string };
 before(async () => {
   identity = await generateIdentity();
-  await build({
-    entryPoints: [fileURLToPath(new URL('support/killed.ts', import.meta.url))],
-    outfile: worker,
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    plugins: [located],
-    external: ['esbuild'],
-    logLevel: 'error',
-  });
+  worker = join(await bundle('test/support/killed.ts'), 'test/support/killed.mjs');
   action = await buildCosigner('messages');
 });
 const idle = new Set<ChildProcess>();
 after(() => {
   for (const child of idle) child.kill('SIGKILL');
   rmSync(root, { recursive: true, force: true });
-  rmSync(join(worker, '..'), { recursive: true, force: true });
 });
 
 /** A process that is on its way to being ready. */
