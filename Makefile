@@ -8,7 +8,10 @@ GO_SOURCES := go.mod go.sum $(shell find go -name '*.go' ! -name '*_test.go')
 
 MAKEFLAGS += --jobs=2
 
-.PHONY: wasm demo demo-chain test lint go-lint go-test bench ct verify record clean
+# Of the TypeScript tests those that start neither a Deno nor a chain, and take no more than some seconds.
+QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline intent policy-* seal store))
+
+.PHONY: wasm demo demo-chain test test-quick lint go-lint go-test go-test-quick bench ct verify record clean
 
 wasm: $(MODULES) build/wasm_exec.js
 
@@ -32,6 +35,10 @@ demo-chain: build/tandem.wasm $(TS)
 test: wasm lint go-test
 	npm test
 
+# In less than a minute, once the modules are built.
+test-quick: wasm lint go-test-quick
+	npm run --silent test:files -- $(QUICK)
+
 lint: $(TS) go-lint
 	npm run lint
 	npm run typecheck
@@ -49,6 +56,9 @@ go-test: | build/wasm_exec.js
 	go test ./go/...
 	go -C test/reference/geth test ./...
 	CC=$$(command -v gcc clang-19 | head -n 1) go test -race -short ./go/abi ./go/cmd/... ./go/transcript ./go/wire ./go/vole
+
+go-test-quick:
+	go test -short ./go/...
 
 bench: wasm build/bench.wasm
 	npm run bench
