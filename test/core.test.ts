@@ -4,9 +4,8 @@ import { before, describe, test } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import * as cborg from 'cborg';
 import fc from 'fast-check';
-import { bytesToHex, getAddress, hashMessage, recoverAddress } from 'viem';
+import { bytesToHex, getAddress, recoverAddress } from 'viem';
 import { privateKeyToAddress, publicKeyToAddress } from 'viem/accounts';
-import packageJson from '../package.json' with { type: 'json' };
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { TandemError } from '../ts/core/errors.ts';
 import type { Glue } from '../ts/core/glue.ts';
@@ -15,6 +14,10 @@ import { type DealParams, instantiate, type Messages, type ShareInfo, type Tande
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const hex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'));
+
+/** What `derive` takes, the cheapest call: the boundary is tested with it. */
+const child = { publicKey: secp256k1.Point.BASE.toBytes(), chainCode: new Uint8Array(32).fill(7), path: 'm' };
+const good = encodeCbor(child);
 
 let wasm: WebAssembly.Module;
 let glue: Glue;
@@ -182,90 +185,84 @@ function errorCode(output: Uint8Array): unknown {
 }
 
 describe('the wasm module', () => {
-  test('tells the version of package.json', async () => {
-    const tandem = await loadTandem();
-    assert.deepEqual(tandem.version(), { version: packageJson.version, protocols: ['deal', 'dkls18', 'dkls23'] });
-  });
-
   test('needs nothing from its host but the glue', () => {
     const modules = new Set(WebAssembly.Module.imports(wasm).map((entry) => entry.module));
     assert.deepEqual([...modules].sort(), ['gojs', 'wasi_snapshot_preview1']);
   });
 
-  const messages: Record<string, string> = {
-    empty: '',
-    'of one character': 'x',
-    unicode: 'Grüße, 世界 🔑 \u0000 é',
-    'with digits first': '123456',
-    'of 100,000 bytes': 'tandem '.repeat(14_286).slice(0, 100_000),
-  };
-  for (const [name, message] of Object.entries(messages)) {
-    test(`gives the EIP-191 digest of a message ${name}`, async () => {
-      const tandem = await loadTandem();
-      const digest = tandem.messageDigest(utf8(message));
-      assert.equal(bytesToHex(digest), hashMessage(message));
-    });
-  }
-
-  test('digests bytes that are no text, lengths around the block size of Keccak, and the longest message', async () => {
+  test('takes arguments of up to 1 MB', async () => {
     const tandem = await loadTandem();
-    const framing = encodeCbor({ message: new Uint8Array(1 << 20) }).length - (1 << 20);
-    for (const length of [1, 105, 108, 109, 136, 137, 272, (1 << 20) - framing]) {
-      const message = Uint8Array.from({ length }, (_, i) => 255 - (i % 251));
-      assert.equal(bytesToHex(tandem.messageDigest(message)), hashMessage({ raw: message }), `${length} bytes`);
-    }
-    assert.throws(() => tandem.messageDigest(new Uint8Array((1 << 20) - framing + 1)), { code: 'input' });
+    const refused = (length: number, message: RegExp) =>
+      assert.throws(() => tandem.derive({ ...child, chainCode: new Uint8Array(length) }), { code: 'input', message });
+    const framing = good.length - child.chainCode.length + 3; // its length takes 5 bytes then, not 2
+    refused((1 << 20) - framing, /chain code/);
+    refused((1 << 20) - framing + 1, /too long/);
   });
 
   test('serves many calls on one instance', async () => {
     const tandem = await loadTandem();
-    for (let i = 0; i < 200; i++) {
-      assert.equal(bytesToHex(tandem.messageDigest(utf8(`${i}`))), hashMessage(`${i}`));
+    for (let i = 1n; i <= 200n; i++) {
+      const point = secp256k1.Point.BASE.multiply(i);
+      const { address } = tandem.derive({ ...child, publicKey: point.toBytes() });
+      assert.equal(getAddress(bytesToHex(address)), publicKeyToAddress(bytesToHex(point.toBytes(false))));
     }
   });
 });
 
 describe('the boundary', () => {
-  const good = encodeCbor({ message: utf8('hello') });
+  // Each is the good argument but for what is said, so that nothing else is the reason.
+  const bytes = (...parts: (Uint8Array | string)[]) =>
+    Uint8Array.from(Buffer.concat(parts.map((part) => (typeof part === 'string' ? hex(part) : part))));
+  const field = (name: string, ...value: (Uint8Array | string)[]) =>
+    bytes(Uint8Array.of(0x60 + name.length), utf8(name), ...value);
+  const path = field('path', '616d');
+  const chainCode = field('chainCode', '5820', child.chainCode);
+  const publicKey = field('publicKey', '5821', child.publicKey);
   const refused: Record<string, Uint8Array> = {
     garbage: hex('ff00c0ffee'),
     'a lone number': hex('00'),
     'a list': hex('80'),
     null: hex('f6'),
-    'a map without the field': hex('a0'),
-    'a field of another type': encodeCbor({ message: 'hello' }),
-    'a field of null': encodeCbor({ message: null }),
-    'an unknown field': encodeCbor({ massage: utf8('hello'), message: utf8('hello') }),
-    'a field named in capitals': encodeCbor({ MESSAGE: utf8('hello') }),
-    'a trailing byte': Uint8Array.of(...good, 0),
-    'two values': Uint8Array.of(...good, ...good),
-    'a repeated field': hex('a2676d6573736167654101676d6573736167654102'),
-    'a longer length than need be': hex('a1676d65737361676558016a'),
-    'an indefinite byte string': hex('a1676d6573736167655f4101ff'),
-    'an indefinite map': hex('bf676d6573736167654101ff'),
-    'a tag': hex('a1676d657373616765c24101'),
-    'a length past the end': hex('a1676d6573736167655affffffff00'),
-    'a length past 64 bits of memory': hex('a1676d6573736167655bffffffffffffffff00'),
+    'a map without a field': bytes('a2', path, chainCode),
+    'a field of another type': bytes('a3', field('path', '416d'), chainCode, publicKey),
+    'a field of null': bytes('a3', field('path', 'f6'), chainCode, publicKey),
+    'an unknown field': bytes('a4', path, field('peth', '616d'), chainCode, publicKey),
+    'a field named in capitals': bytes('a3', field('PATH', '616d'), chainCode, publicKey),
+    'fields in another order': bytes('a3', chainCode, path, publicKey),
+    'a trailing byte': bytes(good, '00'),
+    'two values': bytes(good, good),
+    'a repeated field': bytes('a4', path, path, chainCode, publicKey),
+    'a longer length than need be': bytes('a3', field('path', '78016d'), chainCode, publicKey),
+    'an indefinite byte string': bytes('a3', path, field('chainCode', '5f5820', child.chainCode, 'ff'), publicKey),
+    'an indefinite map': bytes('bf', path, chainCode, publicKey, 'ff'),
+    'a tag': bytes('a3', path, field('chainCode', 'c25820', child.chainCode), publicKey),
+    'a length past the end': bytes('a3', path, chainCode, field('publicKey', '5affffffff', child.publicKey)),
+    'a length past 64 bits of memory': bytes(
+      'a3',
+      path,
+      chainCode,
+      field('publicKey', '5bffffffffffffffff', child.publicKey),
+    ),
     'lists nested a hundred thousand deep': new Uint8Array(100_000).fill(0x81),
     'maps nested a hundred thousand deep': new Uint8Array(100_000).fill(0xa1),
     'a list that claims four billion elements': hex('9affffffff'),
-    'a key that is no text': hex('a1014101'),
-    'a field that is no UTF-8': hex('a162c3284101'),
+    'a key that is no text': bytes('a4', '014101', path, chainCode, publicKey),
+    'a field that is no UTF-8': bytes('a4', '62c3284101', path, chainCode, publicKey),
   };
 
   for (const [name, input] of Object.entries(refused)) {
     test(`refuses ${name}`, async () => {
       const { call } = await raw();
-      assert.equal(errorCode(call('message_digest', input).output), 'input');
+      assert.equal(errorCode(call('derive', input).output), 'input');
       // The instance still works.
-      assert.ok(decodeCbor(call('message_digest', good).output) instanceof Map);
+      assert.ok(decodeCbor(call('derive', good).output) instanceof Map);
     });
   }
 
   test('refuses every truncation', async () => {
     const { call } = await raw();
     for (let n = 1; n < good.length; n++) {
-      assert.equal(errorCode(call('message_digest', good.slice(0, n)).output), 'input', `${n} bytes`);
+      assert.equal(errorCode(call('derive', good.slice(0, n)).output), 'input', `${n} bytes`);
     }
   });
 
@@ -274,10 +271,13 @@ describe('the boundary', () => {
     for (let bit = 0; bit < good.length * 8; bit++) {
       const altered = good.slice();
       altered[bit >> 3] = (altered[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      const { output } = call('message_digest', altered);
-      // Only the five bytes of the message may change freely.
-      if (bit >> 3 < good.length - 5) assert.equal(errorCode(output), 'input', `bit ${bit}`);
-      else assert.ok((decodeCbor(output) as Map<string, unknown>).has('ok'), `bit ${bit}`);
+      const { output } = call('derive', altered);
+      const isOk = (decodeCbor(output) as Map<string, unknown>).has('ok');
+      if (!isOk) assert.equal(errorCode(output), 'input', `bit ${bit}`);
+      // The chain code may change freely, and the public key to that of another point.
+      const [key, code] = [good.length - 33, good.length - publicKey.length - 32];
+      const at = bit >> 3;
+      if (at < key) assert.equal(isOk, at >= code && at < code + 32, `bit ${bit}`);
     }
   });
 
@@ -303,17 +303,17 @@ describe('the boundary', () => {
       [8, 0xffffffff],
     ];
     for (const [at, length] of attempts) {
-      assert.equal(errorCode(view(step('message_digest')(at, length))), 'input', `${length} bytes at ${at}`);
+      assert.equal(errorCode(view(step('derive')(at, length))), 'input', `${length} bytes at ${at}`);
       free(pointer + 1, 1);
     }
-    assert.ok((decodeCbor(view(step('message_digest')(pointer, good.length))) as Map<string, unknown>).has('ok'));
+    assert.ok((decodeCbor(view(step('derive')(pointer, good.length))) as Map<string, unknown>).has('ok'));
     free(pointer, good.length);
-    assert.equal(errorCode(view(step('message_digest')(pointer, good.length))), 'input');
+    assert.equal(errorCode(view(step('derive')(pointer, good.length))), 'input');
   });
 
   test('clears inputs after the call, and results when they are freed', async () => {
     const { memory, free, call } = await raw();
-    const { output, input } = call('message_digest', good);
+    const { output, input } = call('derive', good);
     assert.deepEqual(input, new Uint8Array(good.length));
     assert.ok(output.some((byte) => byte !== 0));
     const { byteOffset, length } = output;
@@ -325,14 +325,15 @@ describe('the boundary', () => {
 describe('the loader', () => {
   test('keeps instances apart', async () => {
     const [one, two] = await Promise.all([instantiate(wasm, glue), instantiate(wasm, glue)]);
-    assert.equal(bytesToHex(one.messageDigest(utf8('a'))), hashMessage('a'));
-    assert.equal(bytesToHex(two.messageDigest(utf8('b'))), hashMessage('b'));
+    const double = secp256k1.Point.BASE.double().toBytes();
+    assert.deepEqual(one.derive(child).publicKey, child.publicKey);
+    assert.deepEqual(two.derive({ ...child, publicKey: double }).publicKey, double);
   });
 
   test('leaves the arguments of the caller alone', async () => {
-    const message = utf8('mine');
-    (await instantiate(wasm, glue)).messageDigest(message);
-    assert.deepEqual(message, utf8('mine'));
+    const mine = { ...child, chainCode: child.chainCode.slice() };
+    (await instantiate(wasm, glue)).derive(mine);
+    assert.deepEqual(mine, child);
   });
 
   test('refuses a module that is not ours', async () => {
@@ -358,8 +359,8 @@ describe('the loader', () => {
     randomness = false;
     assert.throws(() => tandem.dealRound1(keygen(1)), { code: 'internal', message: /failed in deal_round1/ });
     randomness = true;
-    assert.throws(() => tandem.version(), { code: 'internal', message: /start a new one/ });
-    assert.ok((await instantiate(wasm, Flaky)).version());
+    assert.throws(() => tandem.derive(child), { code: 'internal', message: /start a new one/ });
+    assert.ok((await instantiate(wasm, Flaky)).derive(child));
   });
 
   test('does not start without randomness', async () => {
@@ -493,16 +494,6 @@ describe('the protocols', () => {
     assert.throws(() => tandem.dkls23Join(params(2), new Map([[1, other.message]])), { code: 'party', party: 1 });
     assert.throws(() => tandem.dkls23For(3, one.message), { code: 'input' });
     assert.throws(() => tandem.dkls23For(2, hex('a0')), { code: 'input' });
-  });
-
-  test('a deal id is common to all participants and changes with the messages', async () => {
-    const [one, two] = [await loadTandem(), await loadTandem()];
-    const messages = new Map([1, 2, 3].map((i) => [i, one.dealRound1(keygen(i)).message]));
-    const id = one.dealId(keygen(1), messages);
-    assert.equal(id.length, 32);
-    assert.deepEqual(two.dealId(keygen(3), messages), id);
-    messages.set(2, two.dealRound1(keygen(2)).message);
-    assert.notDeepEqual(two.dealId(keygen(3), messages), id);
   });
 
   test('errors carry a code, and the party at fault', async () => {

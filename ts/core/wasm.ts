@@ -107,17 +107,6 @@ export class Tandem {
     this.#call = call;
   }
 
-  /** The version of the module and the protocols it knows. */
-  version(): { version: string; protocols: string[] } {
-    const out = this.#call('version', {});
-    return { version: out.text('version'), protocols: out.texts('protocols') };
-  }
-
-  /** The digest (32 bytes) that `personal_sign` signs for a message of up to 1 MB: EIP-191, version 0x45. */
-  messageDigest(message: Uint8Array): Uint8Array {
-    return this.#call('message_digest', { message }).bytes('digest');
-  }
-
   /**
    * Begins a deal: the message commits the caller to its contribution. The session must stay in the caller's memory; a
    * party whose sessions are kept by others uses {@link dealJoin}.
@@ -152,11 +141,6 @@ export class Tandem {
   dealFinish(session: Uint8Array, messages: Messages): { share: Uint8Array; info: ShareInfo } {
     const out = this.#call('deal_finish', { session, messages });
     return { share: out.bytes('share'), info: shareInfo(out.child('info')) };
-  }
-
-  /** The id (32 bytes) of the deal that the round 1 messages of all participants begin: what an authority signs. */
-  dealId(params: DealParams, messages: Messages): Uint8Array {
-    return this.#call('deal_id', { ...dealArgument(params), messages }).bytes('id');
   }
 
   /**

@@ -136,19 +136,3 @@ func dealFinish(in *dealInput) (*dealFinishOutput, error) {
 	encoded, err := share.Encode()
 	return &dealFinishOutput{encoded, share.Info()}, err
 }
-
-// dealID takes the id of a deal from its terms and the messages of round 1 of
-// all participants: what an authority signs.
-func dealID(in *dealJoinInput) (*dealIDOutput, error) {
-	params, err := in.params()
-	defer clearParams(&params)
-	if err != nil {
-		return nil, err
-	}
-	id, err := deal.DealID(params, in.Messages)
-	return &dealIDOutput{id}, err
-}
-
-type dealIDOutput struct {
-	ID []byte `cbor:"id"`
-}

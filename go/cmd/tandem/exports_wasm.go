@@ -2,12 +2,6 @@ package main
 
 import "tandem/go/abi"
 
-//go:wasmexport version
-func exportVersion(ptr, n uint32) uint64 { return abi.Export(ptr, n, version) }
-
-//go:wasmexport message_digest
-func exportMessageDigest(ptr, n uint32) uint64 { return abi.Export(ptr, n, messageDigest) }
-
 //go:wasmexport deal_round1
 func exportDealRound1(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealRound1) }
 
@@ -22,9 +16,6 @@ func exportDealRound3(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealRoun
 
 //go:wasmexport deal_finish
 func exportDealFinish(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealFinish) }
-
-//go:wasmexport deal_id
-func exportDealID(ptr, n uint32) uint64 { return abi.Export(ptr, n, dealID) }
 
 //go:wasmexport authorize
 func exportAuthorize(ptr, n uint32) uint64 { return abi.Export(ptr, n, authorize) }

@@ -20,24 +20,6 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-func TestVersion(t *testing.T) {
-	out, err := version(&versionInput{})
-	if err != nil || out.Version == "" || len(out.Protocols) == 0 {
-		t.Errorf("got %+v, %v", out, err)
-	}
-}
-
-// What personal_sign hashes for "hello world".
-func TestMessageDigest(t *testing.T) {
-	out, err := messageDigest(&messageDigestInput{[]byte("hello world")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := unhex(t, "d9eba16ed0ecae432b71fe008c98cc872bb4cc214d3220a36f365326cf807d68"); !bytes.Equal(out.Digest, want) {
-		t.Errorf("got %x, want %x", out.Digest, want)
-	}
-}
-
 // dealt runs a deal of two or more parties, who are receivers and contributors alike.
 func dealt(t *testing.T, params func(self int) *DealParams) map[int][]byte {
 	t.Helper()
@@ -196,7 +178,6 @@ func TestGarbage(t *testing.T) {
 			"round3":  func() error { _, err := dealRound3(&dealInput{b, map[int][]byte{-1: b}}); return err },
 			"finish":  func() error { _, err := dealFinish(&dealInput{b, nil}); return err },
 			"join":    func() error { _, err := dealJoin(&dealJoinInput{*keygen(1), map[int][]byte{2: b}}); return err },
-			"id":      func() error { _, err := dealID(&dealJoinInput{*keygen(1), map[int][]byte{1: b, 2: b}}); return err },
 			"info":    func() error { _, err := shareInfo(&shareInput{b}); return err },
 			"key":     func() error { _, err := shareKey(&shareInput{b}); return err },
 			"combine": func() error { _, err := combine(&combineInput{[][]byte{b, b}}); return err },
