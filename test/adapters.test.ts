@@ -288,7 +288,7 @@ describe('the account of viem', () => {
     });
   }
 
-  test('has the fields of one', () => {
+  test('the account of viem has the fields of one', () => {
     const { source, ...expected } = privateKeyToAccount(privateKey, { nonceManager });
     const { source: own, ...fields } = toViemAccount(any, { nonceManager });
     assert.deepEqual([source, own], ['privateKey', 'tandem']);
@@ -299,7 +299,7 @@ describe('the account of viem', () => {
     assert.deepEqual(plain(fields), plain(expected));
   });
 
-  test('refuses what the action would have to sign blindly, or would not see all of', async () => {
+  test('the account of viem refuses what the action would have to sign blindly, or would not see all of', async () => {
     const account = toViemAccount(messages);
     const cip64 = { ...base, ...fees, feeCurrency: DELEGATE, type: 'cip64' as const };
     for (const sign of [
@@ -316,7 +316,7 @@ describe('the account of viem', () => {
       await assert.rejects(sign, InputError);
   });
 
-  test('refuses what is not the same when it is looked at again', async () => {
+  test('the account of viem refuses what is not the same when it is looked at again', async () => {
     let reads = 0n;
     const message = {
       ...permit.message,
@@ -417,7 +417,7 @@ describe('the signer of ethers', () => {
     sendTransaction: (signer) => signer.sendTransaction({ ...of, ...fees, type: 2 }),
   };
 
-  test('every method that a wallet has, but for those that need the key at once', async () => {
+  test('the signer of ethers has every method that a wallet has, except those that need the key at once', async () => {
     const signer = new TandemSigner(any);
     const key = ['signingKey', 'privateKey', 'signMessageSync', 'authorizeSync', 'encrypt', 'encryptSync'];
     const wallet = new EthersWallet(privateKey);
@@ -436,12 +436,12 @@ describe('the signer of ethers', () => {
     }
   });
 
-  test('its own address as the sender', async () => {
+  test('the signer of ethers has its own address as the sender', async () => {
     const serialized = await new TandemSigner(any).signTransaction({ ...of, ...fees, from: any.info.address });
     assert.equal(Transaction.from(serialized).from, any.info.address);
   });
 
-  test('refuses what the policy does not allow, and a transaction for every chain', async () => {
+  test('the signer of ethers refuses what the policy does not allow, and a transaction for every chain', async () => {
     const signer = new TandemSigner(messages);
     await assert.rejects(signer.authorize({ address: DELEGATE, nonce: 0, chainId: 1 }), PolicyError);
     await assert.rejects(
@@ -452,7 +452,7 @@ describe('the signer of ethers', () => {
 });
 
 describe('signing through adapters', () => {
-  test('is safe at the same time, and tells how it goes', async () => {
+  test('signing through adapters is safe at the same time, and tells how it goes', async () => {
     const steps: string[] = [];
     const options = { onProgress: (step: string) => steps.push(step) };
     const account = toViemAccount(messages, options);
@@ -468,7 +468,7 @@ describe('signing through adapters', () => {
     assert.equal(steps.filter((step) => step === 'asking the action').length, texts.length);
   });
 
-  test('ends all that one signal is for, however many', async () => {
+  test('signing through adapters ends all that one signal is for, however many', async () => {
     const warnings: Error[] = [];
     const warned = (warning: Error) => warnings.push(warning);
     process.on('warning', warned);
@@ -482,7 +482,7 @@ describe('signing through adapters', () => {
     assert.deepEqual(warnings, []);
   });
 
-  test('ends when it is aborted or takes too long, and the next one is made', async () => {
+  test('signing through adapters ends when it is aborted or takes too long, and the next one is made', async () => {
     const controller = new AbortController();
     const step = (): void => controller.abort();
     const aborting = toViemAccount(messages, { signal: controller.signal, onProgress: step });

@@ -77,7 +77,7 @@ describe('the CID of a source', () => {
     'hello world\n': 'QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o',
   };
   for (const [text, cid] of Object.entries(published)) {
-    test(`is the published one for ${JSON.stringify(text)}`, async () => {
+    test(`the CID of a source is the published one for ${JSON.stringify(text)}`, async () => {
       assert.equal(await cidOf(text), cid);
       assert.equal(referenceCid(Buffer.from(text)), cid);
     });
@@ -96,7 +96,7 @@ describe('the CID of a source', () => {
     [174 * 262_144 + 1, 'QmRnkCNMxhkSfx8akxPXzfaiLQSgMA8BqvnLxRfvQauUSS'],
   ];
   for (const [size, cid] of sizes) {
-    test(`is that of another implementation, and of the definition, for ${size} bytes`, async () => {
+    test(`the CID of a source is that of another implementation, and of the definition, for ${size} bytes`, async () => {
       const data = Buffer.alloc(size);
       for (let i = 0; i < size; i += 4096) data.writeUInt8((i / 4096) % 251, i);
       assert.equal(await cidOf(data), cid);
@@ -106,7 +106,7 @@ describe('the CID of a source', () => {
 });
 
 describe('base 91', () => {
-  test('gives back any bytes, in characters that no text escapes, 16 for 13 bytes', () => {
+  test('base 91 gives back any bytes, in characters that no text escapes, 16 for 13 bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
         const text = toBase91(bytes);
@@ -141,7 +141,7 @@ describe('building an action', () => {
     return { ...files, define };
   }
 
-  test('gives one script that leaves a global main', async () => {
+  test('building an action gives one script that leaves a global main', async () => {
     const built = await buildAction(await parts('script'));
     const context: { main?: (params: object) => Promise<Record<string, unknown>> } = {};
     runInNewContext(built.source, context);
@@ -152,7 +152,7 @@ describe('building an action', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(rest)), { ...define, length: wasm.length, go: 1, x: 7 });
   });
 
-  test('reports size, hashes and CID of what it gives', async () => {
+  test('building an action reports size, hashes and CID of what it gives', async () => {
     const built = await buildAction(await parts('report'));
     assert.equal(built.bytes, Buffer.byteLength(built.source));
     assert.equal(built.sha256, sha256(built.source).toString('hex'));
@@ -161,7 +161,7 @@ describe('building an action', () => {
     assert.match(built.source, /Copyright the glue/);
   });
 
-  test('gives the same bytes in another folder, and whatever the order of constants', async () => {
+  test('building an action gives the same bytes in another folder, and whatever the order of constants', async () => {
     const first = await buildAction(await parts('here'));
     const second = await buildAction({
       ...(await parts('some/where/else')),
@@ -171,14 +171,14 @@ describe('building an action', () => {
     assert.doesNotMatch(first.source, new RegExp(`${dir}|${root}|main\\.ts`));
   });
 
-  test('gives another CID for another constant', async () => {
+  test('building an action gives another CID for another constant', async () => {
     const given = await parts('constants');
     const first = await buildAction(given);
     const second = await buildAction({ ...given, define: { ...define, NAME: 'b' } });
     assert.notEqual(second.cid, first.cid);
   });
 
-  test('never gives a source of exactly one chunk, which hosts cannot hash', async () => {
+  test('building an action never gives a source of exactly one chunk, which hosts cannot hash', async () => {
     const given = await parts('chunk');
     const build = (length: number) => buildAction({ ...given, define: { ...define, NAME: 'x'.repeat(length) } });
     const rest = (await build(1000)).bytes - 1000;
@@ -194,7 +194,7 @@ describe('building an action', () => {
     assert.deepEqual(sizes, [262_143, 262_145, 262_145]);
   });
 
-  test('fails if a constant is missing or is no constant', async () => {
+  test('building an action fails if a constant is missing or is no constant', async () => {
     const given = await parts('missing');
     await assert.rejects(buildAction({ ...given, define: { NAME: 'a' } }), (error: unknown) => {
       assert.ok(error instanceof BuildError);
@@ -204,7 +204,7 @@ describe('building an action', () => {
     await assert.rejects(buildAction({ ...given, define: { ...define, 'a b': 1 } }), BuildError);
   });
 
-  test('the command does the same, and has an exit code for wrong arguments', async () => {
+  test('build-action builds the same as the library, and has an exit code for wrong arguments', async () => {
     const given = await parts('command');
     const out = join(dir, 'out.js');
     const script = join(root, 'scripts/build-action.ts');

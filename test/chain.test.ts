@@ -43,11 +43,11 @@ after(() => {
 });
 
 describe('with viem', () => {
-  test('every kind of transaction, a creation, a release and a permit', async (t) => {
+  test('every kind of transaction, a creation, a release and a permit are signed and sent with viem', async (t) => {
     for (const { name, run } of stepsOf(chain, account)) await t.test(name, async () => void (await run()));
   });
 
-  test('what the rules do not allow is not signed, and the nonce is free', async () => {
+  test('with viem, what the rules do not allow is not signed, and the nonce is free', async () => {
     const { client, reader } = walletClient(chain, account);
     const nonce = await reader.getTransactionCount(account);
     const refused = (error: unknown) =>
@@ -66,7 +66,7 @@ describe('with viem', () => {
 });
 
 describe('with ethers', () => {
-  test('transactions are filled in, signed and sent', async () => {
+  test('with ethers, transactions are filled in, signed and sent', async () => {
     const provider = new JsonRpcProvider(chain.url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
     try {
       const signer = new TandemSigner(wallet).connect(provider);

@@ -89,7 +89,7 @@ describe('a request', () => {
     return client.send('POST', 'lit_action', { body: { secret: 'share' }, isRepeatable, signal });
   };
 
-  test('that fails says what to do, for each documented status', async () => {
+  test('a request to Chipotle that fails says what to do, for each documented status', async () => {
     const statuses: [number, RuntimeErrorKind, RegExp][] = [
       [400, 'input', /cannot use the request/],
       [401, 'permission', /does not know the API key/],
@@ -119,7 +119,7 @@ describe('a request', () => {
     }
   });
 
-  test('is repeated after passing failures, if it may be, and its answer is that of the last', async () => {
+  test('a request to Chipotle is repeated after passing failures, if it may be, and its answer is that of the last', async () => {
     // A few at a time: the pauses grow with each.
     const passing: [Turn, LogEntry['result']][][] = [
       [
@@ -146,7 +146,7 @@ describe('a request', () => {
     }
   });
 
-  test('is not repeated otherwise, and then says what is not known', async () => {
+  test('a request to Chipotle is not repeated otherwise, and then says what is not known', async () => {
     await fails(send([answer(503, 'no')]), 'unavailable', /whether the host did what was asked is not known/);
     await fails(send([reset]), 'unavailable', /cannot be reached, or broke off.*is not known/);
     await fails(send([half]), 'unavailable', /broke off.*is not known/);
@@ -155,7 +155,7 @@ describe('a request', () => {
     assert.equal(seen.length, 1);
   });
 
-  test('keeps to the pause that the host asks for, and to its deadline', async () => {
+  test('a request to Chipotle keeps to the pause that the host asks for, and to its deadline', async () => {
     const start = performance.now();
     await send([answer(429, 'slow', { 'retry-after': '1' }), answer(200, 1)], true);
     assert.ok(performance.now() - start > 990);
@@ -167,7 +167,7 @@ describe('a request', () => {
     }
   });
 
-  test('ends when it is aborted', async () => {
+  test('a request to Chipotle ends when it is aborted', async () => {
     await fails(send([never], true, {}, AbortSignal.timeout(100)), 'aborted', /aborted/);
     await fails(
       send([answer(429, 1, { 'retry-after': '9' })], true, {}, AbortSignal.timeout(300)),
@@ -176,17 +176,17 @@ describe('a request', () => {
     );
   });
 
-  test('is not redirected: the key is for one host', async () => {
+  test('a request to Chipotle is not redirected: the key is for one host', async () => {
     await fails(send([answer(302, '', { location: `${url()}/elsewhere` })]), 'unavailable', /answered 302/);
     assert.equal(seen.length, 1);
   });
 
-  test('leaves nothing in the log of what was in it', async () => {
+  test('a request to Chipotle leaves nothing in the log of what was in it', async () => {
     await send([answer(200, { answer: 'share' })]);
     assert.doesNotMatch(JSON.stringify(log), new RegExp(`${KEY}|share|secret`));
   });
 
-  test('goes to https or this machine only, with a key that can be one', () => {
+  test('a request to Chipotle goes to https or this machine only, with a key that can be one', () => {
     for (const address of [
       'http://example.com',
       'https://u:p@example.com',
@@ -250,7 +250,7 @@ function runtimeOf(store: string, more: object = {}): ChipotleRuntime {
 }
 
 describe('the runtime', () => {
-  test('sends the code once, then the CID alone, and asks for the limits once', async () => {
+  test('the Chipotle runtime sends the code once, then the CID alone, and asks for the limits once', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const runtime = (await prepared(host, action)).runtime();
@@ -266,7 +266,7 @@ describe('the runtime', () => {
     await host.server.close();
   });
 
-  test('sends nothing that the limits would refuse, and no other source than that of the CID', async () => {
+  test('the Chipotle runtime sends nothing that the limits would refuse, and no other source than that of the CID', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const runtime = (await prepared(host, action)).runtime();
@@ -282,7 +282,7 @@ describe('the runtime', () => {
     await host.server.close();
   });
 
-  test("gives the action's own error, and its wallet to no other action", async () => {
+  test("the Chipotle runtime gives the action's own error, and its wallet to no other action", async () => {
     const host = await serve();
     const action = await actionOf(KEEP);
     const runtime = (await prepared(host, action)).runtime();
@@ -294,7 +294,7 @@ describe('the runtime', () => {
     await host.server.close();
   });
 
-  test('permits another action with the key of the account, and then the old one opens nothing', async () => {
+  test('the Chipotle runtime permits another action with the key of the account, and then the old one opens nothing', async () => {
     const host = await serve();
     const action = await actionOf(KEEP);
     const next = await actionOf(`${KEEP} // next`);
@@ -324,7 +324,7 @@ describe('the runtime', () => {
 });
 
 describe('its own message and next step has', () => {
-  test('a wrong key', async () => {
+  test('a wrong key has its own message and next step', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
@@ -340,7 +340,7 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('exhausted credit', async () => {
+  test('exhausted credit has its own message and next step', async () => {
     const host = await serve({ credit: 2 });
     const action = await actionOf(ECHO);
     const runtime = (await prepared(host, action)).runtime();
@@ -350,7 +350,7 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('a missing group', async () => {
+  test('a missing group has its own message and next step', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
@@ -361,7 +361,7 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('a foreign wallet', async () => {
+  test('a foreign wallet has its own message and next step', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
@@ -380,7 +380,7 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('a stale CID', async () => {
+  test('a stale CID has its own message and next step', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
@@ -391,7 +391,7 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('a clock that is wrong', async () => {
+  test('a clock that is wrong has its own message and next step', async () => {
     for (const clockAheadMs of [3_600_000, -3_600_000]) {
       const host = await serve({ clockAheadMs });
       const action = await actionOf(ECHO);
@@ -412,7 +412,7 @@ describe('its own message and next step has', () => {
 });
 
 describe('the set-up', () => {
-  test('goes on wherever it broke off, and run again it changes nothing', async () => {
+  test('the set-up on Chipotle goes on wherever it broke off, and run again it changes nothing', async () => {
     const action = await actionOf(ECHO);
     for (let broken = 0; ; broken++) {
       const host = await serve();
@@ -447,7 +447,7 @@ describe('the set-up', () => {
     }
   });
 
-  test('tells in a dry run what it would do, and does nothing', async () => {
+  test('the set-up on Chipotle tells in a dry run what it would do, and does nothing', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const store = mkdtempSync(join(dir, 'store-'));
@@ -465,7 +465,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('refuses a host that reckons another CID, or takes no source of this length, and changes nothing', async () => {
+  test('the set-up on Chipotle refuses a host that reckons another CID, or takes no source of this length, and changes nothing', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
@@ -497,7 +497,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('refuses an account where another group opens the wallet, and says why', async () => {
+  test('the set-up on Chipotle refuses an account where another group opens the wallet, and says why', async () => {
     const action = await actionOf(ECHO);
     const zero = { wallet: `0x${'0'.repeat(40)}`, hash: `0x${'0'.repeat(64)}` };
     const make = async (key: string, url: string, wallets: string[], hashes: string[]) => {
@@ -532,7 +532,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('refuses its own group once it holds more', async () => {
+  test('the set-up on Chipotle refuses its own group once it holds more', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     for (const add of ['action', 'wallet'] as const) {
@@ -548,7 +548,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('makes a key that may run this action and nothing else', async () => {
+  test('the set-up on Chipotle makes a key that may run this action and nothing else', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store } = await prepared(host, action);
@@ -571,7 +571,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('rotates its key, and is taken back', async () => {
+  test('the set-up on Chipotle rotates its key, and is taken back', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const { store, options, runtime } = await prepared(host, action);
@@ -598,7 +598,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('keeps its settings to their owner', async () => {
+  test('the set-up on Chipotle keeps its settings to their owner', async () => {
     const store = mkdtempSync(join(dir, 'store-'));
     assert.equal(readSettings(store), undefined);
     const settings = { LIT_API_URL: 'https://example.com', LIT_USAGE_KEY: 'k=/+' };

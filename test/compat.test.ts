@@ -57,7 +57,7 @@ describe('a store of version 0.1.0', () => {
     store = freshStore('as-it-is');
   });
 
-  test('is sound', async () => {
+  test('a store of version 0.1.0 is sound', async () => {
     for (const of of ['messages', 'rules'] as const) {
       const { ok } = json(
         await run(
@@ -70,7 +70,7 @@ describe('a store of version 0.1.0', () => {
     }
   });
 
-  test('signs with its actions in one call, and without them', async () => {
+  test('a store of version 0.1.0 signs with its actions in one call, and without them', async () => {
     for (const of of ['messages', 'reshared', 'rules'] as const) {
       const { calls, protocol } = await signs(store, of);
       assert.deepEqual([calls, protocol], [1, 'dkls18'], of);
@@ -78,12 +78,12 @@ describe('a store of version 0.1.0', () => {
     for (const of of ['messages', 'guarded', 'reshared', 'people'] as const) await signs(store, of, '--recovery');
   });
 
-  test('signs by dkls23 with the action that was made for it', async () => {
+  test('a store of version 0.1.0 signs by dkls23 with the action that was made for it', async () => {
     const { calls, protocol } = await signs(store, 'interactive', '--protocol', 'dkls23');
     assert.deepEqual([calls, protocol], [2, 'dkls23']);
   });
 
-  test('signs and refuses as its rules say', async () => {
+  test('a store of version 0.1.0 signs and refuses as its rules say', async () => {
     const file = join(root, 'payment.json');
     const payment = {
       type: 'eip1559',
@@ -106,7 +106,7 @@ describe('a store of version 0.1.0', () => {
     assert.match(refused.stderr, /the rule pay/);
   });
 
-  test('signs what its guardian approves, and nothing else', async () => {
+  test('a store of version 0.1.0 signs what its guardian approves, and nothing else', async () => {
     const policy = join(fixtures, 'store-1-guarded.json');
     const approve = await run('policy', ['approve', policy, '--message', 'pay', '--account', wallets.guarded], {});
     const approval = await guardian.signMessage({ message: approve.stdout.trimEnd() });
@@ -120,7 +120,7 @@ describe('a store of version 0.1.0', () => {
 describe('a wallet of version 0.1.0 changes', () => {
   const of = 'messages';
 
-  test('its shares, of the ones that are here, and again', async () => {
+  test('a wallet of version 0.1.0 changes its shares, of the ones that are here, and again', async () => {
     const store = freshStore('reshare');
     for (const epoch of [1, 2]) {
       const changed = json(await on(store, of, 'reshare'));
@@ -129,7 +129,7 @@ describe('a wallet of version 0.1.0 changes', () => {
     await signs(store, of);
   });
 
-  test('a lost cold share, with its old action, and revokes the old ones', async () => {
+  test('a wallet of version 0.1.0 replaces a lost cold share, with its old action, and revokes the old ones', async () => {
     const store = freshStore('lost');
     renameSync(join(store, wallets[of], 'hot.age'), join(root, 'hot.away'));
     const changed = json(await on(store, of, 'reshare', '--revoke'));
@@ -138,7 +138,7 @@ describe('a wallet of version 0.1.0 changes', () => {
     await signs(store, of);
   });
 
-  test('its action, for one of this version', async () => {
+  test('a wallet of version 0.1.0 changes its action, for one of this version', async () => {
     const store = freshStore('migrate');
     const { cid } = json(await on(store, of, 'migrate', '--policy', 'any'));
     assert.notEqual(cid, CID);
@@ -147,7 +147,7 @@ describe('a wallet of version 0.1.0 changes', () => {
     await signs(store, of, '--recovery');
   });
 
-  test('to a new action, if the old one is gone', async () => {
+  test('a wallet of version 0.1.0 changes to a new action, if the old one is gone', async () => {
     const store = freshStore('recover');
     const { epoch } = json(await on(store, of, 'recover', '--new-action'));
     assert.equal(epoch, 1);

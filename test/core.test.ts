@@ -185,12 +185,12 @@ function errorCode(output: Uint8Array): unknown {
 }
 
 describe('the wasm module', () => {
-  test('needs nothing from its host but the glue', () => {
+  test('the wasm module needs nothing from its host but the glue', () => {
     const modules = new Set(WebAssembly.Module.imports(wasm).map((entry) => entry.module));
     assert.deepEqual([...modules].sort(), ['gojs', 'wasi_snapshot_preview1']);
   });
 
-  test('takes arguments of up to 1 MB', async () => {
+  test('the wasm module takes arguments of up to 1 MB', async () => {
     const tandem = await loadTandem();
     const refused = (length: number, message: RegExp) =>
       assert.throws(() => tandem.derive({ ...child, chainCode: new Uint8Array(length) }), { code: 'input', message });
@@ -199,7 +199,7 @@ describe('the wasm module', () => {
     refused((1 << 20) - framing + 1, /too long/);
   });
 
-  test('serves many calls on one instance', async () => {
+  test('the wasm module serves many calls on one instance', async () => {
     const tandem = await loadTandem();
     for (let i = 1n; i <= 200n; i++) {
       const point = secp256k1.Point.BASE.multiply(i);
@@ -251,7 +251,7 @@ describe('the boundary', () => {
   };
 
   for (const [name, input] of Object.entries(refused)) {
-    test(`refuses ${name}`, async () => {
+    test(`the wasm boundary refuses ${name}`, async () => {
       const { call } = await raw();
       assert.equal(errorCode(call('derive', input).output), 'input');
       // The instance still works.
@@ -259,14 +259,14 @@ describe('the boundary', () => {
     });
   }
 
-  test('refuses every truncation', async () => {
+  test('the wasm boundary refuses every truncation', async () => {
     const { call } = await raw();
     for (let n = 1; n < good.length; n++) {
       assert.equal(errorCode(call('derive', good.slice(0, n)).output), 'input', `${n} bytes`);
     }
   });
 
-  test('answers to every flipped bit with a result or an error', async () => {
+  test('the wasm boundary answers to every flipped bit with a result or an error', async () => {
     const { call } = await raw();
     for (let bit = 0; bit < good.length * 8; bit++) {
       const altered = good.slice();
@@ -281,7 +281,7 @@ describe('the boundary', () => {
     }
   });
 
-  test('gives no buffer of no or too many bytes', async () => {
+  test('the wasm boundary gives no buffer of no or too many bytes', async () => {
     const { alloc } = await raw();
     assert.equal(alloc(0), 0);
     assert.equal(alloc((1 << 20) + 1), 0);
@@ -289,7 +289,7 @@ describe('the boundary', () => {
     assert.notEqual(alloc(1 << 20), 0);
   });
 
-  test('reads no memory that it did not hand out', async () => {
+  test('the wasm boundary reads no memory that it did not hand out', async () => {
     const { memory, alloc, free, step, view } = await raw();
     const pointer = alloc(good.length);
     memory().set(good, pointer);
@@ -311,7 +311,7 @@ describe('the boundary', () => {
     assert.equal(errorCode(view(step('derive')(pointer, good.length))), 'input');
   });
 
-  test('clears inputs after the call, and results when they are freed', async () => {
+  test('the wasm boundary clears inputs after the call, and results when they are freed', async () => {
     const { memory, free, call } = await raw();
     const { output, input } = call('derive', good);
     assert.deepEqual(input, new Uint8Array(good.length));
@@ -323,20 +323,20 @@ describe('the boundary', () => {
 });
 
 describe('the loader', () => {
-  test('keeps instances apart', async () => {
+  test('the loader of the wasm module keeps instances apart', async () => {
     const [one, two] = await Promise.all([instantiate(wasm, glue), instantiate(wasm, glue)]);
     const double = secp256k1.Point.BASE.double().toBytes();
     assert.deepEqual(one.derive(child).publicKey, child.publicKey);
     assert.deepEqual(two.derive({ ...child, publicKey: double }).publicKey, double);
   });
 
-  test('leaves the arguments of the caller alone', async () => {
+  test('the loader of the wasm module leaves the arguments of the caller alone', async () => {
     const mine = { ...child, chainCode: child.chainCode.slice() };
     (await instantiate(wasm, glue)).derive(mine);
     assert.deepEqual(mine, child);
   });
 
-  test('refuses a module that is not ours', async () => {
+  test('the loader of the wasm module refuses a module that is not ours', async () => {
     const empty = await WebAssembly.compile(hex('0061736d01000000'));
     await assert.rejects(
       instantiate(empty, glue),
@@ -344,7 +344,7 @@ describe('the loader', () => {
     );
   });
 
-  test('turns a trap into an error and does not use the instance again', async () => {
+  test('the loader of the wasm module turns a trap into an error and does not use the instance again', async () => {
     let randomness = true;
     class Flaky extends glue {
       constructor() {
@@ -363,7 +363,7 @@ describe('the loader', () => {
     assert.ok((await instantiate(wasm, Flaky)).derive(child));
   });
 
-  test('does not start without randomness', async () => {
+  test('the loader of the wasm module does not start without randomness', async () => {
     class Broken extends glue {
       constructor() {
         super();
@@ -530,7 +530,7 @@ describe('the protocols', () => {
 });
 
 describe('CBOR', () => {
-  test('is written deterministically: shortest forms, keys in the order of their bytes', () => {
+  test('CBOR is written deterministically: shortest forms, keys in the order of their bytes', () => {
     const value = {
       b: 1,
       aa: new Map([
@@ -547,7 +547,7 @@ describe('CBOR', () => {
     );
   });
 
-  test('round-trips', () => {
+  test('CBOR round-trips', () => {
     const value = new Map<unknown, unknown>([
       [1, Uint8Array.of(1, 2, 3)],
       ['k', new Map([[7, [1, 'two', -3]]])],
@@ -572,12 +572,12 @@ describe('CBOR', () => {
     'text that is no UTF-8': '62c328',
     'a truncated byte string': '4201',
   })) {
-    test(`refuses ${name}`, () => {
+    test(`CBOR refuses ${name}`, () => {
       assert.throws(() => decodeCbor(hex(data)));
     });
   }
 
-  test('refuses to write what has no encoding', () => {
+  test('CBOR refuses to write what has no encoding', () => {
     const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
     assert.deepEqual(decodeCbor(encodeCbor(nested(16))), nested(16));
     assert.throws(() => decodeCbor(Uint8Array.of(...Array(17).fill(0x81), 1)), /nested/);
@@ -599,7 +599,7 @@ describe('CBOR', () => {
     ),
   }));
 
-  test('is that of another implementation', () => {
+  test('CBOR is that of another implementation', () => {
     fc.assert(
       fc.property(item, (value) => {
         const encoded = encodeCbor(value);
@@ -610,7 +610,7 @@ describe('CBOR', () => {
     );
   });
 
-  test('is refused where another implementation reads something else, or writes it otherwise', () => {
+  test('CBOR is refused where another implementation reads something else, or writes it otherwise', () => {
     const plain = fc.oneof(fc.uint8Array({ maxLength: 12 }), item.map(encodeCbor));
     const edit = fc.tuple(fc.nat(), fc.nat({ max: 255 }));
     fc.assert(

@@ -177,14 +177,14 @@ before(async () => {
 after(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('with the co-signer', { concurrency: 2 }, () => {
-  test('a key is made and signs a message, by the hot share or the cold one', async () => {
+  test('with the co-signer, a key is made and signs a message, by the hot share or the cold one', async () => {
     const digest = hashMessage('hello');
     const intent = { kind: 'message', message: 'hello' };
     assert.equal((await signed(key, { intent, digest })).toLowerCase(), address(key.info));
     assert.equal((await signed(key, { intent, digest, peer: 3 })).toLowerCase(), address(key.info));
   });
 
-  test('a message is signed as raw bytes, and under a derivation path', async () => {
+  test('with the co-signer, a message is signed as raw bytes, and under a derivation path', async () => {
     const raw = '0x00ff80';
     const tandem = await loadTandem();
     const child = tandem.derive({ publicKey: key.info.publicKey, chainCode: key.info.chainCode, path: 'm/0/5' });
@@ -193,7 +193,7 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     assert.equal(signer.toLowerCase(), address(child));
   });
 
-  test('a bare digest is signed under the policy any, and refused with the reason under messages', async () => {
+  test('with the co-signer, a bare digest is signed under the policy any, and refused with the reason under messages', async () => {
     const digest = `0x${'5a'.repeat(32)}` as const;
     const intent = { kind: 'digest', digest };
     assert.equal((await signed(key, { intent, digest })).toLowerCase(), address(key.info));
@@ -202,14 +202,14 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     assert.match(String((answer.error as Fields).message), /digest/);
   });
 
-  test('a key of two parties is made, also under the policy messages', async () => {
+  test('with the co-signer, a key of two parties is made, also under the policy messages', async () => {
     const two = await keygen(await newWallet(messages), [1, 2], 'none', messages);
     const digest = hashMessage('é');
     const signer = await signed(two, { intent: { kind: 'message', message: 'é' }, digest }, messages);
     assert.equal(signer.toLowerCase(), address(two.info));
   });
 
-  test('what is sent and answered keeps to the strictest limits', async () => {
+  test('what is sent to the co-signer and answered keeps to the strictest limits', async () => {
     const path = `m${'/2147483647'.repeat(20)}`;
     const params = { ...sign, path, intent: json({ kind: 'message', message: 'x'.repeat(2500) }) };
     assert.ok(JSON.stringify(params).length < 65_536, `${JSON.stringify(params).length}`);
@@ -217,7 +217,7 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     assert.ok('ok' in answer && JSON.stringify(answer).length < 102_400);
   });
 
-  test('several signatures are made in one call, also from one request sent twice: independently', async () => {
+  test('with the co-signer, several signatures are made in one call, also from one request sent twice: independently', async () => {
     const intent = json({ kind: 'message', message: 'x' });
     const { share, wallet } = sign;
     const params = {
@@ -231,7 +231,7 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     assert.equal(new Set(responses).size, 8);
   });
 
-  test('of several signatures all are refused if one cannot be made', async () => {
+  test('with the co-signer, of several signatures all are refused if one cannot be made', async () => {
     const intent = json({ kind: 'message', message: 'x' });
     const { share, wallet } = sign;
     const good = { intent, request };
@@ -256,7 +256,7 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     assert.match(String((refused.error as Fields).message), /^intent 2 of 2: /);
   });
 
-  test('a request asked again is answered independently', async () => {
+  test('by the co-signer, a request asked again is answered independently', async () => {
     const [one, two] = [await ask(sign), await ask(sign)];
     assert.ok('ok' in one && 'ok' in two);
     assert.notDeepEqual(one, two);
@@ -270,7 +270,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
     return error.message;
   };
 
-  test('what is no intent', async () => {
+  test('the co-signer refuses, with the reason, what is no intent', async () => {
     for (const [name, intent] of Object.entries({
       'no JSON': 'x',
       'no kind': json({ message: 'x' }),
@@ -285,7 +285,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
       assert.match(await reason({ ...sign, intent }), /^not an intent: ./, name);
   });
 
-  test('what no rule allows, naming the closest one', async () => {
+  test('the co-signer refuses, with the reason, what no rule allows, naming the closest one', async () => {
     const rule = { kind: 'message', prefixes: ['example.com '] };
     const policy = {
       version: 1,
@@ -309,7 +309,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
     assert.deepEqual(await ask({ ...sign, intent: good }, built), REFUSED);
   });
 
-  test('without a key operation of the host, of which a signature takes two', async () => {
+  test('the co-signer refuses with the reason and without a key operation of the host, of which a signature takes two', async () => {
     const intent = json({ kind: 'digest', digest: `0x${'00'.repeat(32)}` });
     for (const [maxGetKeysCount, answers] of [
       [0, false],
@@ -339,7 +339,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
     );
   });
 
-  test('what its guardian did not approve of, for this wallet, intent and policy', async () => {
+  test('the co-signer refuses, with the reason, what its guardian did not approve of, for this wallet, intent and policy', async () => {
     const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
     const rules = {
       version: 1,
@@ -382,7 +382,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
     assert.match(await reason({ ...asked, path: 'm/1', root: account, approval }, guarded), /not of the guardian/);
   });
 
-  test('a balance that is too low for the account, or that nobody tells', async () => {
+  test('the co-signer refuses, with the reason, a balance that is too low for the account, or that nobody tells', async () => {
     let balance = '0x0';
     const node = createServer((incoming, answer) => {
       let text = '';
@@ -426,7 +426,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     await Promise.all(asked);
   }
 
-  test('what is no request', () =>
+  test('the co-signer refuses like all else what is no request', () =>
     refuses({
       null: null,
       text: 'sign',
@@ -439,14 +439,14 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
       'no address': { ...sign, wallet: `${sign.wallet}00` },
     }));
 
-  test('parameters that are too long, where its host does not', async () => {
+  test('the co-signer refuses like all else parameters that are too long, where its host does not', async () => {
     const limits = { ...STRICT_LIMITS, maxParamsLength: 1_000_000 };
     const lenient = await LocalRuntime.open({ dir, limits });
     const intent = json({ kind: 'message', message: 'x'.repeat(65_536) });
     assert.deepEqual(await lenient.run(any, { ...sign, intent }), REFUSED);
   });
 
-  test('what has no intent in it', () =>
+  test('the co-signer refuses like all else what has no intent in it', () =>
     refuses({
       'no text': { ...sign, intent: { kind: 'message', message: 'x' } },
       none: Object.fromEntries(Object.entries(sign).filter(([name]) => name !== 'intent')),
@@ -454,7 +454,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
       'a path out of range': { ...sign, path: 'm/2147483648' },
     }));
 
-  test('another account than the one that signs', async () => {
+  test('the co-signer refuses like all else another account than the one that signs', async () => {
     const { publicKey, chainCode } = key.info;
     const child = (await loadTandem()).derive({ publicKey, chainCode, path: 'm/1' });
     await refuses({
@@ -467,7 +467,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     assert.ok('ok' in (await ask({ ...sign, path: 'm/1', account: address(child) })));
   });
 
-  test('an altered, truncated or foreign request', async () => {
+  test('the co-signer refuses like all else an altered, truncated or foreign request', async () => {
     const other = await keygen(await newWallet(any), [1, 2], 'none');
     const foreign = (await loadTandem()).dkls18Request({ share: other.shares.get(1) ?? new Uint8Array(), peer: 2 });
     const cold = (await loadTandem()).dkls18Request({ share: key.shares.get(3) ?? new Uint8Array(), peer: 2 });
@@ -485,7 +485,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     });
   });
 
-  test('an altered, foreign or other kind of sealed secret', async () => {
+  test('the co-signer refuses like all else an altered, foreign or other kind of sealed secret', async () => {
     const two = await newWallet(any);
     const other = await keygen(two, [1, 2], 'none');
     await refuses({
@@ -504,7 +504,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     });
   });
 
-  test('what another source sealed, though both may use the wallet', async () => {
+  test('the co-signer refuses like all else what another source sealed, though both may use the wallet', async () => {
     const group = runtime.host.groups().find(({ name }) => name === key.deal1.wallet);
     assert.ok(group);
     await runtime.host.changeGroup(group.id, 'add', { cid: messages.cid });
@@ -512,12 +512,12 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     assert.ok('ok' in (await ask(sign)));
   });
 
-  test('a wallet that it may not use', async () => {
+  test('the co-signer refuses like all else a wallet that it may not use', async () => {
     const wallet = await runtime.createWallet();
     await refuses({ sign: { ...sign, wallet }, deal1: { ...key.deal1, wallet } as Json });
   });
 
-  test('a deal of other terms, or with messages that do not belong to it', async () => {
+  test('the co-signer refuses like all else a deal of other terms, or with messages that do not belong to it', async () => {
     const { deal1, deal2 } = key;
     const { '1': one, '3': three } = deal1.messages;
     const other = await keygen(deal1.wallet, [1, 2, 3], 'none');
@@ -547,7 +547,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
     });
   });
 
-  test('nothing of a call asked again: it deals the same key', async () => {
+  test('the co-signer deals the same key if a call is asked again', async () => {
     const again = await granted(key.deal2);
     const digest = hashMessage('again');
     const signer = await signed(

@@ -15,7 +15,7 @@ const stuck = (signal: AbortSignal) =>
   });
 
 describe('a deadline', () => {
-  test('ends the work, with a signal of the caller or without, whatever is collected meanwhile', async () => {
+  test('a deadline ends the work, with a signal of the caller or without, whatever is collected meanwhile', async () => {
     const timer = setInterval(collect, 10);
     try {
       for (const signal of [undefined, new AbortController().signal]) {
@@ -28,7 +28,7 @@ describe('a deadline', () => {
     }
   });
 
-  test('lets the signal of the caller end it, before it begins or after', async () => {
+  test('a deadline lets the signal of the caller end it, before it begins or after', async () => {
     const reason = new Error('enough');
     await assert.rejects(
       withDeadline(60_000, AbortSignal.abort(reason), async (signal) => signal.throwIfAborted()),
@@ -40,7 +40,7 @@ describe('a deadline', () => {
     await assert.rejects(work, reason);
   });
 
-  test('does not end work that is done, nor long work at once', async () => {
+  test('a deadline does not end work that is done, nor long work at once', async () => {
     let kept: AbortSignal | undefined;
     const work = async (signal: AbortSignal) => {
       kept = signal;

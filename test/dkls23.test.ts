@@ -84,7 +84,7 @@ describe('dkls23 with the action', () => {
     address = await newWallet();
   });
 
-  test('signs in two calls, whose sizes are those of docs/protocol.md', async () => {
+  test('dkls23 with the action signs in two calls, whose sizes are those of docs/protocol.md', async () => {
     const calls: Call[] = [];
     const wallet = open(address, watched(calls));
     const signed = await wallet.signMessage('hello', { protocol: 'dkls23', path: 'm/0/5' });
@@ -103,17 +103,17 @@ describe('dkls23 with the action', () => {
     assert.equal((await wallet.signMessage('hello')).protocol, 'dkls18');
   });
 
-  test('without the action, between shares that are here', async () => {
+  test('dkls23 signs without the action, between shares that are here', async () => {
     const signed = await open(address).signMessage('hello', { protocol: 'dkls23', recovery: true });
     assert.equal(signed.calls, 0);
     assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), address);
   });
 
-  test('the policy is asked', async () => {
+  test('dkls23 with the action: the policy is asked', async () => {
     await assert.rejects(open(address).signDigest(`0x${'11'.repeat(32)}`, { protocol: 'dkls23' }), PolicyError);
   });
 
-  test('a message that was changed on its way is a clear error, names the action and locks nothing', async () => {
+  test('dkls23 with the action: a message that was changed on its way is a clear error, names the action and locks nothing', async () => {
     for (const round of ['round1', 'round2'] as const) {
       const altered = watched([], runtime, (answer, n) => {
         if (n > 1) return answer;
@@ -131,7 +131,7 @@ describe('dkls23 with the action', () => {
     assert.ok((await open(address).signMessage('hello')).signature);
   });
 
-  test('a wallet that was not made for it: the client refuses, and so does the action', async () => {
+  test('dkls23 with the action: a wallet that was not made for it: the client refuses, and so does the action', async () => {
     const plain = await newWallet({ interactive: false });
     const args = ['--store', store.dir, '--wallet', plain, '--message', 'hello', '--protocol', 'dkls23'];
     const { code, stderr } = await command('sign', args, { TANDEM_IDENTITY: identityFile });
@@ -148,7 +148,7 @@ describe('dkls23 with the action', () => {
     await assert.rejects(wallet.signMessage('hello', { protocol: 'dkls23' }), RefusedError);
   });
 
-  test('a session is refused in any other place', async () => {
+  test('dkls23 with the action: a session is refused in any other place', async () => {
     const other = await newWallet();
     const [one, two] = [await begin(address), await begin(other)];
     assert.ok('ok' in (await one.finish({})));
@@ -169,7 +169,7 @@ describe('dkls23 with the action', () => {
 
   // Go's TestAttackByDifference, by what a user has: the store, and calls of the action. One call more than an honest
   // signature needs gives the whole private key. So no wallet does this by default.
-  test('the attack: one sealed session handed in twice gives the private key', async () => {
+  test('dkls23 with the action: the attack: one sealed session handed in twice gives the private key', async () => {
     const { user, message, finish, signature } = await begin(address);
     const honest = (await finish({})) as { ok: { message: string } };
     const last = decode(fromB64(honest.ok.message), 'dkls23/3');
@@ -200,7 +200,7 @@ describe('dkls23 with the action', () => {
 });
 
 describe('a threshold of 3', () => {
-  test('3 of 5 with two shares here and the action, at a host that takes it', async () => {
+  test('dkls23: 3 of 5 with two shares here and the action, at a host that takes it', async () => {
     const id = await newWallet({ threshold: 3, parties: 5 });
     const calls: Call[] = [];
     await assert.rejects(open(id, watched(calls)).signMessage('hello'), (error) => {
@@ -225,7 +225,7 @@ describe('a threshold of 3', () => {
     await assert.rejects(open(id).signMany([messageIntent('hello')]), UsageError);
   });
 
-  test('3 of 5 without an action: any shares that are here', async () => {
+  test('dkls23: 3 of 5 without an action: any shares that are here', async () => {
     const { wallet } = await createWallet({ store, threshold: 3, parties: 5 });
     const folder = join(store.dir, wallet.address);
     for (const name of ['cold.age', 'cold-4.age']) renameSync(join(folder, name), join(root, name));
@@ -235,7 +235,7 @@ describe('a threshold of 3', () => {
     await assert.rejects(openWallet(store, { id: wallet.address }).signMessage('hello'), { kind: 'missing' });
   });
 
-  test('with an action it has to be interactive', async () => {
+  test('a threshold of 3 with an action has to be interactive', async () => {
     await assert.rejects(newWallet({ threshold: 3, parties: 5, interactive: false }), /--allow-interactive/);
     await assert.rejects(newWallet({ threshold: 4, parties: 3 }), UsageError);
   });
@@ -270,7 +270,7 @@ describe('people on different machines, who pass files', () => {
   const from = (round: number, parties: number[]) => parties.flatMap((party) => ['--in', out(`${round}-${party}`)]);
   const session = (party: number) => join(String(machines.get(party)), key, `signing-${party}.age`);
 
-  test('3 of 5 sign; what each remembers is sealed, and gone in the end', async () => {
+  test('dkls23 by files: 3 of 5 sign; what each remembers is sealed, and gone in the end', async () => {
     const signers = [1, 3, 5];
     const others = (party: number) => signers.filter((other) => other !== party);
     const all = (step: (party: number) => Promise<Outcome>) => Promise.all(signers.map(step));
@@ -289,7 +289,7 @@ describe('people on different machines, who pass files', () => {
     for (const party of signers) assert.ok(!existsSync(session(party)));
   });
 
-  test('a session serves one step: also when that fails, and whose message it was is named', async () => {
+  test('dkls23 by files: a session serves one step: also when that fails, and whose message it was is named', async () => {
     const messages = { 1: 'hello', 2: 'hello', 4: 'something else' };
     const begun = Object.entries(messages).map(([party, message]) => begin(Number(party), [1, 2, 4], message));
     for (const outcome of await Promise.all(begun)) json(outcome);
@@ -317,7 +317,7 @@ describe('people on different machines, who pass files', () => {
     assert.match(again.stderr, /no signature under way/);
   });
 
-  test('refuses what cannot be signed', async () => {
+  test('dkls23 by files refuses what cannot be signed', async () => {
     const refused = [
       ['begin', '--signers', '1,2', '--message', 'two are too few', '--out', out('x')],
       ['begin', '--signers', '2,3,4', '--message', 'without this party', '--out', out('x')],

@@ -92,40 +92,40 @@ async function assertSigns(dir: string): Promise<void> {
 describe('a store in which something is wrong', () => {
   const hot = (dir: string) => join(dir, info.address, 'hot.age');
 
-  test('the passphrase is wrong', async () => {
+  test('sign says so if the passphrase is wrong', async () => {
     await fails(store.dir, /passphrase does not open .*age/, { TANDEM_PASSPHRASE: 'x' }, other);
   });
 
-  test('the identity is another', async () => {
+  test('sign says so if the identity is another', async () => {
     const file = join(root, 'another.txt');
     writeFileSync(file, await generateIdentity());
     await fails(store.dir, /No age identity at hand opens .*age/, { TANDEM_IDENTITY: file });
   });
 
-  test('the identity is not there, and nobody can be asked for a passphrase', async () => {
+  test('sign says so if the identity is not there, and nobody can be asked for a passphrase', async () => {
     await fails(store.dir, /opens with an age identity/, {});
     await fails(store.dir, /no terminal/, {}, other);
   });
 
-  test('a share is not here', async () => {
+  test('sign says so if a share is not here', async () => {
     const dir = copy();
     rmSync(hot(dir));
     await fails(dir, /hot\.age is not here/);
   });
 
-  test('wallet.json is not here', async () => {
+  test('sign says so if wallet.json is not here', async () => {
     const dir = copy();
     rmSync(join(dir, info.address, 'wallet.json'));
     await fails(dir, /wallet\.json does not exist/);
   });
 
-  test('a share is cut short', async () => {
+  test('sign says so if a share is cut short', async () => {
     const dir = copy();
     writeFileSync(hot(dir), readFileSync(hot(dir)).subarray(0, 100));
     await fails(dir, /hot\.age is cut short or altered/);
   });
 
-  test('a share is altered', async () => {
+  test('sign says so if a share is altered', async () => {
     const dir = copy();
     const bytes = readFileSync(hot(dir));
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
@@ -133,28 +133,28 @@ describe('a store in which something is wrong', () => {
     await fails(dir, /hot\.age is cut short or altered/);
   });
 
-  test('wallet.json is cut short', async () => {
+  test('sign says so if wallet.json is cut short', async () => {
     const dir = copy();
     const path = join(dir, info.address, 'wallet.json');
     writeFileSync(path, readFileSync(path).subarray(0, 100));
     await fails(dir, /wallet\.json is cut short or altered: not JSON/);
   });
 
-  test('a share is of another wallet', async () => {
+  test('sign says so if a share is of another wallet', async () => {
     const dir = copy();
     cpSync(join(dir, other.address, 'hot.age'), hot(dir));
     const both = { ...env, TANDEM_PASSPHRASE: PASSPHRASE };
     await fails(dir, new RegExp(`share of wallet ${other.address}`), both);
   });
 
-  test('a file is of a version to come', async () => {
+  test('sign says so if a file is of a version to come', async () => {
     const dir = copy();
     const path = join(dir, info.address, 'wallet.json');
     writeFileSync(path, readFileSync(path, 'utf8').replace('"version": 1', '"version": 2'));
     await fails(dir, /version 2; this tandem knows version 1/);
   });
 
-  test('the store is read-only', async (t) => {
+  test('sign says so if the store is read-only', async (t) => {
     const dir = mounted(t.skip.bind(t));
     if (dir === undefined) return;
     execFileSync('mount', ['-o', 'remount,ro', dir]);
@@ -171,7 +171,7 @@ describe('a store in which something is wrong', () => {
     assert.deepEqual(contents(dir), files);
   });
 
-  test('the disk is full', async (t) => {
+  test('sign says so if the disk is full', async (t) => {
     const dir = mounted(t.skip.bind(t));
     if (dir === undefined) return;
     assert.throws(() => writeFileSync(join(dir, 'filler'), Buffer.alloc(1 << 17)), { code: 'ENOSPC' });
@@ -193,5 +193,5 @@ describe('a store in which something is wrong', () => {
     await assertSigns(dir);
   });
 
-  test('and when it is put right the wallet signs', () => assertSigns(store.dir));
+  test('a store in which something was wrong signs once it is put right', () => assertSigns(store.dir));
 });

@@ -18,20 +18,20 @@ async function tsx(file: string, ...args: string[]): Promise<string> {
 }
 
 describe('examples', { concurrency: true }, () => {
-  test('sign.ts signs with a wallet of keygen.ts', async () => {
+  test('the example sign.ts signs with a wallet of keygen.ts', async () => {
     const store = join(dir, 'wallets');
     const { address } = JSON.parse(await tsx('scripts/keygen.ts', '--store', store, '--json'));
     assert.match(await tsx('examples/sign.ts', store), new RegExp(`^0x[0-9a-f]{130} by ${address}\n$`));
   });
 
-  test('agent.ts pays what its rule allows, and no more', async () => {
+  test('the example agent.ts pays what its rule allows, and no more', async () => {
     const lines = (await tsx('examples/agent.ts')).trimEnd().split('\n');
     const expected = [/^0.1 ETH: paid$/, /the value .* is above/, /^0.1 ETH: paid$/, /the balance is 79.*, below 85/];
     assert.equal(lines.length, expected.length);
     for (const [i, pattern] of expected.entries()) assert.match(lines[i] ?? '', pattern);
   });
 
-  test('sum builds and runs', async () => {
+  test('the example sum builds and runs', async () => {
     const [wasm, out] = [join(dir, 'sum.wasm'), join(dir, 'sum.js')];
     await promisify(execFile)('node_modules/.bin/wasm-as', ['examples/sum/sum.wat', '-o', wasm]);
     const build = ['--main', 'examples/sum/main.ts', '--wasm', wasm, '--glue', 'none', '--out', out];

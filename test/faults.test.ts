@@ -272,7 +272,7 @@ describe('an answer', () => {
     await use(proxy.url).finally(() => proxy.close());
   }
 
-  test('of an earlier signing is refused, and nothing is locked', async () => {
+  test('an answer of an earlier signing is refused, and nothing is locked', async () => {
     const [user] = users as [User];
     const earlier: Buffer[] = [];
     const replayed = (body: Buffer) => {
@@ -289,7 +289,7 @@ describe('an answer', () => {
     await sign(user, server.url);
   });
 
-  test('swapped with that of another signing is refused, at both', async () => {
+  test('an answer swapped with that of another signing is refused, at both', async () => {
     const pair = users.slice(0, 2);
     const waiting: { body: Buffer; give: (body: Buffer) => void }[] = [];
     const swapped = (body: Buffer) =>
@@ -309,7 +309,7 @@ describe('an answer', () => {
     }
   });
 
-  test('of no known form is refused, and nothing is locked', async () => {
+  test('an answer of no known form is refused, and nothing is locked', async () => {
     const [user] = users as [User];
     for (const body of [
       '{}',
@@ -329,7 +329,7 @@ describe('an answer', () => {
     await sign(user, server.url);
   });
 
-  test('that was tampered with locks the share', async () => {
+  test('an answer that was tampered with locks the share', async () => {
     const [, user] = users as [User, User];
     const tampered = (body: Buffer) => {
       const answer = JSON.parse(body.toString()) as { response: { ok: { response: string } } };

@@ -92,7 +92,7 @@ const KINDS = ['authorization', 'digest', 'message', 'typedData', ...Object.keys
 const kindOf = (intent: Intent) => (intent.kind === 'transaction' ? intent.transaction.type : intent.kind);
 
 describe('digests', () => {
-  test("of 600 intents are viem's and ethers'", async () => {
+  test("the digests of 600 intents are viem's and ethers'", async () => {
     const kinds = new Map<string, number>();
     await fc.assert(
       fc.asyncProperty(intents, async (json) => {
@@ -109,7 +109,7 @@ describe('digests', () => {
     for (const [kind, count] of kinds) assert.ok(count >= 20, `${kind}: only ${count}`);
   });
 
-  test('of 600 intents are the same in an action', async () => {
+  test('the digests of 600 intents are the same in an action', async () => {
     const given = fc.sample(intents, { seed: 8, numRuns: 600 }).map((json) => parseIntent(json));
     const dir = mkdtempSync(join(tmpdir(), 'tandem-intent-'));
     try {
@@ -126,7 +126,7 @@ describe('digests', () => {
     }
   });
 
-  test("of over 800 intents are go-ethereum's", () => {
+  test("the digests of over 800 intents are go-ethereum's", () => {
     const { seed, digests } = JSON.parse(readFileSync(new URL('vectors/intents.json', import.meta.url), 'utf8')) as {
       seed: number;
       digests: string[];
@@ -352,7 +352,7 @@ const sent = (change: object) => ({ kind: 'transaction', transaction: { ...trans
 const types = (change: object) => typed({ types: { ...mail.types, ...change } });
 
 describe('the parser', () => {
-  test('takes the objects that the refused ones below differ from', () => {
+  test('the parser of intents takes the objects that the refused ones below differ from', () => {
     parseIntent(typed({}));
     parseIntent(sent({}));
     parseIntent(sent({ to: null, data: '0x00' }));
@@ -591,7 +591,7 @@ describe('the parser', () => {
     'very long data': [sent({ data: `0x${'00'.repeat(70_000)}` }), /larger than/],
   };
   for (const [what, [value, message]] of Object.entries(refused)) {
-    test(`refuses ${what}`, () => {
+    test(`the parser of intents refuses ${what}`, () => {
       assert.throws(
         () => parseIntent(value),
         (error) => (error instanceof InputError && message.test(error.message)) || assert.fail(String(error)),
@@ -618,22 +618,23 @@ describe('the parser', () => {
     'a long text of spaces': `{"kind":"message","message":"a"}${' '.repeat(131_072)}`,
   };
   for (const [what, text] of Object.entries(texts)) {
-    test(`refuses JSON text with ${what}`, () => assert.throws(() => parseIntentJson(text), InputError));
+    test(`the parser of intents refuses JSON text with ${what}`, () =>
+      assert.throws(() => parseIntentJson(text), InputError));
   }
 
-  test('refuses what is not a text', () => {
+  test('the parser of intents refuses what is not a text', () => {
     for (const value of [undefined, null, 5, {}, ['{}']]) {
       assert.throws(() => parseIntentJson(value as unknown as string), /^InputError: not a text/);
     }
     assert.throws(() => parseIntentJson('kind'), /^InputError: not JSON/);
   });
 
-  test('takes JSON text with spaces and escapes', () => {
+  test('the parser of intents takes JSON text with spaces and escapes', () => {
     const text = ' {\n"kind" : "message",\t"message":"\\u00e9\\/\\"  \\\\ {\\"a\\":1,\\"a\\":2}"}\r\n';
     assert.deepEqual(parseIntentJson(text), { kind: 'message', message: 'é/"  \\ {"a":1,"a":2}' });
   });
 
-  test('is quick on hostile input', () => {
+  test('the parser of intents is quick on hostile input', () => {
     const start = process.cpuUsage();
     for (const text of [
       `"${'\\"'.repeat(65_000)}"`,
@@ -648,7 +649,7 @@ describe('the parser', () => {
 });
 
 describe('intents from what others pass around', () => {
-  test("viem's transactions with what may be left out", () => {
+  test("intents are read from viem's transactions, with what may be left out", () => {
     const to = '0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359';
     const cases: Parameters<typeof serializeTransaction>[0][] = [
       { chainId: 1, gasPrice: 5n, to },
@@ -682,7 +683,7 @@ describe('intents from what others pass around', () => {
     assert.throws(() => transactionIntent({ chainId: 1, gasPrice: 1n, to, value: 2 ** 60 }), /transaction.value: /);
   });
 
-  test('the JSON of eth_signTypedData_v4', () => {
+  test('intents are read from the JSON of eth_signTypedData_v4', () => {
     const definition = {
       domain: {
         name: 'Mail',
@@ -717,7 +718,7 @@ describe('intents from what others pass around', () => {
     assert.throws(() => typedDataIntent({ ...definition, foo: 1 } as typeof definition), /typedData.foo: /);
   });
 
-  test('messages, authorizations and digests', () => {
+  test('intents are read from messages, authorizations and digests', () => {
     assert.equal(digestOf(messageIntent('hello')), ethers.hashMessage('hello'));
     assert.equal(digestOf(messageIntent({ raw: '0xABCD' })), ethers.hashMessage(Uint8Array.of(0xab, 0xcd)));
     assert.equal(digestOf(messageIntent({ raw: Uint8Array.of(1, 2) })), ethers.hashMessage(Uint8Array.of(1, 2)));
@@ -730,7 +731,7 @@ describe('intents from what others pass around', () => {
 });
 
 describe('the description', () => {
-  test('of two intents that differ in any one value differs: what is not shown could be anything', () => {
+  test('the descriptions of two intents that differ in any one value differ: what is not shown could be anything', () => {
     let changed = 0;
     fc.assert(
       fc.property(intents, fc.nat(), (json, at) => {
@@ -744,7 +745,7 @@ describe('the description', () => {
     assert.ok(changed > 500, `${changed}`);
   });
 
-  test('of every intent is made of visible characters, and nothing within can add a line', () => {
+  test('the description of every intent is made of visible characters, and nothing within can add a line', () => {
     fc.assert(
       fc.property(intents, (json) => {
         const text = describeIntent(parseIntent(json));

@@ -92,7 +92,7 @@ async function writeShare(path: string, share: Uint8Array, version = 1): Promise
 const hostHash = () => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
 
 describe('wallet list and show', () => {
-  test('tell what is public, without a key', async () => {
+  test('wallet list and show tell what is public, without a key', async () => {
     const { wallets } = json(await wallet(['list', '--json'], {})) as { wallets: Record<string, unknown>[] };
     const one = wallets.find((entry) => entry.wallet === info.address);
     const expected = { threshold: 2, parties: 3, epoch: 0, runtime: 'local', policy: 'messages', locked: false };
@@ -110,7 +110,7 @@ describe('wallet list and show', () => {
     assert.match(text, /^parties +1 hot, 2 action, 3 cold; 2 of them sign$/m);
   });
 
-  test('list shows a wallet that cannot be read beside those that can', async () => {
+  test('wallet list shows a wallet that cannot be read beside those that can', async () => {
     const spoilt = copy();
     writeFileSync(join(spoilt.dir, info.address, 'wallet.json'), '{"version": 9}');
     const { stdout, code } = await run('wallet', ['list', '--store', spoilt.dir], {});
@@ -119,7 +119,7 @@ describe('wallet list and show', () => {
     assert.match(stdout, new RegExp(`^${other.address}  2 of 2, no action, epoch 0$`, 'm'));
   });
 
-  test('wrong usage exits with 64', async () => {
+  test('wallet exits with 64 at wrong usage', async () => {
     for (const args of [['burn'], [], ['list', 'show'], ['list', '--what'], ['show']]) {
       assert.equal((await wallet(args)).code, 64, args.join(' '));
     }
@@ -148,7 +148,7 @@ describe('wallet lock and unlock', () => {
 });
 
 describe('wallet check', () => {
-  test('finds a store in order, also a copy of it, and the copy signs', async () => {
+  test('wallet check finds a store in order, also a copy of it, and the copy signs', async () => {
     const backup = copy();
     const outcome = await run('wallet', ['check', '--store', backup.dir, '--json'], env);
     const { ok, wallets, cleaned } = json(outcome) as { ok: boolean; wallets: CheckedWallet[]; cleaned: string[] };
@@ -168,7 +168,7 @@ describe('wallet check', () => {
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
   });
 
-  test('does without the shares that were put away', async () => {
+  test('wallet check does without the shares that were put away', async () => {
     const hotOnly = copy();
     rmSync(join(hotOnly.dir, info.address, 'cold.age'));
     const coldOnly = copy();
@@ -254,7 +254,7 @@ describe('wallet check', () => {
     ],
   };
   for (const [name, [file, damage, problem]] of Object.entries(damages)) {
-    test(`finds ${name}`, async () => {
+    test(`wallet check finds ${name}`, async () => {
       const spoilt = copy();
       await damage(join(spoilt.dir, info.address));
       const found = await problems(spoilt);
@@ -263,7 +263,7 @@ describe('wallet check', () => {
     });
   }
 
-  test('says what to do, exits with 1 and shows no secret', async () => {
+  test('wallet check says what to do, exits with 1 and shows no secret', async () => {
     const spoilt = copy();
     const folder = join(spoilt.dir, info.address);
     spoil(join(folder, 'hot.age'), flip);
@@ -284,7 +284,7 @@ describe('wallet check', () => {
     assert.match(nobody.stderr, /There is no store/);
   });
 
-  test('removes what dead processes left: a draft, a lock, files of a change that was not finished', async () => {
+  test('wallet check removes what dead processes left: a draft, a lock, files of a change that was not finished', async () => {
     const left = copy();
     const folder = join(left.dir, info.address);
     const dead = (base: string) => `.tmp-${base}-4194305-1-${hostHash()}-0123456789ab`;
@@ -312,7 +312,7 @@ describe('wallet check', () => {
     assert.deepEqual(readdirSync(left.dir).sort(), readdirSync(store.dir).sort());
   });
 
-  test('keeps what could be the missing share: a newer one than an old wallet.json knows', async () => {
+  test('wallet check keeps what could be the missing share: a newer one than an old wallet.json knows', async () => {
     const old = copy();
     const folder = join(old.dir, info.address);
     renameSync(join(folder, 'hot.age'), join(folder, 'hot.1.age'));
@@ -337,7 +337,7 @@ describe('address', () => {
     return publicKeyToAddress(`0x${secp256k1.Point.fromBytes(publicKey).toHex(false)}`);
   };
 
-  test("lists what viem's HD derivation gives from the exported xpub", async () => {
+  test("address lists what viem's HD derivation gives from the exported xpub", async () => {
     const root = await list('--count', '3');
     const key = HDKey.fromExtendedKey(root.xpub);
     assert.equal(toHex(key.publicKey ?? new Uint8Array()), info.publicKey);
@@ -357,7 +357,7 @@ describe('address', () => {
     );
   });
 
-  test('at a path is the address that signs there, with the action and without', async () => {
+  test('the address at a path is the one that signs there, with the action and without', async () => {
     const [at] = (await list('--path', 'm/0/5', '--count', '0')).addresses;
     const wallet = openWallet(store, { id: info.address, runtime });
     for (const recovery of [false, true]) {
@@ -366,7 +366,7 @@ describe('address', () => {
     }
   });
 
-  test('signs there by either protocol', async () => {
+  test('at a path either protocol signs', async () => {
     const { xpub } = await deriveAddresses(store, other, { path: 'm', count: 0 });
     const address = viemAddress(HDKey.fromExtendedKey(xpub).derive('m/7/1'));
     for (const protocol of ['dkls18', 'dkls23'] as const) {
@@ -377,7 +377,7 @@ describe('address', () => {
     }
   });
 
-  test('refuses hardened paths and what is no path, and says where a share has to be', async () => {
+  test('address refuses hardened paths and what is no path, and says where a share has to be', async () => {
     const named = ['--store', store.dir, '--wallet', info.address];
     const hardened = await run('address', [...named, '--path', "m/44'/60'"], env);
     assert.equal(hardened.code, 64);
@@ -396,7 +396,7 @@ describe('export', () => {
   const exporting = (args: string[], more: Record<string, string> = {}) =>
     run('export', ['--store', store.dir, '--wallet', info.address, ...args], { ...env, ...more });
 
-  test('writes a keystore file that opens with its passphrase, to the key that signs as the wallet', async () => {
+  test('export writes a keystore file that opens with its passphrase, to the key that signs as the wallet', async () => {
     const file = out('keystore.json');
     const TANDEM_KEYSTORE_PASSPHRASE = 'three shares are one key';
     const confirmed = ['--out', file, '--confirm', info.address, '--json'];
@@ -416,7 +416,7 @@ describe('export', () => {
     assert.equal(await recoverAddress({ hash: shared.digest, signature }), info.address);
   });
 
-  test('writes the bare key', async () => {
+  test('export writes the bare key', async () => {
     const file = out('key');
     const outcome = await run(
       'export',
@@ -431,7 +431,7 @@ describe('export', () => {
     assert.ok(!`${outcome.stdout}${outcome.stderr}`.includes(key.slice(2, 20)));
   });
 
-  test('does nothing without the address typed, over a file, or without enough shares', async () => {
+  test('export does nothing without the address typed, over a file, or without enough shares', async () => {
     const file = out('nothing');
     const unasked = await exporting(['--out', file]);
     assert.equal(unasked.code, 1);
@@ -468,7 +468,7 @@ describe('export', () => {
 });
 
 describe('two processes on one store', () => {
-  test('take turns, and nothing is lost', async () => {
+  test('two processes on one store take turns, and nothing is lost', async () => {
     const shared = copy();
     const named = ['--store', shared.dir, '--wallet', info.address];
     const outcomes = await Promise.all([

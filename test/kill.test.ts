@@ -261,7 +261,7 @@ const folderOf = (store: Store, address: string) =>
 
 describe('killed before a change of a file', () => {
   for (const name of ['keygen', 'import'] as const) {
-    test(`${name} makes a wallet that signs, or none`, async (t) => {
+    test(`${name}, killed before a change of a file, makes a wallet that signs, or none`, async (t) => {
       const verify = (store: Store, isThorough: boolean) =>
         whatWasMade(store, (address) => assertAlive(store, address, isThorough));
       const found = await killed(t, { name, fresh: emptyStore, verify });
@@ -269,7 +269,7 @@ describe('killed before a change of a file', () => {
     });
   }
 
-  test('reshare leaves the old wallet or the new one, which signs, and nothing of the other', async (t) => {
+  test('reshare, killed before a change of a file, leaves the old wallet or the new one, which signs, and nothing of the other', async (t) => {
     const origin = openAt(emptyStore());
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
     const found = await killed(t, {
@@ -285,7 +285,7 @@ describe('killed before a change of a file', () => {
       assert.ok(found.has(outcome), outcome);
   });
 
-  test('new shares by files: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
+  test('new shares by files, killed before a change of a file: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
     const origin = openAt(emptyStore());
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
     const machines = await dealing(address, origin);
@@ -307,7 +307,7 @@ describe('killed before a change of a file', () => {
     for (const epoch of ['old', 'new']) assert.ok(found.has(`the ${epoch} one, and finished again`), epoch);
   });
 
-  test('new shares by files with an action: the step that calls it is taken once, or again', async (t) => {
+  test('new shares by files with an action, killed before a change of a file: the step that calls it is taken once, or again', async (t) => {
     const origin = openAt(emptyStore());
     const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
     const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });
@@ -326,14 +326,14 @@ describe('killed before a change of a file', () => {
     });
   });
 
-  test('keygen with an action makes a wallet that signs with it, or none', async (t) => {
+  test('keygen with an action, killed before a change of a file, makes a wallet that signs with it, or none', async (t) => {
     const verify = (store: Store) => whatWasMade(store, (address) => assertSignsWithAction(store, address));
     const kills = KILLS_WITH_ACTION;
     const found = await killed(t, { name: 'keygen with an action', kills, fresh: emptyStore, verify });
     assert.ok(found.has('a half, removed') || found.has('nothing'));
   });
 
-  test('reshare with revocation leaves the old wallet or the new one, which signs with its action', async (t) => {
+  test('reshare with revocation, killed before a change of a file, leaves the old wallet or the new one, which signs with its action', async (t) => {
     const origin = openAt(emptyStore());
     const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
     const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });

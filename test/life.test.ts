@@ -81,7 +81,7 @@ describe('import', () => {
   const KEY = 'b71c71a67e1177ad4e901695e1b4b9ee17ae16c6668d313eac2f96dbcda3f291';
   const address = privateKeyToAccount(`0x${KEY}`).address;
 
-  test('makes a wallet of a key, under its address, which then signs; and no second one of the same', async () => {
+  test('import makes a wallet of a key, under its address, which then signs; and no second one of the same', async () => {
     const keyFile = join(root, 'key.txt');
     writeFileSync(keyFile, `0x${KEY}\n`);
     const outcome = await command('import', '--store', store.dir, '--key-file', keyFile, '--json');
@@ -102,7 +102,7 @@ describe('import', () => {
     assert.deepEqual(readWallet(store, address), info);
   });
 
-  test('takes the key from stdin too, or from the terminal, which does not show it', async () => {
+  test('import takes the key from stdin too, or from the terminal, which does not show it', async () => {
     const args = (name: string) => ['--store', join(root, name), '--runtime', 'none', '--json'];
     const env = { TANDEM_IDENTITY: identityFile };
     const [piped, typed] = await Promise.all([
@@ -114,7 +114,7 @@ describe('import', () => {
     assert.ok(typed.shown.includes(`"address":"${address}"`) && !typed.shown.includes(KEY), typed.shown);
   });
 
-  test('takes a key from 1 to q - 1 in 64 digits, and quotes none', async () => {
+  test('import takes a key from 1 to q - 1 in 64 digits, and quotes none', async () => {
     const q = 'fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141';
     for (const key of ['0'.repeat(64), q, KEY.slice(1), `${KEY}0`, `${KEY} ${KEY}`, '', 'z'.repeat(64)]) {
       assert.throws(
@@ -134,7 +134,7 @@ describe('import', () => {
 });
 
 describe('new shares', () => {
-  test('of all, from the hot and the cold share; old and new ones do not mix', async () => {
+  test('new shares are dealt to all, from the hot and the cold share; old and new ones do not mix', async () => {
     const old = await newWallet();
     const backup = join(root, 'backup');
     cpSync(join(store.dir, old.address), backup, { recursive: true });
@@ -185,7 +185,7 @@ describe('new shares', () => {
     await signs(wallet);
   });
 
-  test('in the place of a lost hot share, from the cold share and the action', async () => {
+  test('new shares are dealt in the place of a lost hot share, from the cold share and the action', async () => {
     const old = await newWallet();
     const back = lose(old, 1);
     const outcome = await command('recover', '--store', store.dir, '--wallet', old.address, '--json');
@@ -197,7 +197,7 @@ describe('new shares', () => {
     back();
   });
 
-  test('in the place of a lost cold share, from the hot share and the action, if a guardian signs', async () => {
+  test('new shares are dealt in the place of a lost cold share, from the hot share and the action, if a guardian signs', async () => {
     const old = await newWallet(guardian.address);
     lose(old, 3);
     await assert.rejects(reshare(old), /only if the guardian 0x.* signs/);
@@ -217,7 +217,7 @@ describe('new shares', () => {
     await signs(old);
   });
 
-  test('of more parties, and of fewer', async () => {
+  test('new shares are dealt to more parties, and to fewer', async () => {
     const old = await newWallet();
     const { wallet } = await reshare(old, { parties: 5 });
     assert.deepEqual(readdirSync(join(store.dir, old.address)).sort(), [
@@ -247,7 +247,7 @@ describe('new shares', () => {
     await assert.rejects(reshare(wallet, { threshold: 3 }), UsageError);
   });
 
-  test('of a wallet without an action', async () => {
+  test('new shares are dealt for a wallet without an action', async () => {
     const { wallet: old } = await createWallet({ store, threshold: 2, parties: 3 });
     lose(old, 2);
     const made = json(await command('reshare', '--store', store.dir, '--wallet', old.address, '--json'));
@@ -256,7 +256,7 @@ describe('new shares', () => {
     assert.equal(await recoverAddress({ hash: hashMessage('x'), signature }), old.address);
   });
 
-  test('are not made of too few, nor of a share of another wallet', async () => {
+  test('new shares are not made of too few, nor of a share of another wallet', async () => {
     const old = await newWallet();
     const [hot, cold] = [lose(old, 1), lose(old, 3)];
     await assert.rejects(reshare(old), failsWith('missing', /0 shares of .* are here; 2 are needed/));
@@ -270,7 +270,7 @@ describe('new shares', () => {
     await signs(old);
   });
 
-  test('replace the old ones once: of two changes at a time one fails and changes nothing', async () => {
+  test('new shares replace the old ones once: of two changes at a time one fails and changes nothing', async () => {
     const old = await newWallet();
     const results = await Promise.allSettled([reshare(old), reshare(old)]);
     assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
@@ -294,7 +294,7 @@ describe('an authorization by files', () => {
     return outcome;
   }
 
-  test('of the cold share, on another machine, lets the hot share and the action deal, and revokes the old ones', async () => {
+  test('the authorization of the cold share, by files from another machine, lets the hot share and the action deal, and revokes the old ones', async () => {
     const old = await newWallet();
     const backup = join(root, 'revoked', old.address);
     cpSync(join(store.dir, old.address), backup, { recursive: true });
@@ -329,7 +329,7 @@ describe('an authorization by files', () => {
     });
   });
 
-  test('of a guardian is a signature of the typed data in the file, by any tool; another one is refused', async () => {
+  test('the authorization of a guardian is a signature of the typed data in the file, by any tool; another one is refused', async () => {
     const old = await newWallet(guardian.address);
     lose(old, 3);
     for (const [account, isRight] of [
@@ -349,7 +349,7 @@ describe('an authorization by files', () => {
     await signs(old);
   });
 
-  test('is asked for in a form that says all of it, and waits in a file that is not there yet', async () => {
+  test('an authorization by files is asked for in a form that says all of it, and waits in a file that is not there yet', async () => {
     const old = await newWallet();
     const [request, authorization] = paths('form');
     const args = ['--share', file(old, 3), '--request', request, '--out', authorization, '--yes'];
@@ -368,7 +368,7 @@ describe('an authorization by files', () => {
 });
 
 describe('another action', () => {
-  test('takes the share over, under another policy, if the cold share says so', async () => {
+  test('another action takes the share over, under another policy, if the cold share says so', async () => {
     const old = await newWallet();
     const migrate = ['--store', store.dir, '--wallet', old.address, '--policy', 'any', '--json'];
     const made = json(await command('migrate', ...migrate));
@@ -381,7 +381,7 @@ describe('another action', () => {
     assert.deepEqual([info.action?.policy, info.action?.authority, info.action?.retired], ['any', 'cold', undefined]);
   });
 
-  test('takes the place of one that is gone with its host, from the hot and the cold share', async () => {
+  test('another action takes the place of one that is gone with its host, from the hot and the cold share', async () => {
     const old = await newWallet();
     const gone: Runtime = {
       name: 'local',
@@ -397,7 +397,7 @@ describe('another action', () => {
     await signs(wallet);
   });
 
-  test('is revoked for one of two keys under the same encryption only once the other has left the old action too', async () => {
+  test('another action is revoked for one of two keys under the same encryption only once the other has left the old action too', async () => {
     const wallet = await runtime.createWallet();
     const shared: Runtime = {
       name: 'local',
@@ -422,7 +422,7 @@ describe('another action', () => {
     await signs(readWallet(store, one.address));
   });
 
-  test('is not lost to a host that does not answer: the old one signs, or the new one, which finishes later', async () => {
+  test('another action is not lost to a host that does not answer: the old one signs, or the new one, which finishes later', async () => {
     const old = await newWallet();
     const next = {
       runtime,
@@ -457,7 +457,7 @@ describe('another action', () => {
     await signs(settled);
   });
 
-  test('gets nothing if the old one refuses', async () => {
+  test('another action gets nothing if the old one refuses', async () => {
     const old = await newWallet('none');
     const next = { runtime, ...(await buildCosigner('any')) };
     await assert.rejects(migrateWallet({ store, id: old.address, runtime, next }), /Nobody may ask/);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { command as run } from './support/command.ts';
 
 // The script that tries the life of a key on Lit, tried on a server with Lit's API in a process of its own.
 
@@ -37,16 +38,12 @@ async function account(): Promise<string> {
 }
 
 async function command(name: string, args: string[], env: Record<string, string>) {
-  const argv = ['--import', tsx, join(scripts, `${name}.ts`), ...args];
-  const child = spawn(process.execPath, argv, { env: { PATH: process.env.PATH ?? '', ...env }, stdio: 'pipe' });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
-  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { code, output };
+  const { code, stdout, stderr } = await run(name, args, env);
+  return { code, output: stdout + stderr };
 }
 
 describe('on Lit, as a server in another process has it,', { concurrency: true }, () => {
-  test('a key lives: setup, doctor, keygen, signatures, rotate, reshare with revocation, teardown', async () => {
+  test('on Lit, in another process: a key lives: setup, doctor, keygen, signatures, rotate, reshare with revocation, teardown', async () => {
     const key = await account();
     const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
     assert.equal(code, 0, output);
@@ -59,7 +56,7 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
     assert.ok(!output.includes(key));
   });
 
-  test('setup says in a dry run what it would do, does it once, and status compares', async () => {
+  test('on Lit, in another process: setup says in a dry run what it would do, does it once, and status compares', async () => {
     const store = join(dir, 'prepared');
     const key = await account();
     const env = { LIT_API_KEY: key, LIT_API_URL: url };
@@ -91,14 +88,14 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
     for (const { output } of [first, again, status]) assert.ok(!output.includes(usage));
   });
 
-  test('nothing is tried without a key', async () => {
+  test('on Lit, in another process: nothing is tried without a key', async () => {
     assert.deepEqual(await command('try-lit', [], { LIT_API_URL: url }), {
       code: 0,
       output: 'Skipped: LIT_API_KEY is not set, so nothing was tried on Lit.\n',
     });
   });
 
-  test('commands say what is missing', async () => {
+  test('on Lit, in another process: commands say what is missing', async () => {
     const store = ['--store', join(dir, 'none')];
     const cases = [
       ['setup', [], /LIT_API_KEY is not set/],

@@ -51,7 +51,7 @@ async function small(name: string, code: string): Promise<Action> {
 const host = JSON.stringify(join(import.meta.dirname, '../actions/template/host.ts'));
 
 describe('on a network of the older generation', () => {
-  test('a key signs, and of all nodes one did it', async () => {
+  test('on the older network: a key signs, and of all nodes one did it', async () => {
     const message = 'hello';
     const { signature } = await openWallet(store, { runtime }).signMessage(message);
     assert.equal(await recoverMessageAddress({ message, signature }), address);
@@ -60,26 +60,26 @@ describe('on a network of the older generation', () => {
     assert.equal(new Set(network.last.responses).size, 1);
   });
 
-  test('the policy holds', async () => {
+  test('on the older network: the policy holds', async () => {
     const wallet = openWallet(store, { runtime });
     await assert.rejects(wallet.signDigest(`0x${'12'.repeat(32)}`), PolicyError);
   });
 
-  test('parameters arrive as globals too', async () => {
+  test('on the older network: parameters arrive as globals too', async () => {
     const echo = await small('echo', 'export const main = async (params: unknown) => params;');
     for (const style of ['globals', 'jsParams'] as const) {
       assert.deepEqual(await runtimeOn(new OlderNetwork({ style })).run(echo, { a: [1] }), { a: [1] });
     }
   });
 
-  test('an action that is not for it finds no agreement, or does not answer', async () => {
+  test('on the older network: an action that is not for it finds no agreement, or does not answer', async () => {
     const source = 'Lit.Actions.setResponse({ response: JSON.stringify(crypto.randomUUID()) })';
     await assert.rejects(runtime.run({ source, cid: await cidOf(source) }, null), { message: /no_consensus/ });
     const forChipotle = await buildCosigner('messages');
     await assert.rejects(runtime.run(forChipotle, null), { name: 'RuntimeError' });
   });
 
-  test('parameters cannot pass for the host', async () => {
+  test('on the older network: parameters cannot pass for the host', async () => {
     const source = `import { currentHost } from ${host}; export const main = async () => typeof currentHost().encrypt;`;
     const action = await small('host', source);
     assert.equal(await runtime.run(action, null), 'function');
@@ -89,7 +89,7 @@ describe('on a network of the older generation', () => {
     await assert.rejects(call, /runOnce/);
   });
 
-  test('what one action sealed opens in no other, nor in one that another calls', async () => {
+  test('on the older network: what one action sealed opens in no other, nor in one that another calls', async () => {
     const sealing = (note: string) =>
       `import { currentHost } from ${host}; // ${note}
        export const main = ({ text }: { text?: string }) => {
@@ -108,7 +108,7 @@ describe('on a network of the older generation', () => {
     assert.equal(await runtimeOn(called).run(one, {}), 'not called directly');
   });
 
-  test('a share meets no session, because anybody may have sealed that', async () => {
+  test('on the older network: a share meets no session, because anybody may have sealed that', async () => {
     const info = readWallet(store, address);
     const { sealed: share, wallet } = readAction(store, info);
     const asked: Json = { op: 'dkls23Finish', wallet, share, session: 'anything', messages: {} };
@@ -116,7 +116,7 @@ describe('on a network of the older generation', () => {
     assert.equal(error.code, 'host');
   });
 
-  test('failures have words, and none of the request', async () => {
+  test('on the older network: failures have words, and none of the request', async () => {
     await assert.rejects(runtimeOn(network, '').run(action, null), { message: /did not run the action: unauthorized/ });
     const sealed = runtime.run(action, { op: 'sign' });
     assert.deepEqual(await sealed, { error: { code: 'refused', message: 'request refused' } });
@@ -127,7 +127,7 @@ describe('on a network of the older generation', () => {
     await assert.rejects(connectLitNodeClient({ LIT_ETHEREUM_KEY }), { next: /npm install --no-save/ });
   });
 
-  test('a wallet of another generation is refused', async () => {
+  test('on the older network: a wallet of another generation is refused', async () => {
     const other = openWallet(store, { runtime: { ...runtime, name: 'local' } as never });
     await assert.rejects(other.signMessage('x'), /runs at lit-node-client, which is not connected/);
   });

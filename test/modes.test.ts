@@ -160,12 +160,12 @@ describe('each way to the module, with each kind of module,', () => {
     }),
   };
   for (const [way, change] of Object.entries(ways)) {
-    test(`answers: ${way}`, async () => {
+    test(`an action answers, with its module ${way}`, async () => {
       for (const given of cases) assert.deepEqual(await respond(change(given), given.params), given.answer, given.name);
     });
   }
 
-  test('gives a source that grows by the module only where it is inlined', async () => {
+  test('a source grows by the module only where it is inlined', async () => {
     for (const given of cases) {
       const size = readFileSync(given.parts.wasm).length;
       const sizes = await Promise.all(
@@ -211,7 +211,7 @@ describe('a module that is not the pinned one', () => {
     return error.message.replace(address, 'URL');
   };
 
-  test('is refused, each time with its own message', async () => {
+  test('a module that is not the pinned one is refused, each time with its own message', async () => {
     const closed = 'http://127.0.0.1:1/module.wasm';
     const messages = [
       await refusal(url('altered.wasm', altered)),
@@ -230,11 +230,11 @@ describe('a module that is not the pinned one', () => {
     for (const [i, pattern] of expected.entries()) assert.match(messages[i] ?? '', pattern);
   });
 
-  test('is not read past its length, however much the server sends', async () => {
+  test('a module that is not the pinned one is not read past its length, however much the server sends', async () => {
     assert.match(await refusal(url('huge.wasm', new Uint8Array(300 * 1024 * 1024))), /is longer than/);
   });
 
-  test('inside the source changes the CID, and is refused if it is damaged', async () => {
+  test('another module inside the source changes the CID, and a damaged one is refused', async () => {
     const { source, cid } = await buildAction({ main, wasm });
     const at = source.indexOf('"', source.length / 2) - 2000;
     const damaged = source.slice(0, at) + source.slice(at + 1);
@@ -243,7 +243,7 @@ describe('a module that is not the pinned one', () => {
     assert.deepEqual(response, { error: { code: 'wasm', message: 'the wasm module in this source is damaged' } });
   });
 
-  test('cannot be pinned in the first place', async () => {
+  test('a module that is not the pinned one cannot be pinned in the first place', async () => {
     for (const address of [
       'http://example.com/a.wasm',
       'ftp://example.com/a',
@@ -274,14 +274,14 @@ describe('imports from jsDelivr', () => {
       return true;
     });
 
-  test('come from node_modules, by either name, pinned or not', async () => {
+  test('imports from jsDelivr come from node_modules, by either name, pinned or not', async () => {
     const pin = await hash();
     for (const name of [file, `https://cdn.jsdelivr.net/npm/${file}`, `${file}#${pin}`]) {
       assert.equal((await host.execute({ source: action(name), params: null })).response, 'function', name);
     }
   });
 
-  test('are refused if they are altered, not pinned to a version, or not to be had', async () => {
+  test('imports from jsDelivr are refused if they are altered, not pinned to a version, or not to be had', async () => {
     const pin = (await hash()).replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'));
     await fails(action(`${file}#${pin}`), /has the hash sha384-.* where the source pins sha384-/);
     await fails(action(`${file}#sha256-x`), /pinned by something other than a SHA-384/);
@@ -374,13 +374,13 @@ describe('imports from jsDelivr', () => {
     }
   });
 
-  test('in a text or a comment are none', async () => {
+  test('an import from jsDelivr in a text or a comment is none', async () => {
     const source =
       'const text = `\nimport x from "nowhere";\n`;\n/*\nimport y from "nowhere"\n*/ async function main() { return text }';
     assert.equal((await host.execute({ source, params: null })).response, '\nimport x from "nowhere";\n');
   });
 
-  test('are named as jsDelivr names them', () => {
+  test('imports from jsDelivr are named as jsDelivr names them', () => {
     assert.deepEqual(parseNpmFile('@scope/name@1.0.0-rc.1/a/b.js'), {
       name: '@scope/name',
       version: '1.0.0-rc.1',
@@ -410,7 +410,7 @@ describe('constants', () => {
     return join(folder, 'main.ts');
   };
 
-  test('reach the action as they were given, and in any order give one CID', async () => {
+  test('constants of an action reach the action as they were given, and in any order give one CID', async () => {
     const main = action('constants');
     const define = { A: 1.5, B: ['x', null, { z: true, a: -0 }], C: 'é "quoted" \u2028' };
     const { source, cid } = await buildAction({ main, wasm, define });
@@ -422,7 +422,7 @@ describe('constants', () => {
     });
   });
 
-  test('are refused if they are not JSON', async () => {
+  test('constants of an action are refused if they are not JSON', async () => {
     const main = action('constants');
     const wrong: unknown[] = [
       Number.NaN,
@@ -442,7 +442,7 @@ describe('constants', () => {
     await assert.rejects(buildAction({ main, wasm, define: { A: { b: [2 ** 60] } } }), /A\.b\[0\]/);
   });
 
-  test('have the types that constants.ts beside the entry gives them', async () => {
+  test('constants of an action have the types that constants.ts beside the entry gives them', async () => {
     const main = action(
       'typed',
       `import * as v from ${valibot};
@@ -483,7 +483,7 @@ export const modules = ({ PATH }) => ({ second: PATH });
     );
   });
 
-  test('are in the source, as the constants want them, wherever the first one comes from', async () => {
+  test('further modules of an action are in the source, as the constants want them, wherever the first one comes from', async () => {
     const path = `${buildPath}ecrecover.wasm`;
     const define = { PATH: path };
     const elsewhere = { mode: 'fetch', url: 'https://example.invalid/first.wasm' } as const;
@@ -495,7 +495,7 @@ export const modules = ({ PATH }) => ({ second: PATH });
     }
   });
 
-  test('do not load if they are left out, and are wasm that there is', async () => {
+  test('further modules of an action do not load if they are left out, and are wasm that there is', async () => {
     const { source, modulesSha256 } = await buildAction({ main, wasm });
     assert.equal(modulesSha256, undefined);
     await assert.rejects(host.execute({ source, params: null }), /CompileError/);
@@ -509,7 +509,7 @@ export const modules = ({ PATH }) => ({ second: PATH });
 describe('verify-action', () => {
   const command = (...args: string[]) => run(process.execPath, ['--import', 'tsx', ...args], { cwd: root });
 
-  test('builds an action again from its manifest, and tells what differs', async () => {
+  test('verify-action builds an action again from its manifest, and tells what differs', async () => {
     const main = join(dir, 'verified.ts');
     writeFileSync(main, "import { NAME } from 'tandem:constants';\nexport const main = () => NAME;\n");
     const out = join(dir, 'verified.js');

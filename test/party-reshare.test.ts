@@ -150,7 +150,7 @@ async function reshare(
 const isStore = (kind: StoreError['kind']) => (error: unknown) => error instanceof StoreError && error.kind === kind;
 
 describe('new shares of people', () => {
-  test('on the same machines sign under the same address, and not with old ones', async () => {
+  test('new shares of people on the same machines sign under the same address, and not with old ones', async () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     const old = await people([one, two, three]);
     cpSync(join(two.store.dir, old.address), join(root, 'old', old.address), { recursive: true });
@@ -190,7 +190,7 @@ describe('new shares of people', () => {
     );
   });
 
-  test('are for another machine in the place of one that is lost, another number, another threshold', async () => {
+  test('new shares of people are for another machine in the place of one that is lost, another number, another threshold', async () => {
     const [one, two, three, four, five] = [
       await machine(),
       await machine(),
@@ -242,7 +242,7 @@ describe('new shares of people', () => {
     await assert.rejects(stepDeal({ store: three.store, files: [begun], out: file() }), isStore('old-share'));
   });
 
-  test('tell a machine that takes no part that its share is void', async () => {
+  test('new shares of people tell a machine that takes no part that its share is void', async () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     const { address } = await people([one, two, three]);
     const begun = file();
@@ -256,7 +256,7 @@ describe('new shares of people', () => {
     assert.deepEqual(readWallet(three.store, address).epoch, 0);
   });
 
-  test('are begun as usage says', async () => {
+  test('new shares of people are begun as usage says', async () => {
     const [one, two] = [await machine(), await machine()];
     await people([one, two]);
     const begin = (options: object) => beginReshare({ store: one.store, here: [1], out: file(), ...options });
@@ -284,7 +284,7 @@ async function pair() {
 }
 
 describe('nothing is dealt before the words were compared', () => {
-  test('to somebody between who puts his keys into round 1: the words differ', async () => {
+  test('nothing is dealt to somebody between who puts their keys into round 1: the words differ', async () => {
     const [one, two] = [await machine(), await machine()];
     const old = await people([one, two]);
     const [a, b, ma, mb] = [file(), file(), file(), file()];
@@ -331,7 +331,7 @@ describe('nothing is dealt before the words were compared', () => {
     assert.deepEqual(readWallet(one.store, old.address), old);
   });
 
-  test('nor by wrong words, before all have joined, nor of a new key', async () => {
+  test('nothing is dealt by wrong words, before all have joined, nor confirmed of a new key', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     const other = phrase.split(' ').reverse().join(' ');
     for (const wrong of [other, phrase.split(' ').slice(0, 6).join(' '), '', `${phrase} ${phrase}`]) {
@@ -364,7 +364,7 @@ describe('nothing is dealt before the words were compared', () => {
     await assert.rejects(confirmDeal({ store: fresh.store, deal, phrase, out: begun }), UsageError);
   });
 
-  test('with terms that were changed on their way: the words differ, or the file is refused', async () => {
+  test('nothing is dealt with terms that were changed on their way: the words differ, or the file is refused', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     const edits: Record<string, (terms: Map<string, unknown>, reshare: Map<string, unknown>) => void> = {
       threshold: (terms) => terms.set('threshold', 3),
@@ -399,7 +399,7 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ store: two.store, deal, phrase, out: b });
   });
 
-  test('a confirmation that was changed on its way does not leave out its reader when the others finish', async () => {
+  test('new shares by files: a confirmation that was changed on its way does not leave out its reader when the others finish', async () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     await people([one, two, three], 3);
     const [a, b, c, changed] = [file(), file(), file(), file()];
@@ -432,7 +432,7 @@ describe('nothing is dealt before the words were compared', () => {
     ]);
   });
 
-  test('two deals at a time are not both confirmed', async () => {
+  test('new shares by files: two deals at a time are not both confirmed', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     const [c, d] = [file(), file()];
     await beginReshare({ store: one.store, here: [1], out: c });
@@ -450,7 +450,7 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ ...lost, store: two.store, out: b });
   });
 
-  test('who has confirmed does not drop the deal by mistake; the last file is kept', async () => {
+  test('new shares by files: who has confirmed does not drop the deal by mistake; the last file is kept', async () => {
     const { one, two, old, a, b, deal, phrase } = await pair();
     await confirmDeal({ store: one.store, deal, phrase, out: a });
     await confirmDeal({ store: two.store, deal, phrase, out: b });
@@ -507,7 +507,7 @@ describe('nothing is dealt before the words were compared', () => {
     assert.equal(old.address, finished.address);
   });
 
-  test('who takes a step of another deal while one is finished leaves no session of it', async () => {
+  test('new shares by files: who takes a step of another deal while one is finished leaves no session of it', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     await confirmDeal({ store: one.store, deal, phrase, out: a });
     await confirmDeal({ store: two.store, deal, phrase, out: b });
@@ -527,7 +527,7 @@ describe('nothing is dealt before the words were compared', () => {
     assert.ok(!listDeals(one.store).some((left) => Buffer.compare(left, id(other)) === 0));
   });
 
-  test('as long as a session does not open nothing is changed; it can be dropped', async () => {
+  test('new shares by files: as long as a session does not open nothing is changed; it can be dropped', async () => {
     const { one, a, deal, phrase } = await pair();
     const damaged = '0'.repeat(32);
     writeFileSync(join(one.store.dir, 'deals', `${damaged}.age`), 'x');
@@ -545,7 +545,7 @@ describe('nothing is dealt before the words were compared', () => {
 const guardian = privateKeyToAccount(`0x${'47'.repeat(32)}`);
 
 describe('new shares of two machines and an action', () => {
-  test('by commands: dealt by the hot share and the action once the cold one allows it', async () => {
+  test('new shares by commands: dealt by the hot share and the action once the cold one allows it', async () => {
     const [hot, cold] = [await machine(), await machine()];
     const party = async ({ store, env }: Machine, ...args: string[]) =>
       json(await command('party', [...args, '--store', store.dir, '--json'], env));
@@ -623,7 +623,7 @@ describe('new shares of two machines and an action', () => {
       return { hot, wallet, path, runtime: watched, connect: async () => watched, calls: () => calls };
     };
 
-    test('a lost cold share is replaced on another machine, if the guardian signs', async () => {
+    test('new shares of two machines and an action: a lost cold share is replaced on another machine, if the guardian signs', async () => {
       const { hot, wallet, path, runtime, connect, calls } = await made(guardian.address);
       rmSync(path);
       const cold = await machine();
@@ -660,7 +660,7 @@ describe('new shares of two machines and an action', () => {
       ]);
     });
 
-    test('a cold share on another machine is the authority; who changes its signature or the deal is refused', async (t) => {
+    test('new shares of two machines and an action: a cold share on another machine is the authority; who changes its signature or the deal is refused', async (t) => {
       const { hot, wallet, path, runtime, connect, calls } = await made('cold');
       const cold = await machine();
       const at = join(cold.store.dir, wallet.address);
@@ -725,7 +725,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: after.digest, signature: after.signature }), wallet.address);
     });
 
-    test('cold shares leave the hot machine for others, and of two one allows it when the other is lost', async () => {
+    test('new shares of two machines and an action: cold shares leave the hot machine for others, and of two one allows it when the other is lost', async () => {
       const { hot, wallet, path, runtime, connect, calls } = await made('cold');
       const [three, four, five] = [await machine(), await machine(), await machine()];
       type Joining = readonly (readonly [Machine, number[] | undefined])[];
@@ -791,7 +791,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
-    test('is not dealt by who joins: terms of a machine in the wrong hands, which plays the action', async () => {
+    test('no share is dealt by who joins: terms of a machine in the wrong hands, which plays the action', async () => {
       const { hot, wallet, path, runtime } = await made('cold');
       const cold = await machine();
       const at = join(cold.store.dir, wallet.address);
@@ -853,7 +853,7 @@ describe('new shares of two machines and an action', () => {
       await refused(hot.store, begunByCold, /no machine that joins deals/);
     });
 
-    test('and nothing else changes the wallet meanwhile; nor undoes the deal what did', async () => {
+    test('new shares of two machines and an action: nothing else changes the wallet meanwhile; nor undoes the deal what did', async () => {
       const { hot, wallet, runtime, connect, calls } = await made('cold');
       const { store } = hot;
       const [cold, next] = [await machine(), { runtime, ...(await buildCosigner('messages', 'chipotle', {})) }];
@@ -910,7 +910,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
-    test('are not begun beside new shares by command, which are not stored then', async () => {
+    test('new shares by files are not begun beside new shares by command, which are not stored then', async () => {
       const { hot, wallet, path, runtime } = await made(guardian.address);
       rmSync(path);
       const { store } = hot;
@@ -926,7 +926,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal((await reshareWallet({ store, runtime, authorize })).wallet.epoch, 1);
     });
 
-    test('is not begun without the hot share, nor if nobody may ask the action', async () => {
+    test('new shares of two machines and an action are not begun without the hot share, nor if nobody may ask the action', async () => {
       const { hot, wallet, runtime } = await made('cold');
       const begin = (here: number[]) => beginReshare({ store: hot.store, runtime, here, out: file() });
       await assert.rejects(begin([3]), /hot share begins/);

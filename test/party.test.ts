@@ -36,7 +36,7 @@ const machine = () => newMachine(join(root, `machine${count++}`));
 const file = () => join(root, `${count++}.deal`);
 
 describe('a key of two machines and an action, by commands', () => {
-  test('is dealt in five files, compared by six words, and signs', async () => {
+  test('a key of two machines and an action is dealt in five files, compared by six words, and signs', async () => {
     const [hot, cold] = [await machine(), await machine()];
     const party = async ({ store, env }: Machine, ...args: string[]) =>
       json(await command('party', [...args, '--store', store.dir, '--json'], env));
@@ -85,7 +85,7 @@ describe('a key of two machines and an action, by commands', () => {
     assert.equal(await recoverAddress({ hash: digest, signature }), address);
   });
 
-  test('wrong usage exits with 64', async () => {
+  test('party exits with 64 at wrong usage', async () => {
     const { store, env } = await machine();
     const nothing = join(root, 'nothing');
     writeFileSync(nothing, '');
@@ -140,7 +140,7 @@ before(async () => {
 });
 
 describe('a deal by files', () => {
-  test('without an action takes four', async () => {
+  test('a deal by files without an action takes four', async () => {
     const { one, two, states } = await pair(4);
     const { deal, dealt } = states[3] as DealState;
     assert.deepEqual(states[2]?.dealt, undefined);
@@ -150,7 +150,7 @@ describe('a deal by files', () => {
     await assert.rejects(finishDeal({ store: one.store, deal: id, phrase: dealt.phrase }), UsageError);
   });
 
-  test('of three machines goes round in any way, and step may be repeated', async () => {
+  test('a deal by files of three machines goes round in any way, and step may be repeated', async () => {
     const machines = [await machine(), await machine(), await machine()] as const;
     const files = machines.map(file);
     const at = (n: number) => files[n] as string;
@@ -184,7 +184,7 @@ describe('a deal by files', () => {
     assert.deepEqual(infos[2], infos[0]);
   });
 
-  test('keeps one session, sealed, in the place of the one before', async () => {
+  test('a deal by files keeps one session, sealed, in the place of the one before', async () => {
     const pairing = await pair(2);
     const sessions = join(pairing.one.store.dir, 'deals');
     const [name = ''] = readdirSync(sessions);
@@ -198,7 +198,7 @@ describe('a deal by files', () => {
     await assert.rejects(next(pairing, 2), UsageError);
   });
 
-  test('a file that cannot be written leaves the step taken: the same file comes when it can', async () => {
+  test('in a deal by files, a file that cannot be written leaves the step taken: the same file comes when it can', async () => {
     const pairing = await pair(2);
     const { one, b, a } = pairing;
     await assert.rejects(
@@ -214,7 +214,7 @@ describe('a deal by files', () => {
 });
 
 describe('somebody between the machines', () => {
-  test('who deals with each alone makes other words, and there is no wallet', async () => {
+  test('somebody between the machines who deals with each alone makes other words, and there is no wallet', async () => {
     const [one, two, mallory] = [await machine(), await machine(), [await machine(), await machine()]];
     const [m1, m2] = mallory as [Machine, Machine];
     const [a, ma, b, mb] = [file(), file(), file(), file()];
@@ -252,7 +252,7 @@ describe('somebody between the machines', () => {
     bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
   };
 
-  test('who changes a message of any round is found out, and the deal can go on with the right one', async () => {
+  test('somebody between the machines who changes a message of any round is found out, and the deal can go on with the right one', async () => {
     const pairing = await pair(1);
     for (const n of [1, 2, 3]) {
       const { one, two, a, b } = pairing;
@@ -273,7 +273,7 @@ describe('somebody between the machines', () => {
     }
   });
 
-  test('who changes a commitment is found out when it is opened', async () => {
+  test('somebody between the machines who changes a commitment is found out when it is opened', async () => {
     const pairing = await pair(1);
     const changed = change(pairing.a, (envelope) => flip(messagesOf(envelope)[0]?.[2] as Uint8Array));
     const { one, two, b } = pairing;
@@ -284,7 +284,7 @@ describe('somebody between the machines', () => {
     );
   });
 
-  test('who changes the terms, mixes deals or sends what is no message is refused', async () => {
+  test('somebody between the machines who changes the terms, mixes deals or sends what is no message is refused', async () => {
     const pairing = await pair(2);
     const { one, b } = pairing;
     const other = await pair(2);
@@ -336,7 +336,7 @@ describe('somebody between the machines', () => {
     assert.ok((await next(pairing, 3)).dealt);
   });
 
-  test('who sends old files again changes nothing', async () => {
+  test('somebody between the machines who sends old files again changes nothing', async () => {
     const pairing = await pair(1);
     const { one, two, a, b } = pairing;
     const first = file();
@@ -352,7 +352,7 @@ describe('somebody between the machines', () => {
     await assert.rejects(stepDeal({ store, files: [joined], out: file(), here: [2] }), UsageError);
   });
 
-  test('has no use for a session of another machine', async () => {
+  test('somebody between the machines has no use for a session of another machine', async () => {
     const { one, two } = await pair(2);
     cpSync(join(one.store.dir, 'deals'), join(root, 'stolen', 'deals'), { recursive: true });
     const [deal] = listDeals(one.store);

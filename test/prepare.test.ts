@@ -145,7 +145,7 @@ function flip(value: unknown): void {
 }
 
 describe('a prepared request', () => {
-  test('signs without opening the share or making a request again', async () => {
+  test('a prepared request signs without opening the share or making a request again', async () => {
     const via = relay({});
     const { wallet, watch } = open(via);
     assert.equal(await wallet.prepare(2), 2);
@@ -161,7 +161,7 @@ describe('a prepared request', () => {
     assert.equal(new Set(via.sent).size, 3);
   });
 
-  test('is one of at most 8', async () => {
+  test('a prepared request is one of at most 8', async () => {
     const { wallet, watch } = open(runtime);
     for (const count of [0, 9, -1, 1.5, Number.NaN]) await assert.rejects(wallet.prepare(count), UsageError);
     assert.equal(await wallet.prepare(8), 8);
@@ -170,7 +170,7 @@ describe('a prepared request', () => {
     watch.assertSpent(8);
   });
 
-  test('is nowhere in the store, and shows in nothing that the wallet prints', async () => {
+  test('a prepared request is nowhere in the store, and shows in nothing that the wallet prints', async () => {
     const all = () => readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
     const contents = () => all().map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
     const earlier = contents();
@@ -185,7 +185,7 @@ describe('a prepared request', () => {
     wallet.close();
   });
 
-  test('goes to one of two signatures that are asked for at once', async () => {
+  test('a prepared request goes to one of two signatures that are asked for at once', async () => {
     const via = relay({});
     const { wallet, watch } = open(via);
     await wallet.prepare();
@@ -196,7 +196,7 @@ describe('a prepared request', () => {
     assert.equal(new Set(via.sent).size, 2);
   });
 
-  test('is not used for recovery, whose other signer is another one', async () => {
+  test('a prepared request is not used for recovery, whose other signer is another one', async () => {
     const { wallet, watch } = open(runtime);
     await wallet.prepare();
     await assertSigned(await wallet.signMessage('out', { recovery: true }), 'out');
@@ -204,7 +204,7 @@ describe('a prepared request', () => {
     watch.assertSpent(2);
   });
 
-  test('is cleared with the wallet, by close or at the end of its scope', async () => {
+  test('a prepared request is cleared with the wallet, by close or at the end of its scope', async () => {
     const { wallet, watch } = open(runtime);
     await wallet.prepare(2);
     assert.ok(watch.sessions.every((session) => session.some((byte) => byte !== 0)));
@@ -220,7 +220,7 @@ describe('a prepared request', () => {
     other.assertSpent(1);
   });
 
-  test('is not left behind by a wallet that is closed while it prepares or signs', async () => {
+  test('a prepared request is not left behind by a wallet that is closed while it prepares or signs', async () => {
     const { wallet, watch } = open(relay({ before: () => wallet.close() }));
     const preparing = wallet.prepare(3);
     await wallet.prepare(1);
@@ -243,7 +243,7 @@ describe('a prepared request', () => {
     closing.watch.assertSpent(closing.watch.sessions.length);
   });
 
-  test('cannot be finished twice, or after it was cleared', async () => {
+  test('a prepared request cannot be finished twice, or after it was cleared', async () => {
     const share = await readShare(store, info, 1);
     const cold = await readShare(store, info, 3);
     const known = (await loadTandem()).shareInfo(share);
@@ -290,7 +290,7 @@ describe('a prepared request is dropped', () => {
     return relay({ answer: (answer) => (calls++ === 0 ? change(answer) : answer) });
   };
 
-  test('when its answer is lost', () =>
+  test('a prepared request is dropped when its answer is lost', () =>
     dropsAfter(
       first(() => {
         throw new RuntimeError('unavailable', 'the connection broke');
@@ -298,13 +298,13 @@ describe('a prepared request is dropped', () => {
       RuntimeError,
     ));
 
-  test('when the action refuses', () =>
+  test('a prepared request is dropped when the action refuses', () =>
     dropsAfter(
       first(() => ({ error: { code: 'policy', message: 'no' } })),
       PolicyError,
     ));
 
-  test('when what comes back is no answer', async () => {
+  test('a prepared request is dropped when what comes back is no answer', async () => {
     await dropsAfter(
       first(() => null),
       ProtocolError,
@@ -315,13 +315,13 @@ describe('a prepared request is dropped', () => {
     );
   });
 
-  test('when the answer is to another session', () =>
+  test('a prepared request is dropped when the answer is to another session', () =>
     dropsAfter(
       first((answer) => tamper(answer, (response) => flip(response.get(3)))),
       StaleResponseError,
     ));
 
-  test('when the call is aborted', async () => {
+  test('a prepared request is dropped when the call is aborted', async () => {
     const controller = new AbortController();
     const { wallet, watch } = open(relay({ before: () => controller.abort() }));
     await wallet.prepare();
@@ -330,7 +330,7 @@ describe('a prepared request is dropped', () => {
     assert.deepEqual(watch.finished, []);
   });
 
-  test('and an answer that comes late finds no one to finish it', async () => {
+  test('an answer that comes late finds no prepared request to finish it', async () => {
     // The action keeps the answer to the first request back and gives it to the second, when it has both.
     let kept: Json = null;
     const via = relay({
@@ -349,7 +349,7 @@ describe('a prepared request is dropped', () => {
     assert.equal(watch.finished.length, 1);
   });
 
-  test('with all others when an answer fails a check, and the share is locked', async () => {
+  test('a prepared request is dropped with all others when an answer fails a check, and the share is locked', async () => {
     const { wallet, watch } = open(relay({ answer: (answer) => tamper(answer, (fields) => flip(fields.get(11))) }));
     await wallet.prepare(3);
     await assert.rejects(wallet.signMessage('pay'), (error) => {
@@ -364,7 +364,7 @@ describe('a prepared request is dropped', () => {
     assert.equal(watch.finished.length, 1);
   });
 
-  test('when another process locked the share', async () => {
+  test('a prepared request is dropped when another process locked the share', async () => {
     const via = relay({});
     const { wallet, watch } = open(via);
     for (const use of [
@@ -385,7 +385,7 @@ describe('a prepared request is dropped', () => {
     await assertSigned(await wallet.signMessage('y'), 'y');
   });
 
-  test('when the share file was changed or taken away', async () => {
+  test('a prepared request is dropped when the share file was changed or taken away', async () => {
     const { wallet, watch } = open(runtime);
     const bytes = readFileSync(file('hot.age'));
     await wallet.prepare(2);
@@ -412,7 +412,7 @@ describe('a prepared request is dropped', () => {
 describe('signMany', () => {
   const texts = Array.from({ length: 8 }, (_, i) => `payment ${i}`);
 
-  test('signs 8 intents in one call, from prepared requests and new ones', async () => {
+  test('signMany signs 8 intents in one call, from prepared requests and new ones', async () => {
     const via = relay({});
     const { wallet, watch } = open(via);
     await wallet.prepare(3);
@@ -424,13 +424,13 @@ describe('signMany', () => {
     assert.equal(new Set(signed.map(({ r }) => r)).size, 8);
   });
 
-  test('signs in recovery too', async () => {
+  test('signMany signs in recovery too', async () => {
     const signed = await openWallet(store).signMany(texts.slice(0, 2).map(message), { recovery: true });
     await assertSigned(signed[0] as Signed, 'payment 0');
     await assertSigned(signed[1] as Signed, 'payment 1');
   });
 
-  test('sends nothing that the limits would refuse, and says how many fit', async () => {
+  test('signMany sends nothing that the limits would refuse, and says how many fit', async () => {
     const call = (limits: { params: number; response: number }, count: number) => {
       const via = relay({});
       via.limits = async () => ({ ...WIDE, maxParamsLength: limits.params, maxResponseLength: limits.response });
@@ -449,7 +449,7 @@ describe('signMany', () => {
     }
   });
 
-  test('reckons with the sizes that requests and answers have', async () => {
+  test('signMany reckons with the sizes that requests and answers have', async () => {
     const seen: number[] = [];
     const via = relay({
       answer: (answer, params) => {
@@ -470,7 +470,7 @@ describe('signMany', () => {
     await assert.rejects(fitting({ maxResponseLength: answer - 1 }), UsageError);
   });
 
-  test('gives nothing if the policy refuses one of them, and says which', async () => {
+  test('signMany gives nothing if the policy refuses one of them, and says which', async () => {
     const { wallet, watch } = open(runtime);
     const intents = [message('a'), digestIntent(`0x${'11'.repeat(32)}`), message('b')];
     await assert.rejects(wallet.signMany(intents), (error) => {
@@ -482,7 +482,7 @@ describe('signMany', () => {
     assert.deepEqual(watch.finished, []);
   });
 
-  test('gives nothing if answers are missing, mixed up or false', async () => {
+  test('signMany gives nothing if answers are missing, mixed up or false', async () => {
     const changed = (change: (responses: string[]) => string[]) =>
       relay({
         answer: (answer) => {

@@ -75,15 +75,15 @@ for (const [k, vector] of dkls18Vectors.entries()) {
     const done = at(runs, k);
     const values = fromJson(vector, dkls18.trace(given, done));
 
-    test('request, response and signature are recomputed byte for byte', () => {
+    test(`dkls18, ${vector.name}: request, response and signature are recomputed byte for byte`, () => {
       assert.deepEqual(toJson(dkls18.trace(given, done)), vector);
     });
 
-    test('every equation holds', () => {
+    test(`dkls18, ${vector.name}: every equation holds`, () => {
       assert.deepEqual(broken(dkls18.equations, values), []);
     });
 
-    test('c_j + d_j = b_j·(a, â) in every transfer', () => {
+    test(`dkls18, ${vector.name}: c_j + d_j = b_j·(a, â) in every transfer`, () => {
       const { asked, answered, finished } = done;
       for (const [v, { rows: c, hat }] of answered.sender.rvoles.entries()) {
         const alpha = [...at(answered.inputs, v), hat];
@@ -97,7 +97,7 @@ for (const [k, vector] of dkls18Vectors.entries()) {
       }
     });
 
-    test('noble and viem verify the signature and recover the address', async () => {
+    test(`dkls18, ${vector.name}: noble and viem verify the signature and recover the address`, async () => {
       const { r, s, yParity, digest, childPublicKey } = vector;
       const publicKey = hexToBytes(childPublicKey);
       const signature = hexToBytes(r + s);
@@ -123,12 +123,12 @@ describe('dkls18, changed', () => {
   const given = fromJson(vector, dkls18.given);
   const { key, asked, answered, finished } = at(runs, 1);
 
-  test('a change of any recorded value breaks an equation, and each equation breaks', () => {
+  test('dkls18, changed: a change of any recorded value breaks an equation, and each equation breaks', () => {
     const values = fromJson(vector, dkls18.trace(given, at(runs, 1)));
     assert.deepEqual(changeEverything(dkls18.equations, vector, values), []);
   });
 
-  test('finish notices a change of anything in the response', () => {
+  test('dkls18, changed: finish notices a change of anything in the response', () => {
     const end = (response: Uint8Array) => finish(key, asked, given.digest, given.path, response);
     assert.equal(end(answered.message).s, finished.s);
     const changed = (change: (fields: Map<number, unknown>) => void) => {
@@ -174,18 +174,18 @@ for (const vector of dealVectors) {
     const given = fromJson(vector, deal.given);
     const run = deal.run(given);
 
-    test('all messages, sessions and shares are recomputed byte for byte', () => {
+    test(`deal, ${vector.name}: all messages, sessions and shares are recomputed byte for byte`, () => {
       assert.deepEqual(toJson(run), vector);
     });
 
-    test('every equation holds', () => {
+    test(`deal, ${vector.name}: every equation holds`, () => {
       assert.deepEqual(broken(deal.equations, fromJson<deal.Trace>(vector, run)), []);
     });
   });
 }
 
 describe('deal, changed', () => {
-  test('a change of any recorded value breaks an equation, and each equation breaks', () => {
+  test('deal, changed: a change of any recorded value breaks an equation, and each equation breaks', () => {
     const unbroken = dealVectors.map((vector) => {
       const given = fromJson(vector, deal.given);
       return changeEverything<deal.Trace>(deal.equations, vector, fromJson(vector, deal.run(given)));
@@ -196,7 +196,7 @@ describe('deal, changed', () => {
     );
   });
 
-  test('a deal fails if a message is changed on its way', () => {
+  test('deal, changed: a deal fails if a message is changed on its way', () => {
     const given = fromJson(at(dealVectors, 0), deal.given);
     const changes = [0, 0.2, 0.4, 0.6, 0.8, 1].map((place) => (bytes: Uint8Array) => {
       const changed = Math.round(place * (bytes.length - 1));

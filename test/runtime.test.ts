@@ -59,14 +59,14 @@ async function assertGuests(count: number): Promise<void> {
 }
 
 describe('the script', () => {
-  test('is given the parameters, and what main returns is the response', async () => {
+  test('the script of an action is given the parameters, and what main returns is the response', async () => {
     assert.deepEqual(await call(main('return { got: params, list: [1, null, "é"] }'), { a: [true] }), {
       response: { got: { a: [true] }, list: [1, null, 'é'] },
       logs: '',
     });
   });
 
-  test('is a script: its top-level names are global, and module syntax is an error', async () => {
+  test('an action is a script: its top-level names are global, and module syntax is an error', async () => {
     const source =
       'const answer = 42; const main = async () => [answer, globalThis.answer, typeof require, this === undefined];';
     assert.deepEqual((await call(source)).response, [42, null, 'undefined', false]);
@@ -74,7 +74,7 @@ describe('the script', () => {
     await fails(call('const x = 1'), 'action', /ReferenceError: main is not defined/);
   });
 
-  test('may answer by setResponse, and late', async () => {
+  test('the script of an action may answer by setResponse, and late', async () => {
     assert.deepEqual(await response('setTimeout(() => Lit.Actions.setResponse({ response: { late: 1 } }), 20)'), {
       late: 1,
     });
@@ -82,14 +82,14 @@ describe('the script', () => {
     assert.equal(await response(''), '');
   });
 
-  test('has parameters as a literal in its source has them', async () => {
+  test('the script of an action has parameters as a literal in its source has them', async () => {
     assert.deepEqual(await response('return [Object.keys(params), params.x]', JSON.parse('{"__proto__": {"x": 1}}')), [
       [],
       1,
     ]);
   });
 
-  test('that throws fails with its own error and without paths of this machine', async () => {
+  test('an action that throws fails with its own error and without paths of this machine', async () => {
     await fails(
       response('throw new Error("boom")'),
       'action',
@@ -104,14 +104,14 @@ describe('the script', () => {
     }
   });
 
-  test('prints into the logs', async () => {
+  test('the script of an action prints into the logs', async () => {
     const { logs } = await call(main('console.log("n = %d", 5, { a: [1] }); console.error("e")'));
     assert.equal(logs, 'n = 5 { a: [ 1 ] }\ne\n');
   });
 });
 
 describe('the globals', () => {
-  test('are those of a Lit host', async () => {
+  test('the globals of an action are those of a Lit host', async () => {
     const { response } = await host.execute({
       source: main(`return {
         same: [Lit.Actions === LitActions, Lit.Auth === LitAuth, Lit.Headers === LitHeaders, global === globalThis],
@@ -141,13 +141,13 @@ describe('the globals', () => {
     });
   });
 
-  test('include ethers 5 and viem', async () => {
+  test('the globals of an action include ethers 5 and viem', async () => {
     assert.equal(await response('return ethers.utils.id("x") === viem.keccak256(viem.stringToHex("x"))'), true);
     assert.match(String(await response('return ethers.version')), /^ethers\/5\./);
     assert.equal((await call(`var viem = 5; ${main('return viem')}`)).response, 5);
   });
 
-  test('do not include what a Lit host lacks', async () => {
+  test('the globals of an action do not include what a Lit host lacks', async () => {
     const names = [
       'Worker',
       'process',
@@ -171,7 +171,7 @@ describe('the globals', () => {
     assert.deepEqual(await response('return Object.getOwnPropertySymbols(Deno).map(String)'), []);
   });
 
-  test('cannot be replaced', async () => {
+  test('the globals of an action cannot be replaced', async () => {
     assert.match(String(await tried('(() => { "use strict"; Lit.Actions.Decrypt = 1 })()')), /^TypeError/);
     assert.match(String(await tried('(() => { "use strict"; globalThis.Lit = 1 })()')), /^TypeError/);
   });
@@ -202,7 +202,7 @@ describe('an action that misbehaves', () => {
     'Deno.exit(0)': /PermissionDenied/,
     localStorage: /NotSupported/,
   };
-  test('may not touch the machine, nor make code from text', async () => {
+  test('an action that misbehaves may not touch the machine, nor make code from text', async () => {
     const expressions = Object.keys(refused);
     const attempt = (expression: string) => `await (async () => ${expression})().then(() => "allowed", String)`;
     const results = (await response(`return [${expressions.map(attempt).join(',')}]`)) as string[];
@@ -211,7 +211,7 @@ describe('an action that misbehaves', () => {
     }
   });
 
-  test('gets none of Node', async () => {
+  test('an action that misbehaves gets none of Node', async () => {
     const list = readFileSync(join(import.meta.dirname, '../ts/runtime/local/guest-imports.json'), 'utf8');
     const names = Object.keys((JSON.parse(list) as { imports: object }).imports);
     const source = 'const r = []; for (const n of params) await import(n).then(() => r.push(n), () => {}); return r';
@@ -219,14 +219,14 @@ describe('an action that misbehaves', () => {
     assert.deepEqual(await response(source, names), []);
   });
 
-  test('finds nothing that an earlier call left', async () => {
+  test('an action that misbehaves finds nothing that an earlier call left', async () => {
     const source =
       'const before = globalThis.x ?? sessionStorage.getItem("x"); globalThis.x = 1; sessionStorage.setItem("x", 1); return before';
     assert.equal(await response(source), null);
     assert.equal(await response(source), null);
   });
 
-  test('finds nothing of a call that runs beside it', async () => {
+  test('an action that misbehaves finds nothing of a call that runs beside it', async () => {
     // Whoever asks is answered once both have asked: so they run at the same time.
     const waiting: (() => void)[] = [];
     const meeting = createServer((_, answer) => {
@@ -255,7 +255,7 @@ describe('an action that misbehaves', () => {
     }
   });
 
-  test('is stopped when it runs too long, however busy', async () => {
+  test('an action that misbehaves is stopped when it runs too long, however busy', async () => {
     const quick = await limited({ timeoutMs: 600 });
     const start = performance.now();
     await fails(response('for (;;) {}', {}, quick), 'timeout', /600 ms/);
@@ -265,7 +265,7 @@ describe('an action that misbehaves', () => {
     await assertGuests(0);
   });
 
-  test('is stopped when it grows too large', async () => {
+  test('an action that misbehaves is stopped when it grows too large', async () => {
     const message = /maximum memory of 64 MB/;
     await fails(response('const a = []; for (;;) a.push(new Array(1000).fill(1))'), 'memory', message);
     await fails(response('let s = ""; for (;;) { s += "hello"; if (s.length % 1e6 === 0) s[5] }'), 'memory', message);
@@ -275,19 +275,19 @@ describe('an action that misbehaves', () => {
     await assertGuests(0);
   });
 
-  test('is stopped when it floods its host', async () => {
+  test('an action that misbehaves is stopped when it floods its host', async () => {
     await fails(response('return "x".repeat(8e6)'), 'limit');
     await fails(response('throw new Error("x".repeat(1e6))'), 'action');
   });
 
-  test('cannot end its call in another way than by its end', async () => {
+  test('an action that misbehaves cannot end its call in another way than by its end', async () => {
     assert.equal(await response('close(); await new Promise(() => setInterval(() => {}, 9))'), '');
     assert.equal(await response('alert("x"); return [confirm("x"), prompt("x")].length'), 2);
   });
 });
 
 describe('the limits', () => {
-  test('come in both documented sets, and the stricter is the default', async () => {
+  test('the limits of a host come in both documented sets, and the stricter is the default', async () => {
     assert.deepEqual(host.limits, STRICT_LIMITS);
     assert.deepEqual([STRICT_LIMITS.maxResponseLength, DOCUMENTED_LIMITS.maxResponseLength], [102_400, 1_048_576]);
     const generous = await limited(DOCUMENTED_LIMITS);
@@ -300,7 +300,7 @@ describe('the limits', () => {
     }
   });
 
-  test('bound code and parameters before anything runs', async () => {
+  test('the limits of a host bound code and parameters before anything runs', async () => {
     const small = await limited({ maxCodeLength: 50 });
     await fails(
       call(main('return "é"').padEnd(50), {}, small),
@@ -313,12 +313,12 @@ describe('the limits', () => {
     await fails(response('return 1', { p: 'x'.repeat(65_537 - wrapping) }), 'limit', /the parameters: 65537 bytes/);
   });
 
-  test('bound what is printed', async () => {
+  test('the limits of a host bound what is printed', async () => {
     assert.equal((await call(main('console.log("x".repeat(102_399))'))).logs.length, 102_400);
     await fails(response('console.log("x".repeat(102_399)); console.log("y")'), 'action', /102400/);
   });
 
-  test('bound requests to the network', async () => {
+  test('the limits of a host bound requests to the network', async () => {
     const server = createServer((_, answer) => answer.end('pong')).listen(0, '127.0.0.1');
     try {
       await new Promise((resolve) => server.once('listening', resolve));
@@ -334,7 +334,7 @@ describe('the limits', () => {
     }
   });
 
-  test('bound operations with keys', async () => {
+  test('the limits of a host bound operations with keys', async () => {
     const body =
       'let n = 0; try { for (;;) { await Lit.Actions.getLitActionPrivateKey(); n++ } } catch (e) { return [n, e.message] }';
     assert.deepEqual(await response(body), [10, 'an action may do 10 key operations']);
@@ -352,7 +352,7 @@ describe('keys', () => {
     return wallet;
   }
 
-  test('encrypt and decrypt for the action that may use the wallet', async () => {
+  test('the keys of a host encrypt and decrypt for the action that may use the wallet', async () => {
     const wallet = await permitted(both);
     const { response: ciphertext } = await call(both, { wallet, message: 'sécret' });
     assert.match(String(ciphertext), /^[0-9a-f]+$/);
@@ -364,7 +364,7 @@ describe('keys', () => {
     assert.notEqual((await call(both, { wallet, message: 'sécret' })).response, ciphertext);
   });
 
-  test('are refused to another action, for another wallet, and for an altered ciphertext', async () => {
+  test('the keys of a host are refused to another action, for another wallet, and for an altered ciphertext', async () => {
     const wallet = await permitted(both);
     const other = await permitted(both);
     const ciphertext = String((await call(both, { wallet, message: 'm' })).response);
@@ -378,7 +378,7 @@ describe('keys', () => {
     await fails(call(both, { wallet: ' ', ciphertext }), 'action', /must not be blank/);
   });
 
-  test('pass to the actions permitted last, and to no other', async () => {
+  test('the keys of a host pass to the actions permitted last, and to no other', async () => {
     const wallet = await permitted(both);
     const next = await host.cidOf(`${both}//2`);
     await host.permit(wallet, await host.cidOf(both), next);
@@ -388,7 +388,7 @@ describe('keys', () => {
     assert.match(String((await call(`${both}//2`, { wallet, message: 'm' })).response), /^[0-9a-f]+$/);
   });
 
-  test('need action and wallet in one group', async () => {
+  test('the keys of a host need action and wallet in one group', async () => {
     const wallet = await host.createWallet();
     const cid = await host.cidOf(both);
     const [one, two] = [await host.createGroup('one'), await host.createGroup('two')];
@@ -404,7 +404,7 @@ describe('keys', () => {
     await fails(host.permit(wallet, '*'), 'input');
   });
 
-  test('of a wallet are its address', async () => {
+  test('the key of a wallet at a host is that of its address', async () => {
     const source = main('return await Lit.Actions.getPrivateKey({ pkpId: params })');
     const wallet = await permitted(source);
     const { response } = await call(source, wallet);
@@ -412,7 +412,7 @@ describe('keys', () => {
     await fails(call(source, await host.createWallet()), 'action', /may not use this wallet/);
   });
 
-  test('of an action are those of its source alone, whatever it asks', async () => {
+  test('the keys of an action at a host are those of its source alone, whatever it asks', async () => {
     const body = `return {
       own: await Lit.Actions.getLitActionPrivateKey({ ipfsId: params.cid, cid: params.cid }),
       publicKey: await Lit.Actions.getLitActionPublicKey({ ipfsId: params.cid }),
@@ -436,7 +436,7 @@ describe('keys', () => {
 });
 
 describe('the state', () => {
-  test('is private to its owner and outlives the host', async () => {
+  test('the state of a host is private to its owner and outlives the host', async () => {
     const folder = join(dir, 'state');
     const source = main(
       'return [await Lit.Actions.getPrivateKey({ pkpId: params }), await Lit.Actions.getLitActionPrivateKey()]',
@@ -456,14 +456,14 @@ describe('the state', () => {
     );
   });
 
-  test('takes changes from several hosts at once', async () => {
+  test('the state of a host takes changes from several hosts at once', async () => {
     const folder = join(dir, 'shared');
     const hosts = await Promise.all([1, 2, 3].map(() => LitHost.open({ dir: folder })));
     const made = await Promise.all(hosts.flatMap((each) => [1, 2, 3].map(() => each.createWallet())));
     assert.deepEqual(hosts[0]?.wallets().sort(), made.sort());
   });
 
-  test('that is damaged is neither used nor replaced', async () => {
+  test('the state of a host that is damaged is neither used nor replaced', async () => {
     const folder = join(dir, 'damaged');
     const broken = await LitHost.open({ dir: folder });
     const path = join(folder, 'state.json');
@@ -476,7 +476,7 @@ describe('the state', () => {
 });
 
 describe('the local runtime', () => {
-  test('runs the source of the CID it is given, and no other', async () => {
+  test('the local runtime runs the source of the CID it is given, and no other', async () => {
     const runtime = await LocalRuntime.open({ dir: join(dir, 'host') });
     const source = main('return params');
     const cid = await host.cidOf(source);
@@ -485,7 +485,7 @@ describe('the local runtime', () => {
     assert.deepEqual(await runtime.limits(), STRICT_LIMITS);
   });
 
-  test('kills an action whose call is aborted', async () => {
+  test('the local runtime kills an action whose call is aborted', async () => {
     const runtime = await LocalRuntime.open({ dir: join(dir, 'host') });
     const source = main('for (;;) {}');
     const action = { cid: await host.cidOf(source), source };
@@ -497,7 +497,7 @@ describe('the local runtime', () => {
     await assertGuests(0);
   });
 
-  test('uses a process that waited for one call only', async () => {
+  test('the local runtime uses a process that waited for one call only', async () => {
     const ready = await LitHost.open({ dir: join(dir, 'host'), spare: 2 });
     try {
       const pids = await Promise.all([1, 2, 3, 4].map(() => response('return Deno.pid', {}, ready)));

@@ -46,7 +46,7 @@ const header: SealHeader = { purpose: 'share', wallet: WALLET, keyId: new Uint8A
 const secret = () => new TextEncoder().encode('a secret');
 
 describe('a sealed secret', () => {
-  test('opens for the same action, purpose and wallet, with its header', async () => {
+  test('a sealed secret opens for the same action, purpose and wallet, with its header', async () => {
     const { host } = weakHost();
     const sealed = await seal(host, header, secret());
     const opened = await unseal(host, header, sealed);
@@ -60,7 +60,7 @@ describe('a sealed secret', () => {
     });
   });
 
-  test('does not open for another action, wallet or purpose', async () => {
+  test('a sealed secret does not open for another action, wallet or purpose', async () => {
     const { host } = weakHost();
     const sealed = await seal(host, header, secret());
     await assert.rejects(unseal(weakHost().host, header, sealed));
@@ -68,7 +68,7 @@ describe('a sealed secret', () => {
     await assert.rejects(unseal(host, { ...header, purpose: 'session' }, sealed));
   });
 
-  test('does not open if a byte of it, or anything in its header, is another', async () => {
+  test('a sealed secret does not open if a byte of it, or anything in its header, is another', async () => {
     const { host } = weakHost();
     const sealed = fromBase64(await seal(host, header, secret()));
     for (let at = 0; at < sealed.length; at++) {
@@ -88,7 +88,7 @@ describe('a sealed secret', () => {
     }
   });
 
-  test('never shares a key and nonce with another, even if the random source repeats itself', async (context) => {
+  test('a sealed secret never shares a key and nonce with another, even if the random source repeats itself', async (context) => {
     const { host } = weakHost();
     context.mock.method(webcrypto, 'getRandomValues', (bytes: Uint8Array) => bytes.fill(9));
     const salt = async (of: SealHeader, text: string) => {
@@ -118,14 +118,14 @@ describe('what is public is checked before any key is asked for', () => {
   };
   const parts = { policyHash: new Uint8Array(32), minEpoch: 0, start: loadTandem, recover };
 
-  test('a policy refusal asks for none', async () => {
+  test('a policy refusal asks for no key of the host', async () => {
     const { host, calls } = weakHost();
     const context = { host, policy: builtinPolicies.messages, ...parts };
     await assert.rejects(sign(context, request), (error) => error instanceof PublicRefusal && error.code === 'policy');
     assert.deepEqual(calls, []);
   });
 
-  test('a missing or wrong approval asks for none', async () => {
+  test('a missing or wrong approval asks for no key of the host', async () => {
     const { host, calls } = weakHost();
     const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
     const policyOf = (rule: object) =>
@@ -158,7 +158,7 @@ describe('what is public is checked before any key is asked for', () => {
     assert.deepEqual(calls, ['decrypt'], 'approved, so the share was asked for');
   });
 
-  test('a blob for another wallet or purpose gets to the outer key only', async () => {
+  test('a blob for another wallet or purpose gets to the outer key of the host only', async () => {
     const { host, calls } = weakHost();
     const context = { host, policy: builtinPolicies.any, ...parts };
     const session = await seal(host, { purpose: 'session', wallet: WALLET, epoch: 0 }, secret());
@@ -172,7 +172,7 @@ describe('what is public is checked before any key is asked for', () => {
 });
 
 describe('base64', () => {
-  test('is read in its one canonical form only', () => {
+  test('base64 is read in its one canonical form only', () => {
     for (const length of [0, 1, 2, 3, 4, 9000]) {
       const bytes = new Uint8Array(randomBytes(length));
       assert.equal(toBase64(bytes), Buffer.from(bytes).toString('base64'));

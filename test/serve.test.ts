@@ -89,7 +89,7 @@ const run = (key: string, code: string, js_params: unknown = null, url = server.
   call('lit_action', { key, body: { code, js_params }, url });
 
 describe('running an action', () => {
-  test('answers with response, logs and has_error', async () => {
+  test('the server answers an action with response, logs and has_error', async () => {
     const key = await account();
     const code =
       'async function main({ n }) { console.log("n is", n); return { twice: 2 * n, id: Lit.Headers.get("x-request-id").length } }';
@@ -100,7 +100,7 @@ describe('running an action', () => {
     assert.deepEqual((await run(key, 'async function main(params) { return [params] }')).body.response, [null]);
   });
 
-  test('by CID works once the code was sent, and then without it', async () => {
+  test('at the server, an action runs by its CID once the code was sent, and then without it', async () => {
     const key = await account();
     const code = `async function main() { return "${key}" }`;
     const ipfs_id = (await call('get_lit_action_ipfs_id', { body: JSON.stringify(code) })).body;
@@ -113,7 +113,7 @@ describe('running an action', () => {
     assert.equal((await call('lit_action', { key, body: {} })).status, 400);
   });
 
-  test('that fails is a 500 with its error as a text, and the server goes on', async () => {
+  test('an action that fails at the server is a 500 with its error as a text, and the server goes on', async () => {
     const key = await account();
     const { status, body } = await run(key, 'async function main() { throw new Error("boom") }');
     assert.equal(status, 500);
@@ -140,7 +140,7 @@ describe('running an action', () => {
     }
   });
 
-  test('stops when its caller is gone', async () => {
+  test('an action at the server stops when its caller is gone', async () => {
     const key = await account();
     const controller = new AbortController();
     const body = JSON.stringify({ code: 'for (;;) {}' });
@@ -158,7 +158,7 @@ describe('running an action', () => {
     assert.equal(guests(), 2); // those that wait
   });
 
-  test('a hundred at once: none is lost, none mixed up, and few processes and little memory at a time', async () => {
+  test('a hundred actions at once at the server: none is lost, none mixed up, and few processes and little memory at a time', async () => {
     const key = await account();
     const other = await account();
     const code =
@@ -188,7 +188,7 @@ describe('running an action', () => {
     assert.ok(megabytes > 100 && megabytes < 2000, `${megabytes} MB`);
   });
 
-  test('is turned away once too many wait', async () => {
+  test('an action at the server is turned away once too many wait', async () => {
     const small = await start({ concurrency: 1, waiting: 20 });
     const key = await account();
     const endless = Array.from({ length: 22 }, () => run(key, 'for (;;) {}', null, small.url).catch(() => undefined));
@@ -281,7 +281,7 @@ describe('wallets, groups and keys', () => {
     assert.equal((await run(all, source, { w: second })).status, 401);
   });
 
-  test('of one account are out of reach of another', async () => {
+  test('wallets, groups and keys of one account are out of reach of another', async () => {
     const mine = await setUp();
     const theirs = await setUp();
     const { key } = mine;
@@ -312,7 +312,7 @@ describe('wallets, groups and keys', () => {
     assert.equal((await run(usage, source, { w: wallet })).status, 403);
   });
 
-  test('are named and listed by pages', async () => {
+  test('wallets, groups and keys are named and listed by pages', async () => {
     const { key, cid } = await setUp();
     await call('add_action', { key, body: { action_ipfs_cid: cid, name: 'co-signer', description: 'd' } });
     const named = { id: actionHash(cid), name: 'co-signer', description: 'd' };
@@ -326,7 +326,7 @@ describe('wallets, groups and keys', () => {
 });
 
 describe('the state', () => {
-  test('outlives the server, holds no API key, and is the one of the in-process runtime', async () => {
+  test('the state of the server outlives it, holds no API key, and is the one of the in-process runtime', async () => {
     const folder = join(dir, 'kept');
     const first = await start({ dir: folder });
     const at = { url: first.url };
@@ -349,7 +349,7 @@ describe('the state', () => {
     await second.close();
   });
 
-  test('survives a kill at any moment of its changes', async () => {
+  test('the state of the server survives a kill at any moment of its changes', async () => {
     const store = join(dir, 'killed');
     const args = ['--import', 'tsx', 'scripts/serve.ts', '--port', '0', '--store', store, '--spare', '0', '--quiet'];
     let known: string[] = [];
@@ -373,7 +373,7 @@ describe('the state', () => {
     await last.close();
   });
 
-  test('that is damaged is a fault, told to the operator only', async () => {
+  test('the state of a host that is damaged is a fault, told to the operator only', async () => {
     const folder = join(dir, 'broken');
     const broken = await start({ dir: folder });
     writeFileSync(join(folder, 'state.json'), '{');
@@ -385,13 +385,13 @@ describe('the state', () => {
 });
 
 describe('the API', () => {
-  test('is described, as the file in the repository says', async () => {
+  test('the API of the server is described, as the file in the repository says', async () => {
     const described = (await call('openapi.json')).body;
     assert.deepEqual(described, JSON.parse(JSON.stringify(describeApi())), 'run: npx tsx scripts/openapi.ts');
     assert.equal(Object.keys(described.paths).length, ENDPOINTS.length);
   });
 
-  test('tells the limits in force', async () => {
+  test('the API of the server tells the limits in force', async () => {
     const { body } = await call('get_lit_action_client_config');
     assert.equal(body.max_response_length, STRICT_LIMITS.maxResponseLength);
     assert.equal(body.memory_limit_mb, STRICT_LIMITS.memoryLimitMb);
@@ -401,7 +401,7 @@ describe('the API', () => {
     assert.match(long.body, /65538 bytes, where the host allows 65536/);
   });
 
-  test('says what a request lacks', async () => {
+  test('the API of the server says what a request lacks', async () => {
     const key = await account();
     const expected: [number, string, Promise<Reply>][] = [
       [401, 'unauthorized', call('create_wallet', { body: {} })],
@@ -423,7 +423,7 @@ describe('the API', () => {
     assert.equal(await bearer.json(), true);
   });
 
-  test('is closed to pages of other sites', async () => {
+  test('the API of the server is closed to pages of other sites', async () => {
     const foreign = request(`${server.url}/core/v1/get_lit_action_client_config`, {
       headers: { host: 'evil.example' },
     });
@@ -434,7 +434,7 @@ describe('the API', () => {
     assert.equal(simple.status, 400);
   });
 
-  test('is not at fault where a client breaks off', async () => {
+  test('the API of the server is not at fault where a client breaks off', async () => {
     const statuses: number[] = [];
     const watched = await start({ dir: join(dir, 'watched'), onRequest: ({ status }) => statuses.push(status) });
     const headers = { 'content-type': 'application/json', 'content-length': 100 };
@@ -447,7 +447,7 @@ describe('the API', () => {
     await watched.close();
   });
 
-  test('answers as described whatever it is asked', async () => {
+  test('the API of the server answers as described whatever it is asked', async () => {
     const { key, wallet, group_id, cid } = await setUp();
     const bodies = ENDPOINTS.filter(({ methods }) => methods.includes('POST')).map(({ path }) => path);
     const value = fc.oneof(

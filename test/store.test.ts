@@ -96,7 +96,7 @@ function fails(kind: StoreError['kind'], message?: RegExp) {
 }
 
 describe('a wallet in the store', () => {
-  test('comes back as it was stored', async () => {
+  test('a wallet in the store comes back as it was stored', async () => {
     const store = freshStore();
     const info = await addWallet(store);
     assert.deepEqual(listWallets(store), [info.address]);
@@ -106,7 +106,7 @@ describe('a wallet in the store', () => {
     assert.deepEqual(readAction(store, info), { ...pick(info), sealed: 'c2VhbGVk', source: SOURCE });
   });
 
-  test('is readable by its owner only', async () => {
+  test('a wallet in the store is readable by its owner only', async () => {
     const store = freshStore();
     const { address } = await addWallet(store);
     const files = ['wallet.json', 'hot.age', 'cold.age', 'cold-4.age', 'action.sealed', 'actions'];
@@ -118,14 +118,14 @@ describe('a wallet in the store', () => {
     assert.equal(statSync(store.dir).mode & 0o777, 0o700);
   });
 
-  test('is not replaced by another', async () => {
+  test('a wallet in the store is not replaced by another', async () => {
     const store = freshStore();
     await addWallet(store);
     await assert.rejects(addWallet(store), fails('exists'));
     assert.equal(listWallets(store).length, 1);
   });
 
-  test('is found by its address in any case, or alone', async () => {
+  test('a wallet in the store is found by its address in any case, or alone', async () => {
     const store = freshStore();
     assert.throws(() => findWallet(store), fails('missing', /scripts\/keygen\.ts/));
     const { address } = await addWallet(store, 'A');
@@ -148,7 +148,7 @@ describe('a change of a wallet', () => {
   });
   const NEW = new Uint8Array([4, 5, 6]);
 
-  test('takes effect all at once, and deletes what was before', async () => {
+  test('a change of a wallet takes effect all at once, and deletes what was before', async () => {
     const store = freshStore();
     const old = await addWallet(store);
     writeFileSync(join(store.dir, old.address, 'hot.locked'), '{}');
@@ -168,7 +168,7 @@ describe('a change of a wallet', () => {
     assert.equal(nextSealedName(info), 'action.2.sealed');
   });
 
-  test('that was not finished leaves the old wallet, and the next one takes its place', async () => {
+  test('a change of a wallet that was not finished leaves the old wallet, and the next one takes its place', async () => {
     const store = freshStore();
     const old = await addWallet(store);
     const folder = join(store.dir, old.address);
@@ -184,7 +184,7 @@ describe('a change of a wallet', () => {
     assert.deepEqual(await readShare(store, readWallet(store, old.address), 1), NEW);
   });
 
-  test('of the action alone leaves the shares alone', async () => {
+  test('a change of the action alone leaves the shares alone', async () => {
     const store = freshStore();
     const old = await addWallet(store);
     const hot = readFileSync(join(store.dir, old.address, 'hot.age'));
@@ -199,7 +199,7 @@ describe('a change of a wallet', () => {
     assert.deepEqual(readWallet(store, info.address), { ...info, action });
   });
 
-  test('is refused if the wallet was changed meanwhile', async () => {
+  test('a change of a wallet is refused if the wallet was changed meanwhile', async () => {
     const store = freshStore();
     const old = await addWallet(store);
     const [first, second] = [await draftChange(store, old, 3), await draftChange(store, old, 3)];
@@ -216,7 +216,7 @@ describe('a change of a wallet', () => {
 });
 
 describe('share files', () => {
-  test('are age files that any age tool opens, holding CBOR', async () => {
+  test('share files are age files that any age tool opens, holding CBOR', async () => {
     const store = freshStore({ passphrase: 'five random words are better' });
     const info = await addWallet(store, '1', [1]);
     const file = readFileSync(join(store.dir, info.address, 'hot.age'));
@@ -244,7 +244,7 @@ describe('share files', () => {
     );
   });
 
-  test('may come from another age tool', async () => {
+  test('share files may come from another age tool', async () => {
     const store = freshStore();
     const info = await addWallet(store);
     const encrypter = new Encrypter();
@@ -262,7 +262,7 @@ describe('share files', () => {
     assert.deepEqual(asked, ['passphrase', 'hot.age']);
   });
 
-  test('show what they open with, and refuse another key', async () => {
+  test('share files show what they open with, and refuse another key', async () => {
     const store = freshStore();
     const info = await addWallet(store);
     assert.equal(keyKindOf(readFileSync(join(store.dir, info.address, 'hot.age'))), 'identity');
@@ -286,7 +286,7 @@ describe('share files', () => {
     );
   });
 
-  test('cut short or altered at any place are refused as such', async () => {
+  test('share files cut short or altered at any place are refused as such', async () => {
     const store = freshStore();
     const info = await addWallet(store);
     const path = join(store.dir, info.address, 'hot.age');
@@ -309,7 +309,7 @@ describe('share files', () => {
     await assert.rejects(readShare(store, info, 1), fails('altered', /1048576 bytes/));
   });
 
-  test('of another wallet, another party or another version are refused as such', async () => {
+  test('share files of another wallet, another party or another version are refused as such', async () => {
     const store = freshStore();
     const one = await addWallet(store, '1');
     const two = await addWallet(store, '2');
@@ -341,7 +341,7 @@ describe('share files', () => {
 });
 
 describe('public files', () => {
-  test('are parsed strictly', async () => {
+  test('the public files of a store are parsed strictly', async () => {
     const store = freshStore();
     const info = await addWallet(store);
     const path = join(store.dir, info.address, 'wallet.json');
@@ -364,7 +364,7 @@ describe('public files', () => {
     assert.throws(() => readWallet(store, info.address), fails('altered', /not a file/));
   });
 
-  test("the action's share must be this wallet's", async () => {
+  test("the action's share in a store must be this wallet's", async () => {
     const store = freshStore();
     const info = await addWallet(store);
     const path = join(store.dir, info.address, 'action.sealed');
@@ -396,7 +396,7 @@ function runAndDie(at: string, script: string): void {
 }
 
 describe('a process that is killed', () => {
-  test('between write and rename of the lock leaves the wallet as it was, and what it left is cleaned', async () => {
+  test('a process that is killed between write and rename of the lock leaves the wallet as it was, and what it left is cleaned', async () => {
     const store = freshStore();
     const { address } = await addWallet(store);
     runAndDie(
@@ -414,7 +414,7 @@ describe('a process that is killed', () => {
     assert.ok(!existsSync(join(store.dir, address, 'lock')));
   });
 
-  test('before a new wallet has its name leaves no wallet, and its folder is cleaned', async () => {
+  test('a process that is killed before a new wallet has its name leaves no wallet, and its folder is cleaned', async () => {
     const store = freshStore();
     runAndDie(
       'renameSync',
@@ -439,7 +439,7 @@ describe('a process that is killed', () => {
 });
 
 describe('a change that is stopped', () => {
-  test('at any step leaves the old wallet or the new one, whole, and the rest is found', () => {
+  test('a change of a wallet that is stopped at any step leaves the old wallet or the new one, whole, and the rest is found', () => {
     // Every call of the file system from the nth on fails, as if the process had been killed there.
     const code = `
       import fs from 'node:fs';
@@ -495,7 +495,7 @@ describe('a change that is stopped', () => {
 });
 
 describe('a locked hot share', () => {
-  test('is locked for every process, from the moment lockHot returns', async () => {
+  test('a locked hot share is locked for every process, from the moment lockHot returns', async () => {
     const store = freshStore();
     const { address } = await addWallet(store);
     const hold = await holdWallet(store, address);
@@ -522,7 +522,7 @@ describe('a locked hot share', () => {
 });
 
 describe('the lock of a wallet', () => {
-  test('is waited for, and given up on with the name of its holder', async () => {
+  test('the lock of a wallet is waited for, and given up on with the name of its holder', async () => {
     const path = join(root, 'busy.lock');
     const release = await takeLock(path);
     await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${process.pid}`)));
@@ -533,7 +533,7 @@ describe('the lock of a wallet', () => {
     assert.ok(!existsSync(path));
   });
 
-  test('of a dead process is taken over, of a live one not', async () => {
+  test('the lock of a dead process is taken over, of a live one not', async () => {
     const path = join(root, 'stale.lock');
     const url = JSON.stringify(fileURLToPath(new URL('../ts/files/files.ts', import.meta.url)));
     const code = `import { takeLock } from ${url}; await takeLock(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
@@ -554,7 +554,7 @@ describe('the lock of a wallet', () => {
     await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', /elsewhere/));
   });
 
-  test('lets only one of several processes in at a time, also when they find it dead', async () => {
+  test('the lock of a wallet lets only one of several processes in at a time, also when they find it dead', async () => {
     const path = join(root, 'contended.lock');
     const counter = join(root, 'counter');
     writeFileSync(counter, '0');
@@ -587,7 +587,7 @@ describe('the lock of a wallet', () => {
     assert.equal(readFileSync(counter, 'utf8'), '80');
   });
 
-  test('lets only one in at a time', async () => {
+  test('the lock of a wallet lets only one in at a time', async () => {
     const path = join(root, 'many.lock');
     let inside = 0;
     const turn = async () => {
@@ -614,7 +614,7 @@ function mountTmpfs(t: TestContext, options: string): string | undefined {
 }
 
 describe('a file system that does not take it', () => {
-  test('read-only: refused before anything is done', async (t) => {
+  test('a read-only file system is refused before anything is done', async (t) => {
     const dir = mountTmpfs(t, 'size=1m');
     if (dir === undefined) return;
     const store = openStore(dir, async () => identity);
@@ -632,7 +632,7 @@ describe('a file system that does not take it', () => {
     assert.deepEqual(await readShare(store, readWallet(store, address), 1), HOT);
   });
 
-  test('not writable for this user: refused as read-only', async (t) => {
+  test('a store that is not writable for this user is refused as read-only', async (t) => {
     if (process.getuid?.() === 0) return t.skip('root may write anywhere');
     const store = freshStore();
     const { address } = await addWallet(store);
@@ -641,7 +641,7 @@ describe('a file system that does not take it', () => {
     await assert.rejects(holdWallet(store, address), fails('read-only'));
   });
 
-  test('full: a new wallet leaves nothing, and a failed check still locks', async (t) => {
+  test('on a full file system a new wallet leaves nothing, and a failed check still locks', async (t) => {
     const dir = mountTmpfs(t, 'size=64k');
     if (dir === undefined) return;
     const store = openStore(dir, async () => identity);

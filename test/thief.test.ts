@@ -185,12 +185,12 @@ describe('with the cold share as authority', () => {
     return { ...requestOf(owned, messages, wanted), authorization: { expires: wanted.expires, ...given } };
   };
 
-  test('what the owner signed is done, and the same shares sign', async () => {
+  test('with the cold share as authority, what the owner signed is done, and the same shares sign', async () => {
     const answer = await granted({ ...requestOf(owned, honest.messages, terms), authorization: { ...signed } });
     assert.equal(typeof answer.session, 'string');
   });
 
-  test('no new shares without its signature', async () => {
+  test('with the cold share as authority, a thief has no new shares without its signature', async () => {
     const mine = termsOf(owned, thief.messages);
     const { signature } = await byShare(owned.hot, mine);
     await refuses({
@@ -204,7 +204,7 @@ describe('with the cold share as authority', () => {
     });
   });
 
-  test('no use for a signature of the owner but what it is for', async () => {
+  test('with the cold share as authority, a thief has no use for a signature of the owner but what it is for', async () => {
     const { expires } = terms;
     const replayed = (change: Partial<Terms>, messages = honest.messages) =>
       asking({ expires, ...change }, signed, messages);
@@ -246,7 +246,7 @@ describe('with the cold share as authority', () => {
     });
   });
 
-  test('no time but the hour that it is good for', async () => {
+  test('with the cold share as authority, a thief has no time but the hour that it is good for', async () => {
     const at = async (expires: number) => {
       const wanted = { ...terms, expires };
       const authorization = { ...(await byShare(owned.cold, wanted)) };
@@ -262,7 +262,7 @@ describe('with the cold share as authority', () => {
     await granted(await at(now + 3500));
   });
 
-  test('no key from fewer shares than two, whoever signs', async () => {
+  test('with the cold share as authority, a thief has no key from fewer shares than two, whoever signs', async () => {
     const cases: { [name: string]: Json } = {};
     for (const [name, change] of Object.entries({
       'a threshold of one': { threshold: 1 },
@@ -278,7 +278,7 @@ describe('with the cold share as authority', () => {
     await refuses(cases);
   });
 
-  test('a replay deals anew, to the same machines alone', async () => {
+  test('with the cold share as authority, a replay deals anew, to the same machines alone', async () => {
     const request = { ...requestOf(owned, honest.messages, terms), authorization: { ...signed } };
     const [one, two] = [await granted(request), await granted(request)];
     const [first, second] = [one.messages as Fields, two.messages as Fields];
@@ -301,7 +301,7 @@ describe('with the cold share as authority', () => {
     }
   });
 
-  test('no other way out', async () => {
+  test('with the cold share as authority, a thief has no other way out', async () => {
     const { wallet, sealed, info, cold, hot } = owned;
     const move: Terms = {
       ...terms,
@@ -332,7 +332,7 @@ describe('with the cold share as authority', () => {
     await runtime.permit(wallet, action.cid);
   });
 
-  test("no key to the share for an action of the thief's in the group, nor for his co-signer", async () => {
+  test("with the cold share as authority, a thief has no key to the share for an action of the thief's in the group, nor for his co-signer", async () => {
     const { wallet, sealed, info } = owned;
     const source = `async function main({ wallet, share }) {
       const own = await Lit.Actions.getLitActionPrivateKey();
@@ -361,7 +361,7 @@ describe('with the cold share as authority', () => {
 });
 
 describe('with a guardian as authority', () => {
-  test('no new shares and no move without the signature of that address', async () => {
+  test('with a guardian as authority, a thief has no new shares and no move without the signature of that address', async () => {
     const owned = await newWallet(guardian.address);
     const { messages } = await machine(owned);
     const terms = { ...termsOf(owned, messages), authority: guardian.address.toLowerCase() };
@@ -399,7 +399,7 @@ describe('with a guardian as authority', () => {
 });
 
 describe('with no authority', () => {
-  test('no new shares and no move, whoever signs', async () => {
+  test('with no authority, a thief has no new shares and no move, whoever signs', async () => {
     const owned = await newWallet('none');
     const { messages } = await machine(owned);
     const terms = { ...termsOf(owned, messages), authority: 'none' };
@@ -422,7 +422,7 @@ describe('with no authority', () => {
 });
 
 describe('an action built for less', () => {
-  test('makes no key below its least epoch, and works for no other wallet', async () => {
+  test('an action built for less makes no key below its least epoch, and works for no other wallet', async () => {
     await assert.rejects(newWallet('cold', { ...next, policy: 'messages' }), { name: 'RefusedError' });
     const bound = await buildCosigner('messages', 'chipotle', { wallet: `0x${'AB'.repeat(20)}` });
     await assert.rejects(newWallet('cold', bound), { name: 'RefusedError' });

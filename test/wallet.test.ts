@@ -140,7 +140,7 @@ async function refuseUsage(name: string, usages: readonly string[][]): Promise<v
 }
 
 describe('keygen', () => {
-  test('makes a 2-of-3 wallet in two calls and prints it as JSON alone', () => {
+  test('keygen makes a 2-of-3 wallet in two calls and prints it as JSON alone', () => {
     assert.deepEqual(Object.keys(made), ['wallet', 'address', 'publicKey', 'threshold', 'parties', 'calls', 'ms']);
     assert.equal(made.wallet, made.address);
     const point = secp256k1.Point.fromHex(String(made.publicKey).slice(2));
@@ -151,7 +151,7 @@ describe('keygen', () => {
     assert.deepEqual(readdirSync(walletFolder()).sort(), files);
   });
 
-  test('without an action deals all shares here, and they sign', async () => {
+  test('keygen without an action deals all shares here, and they sign', async () => {
     const alone = join(root, 'alone');
     const outcome = await command('keygen', ['--store', alone, '--runtime', 'none', '--parties', '2']);
     assert.equal(outcome.code, 0, outcome.stderr);
@@ -163,7 +163,7 @@ describe('keygen', () => {
     assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), wallet.info.address);
   });
 
-  test('refuses what it cannot make, with exit code 64 and the usage', async () => {
+  test('keygen refuses what it cannot make, with exit code 64 and the usage', async () => {
     const nothing = join(root, 'nothing');
     await refuseUsage('keygen', [
       ['--store', nothing, '--what'],
@@ -176,7 +176,7 @@ describe('keygen', () => {
     await assert.rejects(createWallet({ ...beyond, threshold: 2, parties: 17 }), UsageError);
   });
 
-  test('stores nothing if the action breaks the protocol', async () => {
+  test('keygen stores nothing if the action breaks the protocol', async () => {
     const nothing = openStore(join(root, 'broken'), store.key);
     const built = await buildCosigner('messages');
     const make = (change: (messages: Record<string, Uint8Array>) => void) => {
@@ -208,7 +208,7 @@ describe('keygen', () => {
 });
 
 describe('sign', () => {
-  test('signs a message in one call; JSON alone on stdout', async () => {
+  test('sign makes a signature of a message in one call; JSON alone on stdout', async () => {
     const outcome = await command('sign', [
       '--store',
       dir,
@@ -247,7 +247,7 @@ describe('sign', () => {
   const domain = { ...typedData.domain, chainId: 8453n };
   const permit = { ...typedData, domain, message: { spender: PAYEE, value: 100_000_000n } } as const;
 
-  test('signs typed data from a file', async () => {
+  test('sign takes typed data from a file', async () => {
     const file = write('permit.json', typedData);
     const signed = json(await command('sign', ['--store', dir, '--typed-data', file, '--json']));
     await assertSigned(signed, hashTypedData(permit));
@@ -269,7 +269,7 @@ describe('sign', () => {
     assert.equal(sent.type, expected.type);
   }
 
-  test('signs a transaction of EIP-1559 from a file, as viem, ethers or a node would write it', async () => {
+  test('sign takes a transaction of EIP-1559 from a file, as viem, ethers or a node would write it', async () => {
     const expected = {
       type: 'eip1559',
       chainId: 8453,
@@ -294,7 +294,7 @@ describe('sign', () => {
     }
   });
 
-  test('signs a legacy transaction, for one chain', async () => {
+  test('sign takes a legacy transaction, for one chain', async () => {
     const expected = {
       type: 'legacy',
       chainId: 1,
@@ -321,12 +321,12 @@ describe('sign', () => {
     { type: 'eip7702', ...common, ...fees, authorizationList: [delegation] },
     { type: 'eip1559', ...common, ...fees, to: undefined, data: '0x6000' },
   ] as const) {
-    test(`signs a transaction of ${expected.type}${expected.to === undefined ? ' that creates a contract' : ''}`, async () => {
+    test(`sign takes a transaction of ${expected.type}${expected.to === undefined ? ' that creates a contract' : ''}`, async () => {
       await assertSent({ ...(await openWallet(store, { runtime }).signTransaction(expected)) }, expected);
     });
   }
 
-  test('signs an authorization of a delegate, and typed data in place', async () => {
+  test('sign takes an authorization of a delegate, and typed data in place', async () => {
     const wallet = openWallet(store, { runtime });
     const authorization = { chainId: 1, address: TOKEN, nonce: 6 } as const;
     const signed = await wallet.sign(authorizationIntent(authorization));
@@ -343,12 +343,12 @@ describe('sign', () => {
     q: ORDER,
     '2²⁵⁶ − 1': 2n ** 256n - 1n,
   })) {
-    test(`signs the digest ${name}`, async () => {
+    test(`sign takes the digest ${name}`, async () => {
       await assertSigned({ ...(await openWallet(store, { runtime }).signDigest(word(digest))) }, word(digest));
     });
   }
 
-  test('signs with derived keys', async () => {
+  test('sign takes a path and signs with derived keys', async () => {
     const signed = await openWallet(store, { runtime }).signMessage({ raw: '0x00ff' }, { path: 'm/0/7' });
     const chainCode = await chainCodeOf();
     const parent = new HDKey({ publicKey: hexToBytes(made.publicKey as Hex), chainCode });
@@ -358,13 +358,13 @@ describe('sign', () => {
     await assertSigned({ ...signed }, hashMessage({ raw: '0x00ff' }), by);
   });
 
-  test('signs in recovery with the hot and the cold share and no call', async () => {
+  test('sign in recovery takes the hot and the cold share and no call', async () => {
     const signed = json(await command('sign', ['--store', dir, '--message', 'gone', '--recovery', '--json']));
     assert.equal(signed.calls, 0);
     await assertSigned(signed, hashMessage('gone'));
   });
 
-  test('says where the cold share has to be', async () => {
+  test('sign says where the cold share has to be', async () => {
     renameSync(join(walletFolder(), 'cold.age'), join(root, 'cold.age'));
     try {
       const { code, stderr } = await command('sign', ['--store', dir, '--message', 'x', '--recovery']);
@@ -375,7 +375,7 @@ describe('sign', () => {
     }
   });
 
-  test('refuses wrong usage with exit code 64, before it asks for anything', async () => {
+  test('sign refuses wrong usage with exit code 64, before it asks for anything', async () => {
     const digest = `0x${'00'.repeat(31)}`;
     await refuseUsage('sign', [
       ['--store', dir, '--message', 'x', '--digest', digest],
@@ -391,14 +391,14 @@ describe('sign', () => {
     ]);
   });
 
-  test('two at a time take turns', async () => {
+  test('two signatures at a time take turns', async () => {
     const wallet = openWallet(store, { runtime });
     const signed = await Promise.all([wallet.signMessage('a'), wallet.signMessage('b', { recovery: true })]);
     await assertSigned({ ...signed[0] }, hashMessage('a'));
     await assertSigned({ ...signed[1] }, hashMessage('b'));
   });
 
-  test('can be aborted', async () => {
+  test('sign can be aborted', async () => {
     const wallet = openWallet(store, { runtime });
     const controller = new AbortController();
     const onProgress = (step: string) => step.startsWith('running the action') && controller.abort();
@@ -408,7 +408,7 @@ describe('sign', () => {
 });
 
 describe('the policy "messages", with a passphrase', () => {
-  test('signs messages and refuses raw digests with exit code 2 and the reason', async () => {
+  test('the policy messages, with a passphrase, signs messages and refuses raw digests with exit code 2 and the reason', async () => {
     const guarded = join(root, 'guarded');
     const env = { TANDEM_PASSPHRASE: 'correct horse battery staple' };
     const wallet = json(await command('keygen', ['--store', guarded, '--parties', '2', '--json'], env));
@@ -438,7 +438,7 @@ describe('a policy from a file', () => {
   const policy = { version: 1, rules: [rule] };
   const payment = { chainId: 8453, nonce: 1, gas: 21_000, maxFeePerGas: '5', maxPriorityFeePerGas: '1', to: PAYEE };
 
-  test('allows what fits a rule, and refuses the rest with exit code 2, the rule and the reason', async () => {
+  test('a policy from a file allows what fits a rule, and refuses the rest with exit code 2, the rule and the reason', async () => {
     const ruled = join(root, 'ruled');
     const keygen = await command('keygen', [
       '--store',
@@ -466,7 +466,7 @@ describe('a policy from a file', () => {
     assert.match(message.stderr, /policy refuses: no rule is for messages/);
   });
 
-  test('with a guardian signs what that approved of, once it has the approval', async () => {
+  test('a policy from a file with a guardian allows what that approved of, once it has the approval', async () => {
     const approved = join(root, 'approved');
     const guardian = privateKeyToAccount(`0x${'77'.repeat(32)}`);
     const file = write('guarded.json', { ...policy, rules: [{ ...rule, guardian: guardian.address }] });
@@ -498,7 +498,7 @@ describe('a policy from a file', () => {
     assert.equal(altered.code, 2);
   });
 
-  test('is refused before there is a key if it is none', async () => {
+  test('a policy from a file is refused before there is a key if it is none', async () => {
     const none = join(root, 'unruled');
     const content = { ...policy, rules: [{ ...rule, maxFee: 5 }] };
     const outcome = await command('keygen', ['--store', none, '--policy', write('bad.json', content)]);
@@ -529,7 +529,7 @@ describe('an action that cheats', () => {
     assert.ok(!existsSync(lockFile()));
   }
 
-  test('locks the share: the next command exits with 3, and recovery still signs', async () => {
+  test('an action that cheats locks the share: the next command exits with 3, and recovery still signs', async () => {
     await assert.rejects(sign(tampered((response) => flip(response.get(11)))), CheckFailedError);
     const next = await command('sign', ['--store', dir, '--message', 'pay', '--json']);
     assert.deepEqual([next.code, next.stdout], [3, '']);
@@ -538,7 +538,7 @@ describe('an action that cheats', () => {
     rmSync(lockFile());
   });
 
-  test('locks the share with any altered part of an answer', async () => {
+  test('an action that cheats locks the share with any altered part of an answer', async () => {
     await locks(tampered((response) => flip(response.get(7))));
     await locks(tampered((response) => flip(response.get(10))));
     await locks(
@@ -546,7 +546,7 @@ describe('an action that cheats', () => {
     );
   });
 
-  test('does not lock with an answer to another request, another message or another path', async () => {
+  test('an action that cheats does not lock with an answer to another request, another message or another path', async () => {
     const earlier: Json[] = [];
     const record = (answer: Json): Json => {
       earlier.push(answer);
@@ -561,7 +561,7 @@ describe('an action that cheats', () => {
     await doesNotLock(other({ path: 'm/1' }), RefusedError);
   });
 
-  test('does not lock with what is no answer', async () => {
+  test('an action that cheats does not lock with what is no answer', async () => {
     await doesNotLock(relay({ answer: () => null }), ProtocolError);
     await doesNotLock(relay({ answer: () => ({ ok: { response: '*' } }) }), ProtocolError);
     await doesNotLock(relay({ answer: () => ({ ok: { response: 'AAAA' } }) }), ProtocolError);
@@ -583,7 +583,7 @@ describe('an action that cheats', () => {
 describe('a store that was interfered with', () => {
   const wallet = (): Wallet => openWallet(store, { runtime });
 
-  test('another source of the action is not run', async () => {
+  test('in a store that was interfered with, another source of the action is not run', async () => {
     const folder = join(walletFolder(), 'actions');
     const path = join(folder, readdirSync(folder)[0] ?? '');
     const source = readFileSync(path);
@@ -599,7 +599,7 @@ describe('a store that was interfered with', () => {
     }
   });
 
-  test('an altered sealed share is refused by the action, and nothing is locked', async () => {
+  test('in a store that was interfered with, an altered sealed share is refused by the action, and nothing is locked', async () => {
     const path = join(walletFolder(), 'action.sealed');
     const text = readFileSync(path, 'utf8');
     const sealed = JSON.parse(text) as { share: string };
@@ -614,7 +614,7 @@ describe('a store that was interfered with', () => {
     }
   });
 
-  test('a wallet is not signed with at another host', async () => {
+  test('in a store that was interfered with, a wallet is not signed with at another host', async () => {
     await assert.rejects(openWallet(store).signMessage('x'), UsageError);
     await assert.rejects(
       openWallet(store, { runtime: { ...relay({}), name: 'chipotle' } }).signMessage('x'),
