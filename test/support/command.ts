@@ -10,7 +10,7 @@ import { bundle, commands } from './bundle.ts';
 const scripts = fileURLToPath(new URL('../../scripts/', import.meta.url));
 
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
-const hooks = fileURLToPath(new URL('support/bundled.js', import.meta.url));
+const hooks = fileURLToPath(new URL('bundled.js', import.meta.url));
 const seen = new Set<string>();
 let bundles: Promise<string> | undefined;
 
