@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"tandem/go/deal"
+	"tandem/go/ecdsa"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
@@ -153,7 +154,7 @@ func Finish(
 	if err != nil {
 		return fail(err)
 	}
-	return [32]byte(signature.r.Bytes()), [32]byte(signature.s.Bytes()), signature.yParity, nil
+	return signature.R, signature.S, signature.YParity, nil
 }
 
 func decodeSession(data []byte) (*sessionState, error) {
@@ -209,12 +210,7 @@ func errCheck() error {
 	return wire.Errorf(wire.CodeCheck, "the response failed a check: its sender may be cheating")
 }
 
-type signature struct {
-	r, s    *secp256k1.Scalar
-	yParity byte
-}
-
-func (u *user) finish(n *instance, state *sessionState, a *answer) (*signature, error) {
+func (u *user) finish(n *instance, state *sessionState, a *answer) (*ecdsa.Signature, error) {
 	u.vole.Resume(state.Transcript[:])
 	beta := &u.vole.Betas[0]
 	D := noncePoint(beta)
@@ -251,27 +247,12 @@ func (u *user) finish(n *instance, state *sessionState, a *answer) (*signature, 
 		secret.Clear()
 	}
 
-	if !verify(n.key.Q, n.m, r, s, R) {
+	signature, err := ecdsa.Complete(n.key.Q, n.m, R, s)
+	if err == ecdsa.ErrOverflow {
+		return nil, internal(err)
+	}
+	if err != nil {
 		return nil, errCheck()
 	}
-	id := R.RecoveryID()
-	if id > 1 {
-		return nil, wire.Errorf(wire.CodeInternal, "the nonce point has no r below q: sign again")
-	}
-	if s.IsHigh() == 1 {
-		s.Neg(s)
-		id ^= 1
-	}
-	return &signature{r, s, id}, nil
-}
-
-// verify reports whether (r, s) is a signature of m under Q, with the nonce point R and not only with its r.
-func verify(Q *secp256k1.Point, m, r, s *secp256k1.Scalar, R *secp256k1.Point) bool {
-	if r.IsZero()|s.IsZero() == 1 {
-		return false
-	}
-	w := new(secp256k1.Scalar).Invert(s)
-	point := new(secp256k1.Point).ScalarBaseMult(new(secp256k1.Scalar).Mul(m, w))
-	point.Add(point, new(secp256k1.Point).ScalarMult(new(secp256k1.Scalar).Mul(r, w), Q))
-	return point.Equal(R) == 1
+	return signature, nil
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"tandem/go/deal"
+	"tandem/go/ecdsa"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
@@ -261,27 +262,11 @@ func Finish(share *deal.KeyShare, session []byte, messages map[int][]byte) (r, s
 		w.Add(w, &received[j].w)
 	}
 	S := w.Mul(w, u.Invert(u))
-	if !verify(g.key.Q, g.m, R, S) {
+	signature, err := ecdsa.Complete(g.key.Q, g.m, R, S)
+	if err != nil {
 		return fail(g.suspect("the shares of the signature do not make a signature"))
 	}
-	yParity = R.RecoveryID()
-	if S.IsHigh() == 1 {
-		S.Neg(S)
-		yParity ^= 1
-	}
-	return [32]byte(R.XScalar().Bytes()), [32]byte(S.Bytes()), yParity, nil
-}
-
-// verify reports whether s makes a signature of m under Q with the nonce point R.
-func verify(Q *secp256k1.Point, m *secp256k1.Scalar, R *secp256k1.Point, s *secp256k1.Scalar) bool {
-	if s.IsZero() == 1 {
-		return false
-	}
-	// s·R = m·G + r·Q
-	left := new(secp256k1.Point).ScalarMult(s, R)
-	right := new(secp256k1.Point).ScalarBaseMult(m)
-	right.Add(right, new(secp256k1.Point).ScalarMult(R.XScalar(), Q))
-	return left.Equal(right) == 1
+	return signature.R, signature.S, signature.YParity, nil
 }
 
 func clearScalars(scalars []secp256k1.Scalar) {

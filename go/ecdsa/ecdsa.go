@@ -1,0 +1,50 @@
+// Package ecdsa is the end of every signing protocol: it verifies the signature that came out and brings it to the form that
+// Ethereum takes.
+package ecdsa
+
+import (
+	"errors"
+
+	"tandem/go/secp256k1"
+)
+
+// Signature is a verified signature with low s.
+type Signature struct {
+	R, S    [32]byte
+	YParity byte // the parity of the y-coordinate of the point that r, with this s, stands for
+}
+
+var (
+	// ErrInvalid is returned for what is not a signature.
+	ErrInvalid = errors.New("ecdsa: not a signature of this message under this key")
+	// ErrOverflow is returned for a signature whose r is not the x-coordinate of its nonce point but that less q, which
+	// happens with probability 2^-127: it is valid, but Ethereum has no parity for it.
+	ErrOverflow = errors.New("ecdsa: the nonce point has no r below q: sign again")
+)
+
+// Complete returns the signature of m, a digest modulo q, under the public key Q whose nonce point is R and whose s is s or
+// -s, whichever is low. It returns [ErrInvalid] unless (R.x mod q, s) is a signature with that very nonce point, not only with
+// its r. It runs in constant time but for what it finds.
+func Complete(Q *secp256k1.Point, m *secp256k1.Scalar, R *secp256k1.Point, s *secp256k1.Scalar) (*Signature, error) {
+	r := R.XScalar()
+	if r.IsZero()|s.IsZero() == 1 || !verify(Q, m, r, s, R) {
+		return nil, ErrInvalid
+	}
+	id := R.RecoveryID()
+	if id > 1 {
+		return nil, ErrOverflow
+	}
+	high := s.IsHigh()
+	low := new(secp256k1.Scalar).Neg(s)
+	low.Select(low, s, high)
+	return &Signature{[32]byte(r.Bytes()), [32]byte(low.Bytes()), id ^ byte(high)}, nil
+}
+
+// verify reports whether (m/s)·G + (r/s)·Q = R, for an s that is not 0.
+func verify(Q *secp256k1.Point, m, r, s *secp256k1.Scalar, R *secp256k1.Point) bool {
+	var w, u secp256k1.Scalar
+	w.Invert(s)
+	left := new(secp256k1.Point).ScalarBaseMult(u.Mul(m, &w))
+	right := new(secp256k1.Point).ScalarMult(u.Mul(r, &w), Q)
+	return left.Add(left, right).Equal(R) == 1
+}
