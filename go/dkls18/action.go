@@ -21,7 +21,7 @@ import (
 func Respond(
 	share *deal.KeyShare, peer int, digest [32]byte, path string, request []byte, rand io.Reader,
 ) (response []byte, err error) {
-	tA, err := signer(share, peer)
+	tA, err := share.Summand(peer)
 	if err != nil {
 		return nil, err
 	}

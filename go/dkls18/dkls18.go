@@ -157,21 +157,6 @@ type sessionState struct {
 	Transcript [32]byte `cbor:"7,keyasint"` // T of the request
 }
 
-// signer returns t_i of the share's party, for the key itself.
-func signer(share *deal.KeyShare, peer int) (*secp256k1.Scalar, error) {
-	if share.Threshold != 2 {
-		return nil, wire.Errorf(wire.CodeInput, "this key needs %d signers, dkls18 makes signatures of two", share.Threshold)
-	}
-	if _, err := share.PublicShare(peer); err != nil {
-		return nil, err
-	}
-	t, err := deal.Lagrange([]int{share.Index, peer}, share.Index)
-	if err != nil {
-		return nil, err
-	}
-	return t.Mul(t, share.X), nil
-}
-
 // instance is what an execution signs under: the derived key and the ids.
 type instance struct {
 	sid  [32]byte

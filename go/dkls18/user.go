@@ -43,7 +43,7 @@ func (u *user) clear() {
 // The session lives in memory only and is finished at most once. An error has code input if the key does not have threshold
 // 2 or peer is not another party of it, and code internal if rand fails.
 func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request []byte, err error) {
-	t, err := signer(share, peer)
+	t, err := share.Summand(peer)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -126,6 +126,10 @@ export class Result {
   child(name: string): Result {
     return new Result(this.#fields.get(name));
   }
+
+  children(name: string): Result[] {
+    return checked(this.#fields.get(name), isArray, name).map((item) => new Result(item));
+  }
 }
 
 const isMap = (value: unknown): value is ReadonlyMap<unknown, unknown> => value instanceof Map;

@@ -207,6 +207,100 @@ export class Tandem {
   }
 
   /**
+   * The user's first step of the set-up of a correlation with the action `peer`, from which any number of signatures follow. The
+   * session must stay in memory; it ends with the first answer that {@link correlateAccept} does not refuse with code `stale` or
+   * `input`. Every attempt takes a new request. It can be made before the key exists.
+   *
+   * @param input.hedge what the caller has that is secret and of this key: its share, or in a deal its session. It protects
+   *   against a random source that repeats itself.
+   */
+  correlateRequest(input: { hedge: Uint8Array; peer: number }): { session: Uint8Array; request: Uint8Array } {
+    const { hedge, peer } = input;
+    const out = this.#call('correlate_request', { hedge, peer });
+    return { session: out.bytes('session'), request: out.bytes('request') };
+  }
+
+  /**
+   * The action's only step of the set-up: answers the request of `peer`. It keeps nothing, and may be asked again. In a deal
+   * it answers once its share is there.
+   */
+  correlateRespond(input: { share: Uint8Array; peer: number; request: Uint8Array }): Uint8Array {
+    const { share, peer, request } = input;
+    return this.#call('correlate_respond', { share, peer, request }).bytes('answer');
+  }
+
+  /**
+   * The user's last step of the set-up: the correlation, a secret of some 14 KB, and its id (32 bytes), which is none. After code
+   * `stale` or `input` the answer was not the action's, and the session still stands. After code `party` the action has
+   * sent a wrong answer: the session has ended, nothing secret was touched; whoever tries again does not do so without end.
+   */
+  correlateAccept(input: { share: Uint8Array; session: Uint8Array; answer: Uint8Array }): {
+    correlation: Uint8Array;
+    id: Uint8Array;
+  } {
+    const { share, session, answer } = input;
+    const out = this.#call('correlate_accept', { share, session, answer });
+    return { correlation: out.bytes('correlation'), id: out.bytes('id') };
+  }
+
+  /**
+   * The user's first step of signatures with the action `peer`, from their correlation: of 1 to 8 digests of 32 bytes each,
+   * under a derivation path (`m` for the wallet's own key). The session must stay in memory; it ends with the first
+   * response that {@link onecallFinish} does not refuse with code `stale` or `input`. The request may be sent any number of
+   * times. Code `session` means that the correlation is one of another key, epoch or pair of signers.
+   */
+  onecallRequest(input: {
+    share: Uint8Array;
+    correlation: Uint8Array;
+    peer: number;
+    digests: readonly Uint8Array[];
+    path: string;
+  }): { session: Uint8Array; request: Uint8Array } {
+    const { share, correlation, peer, digests, path } = input;
+    const out = this.#call('onecall_request', { share, correlation, peer, digests, path });
+    return { session: out.bytes('session'), request: out.bytes('request') };
+  }
+
+  /**
+   * The action's only step: answers the request of `peer` for digests that it has computed itself.
+   *
+   * @param input.inputs what else the caller's decision rests on, or a hash of it: with it, a random source that repeats
+   *   itself still gives unrelated nonces to calls that have read different things. May be empty.
+   */
+  onecallRespond(input: {
+    share: Uint8Array;
+    peer: number;
+    digests: readonly Uint8Array[];
+    path: string;
+    request: Uint8Array;
+    inputs: Uint8Array;
+  }): Uint8Array {
+    const { share, peer, digests, path, request, inputs } = input;
+    return this.#call('onecall_respond', { share, peer, digests, path, request, inputs }).bytes('response');
+  }
+
+  /**
+   * Throws a {@link TandemError} with code `stale` or `input` unless the response is the action's to this very request, unaltered.
+   * To be asked before the correlation is taken out of its store for {@link onecallFinish}; after an error, nothing was touched
+   * and all still stands.
+   */
+  onecallCheck(input: { session: Uint8Array; response: Uint8Array }): void {
+    const { session, response } = input;
+    this.#call('onecall_check', { session, response });
+  }
+
+  /**
+   * The user's last step: the verified signatures, in the order of the digests. Only then may the correlation be put back into
+   * its store. After code `stale` or `input` the response was not the action's, nothing secret was touched, and the session
+   * still stands; after code `session` the correlation is not that of the request. After any other code, above all `check`,
+   * the correlation must be destroyed and the share locked before the error is shown.
+   */
+  onecallFinish(input: { correlation: Uint8Array; session: Uint8Array; response: Uint8Array }): Signature[] {
+    const { correlation, session, response } = input;
+    return this.#call('onecall_finish', { correlation, session, response }).children('signatures').map(signature);
+  }
+
+  /**
    * The user's first step of a 2-of-n signature with `peer`. The session must stay in memory and be finished at most
    * once; the request may be sent any number of times.
    */

@@ -44,6 +44,27 @@ func exportDerive(ptr, n uint32) uint64 { return abi.Export(ptr, n, derive) }
 //go:wasmexport recover
 func exportRecover(ptr, n uint32) uint64 { return abi.Export(ptr, n, recoverAddress) }
 
+//go:wasmexport correlate_request
+func exportCorrelateRequest(ptr, n uint32) uint64 { return abi.Export(ptr, n, correlateRequest) }
+
+//go:wasmexport correlate_respond
+func exportCorrelateRespond(ptr, n uint32) uint64 { return abi.Export(ptr, n, correlateRespond) }
+
+//go:wasmexport correlate_accept
+func exportCorrelateAccept(ptr, n uint32) uint64 { return abi.Export(ptr, n, correlateAccept) }
+
+//go:wasmexport onecall_request
+func exportOnecallRequest(ptr, n uint32) uint64 { return abi.Export(ptr, n, onecallRequest) }
+
+//go:wasmexport onecall_respond
+func exportOnecallRespond(ptr, n uint32) uint64 { return abi.Export(ptr, n, onecallRespond) }
+
+//go:wasmexport onecall_check
+func exportOnecallCheck(ptr, n uint32) uint64 { return abi.Export(ptr, n, onecallCheck) }
+
+//go:wasmexport onecall_finish
+func exportOnecallFinish(ptr, n uint32) uint64 { return abi.Export(ptr, n, onecallFinish) }
+
 //go:wasmexport dkls18_request
 func exportDkls18Request(ptr, n uint32) uint64 { return abi.Export(ptr, n, dkls18Request) }
 

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"crypto/rand"
+
+	"tandem/go/correlation"
+	"tandem/go/deal"
+	"tandem/go/onecall"
+)
+
+type onecallRequestInput struct {
+	Share       []byte     `cbor:"share"`
+	Correlation []byte     `cbor:"correlation"`
+	Peer        int        `cbor:"peer"`
+	Digests     [][32]byte `cbor:"digests"`
+	Path        string     `cbor:"path"`
+}
+
+type onecallRequestOutput struct {
+	Session []byte `cbor:"session"`
+	Request []byte `cbor:"request"`
+}
+
+func onecallRequest(in *onecallRequestInput) (*onecallRequestOutput, error) {
+	c, err := correlation.Decode(in.Correlation)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Clear()
+	share, err := deal.DecodeKeyShare(in.Share)
+	if err != nil {
+		return nil, err
+	}
+	defer share.Clear()
+	session, request, err := onecall.Request(share, c, in.Peer, in.Digests, in.Path, rand.Reader)
+	return &onecallRequestOutput{session, request}, err
+}
+
+type onecallRespondInput struct {
+	Share   []byte     `cbor:"share"`
+	Peer    int        `cbor:"peer"`
+	Digests [][32]byte `cbor:"digests"`
+	Path    string     `cbor:"path"`
+	Request []byte     `cbor:"request"`
+	Inputs  []byte     `cbor:"inputs"`
+}
+
+type onecallRespondOutput struct {
+	Response []byte `cbor:"response"`
+}
+
+func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
+	share, err := deal.DecodeKeyShare(in.Share)
+	if err != nil {
+		return nil, err
+	}
+	defer share.Clear()
+	response, err := onecall.Respond(share, in.Peer, in.Digests, in.Path, in.Request, in.Inputs, rand.Reader)
+	return &onecallRespondOutput{response}, err
+}
+
+type onecallCheckInput struct {
+	Session  []byte `cbor:"session"`
+	Response []byte `cbor:"response"`
+}
+
+type onecallCheckOutput struct{}
+
+func onecallCheck(in *onecallCheckInput) (*onecallCheckOutput, error) {
+	return &onecallCheckOutput{}, onecall.Check(in.Session, in.Response)
+}
+
+type onecallFinishInput struct {
+	Correlation []byte `cbor:"correlation"`
+	Session     []byte `cbor:"session"`
+	Response    []byte `cbor:"response"`
+}
+
+type onecallFinishOutput struct {
+	Signatures []signatureOutput `cbor:"signatures"`
+}
+
+func onecallFinish(in *onecallFinishInput) (*onecallFinishOutput, error) {
+	c, err := correlation.Decode(in.Correlation)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Clear()
+	signatures, err := onecall.Finish(c, in.Session, in.Response)
+	if err != nil {
+		return nil, err
+	}
+	out := new(onecallFinishOutput)
+	for _, s := range signatures {
+		out.Signatures = append(out.Signatures, signatureOutput{s.R, s.S, s.YParity})
+	}
+	return out, nil
+}

@@ -1,0 +1,385 @@
+package correlation
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"io"
+
+	"tandem/go/deal"
+	"tandem/go/internal/chacha"
+	"tandem/go/ot"
+	"tandem/go/secp256k1"
+	"tandem/go/transcript"
+	"tandem/go/wire"
+)
+
+// requestMessage goes from the user to the action.
+type requestMessage struct {
+	Version int      `cbor:"1,keyasint"`
+	Kind    string   `cbor:"2,keyasint"`
+	Nonce   [32]byte `cbor:"3,keyasint"`
+	OT      []byte   `cbor:"4,keyasint"`
+}
+
+// answerMessage is the answer.
+type answerMessage struct {
+	Version   int                        `cbor:"1,keyasint"`
+	Kind      string                     `cbor:"2,keyasint"`
+	B         [33]byte                   `cbor:"3,keyasint"`
+	Encrypted [ots * 2 * nodeSize]byte   `cbor:"4,keyasint"`
+	Sums      [Digits * hashSize]byte    `cbor:"5,keyasint"`
+	All       [hashSize]byte             `cbor:"6,keyasint"`
+	Proof     [transcript.ProofSize]byte `cbor:"7,keyasint"`
+}
+
+// sessionState is what the user keeps between Request and Accept.
+type sessionState struct {
+	Version    int      `cbor:"1,keyasint"`
+	Kind       string   `cbor:"2,keyasint"`
+	Round      int      `cbor:"3,keyasint"`
+	Peer       int      `cbor:"4,keyasint"`
+	Seed       [32]byte `cbor:"5,keyasint"` // of the user's stream
+	M          [32]byte `cbor:"6,keyasint"` // hash of the request
+	Transcript [32]byte `cbor:"7,keyasint"` // T of the OTs
+}
+
+const maxSession = 512
+
+var (
+	maxRequest = ot.MessageSize(ots) + 256
+	maxAnswer  = ots*2*nodeSize + Digits*hashSize + 512
+)
+
+// user is the user's side of the set-up, all of it made from a seed.
+type user struct {
+	nonce   [32]byte
+	choices [ots / 8]byte
+	ots     *ot.Receiver
+	stream  *transcript.Stream
+}
+
+func newUser(seed []byte) (*user, error) {
+	u := &user{stream: transcript.StreamFromSeed(seed, labelUser)}
+	u.stream.Read(u.nonce[:])
+	u.stream.Read(u.choices[:])
+	var err error
+	u.ots, err = ot.NewReceiver(u.nonce[:], u.choices[:], ots, u.stream)
+	return u, err
+}
+
+// digit returns Δ_c.
+func (u *user) digit(c int) byte {
+	digit := 0
+	for l := range Bits {
+		digit = digit<<1 | 1 ^ ot.Bit(u.choices[:], Bits*c+l)
+	}
+	return byte(digit)
+}
+
+func (u *user) clear() {
+	clear(u.choices[:])
+	u.stream.Clear()
+	u.ots.Clear()
+}
+
+// Request begins the set-up of a correlation with the action peer. It returns the session, a secret of some 150 bytes that
+// is for [Accept], and the request, of some 27.8 KB. It may be asked for before the key exists. secret is what the user has
+// that is secret and of this key, and of this attempt if possible: the key share, or in a deal the session. It hedges against a
+// random source that repeats itself; rand gives the 32 fresh bytes of the hedged stream.
+//
+// The session lives in memory only. An error has code internal: rand failed.
+func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, err error) {
+	seed, err := transcript.HedgedSeed(rand, labelUser, secret, transcript.U32(peer))
+	if err != nil {
+		return nil, nil, internal(err)
+	}
+	defer clear(seed)
+	u, err := newUser(seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer u.clear()
+	message, err := u.ots.Message(u.stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err = wire.Marshal(&requestMessage{wire.Version, kindRequest, u.nonce, message})
+	if err != nil {
+		return nil, nil, err
+	}
+	state := &sessionState{
+		Version:    wire.Version,
+		Kind:       kindSession,
+		Round:      1,
+		Peer:       peer,
+		Seed:       [32]byte(seed),
+		M:          transcript.Hash(labelM, request),
+		Transcript: [32]byte(ot.Transcript(u.nonce[:], message)),
+	}
+	defer clear(state.Seed[:])
+	session, err = wire.Marshal(state)
+	return session, request, err
+}
+
+// Respond answers the request of the party peer, with an answer of some 30 KB. The same request gets the same answer, but for
+// the proof in it; nothing is to be kept. rand gives the 32 fresh bytes of a hedged stream. In a deal the caller answers
+// only once its checks of round 3 are done.
+//
+// Whether it answers depends on the arguments other than share's secret, never on the secret: an error has code input if
+// the request does not parse, a point of it is not valid, the key does not have threshold 2 or peer is not another party of it.
+// The code is internal if rand fails.
+func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (answer []byte, err error) {
+	if err := checkPair(share, peer); err != nil {
+		return nil, err
+	}
+	m, err := decodeRequest(request)
+	if err != nil {
+		return nil, err
+	}
+	id := identity(transcript.Hash(labelM, request), &share.Key, peer, share.Index)
+	y, err := derive(share.X, infoY, &id, secp256k1.UniformSize)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(y)
+	keys, err := ot.Send(m.Nonce[:], m.OT, ots, bytes.NewReader(y))
+	if err != nil {
+		return nil, err
+	}
+	defer keys.Clear()
+	k, err := derive(share.X, infoK, &id, nodeSize)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(k)
+
+	a := &answerMessage{Version: wire.Version, Kind: kindAnswer, B: [33]byte(keys.B.Bytes())}
+	f := newForest(k)
+	defer f.clear()
+	checks := make([]byte, Digits*leaves*hashSize)
+	defer clear(checks)
+	for c := range Digits {
+		f.plant(c)
+		for level := range Bits {
+			f.grow(level)
+			for side := range 2 {
+				encrypted := a.Encrypted[nodeSize*(2*(Bits*c+level)+side):][:nodeSize]
+				keys.Expand(encrypted, Bits*c+level, side)
+				var sum chacha.Key
+				f.sum(&sum, side, 2<<level)
+				xorNode(encrypted, &sum)
+			}
+		}
+		f.checks(checks[hashSize*leaves*c:], a.Sums[hashSize*c:][:hashSize])
+	}
+	a.All = transcript.Hash(labelAll, id[:], checks)
+
+	digest := a.digest(&id)
+	secret := share.X.Bytes()
+	defer clear(secret)
+	stream, err := transcript.NewStream(rand, labelAct, secret, digest[:])
+	if err != nil {
+		return nil, internal(err)
+	}
+	defer stream.Clear()
+	proof, err := transcript.Prove(stream, labelProof, secp256k1.NewGenerator(), share.X, digest[:], transcript.U32(share.Index))
+	if err != nil {
+		return nil, internal(err)
+	}
+	copy(a.Proof[:], proof)
+	return wire.Marshal(a)
+}
+
+// checkPair reports whether the share's party and peer make correlations.
+func checkPair(share *deal.KeyShare, peer int) error {
+	if share.Threshold != 2 {
+		return wire.Errorf(wire.CodeInput, "this key needs %d signers, a correlation is for two", share.Threshold)
+	}
+	if peer == share.Index {
+		return wire.Errorf(wire.CodeInput, "party %d cannot sign with itself", peer)
+	}
+	_, err := share.PublicShare(peer)
+	return err
+}
+
+func decodeRequest(data []byte) (*requestMessage, error) {
+	m := new(requestMessage)
+	if err := wire.Unmarshal(data, maxRequest, m); err != nil {
+		return nil, err
+	}
+	return m, wire.Header(m.Version, m.Kind, kindRequest)
+}
+
+// digest is what the action signs.
+func (a *answerMessage) digest(id *[32]byte) [32]byte {
+	return transcript.Hash(labelAnswer, id[:], a.B[:], a.Encrypted[:], a.Sums[:], a.All[:])
+}
+
+// checks puts the check values of the leaves in dst, and their XOR, with what sum holds, in sum.
+func (t *tree) checks(dst, sum []byte) {
+	for x := range t.nodes {
+		value := check(&t.nodes[x])
+		copy(dst[hashSize*x:], value[:])
+		subtle.XORBytes(sum, sum, value[:])
+	}
+}
+
+// xorNode adds node to b.
+func xorNode(b []byte, node *chacha.Key) {
+	var encoded [nodeSize]byte
+	putNode(encoded[:], node)
+	subtle.XORBytes(b, b, encoded[:])
+	clear(encoded[:])
+}
+
+// Accept makes the correlation, from the action's answer to the session's request. share is the user's.
+//
+// The codes of its errors:
+//   - input: the answer does not parse, or the key does not have threshold 2. The session still stands.
+//   - stale: the answer is not signed by the action, for this request and this share: somebody else's, or changed on its way.
+//     The session still stands.
+//   - session: the session is not one of this package.
+//   - party: the action has signed an answer that is wrong. The session has ended: nothing is lost, since the user's share was
+//     not used, but who asks again must not do so without end.
+func Accept(share *deal.KeyShare, session, answer []byte) (*Correlation, error) {
+	state, err := decodeSession(session)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(state.Seed[:])
+	if err := checkPair(share, state.Peer); err != nil {
+		return nil, err
+	}
+	a, err := decodeAnswer(answer)
+	if err != nil {
+		return nil, err
+	}
+	X, err := share.PublicShare(state.Peer)
+	if err != nil {
+		return nil, err
+	}
+	id := identity(state.M, &share.Key, share.Index, state.Peer)
+	digest := a.digest(&id)
+	if !transcript.VerifyProof(labelProof, secp256k1.NewGenerator(), X, a.Proof[:], digest[:], transcript.U32(state.Peer)) {
+		return nil, wire.Errorf(wire.CodeStale, "the answer is not the action's to this request")
+	}
+
+	c := &Correlation{ID: id, KeyID: share.ID, Epoch: share.Epoch, User: share.Index, Action: state.Peer}
+	if err := c.receive(state, a); err != nil {
+		c.Clear()
+		return nil, err
+	}
+	c.Seed = transcript.Hash(labelSeed, state.Seed[:])
+	c.Delta, err = share.Summand(state.Peer)
+	if err != nil {
+		c.Clear()
+		return nil, err
+	}
+	var term secp256k1.Scalar
+	for i, g := range NewGadget(&c.Seed, &c.ID) {
+		term.SetUint64(uint64(c.digits[i]))
+		term.Mul(&term, &g)
+		c.Delta.Sub(c.Delta, &term)
+	}
+	term.Clear()
+	return c, nil
+}
+
+// receive sets the digits, the nodes and the MAC key, if the action's leaves are what its answer says.
+func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
+	u, err := newUser(state.Seed[:])
+	if err != nil {
+		return err
+	}
+	defer u.clear()
+	wrong := wire.PartyErrorf(state.Peer, "the set-up of the action is not consistent")
+	B, err := new(secp256k1.Point).SetBytes(a.B[:])
+	if err != nil {
+		return wrong
+	}
+	keys, err := u.ots.Keys(state.Transcript[:], B)
+	if err != nil {
+		return err
+	}
+	defer keys.Clear()
+
+	t := new(tree)
+	defer t.clear()
+	checks := make([]byte, Digits*leaves*hashSize)
+	defer clear(checks)
+	var key [nodeSize]byte
+	defer clear(key[:])
+	for i := range c.digits {
+		digit := u.digit(i)
+		c.digits[i] = digit
+		for level := range Bits {
+			t.growPunctured(level, digit)
+			n := Bits*i + level
+			keys.Expand(key[:], n)
+			choice := -byte(ot.Bit(u.choices[:], n))
+			encrypted := a.Encrypted[2*nodeSize*n:][:2*nodeSize]
+			for k := range key {
+				key[k] ^= encrypted[k] ^ choice&(encrypted[k]^encrypted[nodeSize+k])
+			}
+			// key is the sum of all nodes at odd places: less those that are known, it is node 1.
+			t.nodes[1] = chacha.Key{}
+			var known chacha.Key
+			t.sum(&known, 1, 2<<level)
+			setNode(&t.nodes[1], key[:])
+			xor(&t.nodes[1], &known)
+			putNode(c.nodes[nodeSize*n:], &t.nodes[1])
+		}
+		t.checksPunctured(checks[hashSize*leaves*i:][:hashSize*leaves], a.Sums[hashSize*i:][:hashSize], digit)
+	}
+	all := transcript.Hash(labelAll, c.ID[:], checks)
+	if subtle.ConstantTimeCompare(all[:], a.All[:]) != 1 {
+		return wrong
+	}
+	c.MACKey = macKey(&c.ID, checks[:leaves*hashSize])
+	return nil
+}
+
+// checksPunctured puts the check values of the leaves in dst, in the order of their places, given the sum of them all.
+func (t *tree) checksPunctured(dst, sum []byte, digit byte) {
+	copy(dst, sum)
+	for y := 1; y < leaves; y++ {
+		value := check(&t.nodes[y])
+		copy(dst[hashSize*y:], value[:])
+		subtle.XORBytes(dst, dst[:hashSize], value[:])
+	}
+	// From y to y ⊕ digit, bit by bit.
+	for b := range Bits {
+		mask := -(digit >> b & 1)
+		for y := range leaves {
+			if other := y | 1<<b; other != y {
+				swap(dst[hashSize*y:][:hashSize], dst[hashSize*other:][:hashSize], mask)
+			}
+		}
+	}
+}
+
+// swap exchanges a and b if mask is all ones.
+func swap(a, b []byte, mask byte) {
+	for k := range a {
+		d := (a[k] ^ b[k]) & mask
+		a[k] ^= d
+		b[k] ^= d
+	}
+}
+
+func decodeSession(data []byte) (*sessionState, error) {
+	state := new(sessionState)
+	if wire.Unmarshal(data, maxSession, state) != nil ||
+		wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
+		return nil, wire.Errorf(wire.CodeSession, "not a session of a correlation's set-up")
+	}
+	return state, nil
+}
+
+func decodeAnswer(data []byte) (*answerMessage, error) {
+	a := new(answerMessage)
+	if err := wire.Unmarshal(data, maxAnswer, a); err != nil {
+		return nil, err
+	}
+	return a, wire.Header(a.Version, a.Kind, kindAnswer)
+}
