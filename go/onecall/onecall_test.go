@@ -1,17 +1,29 @@
 package onecall
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"io"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 
+	decred "github.com/decred/dcrd/dcrec/secp256k1/v4"
+	decdsa "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
+	"github.com/ethereum/go-ethereum/crypto"
+
+	"tandem/go/bip32"
 	"tandem/go/correlation"
 	"tandem/go/deal"
+	"tandem/go/ecdsa"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 )
 
 func source(n byte) io.Reader { return mathrand.NewChaCha8([32]byte{n}) }
+
+// named returns 32 bytes that depend on both names.
+func named(name, label string) []byte { return expand("VECTOR", 32, []byte(name), []byte(label)) }
 
 // newShares returns the shares of the 2-of-3 key of that name.
 func newShares(name string) map[int]*deal.KeyShare {
@@ -21,8 +33,8 @@ func newShares(name string) map[int]*deal.KeyShare {
 		Parties:   []int{1, 2, 3},
 		Epoch:     4,
 		Q:         new(secp256k1.Point).ScalarBaseMult(f0),
-		ChainCode: transcript.Hash("chain code", []byte(name)),
-		ID:        transcript.Hash("key id", []byte(name)),
+		ChainCode: [32]byte(named(name, "chain code")),
+		ID:        [32]byte(named(name, "key id")),
 	}
 	shares := make(map[int]*deal.KeyShare)
 	for _, i := range key.Parties {
@@ -37,14 +49,62 @@ func newShares(name string) map[int]*deal.KeyShare {
 	return shares
 }
 
-func TestSign(t *testing.T) {
-	shares := newShares("a")
-	user, action := shares[1], shares[2]
-	session, request, err := correlation.Request([]byte("secret"), 2, source(1))
+// digestsOf returns n digests, all different.
+func digestsOf(n int) [][32]byte {
+	digests := make([][32]byte, n)
+	for i := range digests {
+		digests[i] = sha256.Sum256([]byte{byte(i)})
+	}
+	return digests
+}
+
+// addressOf returns the address of a compressed public key, by go-ethereum.
+func addressOf(t testing.TB, key []byte) []byte {
+	t.Helper()
+	public, err := crypto.DecompressPubkey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := correlation.Respond(action, 1, request, source(2))
+	return crypto.PubkeyToAddress(*public).Bytes()
+}
+
+// checkSignature verifies a signature as Ethereum does, by recovery with go-ethereum, and again with decred's verification.
+func checkSignature(t testing.TB, address []byte, digest [32]byte, s ecdsa.Signature) {
+	t.Helper()
+	recovered, err := crypto.Ecrecover(digest[:], slices.Concat(s.R[:], s.S[:], []byte{s.YParity}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := crypto.UnmarshalPubkey(recovered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := crypto.PubkeyToAddress(*public).Bytes(); !bytes.Equal(got, address) {
+		t.Fatalf("the signature recovers %x, the address is %x", got, address)
+	}
+	var sR, sS decred.ModNScalar
+	sR.SetBytes(&s.R)
+	sS.SetBytes(&s.S)
+	key, err := decred.ParsePubKey(recovered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !decdsa.NewSignature(&sR, &sS).Verify(digest[:], key) {
+		t.Fatal("decred does not verify the signature")
+	}
+	if sS.IsOverHalfOrder() {
+		t.Fatal("s is high")
+	}
+}
+
+// correlate returns a correlation of user with action.
+func correlate(t testing.TB, user, action *deal.KeyShare, seed byte) *correlation.Correlation {
+	t.Helper()
+	session, request, err := correlation.Request(user.X.Bytes(), action.Index, source(seed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := correlation.Respond(action, user.Index, request, source(seed+1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,23 +112,56 @@ func TestSign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(len(request), len(answer))
-	for n := 1; n <= 8; n++ {
-		digests := make([][32]byte, n)
-		for i := range digests {
-			digests[i][0] = byte(i)
-		}
-		session, request, err := Request(user, c, 2, digests, "m/3", source(3))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := Respond(action, 1, digests, "m/3", request, nil, source(4))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Log(n, len(session), len(request), len(response))
-		if _, err := Finish(c, session, response); err != nil {
-			t.Fatal(err)
+	return c
+}
+
+// childAddress is that of the key that path derives.
+func childAddress(t testing.TB, key *deal.Key, path string) []byte {
+	t.Helper()
+	indices, err := bip32.ParsePath(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child, err := bip32.Derive(key.Q, key.ChainCode[:], indices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addressOf(t, child.Q.Bytes())
+}
+
+// One correlation makes signatures of 1 to 8 digests, under any path, as often as one likes.
+func TestSign(t *testing.T) {
+	for _, test := range []struct {
+		user, action int
+		path         string
+		counts       []int
+	}{
+		{1, 2, "", []int{1, 2, 3, 4, 5, 6, 7, 8, 1}},
+		{3, 1, "m/2147483647/0/1", []int{1, 3}},
+	} {
+		shares := newShares("sign")
+		user, action := shares[test.user], shares[test.action]
+		c := correlate(t, user, action, 1)
+		for i, n := range test.counts {
+			digests := digestsOf(n)
+			session, request, err := Request(user, c, test.action, digests, test.path, source(byte(3*i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := Respond(action, test.user, digests, test.path, request, nil, source(byte(3*i+1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Check(session, response); err != nil {
+				t.Fatal(err)
+			}
+			signatures, err := Finish(c, session, response)
+			if err != nil || len(signatures) != n {
+				t.Fatal(len(signatures), err)
+			}
+			for i, signature := range signatures {
+				checkSignature(t, childAddress(t, &user.Key, test.path), digests[i], signature)
+			}
 		}
 	}
 }
