@@ -261,15 +261,6 @@ func NewGadget(seed, id *[32]byte) *Gadget {
 	return g
 }
 
-// inner returns Σ g_c x_c, for the x_c at every n-th place of xs.
-func (g *Gadget) inner(xs []secp256k1.Scalar, n int) secp256k1.Scalar {
-	var sum secp256k1.Scalar
-	for c := range g {
-		sum.MulAdd(&g[c], &xs[n*c], &sum)
-	}
-	return sum
-}
-
 // macKey is the key of the MACs, from the check values of tree 0.
 func macKey(id *[32]byte, checks []byte) [32]byte { return transcript.Hash(labelMAC, id[:], checks) }
 

@@ -3,6 +3,7 @@ package correlation
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"unsafe"
 
 	"tandem/go/internal/chacha"
 )
@@ -10,21 +11,18 @@ import (
 // tree is one tree, of which only the nodes of one depth are there at a time. It holds secrets: clear it.
 type tree struct {
 	nodes [leaves]chacha.Key
-	block [16]uint32 // scratch
 	zero  chacha.Nonce
 }
 
-// children replaces node i by its children, 2i and 2i+1. What was at those places is gone.
-func (t *tree) children(i int) {
-	chacha.Block(&t.block, &t.nodes[i], &t.zero)
-	copy(t.nodes[2*i][:], t.block[:wordCount])
-	copy(t.nodes[2*i+1][:], t.block[wordCount:])
+// pair gives nodes 2i and 2i+1 in one: a block.
+func (t *tree) pair(i int) *[2 * wordCount]uint32 {
+	return (*[2 * wordCount]uint32)(unsafe.Pointer(&t.nodes[2*i : 2*i+2][0]))
 }
 
 // grow replaces all nodes at a depth by their children.
 func (t *tree) grow(depth int) {
 	for i := 1<<depth - 1; i >= 0; i-- {
-		t.children(i)
+		chacha.Block(t.pair(i), &t.nodes[i], &t.zero)
 	}
 }
 
@@ -39,14 +37,19 @@ func (t *tree) sum(dst *chacha.Key, first, n int) {
 // growPunctured is grow for one who knows all nodes but the one on the path to digit. Node y stands for the place
 // y ⊕ path, so the unknown one is node 0, and of its children the sibling of the path's, node 1, is left as it is.
 func (t *tree) growPunctured(depth int, digit byte) {
-	swap := -uint32(digit >> (Bits - 1 - depth) & 1)
+	mask := -uint32(digit >> (Bits - 1 - depth) & 1)
 	for i := 1<<depth - 1; i > 0; i-- {
-		chacha.Block(&t.block, &t.nodes[i], &t.zero)
-		for k := range wordCount {
-			d := (t.block[k] ^ t.block[wordCount+k]) & swap
-			t.nodes[2*i][k] = t.block[k] ^ d
-			t.nodes[2*i+1][k] = t.block[wordCount+k] ^ d
-		}
+		chacha.Block(t.pair(i), &t.nodes[i], &t.zero)
+		swapNodes(t.pair(i), mask)
+	}
+}
+
+// swapNodes exchanges the two nodes if mask is all ones.
+func swapNodes(pair *[2 * wordCount]uint32, mask uint32) {
+	for k := range wordCount {
+		d := (pair[k] ^ pair[wordCount+k]) & mask
+		pair[k] ^= d
+		pair[wordCount+k] ^= d
 	}
 }
 
@@ -93,8 +96,8 @@ func newForest(key []byte) *forest {
 
 // plant makes the root of tree c the only node.
 func (f *forest) plant(c int) {
-	chacha.Block(&f.block, &f.root, &chacha.Nonce{uint32(c / 2)})
-	copy(f.nodes[0][:], f.block[wordCount*(c%2):])
+	chacha.Block(f.pair(0), &f.root, &chacha.Nonce{uint32(c / 2)})
+	f.nodes[0] = f.nodes[c%2]
 }
 
 // full makes the nodes the leaves of tree c.

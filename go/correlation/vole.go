@@ -3,6 +3,7 @@ package correlation
 import (
 	"crypto/subtle"
 	"encoding/binary"
+	"math/bits"
 
 	"tandem/go/internal/chacha"
 	"tandem/go/secp256k1"
@@ -38,42 +39,85 @@ func challenge(t *[32]byte, n int) []secp256k1.Scalar {
 	return theta
 }
 
-// pads makes the pads of a leaf.
-type pads struct {
-	nonce chacha.Nonce // with block number 0
-	block [16]uint32
-	bytes [64]byte
-	pad   [MaxWidth + 1]secp256k1.Scalar
+// sum holds sums over the pads of one tree, p the pads and w their weights, in limbs of 32 bits that are not reduced, least
+// significant first.
+type sum struct {
+	pads     [wordCount]int64 // Σ p
+	weighted [wordCount]int64 // Σ w p
 }
 
-func newPads(rho []byte) *pads {
-	p := new(pads)
-	p.nonce[0] = uint32(rho[12])<<8 | uint32(rho[13])<<16 | uint32(rho[14])<<24
-	for k := range 3 {
-		p.nonce[1+k] = binary.LittleEndian.Uint32(rho[4*k:])
+// add adds a pad: half a block. A limb of weighted stays below 64·64·2^32.
+//
+//go:noinline
+func (s *sum) add(pad *[wordCount]uint32, weight int64) {
+	for k := range wordCount {
+		limb := int64(bits.ReverseBytes32(pad[wordCount-1-k]))
+		s.pads[k] += limb
+		s.weighted[k] += limb * weight
 	}
-	return p
 }
 
-// of sets the first n pads to those of the leaf.
-func (p *pads) of(leaf *chacha.Key, n int) {
-	for h := range n {
-		if h%2 == 0 {
-			nonce := p.nonce
-			nonce[0] |= uint32(h / 2)
-			chacha.Block(&p.block, leaf, &nonce)
-			for k, word := range p.block {
-				binary.LittleEndian.PutUint32(p.bytes[4*k:], word)
-			}
+// summer sums the pads of one tree after the other. It holds secrets: clear it.
+type summer struct {
+	width   int
+	nonces  [MaxWidth/2 + 1]chacha.Nonce // of each block
+	block   [2 * wordCount]uint32
+	sums    [MaxWidth + 2]sum // one for each half of a block
+	uniform [secp256k1.UniformSize]byte
+}
+
+func newSummer(rho []byte, width int) *summer {
+	s := &summer{width: width}
+	for b := range s.nonces {
+		nonce := &s.nonces[b]
+		nonce[0] = uint32(b) | uint32(rho[12])<<8 | uint32(rho[13])<<16 | uint32(rho[14])<<24
+		for k := range 3 {
+			nonce[1+k] = binary.LittleEndian.Uint32(rho[4*k:])
 		}
-		p.pad[h].SetDigest(p.bytes[32*(h%2):][:32])
+	}
+	return s
+}
+
+// begin forgets the sums.
+func (s *summer) begin() { s.sums = [MaxWidth + 2]sum{} }
+
+// add adds the pads of a leaf.
+//
+//go:noinline
+func (s *summer) add(leaf *chacha.Key, weight int64) {
+	for b := range (s.width + 1) / 2 {
+		chacha.Block(&s.block, leaf, &s.nonces[b])
+		s.sums[2*b].add((*[wordCount]uint32)(s.block[:wordCount]), weight)
+		s.sums[2*b+1].add((*[wordCount]uint32)(s.block[wordCount:]), weight)
 	}
 }
 
-func (p *pads) clear() {
-	clear(p.block[:])
-	clear(p.bytes[:])
-	clearScalars(p.pad[:])
+// bias makes what is above the limbs of a sum positive.
+const bias = 1 << 24
+
+var biasScalar = func() secp256k1.Scalar { // bias·2^256
+	b := make([]byte, secp256k1.UniformSize)
+	binary.BigEndian.PutUint64(b[8:], bias)
+	return *new(secp256k1.Scalar).SetUniformBytes(b)
+}()
+
+// reduce sets dst to a sum modulo q.
+func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount]int64) {
+	var carry int64
+	for k, limb := range limbs {
+		carry += limb
+		binary.BigEndian.PutUint32(s.uniform[secp256k1.UniformSize-4*(k+1):], uint32(carry))
+		carry >>= 32
+	}
+	binary.BigEndian.PutUint64(s.uniform[8:], uint64(carry+bias))
+	dst.SetUniformBytes(s.uniform[:])
+	dst.Sub(dst, &biasScalar)
+}
+
+func (s *summer) clear() {
+	clear(s.block[:])
+	s.begin()
+	clear(s.uniform[:])
 }
 
 // Action is the action's part of a correlation, made from its share. It holds secrets: Clear it.
@@ -118,54 +162,68 @@ func (a *Action) Send(
 	v := make([]secp256k1.Scalar, Digits*width)
 	defer clearScalars(v)
 	message = &Message{Tau: make([]byte, TauSize(width-1))}
-	p := newPads(rho)
-	defer p.clear()
-	var x secp256k1.Scalar
-	sums := make([]secp256k1.Scalar, width)
-	defer clearScalars(sums)
+	a.sums(rho, alpha, message.Tau, v)
+	t = Transcript(ssid, rho, message.Tau)
+	message.prove(ssid, &t, alpha, v)
+	return message, t, g.outputs(v, width)
+}
+
+// sums sets τ, encoded, and the v_{c,h}.
+func (a *Action) sums(rho []byte, alpha []secp256k1.Scalar, tau []byte, v []secp256k1.Scalar) {
+	width := len(alpha)
+	s := newSummer(rho, width)
+	defer s.clear()
+	var t secp256k1.Scalar
 	for c := range Digits {
 		a.forest.full(c)
-		row := v[width*c:][:width]
-		clearScalars(sums)
-		for place := range leaves {
-			p.of(&a.forest.nodes[place], width)
-			x.SetUint64(uint64(place))
-			for h := range width {
-				sums[h].Add(&sums[h], &p.pad[h])
-				row[h].MulAdd(&x, &p.pad[h], &row[h])
-			}
+		s.begin()
+		for x := range a.forest.nodes {
+			s.add(&a.forest.nodes[x], int64(x))
 		}
 		for h := range width {
-			sums[h].Sub(&alpha[h], &sums[h])
-			sums[h].PutBytes(message.Tau[secp256k1.ScalarSize*(width*c+h):])
+			s.reduce(&t, &s.sums[h].pads)
+			t.Sub(&alpha[h], &t)
+			t.PutBytes(tau[secp256k1.ScalarSize*(width*c+h):])
+			s.reduce(&v[width*c+h], &s.sums[h].weighted)
 		}
 	}
-	t = Transcript(ssid, rho, message.Tau)
-	theta := challenge(&t, width-1)
-	combined := combine(alpha, theta)
-	combined.PutBytes(message.EtaHat[:])
+	t.Clear()
+}
+
+// prove sets η̂ and μ.
+func (m *Message) prove(ssid []byte, t *[32]byte, alpha, v []secp256k1.Scalar) {
+	width := len(alpha)
+	theta := challenge(t, width-1)
+	var sum secp256k1.Scalar
+	defer sum.Clear()
+	combine(&sum, alpha, theta)
+	sum.PutBytes(m.EtaHat[:])
 	rows := make([]byte, Digits*secp256k1.ScalarSize)
 	defer clear(rows)
 	for c := range Digits {
-		sum := combine(v[width*c:][:width], theta)
+		combine(&sum, v[width*c:], theta)
 		sum.PutBytes(rows[secp256k1.ScalarSize*c:])
-		sum.Clear()
 	}
-	message.Mu = transcript.Hash(labelMu, ssid, rows)
-	outputs = make([]secp256k1.Scalar, width-1)
-	for h := range outputs {
-		outputs[h] = g.inner(v[h:], width)
-	}
-	return message, t, outputs
+	m.Mu = transcript.Hash(labelMu, ssid, rows)
 }
 
-// combine returns the last of xs plus Σ θ_h xs_h.
-func combine(xs, theta []secp256k1.Scalar) secp256k1.Scalar {
-	sum := xs[len(theta)]
+// combine sets sum to xs_n + Σ θ_h xs_h, for the n elements of θ.
+func combine(sum *secp256k1.Scalar, xs, theta []secp256k1.Scalar) {
+	sum.Set(&xs[len(theta)])
 	for h := range theta {
-		sum.MulAdd(&theta[h], &xs[h], &sum)
+		sum.MulAdd(&theta[h], &xs[h], sum)
 	}
-	return sum
+}
+
+// outputs returns the inner products of the gadget with all columns but the last of rows of that width.
+func (g *Gadget) outputs(rows []secp256k1.Scalar, width int) []secp256k1.Scalar {
+	outputs := make([]secp256k1.Scalar, width-1)
+	for h := range outputs {
+		for c := range g {
+			outputs[h].MulAdd(&g[c], &rows[width*c+h], &outputs[h])
+		}
+	}
+	return outputs
 }
 
 // Receive is the user's part of the vector OLE, given T. It returns the outputs, which the caller clears, and false if what
@@ -173,9 +231,10 @@ func combine(xs, theta []secp256k1.Scalar) secp256k1.Scalar {
 // finds.
 func (c *Correlation) Receive(ssid, rho []byte, t *[32]byte, message *Message, g *Gadget) ([]secp256k1.Scalar, bool) {
 	width := len(message.Tau) / (Digits * secp256k1.ScalarSize)
-	tau := make([]secp256k1.Scalar, Digits*width)
-	for i := range tau {
-		if _, err := tau[i].SetBytes(message.Tau[secp256k1.ScalarSize*i:][:secp256k1.ScalarSize]); err != nil {
+	e := make([]secp256k1.Scalar, Digits*width) // τ at first
+	defer clearScalars(e)
+	for i := range e {
+		if _, err := e[i].SetBytes(message.Tau[secp256k1.ScalarSize*i:][:secp256k1.ScalarSize]); err != nil {
 			return nil, false
 		}
 	}
@@ -183,53 +242,53 @@ func (c *Correlation) Receive(ssid, rho []byte, t *[32]byte, message *Message, g
 	if err != nil {
 		return nil, false
 	}
-	e := make([]secp256k1.Scalar, Digits*width)
-	defer clearScalars(e)
-	forest := new(tree)
-	defer forest.clear()
-	p := newPads(rho)
-	defer p.clear()
-	var weight, other, digit secp256k1.Scalar
-	for i := range Digits {
-		delta := c.digits[i]
-		c.leaves(forest, i)
-		digit.SetUint64(uint64(delta))
-		row := e[width*i:][:width]
-		for y := 1; y < leaves; y++ {
-			p.of(&forest.nodes[y], width)
-			other.SetUint64(uint64(delta ^ byte(y)))
-			weight.Sub(&digit, &other)
-			for h := range width {
-				row[h].MulAdd(&weight, &p.pad[h], &row[h])
-			}
-		}
-		for h := range width {
-			row[h].MulAdd(&digit, &tau[width*i+h], &row[h])
-		}
-	}
-	theta := challenge(t, width-1)
-	rows := make([]byte, Digits*secp256k1.ScalarSize)
-	defer clear(rows)
-	for i := range Digits {
-		sum := combine(e[width*i:][:width], theta)
-		digit.SetUint64(uint64(c.digits[i]))
-		digit.Mul(&digit, etaHat)
-		sum.Sub(&digit, &sum)
-		sum.PutBytes(rows[secp256k1.ScalarSize*i:])
-		sum.Clear()
-	}
-	weight.Clear()
-	other.Clear()
-	digit.Clear()
-	mu := transcript.Hash(labelMu, ssid, rows)
+	c.sums(rho, e, width)
+	mu := c.mu(ssid, t, etaHat, e, width)
 	if subtle.ConstantTimeCompare(mu[:], message.Mu[:]) != 1 {
 		return nil, false
 	}
-	outputs := make([]secp256k1.Scalar, width-1)
-	for h := range outputs {
-		outputs[h] = g.inner(e[h:], width)
+	return g.outputs(e, width), true
+}
+
+// sums replaces the τ_{c,h} by the e_{c,h}.
+func (c *Correlation) sums(rho []byte, e []secp256k1.Scalar, width int) {
+	s := newSummer(rho, width)
+	defer s.clear()
+	nodes := new(tree)
+	defer nodes.clear()
+	var digit, t secp256k1.Scalar
+	for i, delta := range c.digits {
+		c.leaves(nodes, i)
+		s.begin()
+		for y := 1; y < leaves; y++ {
+			s.add(&nodes.nodes[y], int64(delta)-int64(delta^byte(y)))
+		}
+		digit.SetUint64(uint64(delta))
+		for h := range width {
+			s.reduce(&t, &s.sums[h].weighted)
+			e[width*i+h].MulAdd(&digit, &e[width*i+h], &t)
+		}
 	}
-	return outputs, true
+	digit.Clear()
+	t.Clear()
+}
+
+// mu is what μ must be.
+func (c *Correlation) mu(ssid []byte, t *[32]byte, etaHat *secp256k1.Scalar, e []secp256k1.Scalar, width int) [32]byte {
+	theta := challenge(t, width-1)
+	rows := make([]byte, Digits*secp256k1.ScalarSize)
+	defer clear(rows)
+	var digit, sum secp256k1.Scalar
+	for i, delta := range c.digits {
+		combine(&sum, e[width*i:], theta)
+		digit.SetUint64(uint64(delta))
+		digit.Mul(&digit, etaHat)
+		sum.Sub(&digit, &sum)
+		sum.PutBytes(rows[secp256k1.ScalarSize*i:])
+	}
+	digit.Clear()
+	sum.Clear()
+	return transcript.Hash(labelMu, ssid, rows)
 }
 
 // leaves makes the nodes of t the leaves of tree i but the one at the digit: leaf y ⊕ digit at y.

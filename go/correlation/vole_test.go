@@ -2,8 +2,14 @@ package correlation
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/big"
 	"testing"
 
+	"golang.org/x/crypto/chacha20"
+
+	"tandem/go/internal/chacha"
+	"tandem/go/internal/plain"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 )
@@ -90,5 +96,131 @@ func TestTamperedMessage(t *testing.T) {
 	other[0] ^= 1
 	if _, ok := s.correlation.Receive(ssid, rho, &other, honest, g); ok {
 		t.Error("another T")
+	}
+}
+
+// plainPads are the first pads of a leaf, modulo q.
+func plainPads(leaf *chacha.Key, rho []byte, width int) []secp256k1.Scalar {
+	key := make([]byte, chacha20.KeySize)
+	putNode(key, leaf)
+	pads := make([]secp256k1.Scalar, width)
+	for h := range pads {
+		cipher, err := chacha20.NewUnauthenticatedCipher(key, rho[:12])
+		if err != nil {
+			panic(err)
+		}
+		cipher.SetCounter(binary.LittleEndian.Uint32([]byte{byte(h / 2), rho[12], rho[13], rho[14]}))
+		block := make([]byte, 64)
+		cipher.XORKeyStream(block, block)
+		pads[h].SetDigest(block[32*(h%2):][:32])
+	}
+	return pads
+}
+
+// weigh adds weight times the pads of a leaf to sums, modulo q.
+func weigh(sums []secp256k1.Scalar, weight int, leaf *chacha.Key, rho []byte) {
+	var w secp256k1.Scalar
+	if w.SetUint64(uint64(max(weight, -weight))); weight < 0 {
+		w.Neg(&w)
+	}
+	for h, pad := range plainPads(leaf, rho, len(sums)) {
+		sums[h].MulAdd(&w, &pad, &sums[h])
+	}
+}
+
+// The sums that are not reduced but once are those that are reduced at every step, for both parties, the smallest pads and
+// the largest.
+func TestSums(t *testing.T) {
+	s := newSetting(t, "sums")
+	action := s.act(t)
+	for _, width := range []int{2, 3, 9} {
+		rho := bytes.Repeat([]byte{byte(200 + width)}, RhoSize)
+		alpha := scalars(width, 1)
+		v, e, tau := make([]secp256k1.Scalar, Digits*width), make([]secp256k1.Scalar, Digits*width), make([]byte, TauSize(width-1))
+		action.sums(rho, alpha, tau, v)
+		for i := range e {
+			if _, err := e[i].SetBytes(tau[32*i:][:32]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.correlation.sums(rho, e, width)
+		for c, digit := range s.correlation.digits {
+			action.forest.full(c)
+			wantPads, wantV := make([]secp256k1.Scalar, width), make([]secp256k1.Scalar, width)
+			wantE := make([]secp256k1.Scalar, width)
+			for x := range action.forest.nodes {
+				leaf := &action.forest.nodes[x]
+				weigh(wantPads, 1, leaf, rho)
+				weigh(wantV, x, leaf, rho)
+				weigh(wantE, int(digit)-x, leaf, rho)
+			}
+			var tau0, digit0 secp256k1.Scalar
+			digit0.SetUint64(uint64(digit))
+			for h := range width {
+				tau0.Sub(&alpha[h], &wantPads[h])
+				if !bytes.Equal(tau0.Bytes(), tau[32*(width*c+h):][:32]) {
+					t.Fatalf("width %d: τ of tree %d, %d", width, c, h)
+				}
+				if v[width*c+h].Equal(&wantV[h]) != 1 {
+					t.Fatalf("width %d: v of tree %d, %d", width, c, h)
+				}
+				wantE[h].MulAdd(&digit0, &tau0, &wantE[h])
+				if e[width*c+h].Equal(&wantE[h]) != 1 {
+					t.Fatalf("width %d: e of tree %d, %d", width, c, h)
+				}
+			}
+		}
+	}
+}
+
+func TestReduce(t *testing.T) {
+	s := newSummer(make([]byte, RhoSize), 2)
+	random := source(1)
+	limb := func(signed bool) int64 {
+		x := int64(random.Uint64() >> 20) // below 2^44
+		if signed && random.Uint64()&1 == 1 {
+			x = -x
+		}
+		return x
+	}
+	largest, smallest := [wordCount]int64{}, [wordCount]int64{}
+	for k := range wordCount {
+		largest[k], smallest[k] = 1<<44-1, -(1<<44 - 1)
+	}
+	all := [][wordCount]int64{{}, largest, smallest, {1}, {-1}, {7: 1}, {7: -1}}
+	for i := range 200 {
+		var limbs [wordCount]int64
+		for k := range limbs {
+			limbs[k] = limb(i%2 == 1)
+		}
+		all = append(all, limbs)
+	}
+	for _, limbs := range all {
+		want, shift := new(big.Int), new(big.Int)
+		for k, x := range limbs {
+			want.Add(want, shift.Lsh(big.NewInt(x), uint(32*k)))
+		}
+		var got secp256k1.Scalar
+		s.reduce(&got, &limbs)
+		if plain.Mod(want).Cmp(plain.Number(got.Bytes())) != 0 {
+			t.Errorf("%v is not %x", limbs, got.Bytes())
+		}
+	}
+}
+
+// A limb of a sum stays in its bounds whatever the pads are.
+func TestSumOfTheLargest(t *testing.T) {
+	var s sum
+	ones := [wordCount]uint32{}
+	for k := range ones {
+		ones[k] = 1<<32 - 1
+	}
+	for x := range int64(leaves) {
+		s.add(&ones, x)
+	}
+	for k := range wordCount {
+		if s.pads[k] != leaves*(1<<32-1) || s.weighted[k] != leaves*(leaves-1)/2*(1<<32-1) || s.weighted[k] >= 1<<44 {
+			t.Error(s)
+		}
 	}
 }

@@ -577,7 +577,6 @@ func Example() {
 
 func BenchmarkRequest(b *testing.B) {
 	shares := newShares("bench")
-	secp256k1.BaseTable()
 	for b.Loop() {
 		request(b, shares[1], 2, source(1))
 	}

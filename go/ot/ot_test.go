@@ -308,7 +308,6 @@ func Example() {
 const benchSize = 672
 
 func BenchmarkReceiverMessage(b *testing.B) {
-	secp256k1.BaseTable()
 	choices := make([]byte, benchSize/8)
 	for b.Loop() {
 		newReceiver(b, choices, benchSize, source(1))

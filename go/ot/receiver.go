@@ -56,7 +56,7 @@ func (r *Receiver) message(rand io.Reader) ([]byte, error) {
 	if err := secp256k1.MapToCurveBatch(other, uniform); err != nil {
 		return nil, err
 	}
-	if err := secp256k1.BaseTable().ScalarMultBatch(chosen, r.x); err != nil {
+	if err := secp256k1.NewTable(secp256k1.NewGenerator()).ScalarMultBatch(chosen, r.x); err != nil {
 		return nil, err
 	}
 

@@ -1,9 +1,6 @@
 package secp256k1
 
-import (
-	"sync"
-	"unsafe"
-)
+import "unsafe"
 
 // lookup sets p to the entry of the table at index, reading all of it.
 //
@@ -203,26 +200,6 @@ func NewTable(p *Point) *Table {
 	return t
 }
 
-// BaseTable returns the table of the generator, which is made when it is first asked for.
-var BaseTable = sync.OnceValue(func() *Table { return NewTable(NewGenerator()) })
-
-// ScalarMult sets p = k times the table's point, in constant time, and returns p.
-func (t *Table) ScalarMult(p *Point, k *Scalar) *Point {
-	var u Scalar
-	u.comb(k)
-	*p = Point{y: fieldOne}
-	q := Point{z: fieldOne}
-	var a Affine
-	for i := range combDigits {
-		a.gather(t[i][:], u.digit(i, combWindow))
-		q.x.Set(&a.x)
-		q.y.Set(&a.y)
-		p.add(p, &q)
-	}
-	u.Clear()
-	return p
-}
-
 // ScalarMultBatch sets dst[i] = ks[i] times the table's point, in constant time. It returns [ErrIdentity] if a scalar is 0.
 func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 	if len(dst) != len(ks) {
@@ -239,7 +216,7 @@ func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 		p := new(Point)
 		for i := at; i < end; i++ {
 			var ok bool
-			if dst[i], ok = t.ScalarMult(p, &ks[i]).Affine(); !ok {
+			if dst[i], ok = p.ScalarMult(&ks[i], t[0][0].Point()).Affine(); !ok {
 				return ErrIdentity
 			}
 		}

@@ -202,34 +202,11 @@ func (p *Point) Equal(a *Point) int {
 	return t.IsIdentity()
 }
 
-// ScalarMult sets p = k*a.
+// ScalarMult sets p = k*a. Several multiplications of one point are faster by its [Comb].
 func (p *Point) ScalarMult(k *Scalar, a *Point) *Point {
-	var u, v Scalar
-	k.split(&u, &v)
-	var table [multiplesSize]Point // as in multiples
-	var a3, t Point
-	a3.double(a)
-	a3.add(&a3, a)
-	for i, m := range [2]*Point{a, &a3} {
-		for j, n := range [2]*Point{a, &a3} {
-			t = *n
-			t.x.Mul(&t.x, &beta)
-			table[4*i+2+j].add(m, &t)
-			t.y.Negate(&t.y)
-			table[4*i+1-j].add(m, &t)
-		}
-	}
-	t.lookup(&table, pair(&u, &v, glvDigits-1))
-	*p = t
-	for i := glvDigits - 2; i >= 0; i-- {
-		for range glvWindow {
-			p.double(p)
-		}
-		t.lookup(&table, pair(&u, &v, i))
-		p.add(p, &t)
-	}
-	u.Clear()
-	v.Clear()
+	var c Comb
+	c.set(a)
+	c.mult(p, k)
 	return p
 }
 
@@ -255,22 +232,13 @@ func (p *Point) ScalarMultVarTime(k *Scalar, a *Point) *Point {
 	return p
 }
 
-// lookup sets p to the multiple of the table that d stands for.
-func (p *Point) lookup(table *[multiplesSize]Point, d digit) {
-	*p = table[0]
-	for i := 1; i < multiplesSize; i++ {
-		p.sel(&table[i], p, isEqual(d.index, uint32(i)))
-	}
-	p.y.CondNegate(d.negative)
-}
-
 // isEqual returns all ones if a = b, both below 2^31, and zero otherwise.
 func isEqual(a, b uint32) uint64 {
 	return uint64(int64(int32((a^b)-1)) >> 63)
 }
 
 // ScalarBaseMult sets p = k*G.
-func (p *Point) ScalarBaseMult(k *Scalar) *Point { return BaseTable().ScalarMult(p, k) }
+func (p *Point) ScalarBaseMult(k *Scalar) *Point { return baseComb.ScalarMult(p, k) }
 
 // XScalar returns the affine x-coordinate of p modulo q, the r of ECDSA, and 0 for the identity.
 func (p *Point) XScalar() *Scalar {

@@ -27,9 +27,9 @@ var subjects = []subject{
 		k, p, r := secret.Scalar(), point(public), new(secp256k1.Point)
 		return func() { r.ScalarMult(k, p) }
 	}},
-	{"Table.ScalarMult", func(secret, _ *transcript.Stream) func() {
-		k, r, table := secret.Scalar(), new(secp256k1.Point), secp256k1.BaseTable()
-		return func() { table.ScalarMult(r, k) }
+	{"Point.ScalarBaseMult", func(secret, _ *transcript.Stream) func() {
+		k, r := secret.Scalar(), new(secp256k1.Point)
+		return func() { r.ScalarBaseMult(k) }
 	}},
 	{"ScalarMultBatch", func(secret, public *transcript.Stream) func() {
 		k, points := secret.Scalar(), make([]secp256k1.Affine, few)
@@ -39,7 +39,7 @@ var subjects = []subject{
 		return func() { must(secp256k1.ScalarMultBatch(points, points, k)) }
 	}},
 	{"Table.ScalarMultBatch", func(secret, _ *transcript.Stream) func() {
-		ks, points, table := make([]secp256k1.Scalar, few), make([]secp256k1.Affine, few), secp256k1.BaseTable()
+		ks, points, table := make([]secp256k1.Scalar, few), make([]secp256k1.Affine, few), secp256k1.NewTable(secp256k1.NewGenerator())
 		for i := range ks {
 			ks[i] = *secret.Scalar()
 		}

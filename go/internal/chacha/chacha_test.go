@@ -41,5 +41,11 @@ func TestBlock(t *testing.T) {
 		if !bytes.Equal(got[:], want[:]) {
 			t.Fatalf("key %x, state %x: %x, want %x", key, state, got, want)
 		}
+		// Over its own key.
+		words := out
+		copy(words[:], k[:])
+		if Block(&words, (*Key)(words[:]), &n); words != out {
+			t.Fatalf("over its key: %x, want %x", words, out)
+		}
 	}
 }
