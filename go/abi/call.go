@@ -14,10 +14,6 @@ import (
 // MaxInput is the largest input of a call in bytes, CBOR framing included.
 const MaxInput = 1 << 20
 
-type success[Out any] struct {
-	OK *Out `cbor:"ok"`
-}
-
 type failure struct {
 	Error report `cbor:"error"`
 }
@@ -32,24 +28,36 @@ type report struct {
 // It never panics on account of the input. Input, and every byte string that
 // step was given or returned, is cleared: step must keep none of them.
 func Call[In, Out any](input []byte, step func(*In) (*Out, error)) []byte {
-	var in In
-	err := wire.Unmarshal(input, min(len(input), MaxInput), &in) // it reserves the maximum
+	in := new(In)
+	return call(input, in, func() (any, error) {
+		out, err := step(in)
+		return out, err
+	})
+}
+
+// call is Call for all types, so that there is one of it in a module and not one for each export.
+func call(input []byte, in any, step func() (any, error)) []byte {
+	err := wire.Unmarshal(input, min(len(input), MaxInput), in) // it reserves the maximum
 	clear(input)
-	defer wipe(&in)
+	defer wipe(in)
 	if err != nil {
 		return encodeError(err)
 	}
-	out, err := step(&in)
+	out, err := step()
 	if err != nil {
 		return encodeError(err)
 	}
 	defer wipe(out)
-	encoded, err := wire.Marshal(&success[Out]{out})
+	value, err := wire.Marshal(out)
 	if err != nil {
 		return encodeError(err)
 	}
-	return encoded
+	defer clear(value)
+	return append(append(make([]byte, 0, len(okHead)+len(value)), okHead...), value...)
 }
+
+// okHead is the encoding of {ok: …} up to its value.
+const okHead = "\xa1\x62ok"
 
 func encodeError(err error) []byte {
 	r := report{Code: wire.CodeOf(err), Message: err.Error()}

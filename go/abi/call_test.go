@@ -34,6 +34,10 @@ func encode(t *testing.T, v any) []byte {
 	return b
 }
 
+type success[Out any] struct {
+	OK *Out `cbor:"ok"`
+}
+
 // reply decodes what Call returned, either form of it.
 func reply(t *testing.T, b []byte) (ok *testOutput, fault *report) {
 	t.Helper()

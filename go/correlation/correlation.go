@@ -81,11 +81,10 @@
 package correlation
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"slices"
 
 	"tandem/go/deal"
+	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -238,14 +237,12 @@ func identity(mHash [32]byte, key *deal.Key, user, action int) [32]byte {
 }
 
 // derive returns n bytes of HKDF of a share's secret for one use under a correlation's id. The caller clears them.
-func derive(x *secp256k1.Scalar, info string, id *[32]byte, n int) ([]byte, error) {
+func derive(x *secp256k1.Scalar, info string, id *[32]byte, n int) []byte {
 	secret := x.Bytes()
 	defer clear(secret)
-	key, err := hkdf.Key(sha256.New, secret, nil, info+string(id[:]), n)
-	if err != nil {
-		return nil, internal(err)
-	}
-	return key, nil
+	key := make([]byte, n)
+	mac.HKDF(key, secret, nil, info+string(id[:]))
+	return key
 }
 
 // Gadget is the g_c.

@@ -92,10 +92,7 @@ func TestSetUp(t *testing.T) {
 	if err := c.Check(s.user, 2); err != nil {
 		t.Fatal(err)
 	}
-	action, err := NewAction(s.action.X, c.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	action := s.act()
 	if action.MACKey() != c.MACKey {
 		t.Error("not the same MAC key")
 	}
@@ -489,10 +486,7 @@ func TestWrongLeaf(t *testing.T) {
 // lie is an answer for a tree c with another leaf at x.
 func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 	t.Helper()
-	action, err := NewAction(s.action.X, s.correlation.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	action := s.act()
 	checks := make([]byte, Digits*leaves*hashSize)
 	var wrong chacha.Key
 	return s.forge(t, func(a *answerMessage) {

@@ -137,20 +137,14 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 		return nil, err
 	}
 	id := identity(transcript.Hash(labelM, request), &share.Key, peer, share.Index)
-	y, err := derive(share.X, infoY, &id, secp256k1.UniformSize)
-	if err != nil {
-		return nil, err
-	}
+	y := derive(share.X, infoY, &id, secp256k1.UniformSize)
 	defer clear(y)
 	keys, err := ot.Send(m.Nonce[:], m.OT, ots, bytes.NewReader(y))
 	if err != nil {
 		return nil, err
 	}
 	defer keys.Clear()
-	k, err := derive(share.X, infoK, &id, nodeSize)
-	if err != nil {
-		return nil, err
-	}
+	k := derive(share.X, infoK, &id, nodeSize)
 	defer clear(k)
 
 	a := &answerMessage{Version: wire.Version, Kind: kindAnswer, B: [33]byte(keys.B.Bytes())}

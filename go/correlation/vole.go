@@ -129,12 +129,9 @@ type Action struct {
 }
 
 // NewAction returns the action's part of the correlation of that id, which need not be one that was ever set up.
-func NewAction(x *secp256k1.Scalar, id [32]byte) (*Action, error) {
-	key, err := derive(x, infoK, &id, nodeSize)
-	if err != nil {
-		return nil, err
-	}
-	return &Action{key, id, newForest(key)}, nil
+func NewAction(x *secp256k1.Scalar, id [32]byte) *Action {
+	key := derive(x, infoK, &id, nodeSize)
+	return &Action{key, id, newForest(key)}
 }
 
 // Clear forgets the secrets.

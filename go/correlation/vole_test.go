@@ -23,14 +23,7 @@ func scalars(n int, seed byte) []secp256k1.Scalar {
 	return list
 }
 
-func (s *setting) act(t testing.TB) *Action {
-	t.Helper()
-	action, err := NewAction(s.action.X, s.correlation.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return action
-}
+func (s *setting) act() *Action { return NewAction(s.action.X, s.correlation.ID) }
 
 // The outputs add up to β α, whatever the width, and the action's gadget is the user's.
 func TestVOLE(t *testing.T) {
@@ -44,7 +37,7 @@ func TestVOLE(t *testing.T) {
 	for n := 1; n <= MaxWidth; n++ {
 		alpha := scalars(n+1, byte(n))
 		ssid, rho := bytes.Repeat([]byte{byte(n)}, 32), bytes.Repeat([]byte{0xfe - byte(n)}, RhoSize)
-		message, T, v := s.act(t).Send(ssid, rho, alpha, g)
+		message, T, v := s.act().Send(ssid, rho, alpha, g)
 		if T != Transcript(ssid, rho, message.Tau) {
 			t.Fatal("not the same T")
 		}
@@ -66,7 +59,7 @@ func TestTamperedMessage(t *testing.T) {
 	s := newSetting(t, "tampered message")
 	g := NewGadget(&s.correlation.Seed, &s.correlation.ID)
 	ssid, rho := make([]byte, 32), make([]byte, RhoSize)
-	honest, T, _ := s.act(t).Send(ssid, rho, scalars(3, 1), g)
+	honest, T, _ := s.act().Send(ssid, rho, scalars(3, 1), g)
 	order := bytes.Repeat([]byte{0xff}, 32)
 	for name, change := range map[string]func(m *Message, ssid, rho []byte){
 		"τ":                   func(m *Message, _, _ []byte) { m.Tau[32*7+31] ^= 1 },
@@ -132,7 +125,7 @@ func weigh(sums []secp256k1.Scalar, weight int, leaf *chacha.Key, rho []byte) {
 // the largest.
 func TestSums(t *testing.T) {
 	s := newSetting(t, "sums")
-	action := s.act(t)
+	action := s.act()
 	for _, width := range []int{2, 3, 9} {
 		rho := bytes.Repeat([]byte{byte(200 + width)}, RhoSize)
 		alpha := scalars(width, 1)

@@ -305,9 +305,7 @@ func (s *session2) combine(share *KeyShare, own *contribution, messages map[int]
 	receivers := others(t.Parties, self)
 	share.Seeds = make([][32]byte, len(receivers))
 	for k, i := range receivers {
-		if err := pairs[i].zeroSeed(&share.Seeds[k], i, self); err != nil {
-			return err
-		}
+		pairs[i].zeroSeed(&share.Seeds[k], i, self)
 	}
 	return nil
 }

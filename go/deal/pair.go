@@ -1,11 +1,9 @@
 package deal
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
-
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -42,13 +40,11 @@ func (all pairs) clear() {
 }
 
 // derive returns the key for one use between parties i and j.
-func (p *pair) derive(label string, i, j int) ([]byte, error) {
+func (p *pair) derive(label string, i, j int) []byte {
 	info := label + string(transcript.U32(i)) + string(transcript.U32(j))
-	key, err := hkdf.Key(sha256.New, p.secret, p.dealID[:], info, chacha20poly1305.KeySize)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	return key, nil
+	key := make([]byte, chacha20poly1305.KeySize)
+	mac.HKDF(key, p.secret, p.dealID[:], info)
+	return key
 }
 
 // nonce is that of every box: each key seals one value only.
@@ -56,10 +52,7 @@ var nonce [chacha20poly1305.NonceSize]byte
 
 // seal seals the share that party i gives to party j.
 func (p *pair) seal(i, j int, share *secp256k1.Scalar) (box, error) {
-	key, err := p.derive(labelBox, i, j)
-	if err != nil {
-		return box{}, err
-	}
+	key := p.derive(labelBox, i, j)
 	defer clear(key)
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
@@ -72,10 +65,7 @@ func (p *pair) seal(i, j int, share *secp256k1.Scalar) (box, error) {
 
 // open opens the box that party i made for party j.
 func (p *pair) open(i, j int, sealed box) (*secp256k1.Scalar, error) {
-	key, err := p.derive(labelBox, i, j)
-	if err != nil {
-		return nil, err
-	}
+	key := p.derive(labelBox, i, j)
 	defer clear(key)
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
@@ -94,12 +84,8 @@ func (p *pair) open(i, j int, sealed box) (*secp256k1.Scalar, error) {
 }
 
 // zeroSeed puts the seed of the zero-sharing between parties i and j in dst: the same from both sides.
-func (p *pair) zeroSeed(dst *[32]byte, i, j int) error {
-	seed, err := p.derive(labelZero, min(i, j), max(i, j))
-	if err != nil {
-		return err
-	}
+func (p *pair) zeroSeed(dst *[32]byte, i, j int) {
+	seed := p.derive(labelZero, min(i, j), max(i, j))
 	copy(dst[:], seed)
 	clear(seed)
-	return nil
 }

@@ -8,13 +8,12 @@
 package ecies
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"io"
 	"slices"
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -41,10 +40,7 @@ func Seal(P *secp256k1.Point, context, plaintext []byte, rand io.Reader) ([]byte
 	e := stream.Scalar()
 	defer e.Clear()
 	E := new(secp256k1.Point).ScalarBaseMult(e).Bytes()
-	key, err := derive(e, P, slices.Concat(E, P.Bytes()))
-	if err != nil {
-		return nil, err
-	}
+	key := derive(e, P, slices.Concat(E, P.Bytes()))
 	defer clear(key)
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
@@ -65,10 +61,7 @@ func Open(p *secp256k1.Scalar, context, sealed []byte) ([]byte, error) {
 		return nil, refused
 	}
 	P := new(secp256k1.Point).ScalarBaseMult(p)
-	key, err := derive(p, E, slices.Concat(sealed[:secp256k1.PointSize], P.Bytes()))
-	if err != nil {
-		return nil, err
-	}
+	key := derive(p, E, slices.Concat(sealed[:secp256k1.PointSize], P.Bytes()))
 	defer clear(key)
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
@@ -82,14 +75,12 @@ func Open(p *secp256k1.Scalar, context, sealed []byte) ([]byte, error) {
 }
 
 // derive returns the key that x, the secret key of one side, and Y, the public key of the other, have in common.
-func derive(x *secp256k1.Scalar, Y *secp256k1.Point, salt []byte) ([]byte, error) {
+func derive(x *secp256k1.Scalar, Y *secp256k1.Point, salt []byte) []byte {
 	common := new(secp256k1.Point).ScalarMult(x, Y)
 	secret := common.Bytes()
 	defer clear(secret)
 	defer common.Set(secp256k1.NewIdentity())
-	key, err := hkdf.Key(sha256.New, secret, salt, labelKey, chacha20poly1305.KeySize)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	return key, nil
+	key := make([]byte, chacha20poly1305.KeySize)
+	mac.HKDF(key, secret, salt, labelKey)
+	return key
 }

@@ -34,10 +34,7 @@ func Respond(
 	}
 	n := p.instance
 	tA.Add(tA, n.key.Tweak)
-	a, err := correlation.NewAction(share.X, p.m.ID)
-	if err != nil {
-		return nil, err
-	}
+	a := correlation.NewAction(share.X, p.m.ID)
 	defer a.Clear()
 	stream, err := newStream(share, a, n, request, inputs, rand)
 	if err != nil {

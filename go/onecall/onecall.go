@@ -72,12 +72,12 @@
 package onecall
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 
 	"tandem/go/bip32"
 	"tandem/go/correlation"
 	"tandem/go/deal"
+	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -243,17 +243,13 @@ func rho(ssid *[32]byte, items []responseItem) []byte {
 
 // mac is that of a response, given T.
 func (m *responseMessage) mac(key, ssid, t *[32]byte) [32]byte {
-	h := hmac.New(sha256.New, key[:])
-	h.Write(ssid[:])
-	h.Write(t[:])
-	h.Write(m.EtaHat[:])
-	h.Write(m.Mu[:])
+	parts := [][]byte{ssid[:], t[:], m.EtaHat[:], m.Mu[:]}
 	for i := range m.Items {
-		h.Write(m.Items[i].RPrime[:])
-		h.Write(m.Items[i].Proof[:])
-		h.Write(m.Items[i].Eta[:])
+		parts = append(parts, m.Items[i].RPrime[:], m.Items[i].Proof[:], m.Items[i].Eta[:])
 	}
-	return [32]byte(h.Sum(nil))
+	var sum [32]byte
+	mac.HMAC(sum[:], sha256.New, key[:], parts...)
+	return sum
 }
 
 // message is what package correlation sends of the response.

@@ -1,12 +1,11 @@
 package transcript
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"io"
 
 	"golang.org/x/crypto/chacha20"
 
+	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 )
 
@@ -47,7 +46,9 @@ func HedgedSeed(rand io.Reader, label string, secret, received []byte) ([]byte, 
 	ikm = append(append(ikm, U32(len(secret))...), secret...)
 	ikm = append(append(ikm, U32(len(received))...), received...)
 	defer clear(ikm)
-	return hkdf.Key(sha256.New, ikm, nil, tagPrefix+label, SeedSize)
+	seed := make([]byte, SeedSize)
+	mac.HKDF(seed, ikm, nil, tagPrefix+label)
+	return seed, nil
 }
 
 // StreamFromSeed returns the stream of a 32-byte seed. It panics if seed has another length.
