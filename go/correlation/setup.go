@@ -129,7 +129,7 @@ func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, 
 // the request does not parse, a point of it is not valid, the key does not have threshold 2 or peer is not another party of it.
 // The code is internal if rand fails.
 func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (answer []byte, err error) {
-	if err := checkPair(share, peer); err != nil {
+	if err := CheckPair(share, peer); err != nil {
 		return nil, err
 	}
 	m, err := decodeRequest(request)
@@ -176,16 +176,19 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 		return nil, internal(err)
 	}
 	defer stream.Clear()
-	proof, err := transcript.Prove(stream, labelProof, secp256k1.NewGenerator(), share.X, digest[:], transcript.U32(share.Index))
+	X, err := share.PublicShare(share.Index)
 	if err != nil {
+		return nil, err
+	}
+	context := [][]byte{digest[:], transcript.U32(share.Index)}
+	if err := transcript.Generator.Prove(a.Proof[:], stream, labelProof, X.Bytes(), share.X, context...); err != nil {
 		return nil, internal(err)
 	}
-	copy(a.Proof[:], proof)
 	return wire.Marshal(a)
 }
 
-// checkPair reports whether the share's party and peer make correlations.
-func checkPair(share *deal.KeyShare, peer int) error {
+// CheckPair returns an error of code input unless the key has threshold 2 and peer is another party of it than the share's.
+func CheckPair(share *deal.KeyShare, peer int) error {
 	if share.Threshold != 2 {
 		return wire.Errorf(wire.CodeInput, "this key needs %d signers, a correlation is for two", share.Threshold)
 	}
@@ -241,7 +244,7 @@ func Accept(share *deal.KeyShare, session, answer []byte) (*Correlation, error) 
 		return nil, err
 	}
 	defer clear(state.Seed[:])
-	if err := checkPair(share, state.Peer); err != nil {
+	if err := CheckPair(share, state.Peer); err != nil {
 		return nil, err
 	}
 	a, err := decodeAnswer(answer)
@@ -254,7 +257,8 @@ func Accept(share *deal.KeyShare, session, answer []byte) (*Correlation, error) 
 	}
 	id := identity(state.M, &share.Key, share.Index, state.Peer)
 	digest := a.digest(&id)
-	if !transcript.VerifyProof(labelProof, secp256k1.NewGenerator(), X, a.Proof[:], digest[:], transcript.U32(state.Peer)) {
+	statement := transcript.NewBase(X)
+	if !transcript.Generator.Verify(labelProof, statement, a.Proof[:], digest[:], transcript.U32(state.Peer)) {
 		return nil, wire.Errorf(wire.CodeStale, "the answer is not the action's to this request")
 	}
 

@@ -16,11 +16,11 @@ const RhoSize = 15
 // MaxWidth is the largest n: with more pads the block counter would run into ρ.
 const MaxWidth = 8
 
-// Message is what the action sends of a vector OLE.
+// Message is what the action sends of a vector OLE: part of a message of package onecall.
 type Message struct {
-	Tau    []byte   // 72 rows of n + 1 scalars
-	EtaHat [32]byte // η̂
-	Mu     [32]byte // μ
+	Tau    []byte   `cbor:"5,keyasint"` // 72 rows of n + 1 scalars
+	EtaHat [32]byte `cbor:"6,keyasint"` // η̂
+	Mu     [32]byte `cbor:"7,keyasint"` // μ
 }
 
 // TauSize is the length of τ in bytes, for n outputs.
@@ -39,19 +39,19 @@ func challenge(t *[32]byte, n int) []secp256k1.Scalar {
 	return theta
 }
 
-// sum holds sums over the pads of one tree, p the pads and w their weights, in limbs of 32 bits that are not reduced, least
-// significant first.
+// sum holds sums over the pads of one tree, p the pads and w their weights, for both pads of a block. Its limbs are of 32 bits,
+// and not reduced: least significant first, those of the first pad before those of the second.
 type sum struct {
-	pads     [wordCount]int64 // Σ p
-	weighted [wordCount]int64 // Σ w p
+	pads     [2 * wordCount]int64 // Σ p
+	weighted [2 * wordCount]int64 // Σ w p
 }
 
-// add adds a pad: half a block. A limb of weighted stays below 64·64·2^32.
+// add adds the pads of a block. A limb of weighted stays below 64·64·2^32.
 //
 //go:noinline
-func (s *sum) add(pad *[wordCount]uint32, weight int64) {
-	for k := range wordCount {
-		limb := int64(bits.ReverseBytes32(pad[wordCount-1-k]))
+func (s *sum) add(block *[2 * wordCount]uint32, weight int64) {
+	for k := range block {
+		limb := int64(bits.ReverseBytes32(block[k^(wordCount-1)]))
 		s.pads[k] += limb
 		s.weighted[k] += limb * weight
 	}
@@ -60,11 +60,14 @@ func (s *sum) add(pad *[wordCount]uint32, weight int64) {
 // summer sums the pads of one tree after the other. It holds secrets: clear it.
 type summer struct {
 	width   int
-	nonces  [MaxWidth/2 + 1]chacha.Nonce // of each block
+	nonces  [blocks]chacha.Nonce
+	sums    [blocks]sum
 	block   [2 * wordCount]uint32
-	sums    [MaxWidth + 2]sum // one for each half of a block
 	uniform [secp256k1.UniformSize]byte
 }
+
+// blocks is how many blocks there are of a leaf at most.
+const blocks = MaxWidth/2 + 1
 
 func newSummer(rho []byte, width int) *summer {
 	s := &summer{width: width}
@@ -79,7 +82,7 @@ func newSummer(rho []byte, width int) *summer {
 }
 
 // begin forgets the sums.
-func (s *summer) begin() { s.sums = [MaxWidth + 2]sum{} }
+func (s *summer) begin() { s.sums = [blocks]sum{} }
 
 // add adds the pads of a leaf.
 //
@@ -87,9 +90,17 @@ func (s *summer) begin() { s.sums = [MaxWidth + 2]sum{} }
 func (s *summer) add(leaf *chacha.Key, weight int64) {
 	for b := range (s.width + 1) / 2 {
 		chacha.Block(&s.block, leaf, &s.nonces[b])
-		s.sums[2*b].add((*[wordCount]uint32)(s.block[:wordCount]), weight)
-		s.sums[2*b+1].add((*[wordCount]uint32)(s.block[wordCount:]), weight)
+		s.sums[b].add(&s.block, weight)
 	}
+}
+
+// pads sets dst to Σ p of pad h, modulo q, weighted to Σ w p.
+func (s *summer) pads(dst *secp256k1.Scalar, h int) {
+	s.reduce(dst, (*[wordCount]int64)(s.sums[h/2].pads[wordCount*(h%2):]))
+}
+
+func (s *summer) weighted(dst *secp256k1.Scalar, h int) {
+	s.reduce(dst, (*[wordCount]int64)(s.sums[h/2].weighted[wordCount*(h%2):]))
 }
 
 // bias makes what is above the limbs of a sum positive.
@@ -101,7 +112,7 @@ var biasScalar = func() secp256k1.Scalar { // bias·2^256
 	return *new(secp256k1.Scalar).SetUniformBytes(b)
 }()
 
-// reduce sets dst to a sum modulo q.
+// reduce sets dst to a number of limbs, modulo q.
 func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount]int64) {
 	var carry int64
 	for k, limb := range limbs {
@@ -154,11 +165,11 @@ func (a *Action) MACKey() [32]byte {
 // outputs, one less than alpha has elements, which the caller clears.
 func (a *Action) Send(
 	ssid, rho []byte, alpha []secp256k1.Scalar, g *Gadget,
-) (message *Message, t [32]byte, outputs []secp256k1.Scalar) {
+) (message Message, t [32]byte, outputs []secp256k1.Scalar) {
 	width := len(alpha)
 	v := make([]secp256k1.Scalar, Digits*width)
 	defer clearScalars(v)
-	message = &Message{Tau: make([]byte, TauSize(width-1))}
+	message.Tau = make([]byte, TauSize(width-1))
 	a.sums(rho, alpha, message.Tau, v)
 	t = Transcript(ssid, rho, message.Tau)
 	message.prove(ssid, &t, alpha, v)
@@ -178,10 +189,10 @@ func (a *Action) sums(rho []byte, alpha []secp256k1.Scalar, tau []byte, v []secp
 			s.add(&a.forest.nodes[x], int64(x))
 		}
 		for h := range width {
-			s.reduce(&t, &s.sums[h].pads)
+			s.pads(&t, h)
 			t.Sub(&alpha[h], &t)
 			t.PutBytes(tau[secp256k1.ScalarSize*(width*c+h):])
-			s.reduce(&v[width*c+h], &s.sums[h].weighted)
+			s.weighted(&v[width*c+h], h)
 		}
 	}
 	t.Clear()
@@ -262,7 +273,7 @@ func (c *Correlation) sums(rho []byte, e []secp256k1.Scalar, width int) {
 		}
 		digit.SetUint64(uint64(delta))
 		for h := range width {
-			s.reduce(&t, &s.sums[h].weighted)
+			s.weighted(&t, h)
 			e[width*i+h].MulAdd(&digit, &e[width*i+h], &t)
 		}
 	}

@@ -41,7 +41,7 @@ func TestVOLE(t *testing.T) {
 		if T != Transcript(ssid, rho, message.Tau) {
 			t.Fatal("not the same T")
 		}
-		e, ok := s.correlation.Receive(ssid, rho, &T, message, g)
+		e, ok := s.correlation.Receive(ssid, rho, &T, &message, g)
 		if !ok || len(e) != n || len(v) != n {
 			t.Fatalf("width %d: %v, %d and %d outputs", n, ok, len(e), len(v))
 		}
@@ -87,7 +87,7 @@ func TestTamperedMessage(t *testing.T) {
 	}
 	other := T
 	other[0] ^= 1
-	if _, ok := s.correlation.Receive(ssid, rho, &other, honest, g); ok {
+	if _, ok := s.correlation.Receive(ssid, rho, &other, &honest, g); ok {
 		t.Error("another T")
 	}
 }
@@ -204,14 +204,14 @@ func TestReduce(t *testing.T) {
 // A limb of a sum stays in its bounds whatever the pads are.
 func TestSumOfTheLargest(t *testing.T) {
 	var s sum
-	ones := [wordCount]uint32{}
+	ones := [2 * wordCount]uint32{}
 	for k := range ones {
 		ones[k] = 1<<32 - 1
 	}
 	for x := range int64(leaves) {
 		s.add(&ones, x)
 	}
-	for k := range wordCount {
+	for k := range ones {
 		if s.pads[k] != leaves*(1<<32-1) || s.weighted[k] != leaves*(leaves-1)/2*(1<<32-1) || s.weighted[k] >= 1<<44 {
 			t.Error(s)
 		}

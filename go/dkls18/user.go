@@ -247,7 +247,7 @@ func (u *user) finish(n *instance, state *sessionState, a *answer) (*ecdsa.Signa
 		secret.Clear()
 	}
 
-	signature, err := ecdsa.Complete(n.key.Q, n.m, R, s)
+	signature, err := ecdsa.Complete(secp256k1.NewComb(n.key.Q), n.m, R, s)
 	if err == ecdsa.ErrOverflow {
 		return nil, internal(err)
 	}

@@ -262,7 +262,7 @@ func Finish(share *deal.KeyShare, session []byte, messages map[int][]byte) (r, s
 		w.Add(w, &received[j].w)
 	}
 	S := w.Mul(w, u.Invert(u))
-	signature, err := ecdsa.Complete(g.key.Q, g.m, R, S)
+	signature, err := ecdsa.Complete(secp256k1.NewComb(g.key.Q), g.m, R, S)
 	if err != nil {
 		return fail(g.suspect("the shares of the signature do not make a signature"))
 	}

@@ -22,29 +22,35 @@ var (
 	ErrOverflow = errors.New("ecdsa: the nonce point has no r below q: sign again")
 )
 
-// Complete returns the signature of m, a digest modulo q, under the public key Q whose nonce point is R and whose s is s or
-// -s, whichever is low. It returns [ErrInvalid] unless (R.x mod q, s) is a signature with that very nonce point, not only with
-// its r. It runs in constant time but for what it finds.
-func Complete(Q *secp256k1.Point, m *secp256k1.Scalar, R *secp256k1.Point, s *secp256k1.Scalar) (*Signature, error) {
-	r := R.XScalar()
-	if r.IsZero()|s.IsZero() == 1 || !verify(Q, m, r, s, R) {
+// Complete returns the signature of m, a digest modulo q, under the public key whose comb is Q, whose nonce point is R and whose
+// s is s or -s, whichever is low. It returns [ErrInvalid] unless (R.x mod q, s) is a signature with that very nonce point, not
+// only with its r. It runs in constant time but for what it finds.
+func Complete(Q *secp256k1.Comb, m *secp256k1.Scalar, R *secp256k1.Point, s *secp256k1.Scalar) (*Signature, error) {
+	var r, low secp256k1.Scalar
+	encoded := R.Bytes()
+	x := encoded[1:]
+	r.SetDigest(x)
+	if r.IsZero()|s.IsZero() == 1 || !verify(Q, m, &r, s, R) {
 		return nil, ErrInvalid
 	}
-	id := R.RecoveryID()
-	if id > 1 {
+	if _, err := low.SetBytes(x); err != nil {
 		return nil, ErrOverflow
 	}
 	high := s.IsHigh()
-	low := new(secp256k1.Scalar).Neg(s)
-	low.Select(low, s, high)
-	return &Signature{[32]byte(r.Bytes()), [32]byte(low.Bytes()), id ^ byte(high)}, nil
+	low.Neg(s)
+	low.Select(&low, s, high)
+	signature := &Signature{YParity: encoded[0]&1 ^ byte(high)}
+	r.PutBytes(signature.R[:])
+	low.PutBytes(signature.S[:])
+	return signature, nil
 }
 
 // verify reports whether (m/s)·G + (r/s)·Q = R, for an s that is not 0.
-func verify(Q *secp256k1.Point, m, r, s *secp256k1.Scalar, R *secp256k1.Point) bool {
+func verify(Q *secp256k1.Comb, m, r, s *secp256k1.Scalar, R *secp256k1.Point) bool {
 	var w, u secp256k1.Scalar
+	var left, right secp256k1.Point
 	w.Invert(s)
-	left := new(secp256k1.Point).ScalarBaseMult(u.Mul(m, &w))
-	right := new(secp256k1.Point).ScalarMult(u.Mul(r, &w), Q)
-	return left.Add(left, right).Equal(R) == 1
+	left.ScalarBaseMult(u.Mul(m, &w))
+	Q.ScalarMult(&right, u.Mul(r, &w))
+	return left.Add(&left, &right).Equal(R) == 1
 }

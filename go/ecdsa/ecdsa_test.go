@@ -36,7 +36,7 @@ func TestComplete(t *testing.T) {
 	for seed := range byte(16) {
 		v := sign(seed)
 		high += v.s.IsHigh()
-		signature, err := Complete(v.Q, &v.m, v.R, &v.s)
+		signature, err := Complete(secp256k1.NewComb(v.Q), &v.m, v.R, &v.s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestInvalid(t *testing.T) {
 			v.R.Negate(v.R)
 			want = nil
 		}
-		if _, err := Complete(v.Q, &v.m, v.R, &v.s); err != want {
+		if _, err := Complete(secp256k1.NewComb(v.Q), &v.m, v.R, &v.s); err != want {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
 	}
@@ -98,7 +98,7 @@ func TestOverflow(t *testing.T) {
 	Q := new(secp256k1.Point).ScalarMult(&s, R)
 	Q.Sub(Q, new(secp256k1.Point).ScalarBaseMult(&m))
 	Q.ScalarMult(w.Invert(R.XScalar()), Q)
-	if _, err := Complete(Q, &m, R, &s); err != ErrOverflow {
+	if _, err := Complete(secp256k1.NewComb(Q), &m, R, &s); err != ErrOverflow {
 		t.Errorf("%v, want %v", err, ErrOverflow)
 	}
 }

@@ -23,103 +23,131 @@ import (
 func Respond(
 	share *deal.KeyShare, peer int, digests [][32]byte, path string, request, inputs []byte, rand io.Reader,
 ) (response []byte, err error) {
-	tA, err := share.Summand(peer)
-	if err != nil {
-		return nil, err
-	}
-	defer tA.Clear()
 	p, err := decodeRequest(request, share, peer, digests, path)
 	if err != nil {
 		return nil, err
 	}
-	n := p.instance
-	tA.Add(tA, n.key.Tweak)
-	a := correlation.NewAction(share.X, p.m.ID)
-	defer a.Clear()
-	stream, err := newStream(share, a, n, request, inputs, rand)
-	if err != nil {
+	r := &responder{proposal: p, self: share.Index}
+	defer r.clear()
+	if err := r.draw(share, request, inputs, rand); err != nil {
 		return nil, err
 	}
-	defer stream.Clear()
-
 	m := &responseMessage{
 		Version: wire.Version,
 		Kind:    kindResponse,
-		SID:     n.sid,
+		SID:     p.sid,
 		Digests: digests,
 		Items:   make([]responseItem, len(digests)),
 	}
-	count := len(digests)
-	alpha := make([]secp256k1.Scalar, count+1) // a_i, then â
-	inverse := make([]secp256k1.Scalar, count) // 1/k_{A,i}
-	r := make([]secp256k1.Scalar, count)
-	defer clearScalars(alpha)
-	defer clearScalars(inverse)
 	for i, D := range p.d {
-		k := stream.Scalar() // k'_i, then k_{A,i}
-		defer k.Clear()
-		rPrime := new(secp256k1.Point).ScalarMult(k, D)
-		m.Items[i].RPrime = [33]byte(rPrime.Bytes())
-		k.Add(k, hash(labelR, &n.ssid, i, rPrime))
-		R := new(secp256k1.Point).ScalarMult(k, D)
-		r[i] = *R.XScalar()
-		proof, err := transcript.Prove(stream, labelProofA, D, k, contextA(&n.ssid, share.Index, i)...)
-		if err != nil {
+		if err := r.nonce(i, D, &m.Items[i]); err != nil {
 			return nil, internal(err)
 		}
-		m.Items[i].Proof = [64]byte(proof)
-		inverse[i].Invert(k)
-		alpha[i].Mul(&r[i], &inverse[i])
 	}
-	hat := stream.Scalar()
-	alpha[count] = *hat
-	hat.Clear()
-
-	sent, t, w := a.Send(n.ssid[:], rho(&n.ssid, m.Items), alpha, correlation.NewGadget(&p.m.Seed, &p.m.ID))
-	defer clearScalars(w)
-	m.Tau, m.EtaHat, m.Mu = sent.Tau, sent.EtaHat, sent.Mu
-
-	lambda, err := deal.Lagrange([]int{peer, share.Index}, peer)
-	if err != nil {
+	r.alpha[len(p.d)] = *r.stream.Scalar()
+	var t [32]byte
+	m.Message, t, r.w = r.correlation.Send(
+		p.ssid[:], m.rho(&p.ssid), r.alpha[:len(p.d)+1], correlation.NewGadget(&p.m.Seed, &p.m.ID))
+	if err := r.answer(share, peer, digests, m.Items); err != nil {
 		return nil, err
 	}
-	X, err := share.PublicShare(peer)
-	if err != nil {
-		return nil, err
-	}
-	TU := new(secp256k1.Point).ScalarMult(lambda, X)
-	var eta, digest secp256k1.Scalar
-	defer eta.Clear()
-	for i := range w {
-		w[i].MulAdd(&alpha[i], &p.delta, &w[i])
-		gamma := new(secp256k1.Point).ScalarMult(&alpha[i], TU)
-		gamma.Sub(gamma, new(secp256k1.Point).ScalarBaseMult(&w[i]))
-		eta.MulAdd(&r[i], tA, digest.SetDigest(digests[i][:]))
-		eta.MulAdd(&eta, &inverse[i], &w[i])
-		mask := hash(labelGamma, &n.ssid, i, gamma)
-		eta.Add(&eta, mask)
-		mask.Clear()
-		eta.PutBytes(m.Items[i].Eta[:])
-	}
-	key := a.MACKey()
-	defer clear(key[:])
-	m.MAC = m.mac(&key, &n.ssid, &t)
+	key := r.correlation.MACKey()
+	m.MAC = m.mac(&key, &p.ssid, &t)
+	clear(key[:])
 	return wire.Marshal(m)
 }
 
-// newStream returns the action's stream.
-func newStream(
-	share *deal.KeyShare, a *correlation.Action, n *instance, request, inputs []byte, rand io.Reader,
-) (*transcript.Stream, error) {
-	secret := make([]byte, 0, secp256k1.ScalarSize+len(a.Key))
-	secret = append(append(secret, share.X.Bytes()...), a.Key...)
+// responder is the action's side of an execution. It holds secrets: clear it.
+type responder struct {
+	*proposal
+	self        int
+	correlation *correlation.Action
+	stream      *transcript.Stream
+
+	r       [MaxDigests]secp256k1.Scalar
+	alpha   [MaxDigests + 1]secp256k1.Scalar // a_i, then â
+	inverse [MaxDigests]secp256k1.Scalar     // 1/k_{A,i}
+	w       []secp256k1.Scalar               // V_i, then w_i
+
+	k, t  secp256k1.Scalar
+	point secp256k1.Point
+	bytes [secp256k1.PointSize]byte
+}
+
+func (r *responder) clear() {
+	if r.stream != nil {
+		r.correlation.Clear()
+		r.stream.Clear()
+	}
+	clearScalars(r.w)
+	*r = responder{}
+}
+
+// draw begins the stream.
+func (r *responder) draw(share *deal.KeyShare, request, inputs []byte, rand io.Reader) error {
+	a := correlation.NewAction(share.X, r.m.ID)
+	secret := append(share.X.Bytes(), a.Key...)
 	defer clear(secret)
 	received := transcript.Hash(labelInput, request, inputs)
-	stream, err := transcript.NewStream(rand, labelAct, secret, slices.Concat(n.ssid[:], received[:]))
+	stream, err := transcript.NewStream(rand, labelAct, secret, slices.Concat(r.ssid[:], received[:]))
 	if err != nil {
-		return nil, internal(err)
+		a.Clear()
+		return internal(err)
 	}
-	return stream, nil
+	r.correlation, r.stream = a, stream
+	return nil
+}
+
+// nonce makes R'_i, R_i, r_i, π_i and a_i.
+func (r *responder) nonce(i int, D *transcript.Base, item *responseItem) error {
+	k := &r.k
+	*k = *r.stream.Scalar() // k'_i, then k_{A,i}
+	D.ScalarMult(&r.point, k)
+	r.point.PutBytes(item.RPrime[:])
+	k.Add(k, hash(labelR, &r.ssid, i, item.RPrime[:]))
+	D.ScalarMult(&r.point, k)
+	r.point.PutBytes(r.bytes[:])
+	r.r[i].SetDigest(r.bytes[1:])
+	r.inverse[i].Invert(k)
+	r.alpha[i].Mul(&r.r[i], &r.inverse[i])
+	return D.Prove(item.Proof[:], r.stream, labelProofA, r.bytes[:], k, contextA(&r.ssid, r.self, i)...)
+}
+
+// answer makes the η_i.
+func (r *responder) answer(share *deal.KeyShare, peer int, digests [][32]byte, items []responseItem) error {
+	tA, err := share.Summand(peer)
+	if err != nil {
+		return err
+	}
+	defer tA.Clear()
+	tA.Add(tA, r.key.Tweak)
+	lambda, err := deal.Lagrange([]int{peer, share.Index}, peer)
+	if err != nil {
+		return err
+	}
+	X, err := share.PublicShare(peer)
+	if err != nil {
+		return err
+	}
+	TU := secp256k1.NewComb(X) // times λ
+	var digest secp256k1.Scalar
+	var wG secp256k1.Point
+	for i := range r.w {
+		w, a := &r.w[i], &r.alpha[i]
+		w.MulAdd(a, &r.delta, w)
+		TU.ScalarMult(&r.point, r.t.Mul(a, lambda))
+		wG.ScalarBaseMult(w)
+		r.point.Sub(&r.point, &wG)
+		r.point.PutBytes(r.bytes[:])
+		mask := hash(labelGamma, &r.ssid, i, r.bytes[:])
+		r.t.MulAdd(&r.r[i], tA, digest.SetDigest(digests[i][:]))
+		r.t.MulAdd(&r.t, &r.inverse[i], w)
+		r.t.Add(&r.t, mask)
+		r.t.PutBytes(items[i].Eta[:])
+		mask.Clear()
+	}
+	wG = secp256k1.Point{}
+	return nil
 }
 
 // proposal is a request whose fields were decoded.
@@ -127,11 +155,14 @@ type proposal struct {
 	*instance
 	m     *requestMessage
 	delta secp256k1.Scalar
-	d     []*secp256k1.Point
+	d     []*transcript.Base
 }
 
 // decodeRequest accepts a request for this key, from peer to the share's party, whose proofs are right.
 func decodeRequest(data []byte, share *deal.KeyShare, peer int, digests [][32]byte, path string) (*proposal, error) {
+	if err := correlation.CheckPair(share, peer); err != nil {
+		return nil, err
+	}
 	m := new(requestMessage)
 	if err := wire.Unmarshal(data, maxRequest, m); err != nil {
 		return nil, err
@@ -139,33 +170,26 @@ func decodeRequest(data []byte, share *deal.KeyShare, peer int, digests [][32]by
 	if err := wire.Header(m.Version, m.Kind, kindRequest); err != nil {
 		return nil, err
 	}
-	if m.KeyID != share.ID {
-		return nil, wire.Errorf(wire.CodeIdentity, "the request is for another key, or for another sharing of this key")
-	}
-	if !slices.Equal(m.Signers, []int{peer, share.Index}) {
-		return nil, wire.Errorf(wire.CodeIdentity, "the request is for other signers")
-	}
-	if len(m.Items) != len(digests) {
-		return nil, wire.Errorf(wire.CodeInput, "the request is for %d digests, not for %d", len(m.Items), len(digests))
+	if m.KeyID != share.ID || !slices.Equal(m.Signers, []int{peer, share.Index}) {
+		return nil, wire.Errorf(wire.CodeIdentity, "the request is for another key, for another sharing of it or for other signers")
 	}
 	n, err := newInstance(&share.Key, peer, share.Index, m.ID, digests, path)
 	if err != nil {
 		return nil, err
 	}
-	p := &proposal{instance: n, m: m, d: make([]*secp256k1.Point, len(m.Items))}
-	if _, err := p.delta.SetBytes(m.Delta[:]); err != nil {
-		return nil, wire.Errorf(wire.CodeInput, "request: δ is not a scalar")
+	p := &proposal{instance: n, m: m}
+	if _, err := p.delta.SetBytes(m.Delta[:]); err != nil || len(m.Items) != len(digests) {
+		return nil, wire.Errorf(wire.CodeInput, "request: δ is not a scalar, or there is not one D for each digest")
 	}
 	n.begin(&m.Nonce)
 	n.bind(m)
 	for i := range m.Items {
 		item := &m.Items[i]
-		if p.d[i], err = new(secp256k1.Point).SetBytes(item.D[:]); err != nil {
-			return nil, wire.Errorf(wire.CodeInput, "request: D is not a point")
+		D, err := transcript.DecodeBase(item.D)
+		if err != nil || !transcript.Generator.Verify(labelProofU, D, item.Proof[:], contextU(&n.sid, peer, i)...) {
+			return nil, wire.Errorf(wire.CodeInput, "request: D or the proof of its logarithm is wrong, or it is for other digests")
 		}
-		if !transcript.VerifyProof(labelProofU, secp256k1.NewGenerator(), p.d[i], item.Proof[:], contextU(&n.sid, peer, i)...) {
-			return nil, wire.Errorf(wire.CodeInput, "request: the proof of k is wrong")
-		}
+		p.d = append(p.d, D)
 	}
 	return p, nil
 }

@@ -135,11 +135,10 @@ type responseMessage struct {
 	Kind    string         `cbor:"2,keyasint"`
 	SID     [32]byte       `cbor:"3,keyasint"`
 	Digests [][32]byte     `cbor:"4,keyasint"`
-	Tau     []byte         `cbor:"5,keyasint"`
-	EtaHat  [32]byte       `cbor:"6,keyasint"`
-	Mu      [32]byte       `cbor:"7,keyasint"`
 	Items   []responseItem `cbor:"8,keyasint"`
 	MAC     [32]byte       `cbor:"9,keyasint"`
+
+	correlation.Message // 5 to 7
 }
 
 type responseItem struct {
@@ -217,9 +216,9 @@ func (n *instance) bind(m *requestMessage) {
 	n.ssid = transcript.Hash(labelSSID, n.sid[:], n.path, n.digests, m.Seed[:], m.Delta[:], points)
 }
 
-// hash is H_R or H_Γ.
-func hash(label string, ssid *[32]byte, i int, p *secp256k1.Point) *secp256k1.Scalar {
-	return transcript.Scalar(label, ssid[:], transcript.U32(i), p.Bytes())
+// hash is H_R or H_Γ of an encoded point.
+func hash(label string, ssid *[32]byte, i int, point []byte) *secp256k1.Scalar {
+	return transcript.Scalar(label, ssid[:], transcript.U32(i), point)
 }
 
 // contextU is what the proof of k_i is bound to, contextA what π_i is.
@@ -232,10 +231,10 @@ func contextA(ssid *[32]byte, action, i int) [][]byte {
 }
 
 // rho is ρ.
-func rho(ssid *[32]byte, items []responseItem) []byte {
+func (m *responseMessage) rho(ssid *[32]byte) []byte {
 	var points []byte
-	for i := range items {
-		points = append(points, items[i].RPrime[:]...)
+	for i := range m.Items {
+		points = append(points, m.Items[i].RPrime[:]...)
 	}
 	sum := transcript.Hash(labelRho, ssid[:], points)
 	return sum[:correlation.RhoSize]
@@ -250,11 +249,6 @@ func (m *responseMessage) mac(key, ssid, t *[32]byte) [32]byte {
 	var sum [32]byte
 	mac.HMAC(sum[:], sha256.New, key[:], parts...)
 	return sum
-}
-
-// message is what package correlation sends of the response.
-func (m *responseMessage) message() *correlation.Message {
-	return &correlation.Message{Tau: m.Tau, EtaHat: m.EtaHat, Mu: m.Mu}
 }
 
 func clearScalars(scalars []secp256k1.Scalar) {

@@ -59,19 +59,18 @@ func Request(
 	defer state.clear()
 	stream.Read(m.Nonce[:])
 	n.begin(&m.Nonce)
+	var D secp256k1.Point
 	for i := range digests {
+		item, own := &m.Items[i], &state.Items[i]
 		k := stream.Scalar()
-		D := new(secp256k1.Point).ScalarBaseMult(k)
-		m.Items[i].D = [33]byte(D.Bytes())
-		proof, err := transcript.Prove(stream, labelProofU, secp256k1.NewGenerator(), k, contextU(&n.sid, c.User, i)...)
+		D.ScalarBaseMult(k).PutBytes(item.D[:])
+		own.Digest, own.D = digests[i], item.D
+		k.PutBytes(own.K[:])
+		err := transcript.Generator.Prove(item.Proof[:], stream, labelProofU, item.D[:], k, contextU(&n.sid, c.User, i)...)
+		k.Clear()
 		if err != nil {
 			return nil, nil, internal(err)
 		}
-		m.Items[i].Proof = [64]byte(proof)
-		state.Items[i].Digest = digests[i]
-		k.PutBytes(state.Items[i].K[:])
-		state.Items[i].D = m.Items[i].D
-		k.Clear()
 	}
 	n.bind(m)
 	state.SID, state.SSID = n.sid, n.ssid
@@ -118,7 +117,7 @@ func Finish(c *correlation.Correlation, session, response []byte) ([]ecdsa.Signa
 	if err != nil {
 		return nil, err
 	}
-	sums, ok := c.Receive(state.SSID[:], rho(&state.SSID, m.Items), t, m.message(), correlation.NewGadget(&c.Seed, &c.ID))
+	sums, ok := c.Receive(state.SSID[:], m.rho(&state.SSID), t, &m.Message, correlation.NewGadget(&c.Seed, &c.ID))
 	if !ok {
 		return nil, errCheck()
 	}
@@ -134,50 +133,58 @@ func Finish(c *correlation.Correlation, session, response []byte) ([]ecdsa.Signa
 	return signatures, nil
 }
 
-func errSession() error { return wire.Errorf(wire.CodeSession, "not a session of onecall") }
-
 // errCheck is the one answer to every failed check.
 func errCheck() error {
 	return wire.Errorf(wire.CodeCheck, "the response failed a check: its sender may be cheating")
 }
 
-// opened is a session whose fields were decoded.
+// opened is a session whose fields were decoded. It holds secrets: clear it.
 type opened struct {
 	sessionState
-	q *secp256k1.Point
-	d []secp256k1.Point
-	k []secp256k1.Scalar
+	q *secp256k1.Comb
+	d []*transcript.Base
+	k [MaxDigests]secp256k1.Scalar
+
+	inverse, t secp256k1.Scalar // scratch
+	point      secp256k1.Point
+	bytes      [secp256k1.PointSize]byte
 }
 
 func (s *opened) clear() {
 	s.sessionState.clear()
-	clearScalars(s.k)
+	*s = opened{}
 }
 
 func decodeSession(data []byte) (*opened, error) {
 	s := new(opened)
+	if !s.decode(data) {
+		s.clear()
+		return nil, wire.Errorf(wire.CodeSession, "not a session of onecall")
+	}
+	return s, nil
+}
+
+func (s *opened) decode(data []byte) bool {
 	if wire.Unmarshal(data, maxSession, &s.sessionState) != nil ||
 		wire.Header(s.Version, s.Kind, kindSession) != nil || s.Round != 1 ||
 		len(s.Items) < 1 || len(s.Items) > MaxDigests {
-		s.clear()
-		return nil, errSession()
+		return false
 	}
-	var err error
-	if s.q, err = new(secp256k1.Point).SetBytes(s.Q[:]); err != nil {
-		s.clear()
-		return nil, errSession()
+	if _, err := s.point.SetBytes(s.Q[:]); err != nil {
+		return false
 	}
-	s.d = make([]secp256k1.Point, len(s.Items))
-	s.k = make([]secp256k1.Scalar, len(s.Items))
+	s.q = secp256k1.NewComb(&s.point)
 	for i := range s.Items {
-		_, errD := s.d[i].SetBytes(s.Items[i].D[:])
-		_, errK := s.k[i].SetBytes(s.Items[i].K[:])
-		if errD != nil || errK != nil || s.k[i].IsZero() == 1 {
-			s.clear()
-			return nil, errSession()
+		D, err := transcript.DecodeBase(s.Items[i].D)
+		if err != nil {
+			return false
+		}
+		s.d = append(s.d, D)
+		if _, err := s.k[i].SetBytes(s.Items[i].K[:]); err != nil || s.k[i].IsZero() == 1 {
+			return false
 		}
 	}
-	return s, nil
+	return true
 }
 
 // accept decodes a response and checks its MAC. It returns T with it.
@@ -193,7 +200,7 @@ func (s *opened) accept(response []byte) (*responseMessage, *[32]byte, error) {
 	if !same {
 		return nil, nil, wire.Errorf(wire.CodeStale, "the response is to another request")
 	}
-	t := correlation.Transcript(s.SSID[:], rho(&s.SSID, m.Items), m.Tau)
+	t := correlation.Transcript(s.SSID[:], m.rho(&s.SSID), m.Tau)
 	mac := m.mac(&s.MACKey, &s.SSID, &t)
 	if subtle.ConstantTimeCompare(mac[:], m.MAC[:]) != 1 {
 		return nil, nil, wire.Errorf(wire.CodeStale, "the response is not the action's, or it or the request was altered on its way")
@@ -219,28 +226,32 @@ func decodeResponse(data []byte) (*responseMessage, error) {
 
 // finish makes signature i, from E_i, or returns nil if a check fails.
 func (s *opened) finish(i int, item *responseItem, E *secp256k1.Scalar) *ecdsa.Signature {
-	var eta, m secp256k1.Scalar
-	defer eta.Clear()
-	rPrime, err := new(secp256k1.Point).SetBytes(item.RPrime[:])
+	D, t := s.d[i], &s.t
+	var rPrime, R secp256k1.Point
+	if _, err := rPrime.SetBytes(item.RPrime[:]); err != nil {
+		return nil
+	}
+	D.ScalarMult(&R, hash(labelR, &s.SSID, i, item.RPrime[:]))
+	R.Add(&R, &rPrime)
+	statement := transcript.NewBase(&R)
+	if !D.Verify(labelProofA, statement, item.Proof[:], contextA(&s.SSID, s.Action, i)...) {
+		return nil
+	}
+	// s = (η - H_Γ(E·G) + E)/k
+	if _, err := t.SetBytes(item.Eta[:]); err != nil {
+		return nil
+	}
+	s.point.ScalarBaseMult(E)
+	s.point.PutBytes(s.bytes[:])
+	mask := hash(labelGamma, &s.SSID, i, s.bytes[:])
+	t.Sub(t, mask)
+	mask.Clear()
+	t.Add(t, E)
+	t.Mul(t, s.inverse.Invert(&s.k[i]))
+	var m secp256k1.Scalar
+	signature, err := ecdsa.Complete(s.q, m.SetDigest(s.Items[i].Digest[:]), &R, t)
 	if err != nil {
-		return nil
-	}
-	if _, err := eta.SetBytes(item.Eta[:]); err != nil {
-		return nil
-	}
-	R := new(secp256k1.Point).ScalarMult(hash(labelR, &s.SSID, i, rPrime), &s.d[i])
-	R.Add(R, rPrime)
-	if !transcript.VerifyProof(labelProofA, &s.d[i], R, item.Proof[:], contextA(&s.SSID, s.Action, i)...) {
-		return nil
-	}
-	mask := hash(labelGamma, &s.SSID, i, new(secp256k1.Point).ScalarBaseMult(E))
-	defer mask.Clear()
-	eta.Sub(&eta, mask)
-	eta.Add(&eta, E)
-	eta.Mul(&eta, s.k[i].Invert(&s.k[i])) // used up
-	signature, err := ecdsa.Complete(s.q, m.SetDigest(s.Items[i].Digest[:]), R, &eta)
-	if err != nil {
-		return nil // with probability 2^-127 an honest one, with an r that is not below q
+		return nil // an honest one, whose r is not below q, with probability 2^-127
 	}
 	return signature
 }

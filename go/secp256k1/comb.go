@@ -10,6 +10,9 @@ const (
 	combSize  = 1 << (combWidth - 1)
 )
 
+// BaseComb returns the comb of the generator.
+func BaseComb() *Comb { return &baseComb }
+
 // NewComb returns the comb of p.
 func NewComb(p *Point) *Comb {
 	c := new(Comb)

@@ -58,10 +58,16 @@ func (p *Point) SetBytes(b []byte) (*Point, error) {
 // Bytes returns the 33-byte compressed encoding of p, or 33 zero bytes, which do not decode, if p is the identity.
 func (p *Point) Bytes() []byte {
 	b := make([]byte, PointSize)
-	if a, ok := p.Affine(); ok {
-		a.PutBytes(b)
-	}
+	p.PutBytes(b)
 	return b
+}
+
+// PutBytes writes what Bytes returns to dst.
+func (p *Point) PutBytes(dst []byte) {
+	clear(dst[:PointSize])
+	if a, ok := p.Affine(); ok {
+		a.PutBytes(dst)
+	}
 }
 
 // Uncompressed returns the 65-byte uncompressed encoding of p (SEC 1, section 2.3.3), or 65 zero bytes if p is the identity.

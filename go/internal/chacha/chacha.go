@@ -21,15 +21,25 @@ func Block(out *[16]uint32, key *Key, nonce *Nonce) {
 	x0, x1, x2, x3 := uint32(c0), uint32(c1), uint32(c2), uint32(c3)
 	x4, x5, x6, x7, x8, x9, x10, x11 := k0, k1, k2, k3, k4, k5, k6, k7
 	x12, x13, x14, x15 := n0, n1, n2, n3
+	// Quarter rounds are written out, four at a time: TinyGo would call a function.
 	for range 10 {
-		x0, x4, x8, x12 = quarter(x0, x4, x8, x12)
-		x1, x5, x9, x13 = quarter(x1, x5, x9, x13)
-		x2, x6, x10, x14 = quarter(x2, x6, x10, x14)
-		x3, x7, x11, x15 = quarter(x3, x7, x11, x15)
-		x0, x5, x10, x15 = quarter(x0, x5, x10, x15)
-		x1, x6, x11, x12 = quarter(x1, x6, x11, x12)
-		x2, x7, x8, x13 = quarter(x2, x7, x8, x13)
-		x3, x4, x9, x14 = quarter(x3, x4, x9, x14)
+		x0, x1, x2, x3 = x0+x4, x1+x5, x2+x6, x3+x7
+		x12, x13, x14, x15 = rotate(x12^x0, 16), rotate(x13^x1, 16), rotate(x14^x2, 16), rotate(x15^x3, 16)
+		x8, x9, x10, x11 = x8+x12, x9+x13, x10+x14, x11+x15
+		x4, x5, x6, x7 = rotate(x4^x8, 12), rotate(x5^x9, 12), rotate(x6^x10, 12), rotate(x7^x11, 12)
+		x0, x1, x2, x3 = x0+x4, x1+x5, x2+x6, x3+x7
+		x12, x13, x14, x15 = rotate(x12^x0, 8), rotate(x13^x1, 8), rotate(x14^x2, 8), rotate(x15^x3, 8)
+		x8, x9, x10, x11 = x8+x12, x9+x13, x10+x14, x11+x15
+		x4, x5, x6, x7 = rotate(x4^x8, 7), rotate(x5^x9, 7), rotate(x6^x10, 7), rotate(x7^x11, 7)
+
+		x0, x1, x2, x3 = x0+x5, x1+x6, x2+x7, x3+x4
+		x15, x12, x13, x14 = rotate(x15^x0, 16), rotate(x12^x1, 16), rotate(x13^x2, 16), rotate(x14^x3, 16)
+		x10, x11, x8, x9 = x10+x15, x11+x12, x8+x13, x9+x14
+		x5, x6, x7, x4 = rotate(x5^x10, 12), rotate(x6^x11, 12), rotate(x7^x8, 12), rotate(x4^x9, 12)
+		x0, x1, x2, x3 = x0+x5, x1+x6, x2+x7, x3+x4
+		x15, x12, x13, x14 = rotate(x15^x0, 8), rotate(x12^x1, 8), rotate(x13^x2, 8), rotate(x14^x3, 8)
+		x10, x11, x8, x9 = x10+x15, x11+x12, x8+x13, x9+x14
+		x5, x6, x7, x4 = rotate(x5^x10, 7), rotate(x6^x11, 7), rotate(x7^x8, 7), rotate(x4^x9, 7)
 	}
 	out[0], out[1], out[2], out[3] = x0+c0, x1+c1, x2+c2, x3+c3
 	out[4], out[5], out[6], out[7] = x4+k0, x5+k1, x6+k2, x7+k3
@@ -37,14 +47,4 @@ func Block(out *[16]uint32, key *Key, nonce *Nonce) {
 	out[12], out[13], out[14], out[15] = x12+n0, x13+n1, x14+n2, x15+n3
 }
 
-func quarter(a, b, c, d uint32) (uint32, uint32, uint32, uint32) {
-	a += b
-	d = bits.RotateLeft32(d^a, 16)
-	c += d
-	b = bits.RotateLeft32(b^c, 12)
-	a += b
-	d = bits.RotateLeft32(d^a, 8)
-	c += d
-	b = bits.RotateLeft32(b^c, 7)
-	return a, b, c, d
-}
+func rotate(x uint32, n int) uint32 { return bits.RotateLeft32(x, n) }
