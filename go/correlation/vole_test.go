@@ -217,3 +217,94 @@ func TestSumOfTheLargest(t *testing.T) {
 		}
 	}
 }
+
+// guess is an action that adds shift to τ_{c,0}, in one tree, and makes everything else such that it passes the check if the
+// digit of that tree is as guessed. It returns μ for every guess, and the rest of the message, which is the same for all.
+func (s *setting) guess(c int, shift *secp256k1.Scalar, ssid, rho []byte) (m Message, t [32]byte, mu [leaves][32]byte) {
+	action, alpha := s.act(), scalars(2, 3)
+	m.Tau = make([]byte, TauSize(1))
+	v := make([]secp256k1.Scalar, 2*Digits)
+	action.sums(rho, alpha, m.Tau, v)
+	var tau secp256k1.Scalar
+	entry := m.Tau[secp256k1.ScalarSize*2*c:][:secp256k1.ScalarSize]
+	if _, err := tau.SetBytes(entry); err != nil {
+		panic(err)
+	}
+	tau.Add(&tau, shift)
+	tau.PutBytes(entry)
+	t = Transcript(ssid, rho, m.Tau)
+	honest := v[2*c]
+	for digit := range mu {
+		var weight secp256k1.Scalar
+		weight.SetUint64(uint64(digit))
+		weight.Mul(&weight, shift)
+		v[2*c].Sub(&honest, &weight)
+		m.prove(ssid, &t, alpha, v)
+		mu[digit] = m.Mu
+	}
+	return m, t, mu
+}
+
+// An action that deviates in one tree passes with one digit of 64, and is told so by whether the user goes on: against a user
+// who kept Δ it would go through the digits one after the other, and have t_U at the end. That Δ dies with the first failed check
+// is all that stands against it. The user here keeps Δ, and counts.
+func TestKeepingDelta(t *testing.T) {
+	s := newSetting(t, "keeping Δ")
+	c, g := s.correlation, NewGadget(&s.correlation.Seed, &s.correlation.ID)
+	ssid, shift := bytes.Repeat([]byte{5}, 32), new(secp256k1.Scalar).SetUint64(1)
+	stolen, signatures, failures := new(secp256k1.Scalar).Set(c.Delta), 0, 0
+	for tree := range Digits {
+		rho := append(make([]byte, RhoSize-1), byte(tree))
+		m, T, mu := s.guess(tree, shift, ssid, rho)
+
+		// What the user compares μ with depends on the rest of the message alone: it is computed once for all guesses.
+		e := make([]secp256k1.Scalar, 2*Digits)
+		for i := range e {
+			if _, err := e[i].SetBytes(m.Tau[secp256k1.ScalarSize*i:][:secp256k1.ScalarSize]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		etaHat, err := new(secp256k1.Scalar).SetBytes(m.EtaHat[:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.sums(rho, e, 2)
+		want := c.mu(ssid, &T, etaHat, e, 2)
+
+		found := -1
+		for digit := range mu {
+			passes := mu[digit] == want
+			if digit == 0 || passes {
+				m.Mu = mu[digit]
+				if _, ok := c.Receive(ssid, rho, &T, &m, g); ok != passes {
+					t.Fatalf("tree %d, guess %d: the user says %v", tree, digit, ok)
+				}
+			}
+			if found < 0 {
+				signatures++
+			}
+			if passes && found < 0 {
+				found = digit
+			} else if passes {
+				t.Fatalf("tree %d: two digits pass", tree)
+			} else if found < 0 {
+				failures++
+			}
+		}
+		if found != int(c.digits[tree]) {
+			t.Fatalf("tree %d: digit %d passes, it is %d", tree, found, c.digits[tree])
+		}
+		stolen.MulAdd(&g[tree], new(secp256k1.Scalar).SetUint64(uint64(found)), stolen)
+	}
+	tU, err := s.user.Summand(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stolen.Equal(tU) != 1 {
+		t.Error("the attack does not end with t_U: it is not what the user must be kept from")
+	}
+	if signatures < 1000 || signatures > 4000 || failures != signatures-Digits {
+		t.Errorf("%d signatures and %d failures: 2,340 were expected", signatures, failures)
+	}
+	t.Logf("t_U after %d signatures, of which %d failed", signatures, failures)
+}

@@ -175,11 +175,8 @@ func (d *dealer) deal(own *contribution, peers peers, id [32]byte) ([]box, error
 	boxes := make([]box, len(receivers))
 	for k, j := range receivers {
 		share := own.f.at(j)
-		boxes[k], err = pairs[j].seal(d.Self, j, share)
+		boxes[k] = pairs[j].seal(d.Self, j, share)
 		share.Clear()
-		if err != nil {
-			return nil, err
-		}
 	}
 	return boxes, nil
 }

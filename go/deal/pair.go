@@ -1,8 +1,7 @@
 package deal
 
 import (
-	"golang.org/x/crypto/chacha20poly1305"
-
+	aead "tandem/go/internal/box"
 	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -42,37 +41,26 @@ func (all pairs) clear() {
 // derive returns the key for one use between parties i and j.
 func (p *pair) derive(label string, i, j int) []byte {
 	info := label + string(transcript.U32(i)) + string(transcript.U32(j))
-	key := make([]byte, chacha20poly1305.KeySize)
+	key := make([]byte, aead.KeySize)
 	mac.HKDF(key, p.secret, p.dealID[:], info)
 	return key
 }
 
-// nonce is that of every box: each key seals one value only.
-var nonce [chacha20poly1305.NonceSize]byte
-
 // seal seals the share that party i gives to party j.
-func (p *pair) seal(i, j int, share *secp256k1.Scalar) (box, error) {
+func (p *pair) seal(i, j int, share *secp256k1.Scalar) box {
 	key := p.derive(labelBox, i, j)
 	defer clear(key)
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		return box{}, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
 	plain := share.Bytes()
 	defer clear(plain)
-	return box(aead.Seal(nil, nonce[:], plain, nil)), nil
+	return box(aead.Seal(key, nil, plain))
 }
 
 // open opens the box that party i made for party j.
 func (p *pair) open(i, j int, sealed box) (*secp256k1.Scalar, error) {
 	key := p.derive(labelBox, i, j)
 	defer clear(key)
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	plain, err := aead.Open(nil, nonce[:], sealed[:], nil)
-	if err != nil {
+	plain, ok := aead.Open(key, nil, sealed[:])
+	if !ok {
 		return nil, wire.Errorf(wire.CodeInput, "the sealed share does not open")
 	}
 	defer clear(plain)

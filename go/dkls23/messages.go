@@ -1,14 +1,12 @@
 package dkls23
 
 import (
-	"crypto/cipher"
 	"crypto/subtle"
 	"maps"
 	"slices"
 
-	"golang.org/x/crypto/chacha20poly1305"
-
 	"tandem/go/deal"
+	"tandem/go/internal/box"
 	"tandem/go/ot"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -253,44 +251,35 @@ func (g *signing) decodeRound2(data []byte, j int) (*round2Message, error) {
 	return &m, nil
 }
 
-// nonce is that of every box: each key seals one value only.
-var nonce [chacha20poly1305.NonceSize]byte
-
-// box returns the AEAD for what party i, one of this party and party j, sends the other.
-func (g *signing) box(i, j int) (cipher.AEAD, error) {
-	key, err := g.pairwise(i+j-g.self, labelBox, chacha20poly1305.KeySize, transcript.U32(i), transcript.U32(j))
-	if err != nil {
-		return nil, err
-	}
-	defer clear(key)
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		return nil, internal(err)
-	}
-	return aead, nil
+// boxKey returns the key, which the caller clears, for what party i, one of this party and party j, sends the other: one value.
+func (g *signing) boxKey(i, j int) ([]byte, error) {
+	return g.pairwise(i+j-g.self, labelBox, box.KeySize, transcript.U32(i), transcript.U32(j))
 }
 
 // seal seals what goes to party j.
 func (g *signing) seal(j int, sent *contents) ([]byte, error) {
-	aead, err := g.box(g.self, j)
+	key, err := g.boxKey(g.self, j)
 	if err != nil {
 		return nil, err
 	}
+	defer clear(key)
 	plain, err := wire.Marshal(sent)
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(plain[:0], nonce[:], plain, nil), nil
+	defer clear(plain)
+	return box.Seal(key, nil, plain), nil
 }
 
 // open opens the box of party j.
-func (g *signing) open(j int, box []byte) (*contents, error) {
-	aead, err := g.box(j, g.self)
+func (g *signing) open(j int, sealed []byte) (*contents, error) {
+	key, err := g.boxKey(j, g.self)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, nonce[:], box, nil)
-	if err != nil {
+	defer clear(key)
+	plain, ok := box.Open(key, nil, sealed)
+	if !ok {
 		return nil, wire.Errorf(wire.CodeInput, "what it sealed for party %d does not open", g.self)
 	}
 	sent := new(contents)

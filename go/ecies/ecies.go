@@ -11,8 +11,7 @@ import (
 	"io"
 	"slices"
 
-	"golang.org/x/crypto/chacha20poly1305"
-
+	"tandem/go/internal/box"
 	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -25,9 +24,7 @@ const (
 )
 
 // Overhead is by how many bytes a ciphertext is longer than its plaintext.
-const Overhead = secp256k1.PointSize + chacha20poly1305.Overhead
-
-var nonce [chacha20poly1305.NonceSize]byte
+const Overhead = secp256k1.PointSize + box.Overhead
 
 // Seal encrypts plaintext to the holder of the secret key of P, for the context alone. The ephemeral key is hedged with
 // all three. It is an error of code internal if rand fails.
@@ -42,11 +39,7 @@ func Seal(P *secp256k1.Point, context, plaintext []byte, rand io.Reader) ([]byte
 	E := new(secp256k1.Point).ScalarBaseMult(e).Bytes()
 	key := derive(e, P, slices.Concat(E, P.Bytes()))
 	defer clear(key)
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	return aead.Seal(E, nonce[:], plaintext, context), nil
+	return append(E, box.Seal(key, context, plaintext)...), nil
 }
 
 // Open is the inverse of Seal, for the secret key p and the same context. Everything else is an error of code input, the
@@ -63,12 +56,8 @@ func Open(p *secp256k1.Scalar, context, sealed []byte) ([]byte, error) {
 	P := new(secp256k1.Point).ScalarBaseMult(p)
 	key := derive(p, E, slices.Concat(sealed[:secp256k1.PointSize], P.Bytes()))
 	defer clear(key)
-	aead, err := chacha20poly1305.New(key)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
-	}
-	plaintext, err := aead.Open(nil, nonce[:], sealed[secp256k1.PointSize:], context)
-	if err != nil {
+	plaintext, ok := box.Open(key, context, sealed[secp256k1.PointSize:])
+	if !ok {
 		return nil, refused
 	}
 	return plaintext, nil
@@ -80,7 +69,7 @@ func derive(x *secp256k1.Scalar, Y *secp256k1.Point, salt []byte) []byte {
 	secret := common.Bytes()
 	defer clear(secret)
 	defer common.Set(secp256k1.NewIdentity())
-	key := make([]byte, chacha20poly1305.KeySize)
+	key := make([]byte, box.KeySize)
 	mac.HKDF(key, secret, salt, labelKey)
 	return key
 }

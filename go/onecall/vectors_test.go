@@ -10,8 +10,10 @@ import (
 	"testing"
 
 	"tandem/go/correlation"
+	"tandem/go/deal"
 	"tandem/go/internal/vectors"
 	"tandem/go/secp256k1"
+	"tandem/go/wire"
 )
 
 // setUpVector is a correlation's set-up with everything that an independent implementation can compare itself with, and
@@ -225,6 +227,28 @@ type givenCall struct {
 	inputs  string
 }
 
+func newSetUp(name string, user, action *deal.KeyShare) *setUp {
+	return &setUp{
+		pair: &pair{
+			keyID: user.ID[:], chainCode: user.ChainCode[:], Q: user.Q, epoch: int(user.Epoch),
+			user: user.Index, action: action.Index, xU: uniform(user.X.Bytes()), xA: uniform(action.X.Bytes()),
+		},
+		hedge: named(name, "hedge"), freshUser: named(name, "fresh user"), freshAction: named(name, "fresh action"),
+	}
+}
+
+func (s *setUp) newExecution(name string, k int, call givenCall) *execution {
+	e := &execution{
+		setUp: s, path: call.indices, inputs: []byte(call.inputs),
+		freshRequest:  named(name, fmt.Sprint("fresh request", k)),
+		freshResponse: named(name, fmt.Sprint("fresh response", k)),
+	}
+	for i := range call.digests {
+		e.digests = append(e.digests, call.digests[i][:])
+	}
+	return e
+}
+
 // The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the file is
 // written anew, from the reference.
 func TestVectors(t *testing.T) {
@@ -232,13 +256,7 @@ func TestVectors(t *testing.T) {
 	for _, g := range given {
 		shares := newShares(g.name)
 		user, action := shares[g.user], shares[g.action]
-		s := &setUp{
-			pair: &pair{
-				keyID: user.ID[:], chainCode: user.ChainCode[:], Q: user.Q, epoch: int(user.Epoch),
-				user: g.user, action: g.action, xU: uniform(user.X.Bytes()), xA: uniform(action.X.Bytes()),
-			},
-			hedge: named(g.name, "hedge"), freshUser: named(g.name, "fresh user"), freshAction: named(g.name, "fresh action"),
-		}
+		s := newSetUp(g.name, user, action)
 		s.run(t)
 		same := func(what string, got, want []byte) {
 			t.Helper()
@@ -268,14 +286,7 @@ func TestVectors(t *testing.T) {
 
 		vector := s.vector(g.name)
 		for k, call := range g.calls {
-			label := func(what string) []byte { return named(g.name, fmt.Sprint(what, k)) }
-			e := &execution{
-				setUp: s, path: call.indices, inputs: []byte(call.inputs),
-				freshRequest: label("fresh request"), freshResponse: label("fresh response"),
-			}
-			for i := range call.digests {
-				e.digests = append(e.digests, call.digests[i][:])
-			}
+			e := s.newExecution(g.name, k, call)
 			e.run(t)
 
 			session, request, err := Request(user, c, g.action, call.digests, call.path, bytes.NewReader(e.freshRequest))
@@ -305,4 +316,42 @@ func TestVectors(t *testing.T) {
 		all = append(all, vector)
 	}
 	vectors.Compare(t, "onecall.json", all)
+}
+
+// An action that deviates in one digit and has guessed it right gets a signature made, and learns so; if it was wrong, the check
+// fails. What guessing on comes to is in package correlation.
+func TestGuessingAction(t *testing.T) {
+	shares := newShares("guess")
+	s := newSetUp("guess", shares[1], shares[2])
+	s.run(t)
+	c, err := correlation.Decode(s.correlation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := givenCall{digests: digestsOf(1)}
+	for _, wrong := range []int{0, 1, 63} {
+		e := s.newExecution("guess", 0, call)
+		e.derive()
+		e.makeRequest(t)
+		session, request, err := Request(shares[1], c, 2, call.digests, "", bytes.NewReader(e.freshRequest))
+		if err != nil || !bytes.Equal(request, e.request) {
+			t.Fatal(err)
+		}
+		const tree, shift = 5, 12345
+		guess := int(s.digits[tree]) ^ wrong
+		e.makeResponse(t, func() {
+			tau := e.tau[2*32*tree:][:32]
+			copy(tau, encode(add(new(big.Int).SetBytes(tau), big.NewInt(shift))))
+			e.v[tree][0] = sub(e.v[tree][0], big.NewInt(int64(guess)*shift))
+		})
+		signatures, err := Finish(c, session, e.response)
+		switch {
+		case wrong == 0 && err != nil:
+			t.Errorf("a right guess: %v", err)
+		case wrong == 0:
+			checkSignature(t, addressOf(t, e.childQ.Bytes()), call.digests[0], signatures[0])
+		case wire.CodeOf(err) != wire.CodeCheck:
+			t.Errorf("a wrong guess: %v, want a failed check", err)
+		}
+	}
 }

@@ -3,8 +3,7 @@ package transcript
 import (
 	"io"
 
-	"golang.org/x/crypto/chacha20"
-
+	"tandem/go/internal/chacha"
 	"tandem/go/internal/mac"
 	"tandem/go/secp256k1"
 )
@@ -14,7 +13,7 @@ const SeedSize = 32
 
 // Stream is a source of secret randomness that never runs dry: the key stream of ChaCha20 (RFC 8439) with nonce and counter
 // 0 under the key Expand("STREAM", 32, seed, label), for a seed of 32 bytes.
-type Stream struct{ cipher *chacha20.Cipher }
+type Stream struct{ cipher chacha.Stream }
 
 // NewStream returns a hedged stream: its key is derived by HKDF-SHA256 from 32 fresh bytes of rand, from long-term secrets and
 // from all that was received so far. If rand repeats itself, as that of a machine restored from a snapshot does, other
@@ -53,19 +52,20 @@ func HedgedSeed(rand io.Reader, label string, secret, received []byte) ([]byte, 
 
 // StreamFromSeed returns the stream of a 32-byte seed. It panics if seed has another length.
 func StreamFromSeed(seed []byte, label string) *Stream {
-	key := Expand("STREAM", chacha20.KeySize, seed, []byte(label))
+	key := Expand("STREAM", chacha.KeySize, seed, []byte(label))
 	defer clear(key)
-	cipher, err := chacha20.NewUnauthenticatedCipher(key, make([]byte, chacha20.NonceSize))
-	if err != nil || len(seed) != SeedSize {
+	if len(seed) != SeedSize {
 		panic("transcript: a seed has 32 bytes")
 	}
-	return &Stream{cipher}
+	s := new(Stream)
+	s.cipher.Key.Set(key)
+	return s
 }
 
 // Read fills b. It never fails.
 func (s *Stream) Read(b []byte) (int, error) {
 	clear(b)
-	s.cipher.XORKeyStream(b, b)
+	s.cipher.XOR(b, b)
 	return len(b), nil
 }
 
@@ -79,4 +79,4 @@ func (s *Stream) Scalar() *secp256k1.Scalar {
 }
 
 // Clear forgets the key.
-func (s *Stream) Clear() { *s.cipher = chacha20.Cipher{} }
+func (s *Stream) Clear() { s.cipher.Clear() }

@@ -1,11 +1,59 @@
-// Package chacha is the block function of ChaCha20 (RFC 8439, section 2.3), for those who need a block under each of many
-// keys. A cipher of x/crypto, the oracle of the tests, is an allocation for each key, and leaves the key behind.
+// Package chacha is ChaCha20 (RFC 8439). That of x/crypto, the oracle of the tests, is an allocation for each key, of which we need
+// many, and leaves it behind.
 package chacha
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// KeySize is the length of a key in bytes.
+const KeySize = 32
 
 // Key is a key: eight words, as RFC 8439 reads them from 32 bytes.
 type Key [8]uint32
+
+// Set sets the key to 32 bytes.
+func (k *Key) Set(b []byte) {
+	for i := range k {
+		k[i] = binary.LittleEndian.Uint32(b[4*i:])
+	}
+}
+
+// Put writes the 32 bytes of the key to dst.
+func (k *Key) Put(dst []byte) {
+	for i, word := range k {
+		binary.LittleEndian.PutUint32(dst[4*i:], word)
+	}
+}
+
+// Stream is a key stream. Its zero value is that of a key of zeros: Set the key.
+type Stream struct {
+	Key   Key
+	Nonce Nonce // of the next block
+	block [16]uint32
+	bytes [64]byte
+	left  int // of bytes
+}
+
+// XOR sets dst to src XOR the next bytes of the stream. dst may be src.
+func (s *Stream) XOR(dst, src []byte) {
+	for i := range src {
+		if s.left == 0 {
+			Block(&s.block, &s.Key, &s.Nonce)
+			s.Nonce[0]++
+			for k, word := range s.block {
+				binary.LittleEndian.PutUint32(s.bytes[4*k:], word)
+			}
+			s.left = len(s.bytes)
+		}
+		dst[i] = src[i] ^ s.bytes[len(s.bytes)-s.left]
+		s.left--
+	}
+}
+
+// Clear forgets the key, and what is left of a block.
+func (s *Stream) Clear() { *s = Stream{} }
 
 // Nonce is the words 12 to 15 of the state: the block counter, and the nonce.
 type Nonce [4]uint32

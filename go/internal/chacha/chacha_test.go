@@ -49,3 +49,35 @@ func TestBlock(t *testing.T) {
 		}
 	}
 }
+
+func TestStream(t *testing.T) {
+	source := random(2)
+	for n := range 200 {
+		key, plain := make([]byte, chacha20.KeySize), make([]byte, n)
+		source.Read(key)
+		source.Read(plain)
+		cipher, err := chacha20.NewUnauthenticatedCipher(key, make([]byte, chacha20.NonceSize))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := bytes.Clone(plain)
+		cipher.XORKeyStream(want, want)
+		var s Stream
+		s.Key.Set(key)
+		got := bytes.Clone(plain)
+		for at := 0; at < n; at += n%70 + 1 { // in pieces
+			part := got[at:min(n, at+n%70+1)]
+			s.XOR(part, part)
+		}
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%d bytes: not the stream of x/crypto", n)
+		}
+		var again [chacha20.KeySize]byte
+		if s.Key.Put(again[:]); !bytes.Equal(again[:], key) {
+			t.Fatal("another key")
+		}
+		if s.Clear(); s != (Stream{}) {
+			t.Fatal("Clear leaves something")
+		}
+	}
+}
