@@ -96,11 +96,12 @@ const (
 	// Bits is the width of a digit, and the depth of a tree.
 	Bits = 6
 
-	leaves    = 1 << Bits
-	ots       = Digits * Bits
-	nodeSize  = 32
-	hashSize  = 32
-	wordCount = 8 // of a node
+	leaves     = 1 << Bits
+	ots        = Digits * Bits
+	nodeSize   = 32
+	hashSize   = 32
+	checksSize = leaves * hashSize // the check values of a tree
+	wordCount  = 8                 // of a node
 
 	kindRequest     = "correlation/request"
 	kindAnswer      = "correlation/answer"

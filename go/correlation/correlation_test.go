@@ -487,7 +487,7 @@ func TestWrongLeaf(t *testing.T) {
 func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 	t.Helper()
 	action := s.act()
-	checks := make([]byte, Digits*leaves*hashSize)
+	checks := make([]byte, Digits*checksSize)
 	var wrong chacha.Key
 	return s.forge(t, func(a *answerMessage) {
 		for i := range Digits {
@@ -501,7 +501,7 @@ func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 				*leaf = wrong
 			}
 			clear(a.Sums[hashSize*i:][:hashSize])
-			action.forest.checks(checks[hashSize*leaves*i:], a.Sums[hashSize*i:][:hashSize])
+			action.forest.checks(checks[checksSize*i:], a.Sums[hashSize*i:][:hashSize])
 		}
 		a.All = transcript.Hash(labelAll, s.correlation.ID[:], checks)
 	})
@@ -544,5 +544,14 @@ func again[T any](t *testing.T, data []byte, decode func([]byte) (*T, error)) {
 	}
 	if b, err := wire.Marshal(value); err != nil || !bytes.Equal(b, data) {
 		t.Errorf("%x is taken for %x, %v", data, b, err)
+	}
+}
+
+// What Deal makes is what the set-up makes.
+func TestDeal(t *testing.T) {
+	s := newSetting(t, "deal")
+	c, err := Deal(s.user, s.action, s.correlation.ID, s.correlation.Seed, s.correlation.digits)
+	if err != nil || !bytes.Equal(encoded(t, c), encoded(t, s.correlation)) {
+		t.Errorf("not the same correlation: %v", err)
 	}
 }

@@ -150,7 +150,7 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 	a := &answerMessage{Version: wire.Version, Kind: kindAnswer, B: [33]byte(keys.B.Bytes())}
 	f := newForest(k)
 	defer f.clear()
-	checks := make([]byte, Digits*leaves*hashSize)
+	checks := make([]byte, Digits*checksSize)
 	defer clear(checks)
 	for c := range Digits {
 		f.plant(c)
@@ -164,7 +164,7 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 				xorNode(encrypted, &sum)
 			}
 		}
-		f.checks(checks[hashSize*leaves*c:], a.Sums[hashSize*c:][:hashSize])
+		f.checks(checks[checksSize*c:], a.Sums[hashSize*c:][:hashSize])
 	}
 	a.All = transcript.Hash(labelAll, id[:], checks)
 
@@ -224,7 +224,7 @@ func (t *tree) checks(dst, sum []byte) {
 // xorNode adds node to b.
 func xorNode(b []byte, node *chacha.Key) {
 	var encoded [nodeSize]byte
-	putNode(encoded[:], node)
+	node.Put(encoded[:])
 	subtle.XORBytes(b, b, encoded[:])
 	clear(encoded[:])
 }
@@ -303,38 +303,45 @@ func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
 
 	t := new(tree)
 	defer t.clear()
-	checks := make([]byte, Digits*leaves*hashSize)
+	checks := make([]byte, Digits*checksSize)
 	defer clear(checks)
-	var key [nodeSize]byte
-	defer clear(key[:])
+	var own [Bits * nodeSize]byte // keys of a tree's OTs
+	defer clear(own[:])
 	for i := range c.digits {
-		digit := u.digit(i)
-		c.digits[i] = digit
+		c.digits[i] = u.digit(i)
 		for level := range Bits {
-			t.growPunctured(level, digit)
-			n := Bits*i + level
-			keys.Expand(key[:], n)
-			choice := -byte(ot.Bit(u.choices[:], n))
-			encrypted := a.Encrypted[2*nodeSize*n:][:2*nodeSize]
-			for k := range key {
-				key[k] ^= encrypted[k] ^ choice&(encrypted[k]^encrypted[nodeSize+k])
-			}
-			// key is the sum of all nodes at odd places: less those that are known, it is node 1.
-			t.nodes[1] = chacha.Key{}
-			var known chacha.Key
-			t.sum(&known, 1, 2<<level)
-			setNode(&t.nodes[1], key[:])
-			xor(&t.nodes[1], &known)
-			putNode(c.nodes[nodeSize*n:], &t.nodes[1])
+			keys.Expand(own[nodeSize*level:][:nodeSize], Bits*i+level)
 		}
-		t.checksPunctured(checks[hashSize*leaves*i:][:hashSize*leaves], a.Sums[hashSize*i:][:hashSize], digit)
+		t.rebuild(c.digits[i], own[:], a.Encrypted[2*len(own)*i:], a.Sums[hashSize*i:], c.nodes[len(own)*i:], checks[checksSize*i:])
 	}
 	all := transcript.Hash(labelAll, c.ID[:], checks)
 	if subtle.ConstantTimeCompare(all[:], a.All[:]) != 1 {
 		return wrong
 	}
-	c.MACKey = macKey(&c.ID, checks[:leaves*hashSize])
+	c.MACKey = macKey(&c.ID, checks[:checksSize])
 	return nil
+}
+
+// rebuild makes the leaves of a tree but the one at its digit, from the keys of its OTs, what these encrypt, and the sum of its check
+// values. It sets the nodes that a correlation keeps, and the check values.
+func (t *tree) rebuild(digit byte, keys, encrypted, sum, nodes, checks []byte) {
+	for level := range Bits {
+		t.growPunctured(level, digit)
+		// What this is for U is the sum of all nodes at odd places: less those that are known, it is node 1.
+		chosen := nodes[nodeSize*level:][:nodeSize]
+		both := encrypted[2*nodeSize*level:][:2*nodeSize]
+		right := digit>>(Bits-1-level)&1 - 1 // all ones for the choice 1
+		for k := range chosen {
+			chosen[k] = keys[nodeSize*level+k] ^ both[k] ^ right&(both[k]^both[nodeSize+k])
+		}
+		var known chacha.Key
+		t.nodes[1] = chacha.Key{}
+		t.sum(&known, 1, 2<<level)
+		t.nodes[1].Set(chosen)
+		xor(&t.nodes[1], &known)
+		t.nodes[1].Put(chosen)
+	}
+	t.checksPunctured(checks[:checksSize], sum[:hashSize], digit)
 }
 
 // checksPunctured puts the check values of the leaves in dst, in the order of their places, given the sum of them all.

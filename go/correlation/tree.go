@@ -2,7 +2,6 @@ package correlation
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"unsafe"
 
 	"tandem/go/internal/chacha"
@@ -61,23 +60,11 @@ func xor(dst, a *chacha.Key) {
 	}
 }
 
-func putNode(dst []byte, node *chacha.Key) {
-	for k, word := range node {
-		binary.LittleEndian.PutUint32(dst[4*k:], word)
-	}
-}
-
-func setNode(node *chacha.Key, b []byte) {
-	for k := range node {
-		node[k] = binary.LittleEndian.Uint32(b[4*k:])
-	}
-}
-
 // check returns the check value of a leaf.
 func check(leaf *chacha.Key) [hashSize]byte {
 	var b [len(tagCheck) + nodeSize]byte
 	copy(b[:], tagCheck)
-	putNode(b[len(tagCheck):], leaf)
+	leaf.Put(b[len(tagCheck):])
 	defer clear(b[:])
 	return sha256.Sum256(b[:])
 }
@@ -90,7 +77,7 @@ type forest struct {
 
 func newForest(key []byte) *forest {
 	f := new(forest)
-	setNode(&f.root, key)
+	f.root.Set(key)
 	return f
 }
 

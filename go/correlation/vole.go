@@ -153,7 +153,7 @@ func (a *Action) Clear() {
 
 // MACKey returns the key of the MACs, which the caller clears.
 func (a *Action) MACKey() [32]byte {
-	checks := make([]byte, leaves*hashSize)
+	checks := make([]byte, checksSize)
 	defer clear(checks)
 	var sum [hashSize]byte
 	a.forest.full(0)
@@ -303,6 +303,6 @@ func (c *Correlation) mu(ssid []byte, t *[32]byte, etaHat *secp256k1.Scalar, e [
 func (c *Correlation) leaves(t *tree, i int) {
 	for level := range Bits {
 		t.growPunctured(level, c.digits[i])
-		setNode(&t.nodes[1], c.nodes[nodeSize*(Bits*i+level):])
+		t.nodes[1].Set(c.nodes[nodeSize*(Bits*i+level):])
 	}
 }

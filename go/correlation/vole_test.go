@@ -95,7 +95,7 @@ func TestTamperedMessage(t *testing.T) {
 // plainPads are the first pads of a leaf, modulo q.
 func plainPads(leaf *chacha.Key, rho []byte, width int) []secp256k1.Scalar {
 	key := make([]byte, chacha20.KeySize)
-	putNode(key, leaf)
+	leaf.Put(key)
 	pads := make([]secp256k1.Scalar, width)
 	for h := range pads {
 		cipher, err := chacha20.NewUnauthenticatedCipher(key, rho[:12])

@@ -14,15 +14,21 @@ import (
 	"time"
 )
 
-// With no argument it prints the names of all subjects as JSON; with a name and a number, that many samples: a line each
+// listed is a subject, and how many of the samples asked for stand for one of it.
+type listed struct {
+	Name  string `json:"name"`
+	Every int    `json:"every"`
+}
+
+// With no argument it prints all subjects as JSON; with a name and a number, that many samples: a line each
 // with the class, 0 for the fixed secret and 1 for random ones, and the nanoseconds.
 func main() {
 	if len(os.Args) != 3 {
-		names := make([]string, len(subjects))
-		for i := range subjects {
-			names[i] = subjects[i].name
+		list := make([]listed, len(subjects))
+		for i, s := range subjects {
+			list[i] = listed{s.name, max(1, s.every)}
 		}
-		json.NewEncoder(os.Stdout).Encode(names)
+		json.NewEncoder(os.Stdout).Encode(list)
 		return
 	}
 	i := slices.IndexFunc(subjects, func(s subject) bool { return s.name == os.Args[1] })

@@ -5,6 +5,9 @@ package main
 import (
 	"encoding/binary"
 
+	"tandem/go/correlation"
+	"tandem/go/deal"
+	"tandem/go/onecall"
 	"tandem/go/ot"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
@@ -17,35 +20,36 @@ import (
 type subject struct {
 	name    string
 	prepare func(secret, public *transcript.Stream) func()
+	every   int // of so many samples that are asked for, one is taken; 0 for all
 }
 
 // few is the number of points or OTs of a batch: the operations on a lane are the same in a batch of any size.
 const few = 4
 
 var subjects = []subject{
-	{"Point.ScalarMult", func(secret, public *transcript.Stream) func() {
+	{name: "Point.ScalarMult", prepare: func(secret, public *transcript.Stream) func() {
 		k, p, r := secret.Scalar(), point(public), new(secp256k1.Point)
 		return func() { r.ScalarMult(k, p) }
 	}},
-	{"Point.ScalarBaseMult", func(secret, _ *transcript.Stream) func() {
+	{name: "Point.ScalarBaseMult", prepare: func(secret, _ *transcript.Stream) func() {
 		k, r := secret.Scalar(), new(secp256k1.Point)
 		return func() { r.ScalarBaseMult(k) }
 	}},
-	{"ScalarMultBatch", func(secret, public *transcript.Stream) func() {
+	{name: "ScalarMultBatch", prepare: func(secret, public *transcript.Stream) func() {
 		k, points := secret.Scalar(), make([]secp256k1.Affine, few)
 		for i := range points {
 			points[i], _ = point(public).Affine()
 		}
 		return func() { must(secp256k1.ScalarMultBatch(points, points, k)) }
 	}},
-	{"Table.ScalarMultBatch", func(secret, _ *transcript.Stream) func() {
+	{name: "Table.ScalarMultBatch", prepare: func(secret, _ *transcript.Stream) func() {
 		ks, points, table := make([]secp256k1.Scalar, few), make([]secp256k1.Affine, few), secp256k1.NewTable(secp256k1.NewGenerator())
 		for i := range ks {
 			ks[i] = *secret.Scalar()
 		}
 		return func() { must(table.ScalarMultBatch(points, ks)) }
 	}},
-	{"ot.Receiver.Message", func(secret, public *transcript.Stream) func() {
+	{name: "ot.Receiver.Message", prepare: func(secret, public *transcript.Stream) func() {
 		// The choice bits are the secret. The rest of what the receiver draws is public here, so that only they differ.
 		choices := make([]byte, 1)
 		secret.Read(choices)
@@ -54,7 +58,7 @@ var subjects = []subject{
 		must(err)
 		return func() { receiver.Message(public) }
 	}},
-	{"vole.Receiver.Finish", func(secret, public *transcript.Stream) func() {
+	{name: "vole.Receiver.Finish", prepare: func(secret, public *transcript.Stream) func() {
 		// An answer made up at random takes the same way to its refusal, whatever the choice bits are.
 		layout := &vole.Layout{Widths: []int{2}, Blocks: []vole.Block{{Size: 2 * few, RVOLEs: []int{0}}}}
 		receiver, err := vole.NewReceiver(layout, []byte("ct"), secret)
@@ -72,10 +76,91 @@ var subjects = []subject{
 			}
 		}
 	}},
-	{"leaky", func(secret, public *transcript.Stream) func() {
+	{name: "correlation.Rebuild", prepare: func(secret, public *transcript.Stream) func() {
+		var digit [1]byte
+		keys, encrypted, sum := make([]byte, 192), make([]byte, 384), make([]byte, 32)
+		secret.Read(digit[:])
+		public.Read(keys)
+		public.Read(encrypted)
+		return func() { correlation.Rebuild(digit[0]&63, keys, encrypted, sum) }
+	}},
+	{name: "correlation.Respond", prepare: func(secret, public *transcript.Stream) func() {
+		_, action := shares(public.Scalar(), secret.Scalar())
+		_, request, err := correlation.Request(nil, action.Index, public)
+		must(err)
+		return func() {
+			_, err := correlation.Respond(action, 1, request, public)
+			must(err)
+		}
+	}, every: 100},
+	{name: "correlation.Accept", prepare: func(secret, public *transcript.Stream) func() {
+		// Δ is the secret, and the exponents of the OTs with it. Its seed is what the stream is made from.
+		user, action := shares(public.Scalar(), public.Scalar())
+		session, request, err := correlation.Request(nil, action.Index, secret)
+		must(err)
+		answer, err := correlation.Respond(action, user.Index, request, public)
+		must(err)
+		return func() {
+			_, err := correlation.Accept(user, session, answer)
+			must(err)
+		}
+	}, every: 100},
+	{name: "onecall.Respond", prepare: func(secret, public *transcript.Stream) func() {
+		user, action := shares(public.Scalar(), secret.Scalar())
+		c, err := correlation.Deal(user, action, bytes32(public), bytes32(public), [correlation.Digits]byte{})
+		must(err)
+		_, request, err := onecall.Request(user, c, action.Index, digests, "", public)
+		must(err)
+		return func() {
+			_, err := onecall.Respond(action, user.Index, digests, "", request, nil, secret)
+			must(err)
+		}
+	}},
+	{name: "onecall.Finish", prepare: func(secret, public *transcript.Stream) func() {
+		// Δ and k are the secret.
+		user, action := shares(public.Scalar(), public.Scalar())
+		var delta [correlation.Digits]byte
+		secret.Read(delta[:])
+		for i := range delta {
+			delta[i] &= 63
+		}
+		c, err := correlation.Deal(user, action, bytes32(public), bytes32(public), delta)
+		must(err)
+		session, request, err := onecall.Request(user, c, action.Index, digests, "", secret)
+		must(err)
+		response, err := onecall.Respond(action, user.Index, digests, "", request, nil, public)
+		must(err)
+		return func() {
+			_, err := onecall.Finish(c, session, response)
+			must(err)
+		}
+	}},
+	{name: "leaky", prepare: func(secret, public *transcript.Stream) func() {
 		k, p := secret.Scalar().Bytes(), point(public)
 		return func() { leakyScalarMult(k, p) }
 	}},
+}
+
+var digests = [][32]byte{{1}}
+
+// shares returns those of parties 1 and 2 of a 2-of-2 key.
+func shares(x1, x2 *secp256k1.Scalar) (one, two *deal.KeyShare) {
+	key := deal.Key{Threshold: 2, Parties: []int{1, 2}, Q: secp256k1.NewIdentity()}
+	one, two = &deal.KeyShare{Index: 1, X: x1}, &deal.KeyShare{Index: 2, X: x2}
+	for _, share := range []*deal.KeyShare{one, two} {
+		X := new(secp256k1.Point).ScalarBaseMult(share.X)
+		key.PublicShares = append(key.PublicShares, X)
+		lambda, err := deal.Lagrange(key.Parties, share.Index)
+		must(err)
+		key.Q.Add(key.Q, new(secp256k1.Point).ScalarMult(lambda, X))
+	}
+	one.Key, two.Key = key, key
+	return one, two
+}
+
+func bytes32(stream *transcript.Stream) (b [32]byte) {
+	stream.Read(b[:])
+	return b
 }
 
 // leakyScalarMult is double and add with a branch on every bit: what the measurement must catch.
