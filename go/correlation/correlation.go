@@ -259,8 +259,12 @@ func NewGadget(seed, id *[32]byte) *Gadget {
 	return g
 }
 
-// macKey is the key of the MACs, from the check values of tree 0.
-func macKey(id *[32]byte, checks []byte) [32]byte { return transcript.Hash(labelMAC, id[:], checks) }
+// macKey sets dst to the key of the MACs, given the check values of tree 0.
+func macKey(dst, id *[32]byte, checks []byte) {
+	h := transcript.NewPrefix(labelMAC)
+	h.Expand(dst[:], id[:], checks)
+	h.Clear()
+}
 
 func internal(err error) error { return wire.Errorf(wire.CodeInternal, "correlation: %v", err) }
 

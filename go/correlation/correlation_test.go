@@ -2,6 +2,7 @@ package correlation
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -93,7 +94,8 @@ func TestSetUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	action := s.act()
-	if action.MACKey() != c.MACKey {
+	var key [32]byte
+	if action.MACKey(&key); key != c.MACKey {
 		t.Error("not the same MAC key")
 	}
 	punctured := new(tree)
@@ -487,7 +489,7 @@ func TestWrongLeaf(t *testing.T) {
 func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 	t.Helper()
 	action := s.act()
-	checks := make([]byte, Digits*checksSize)
+	checks, checker := make([]byte, Digits*checksSize), newChecker()
 	var wrong chacha.Key
 	return s.forge(t, func(a *answerMessage) {
 		for i := range Digits {
@@ -500,8 +502,10 @@ func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 				xorNode(a.Encrypted[nodeSize*(2*(Bits*c+Bits-1)+int(x&1)):][:nodeSize], &wrong)
 				*leaf = wrong
 			}
-			clear(a.Sums[hashSize*i:][:hashSize])
-			action.forest.checks(checks[checksSize*i:], a.Sums[hashSize*i:][:hashSize])
+			own, sum := checks[checksSize*i:][:checksSize], a.Sums[hashSize*i:][:hashSize]
+			clear(sum)
+			action.forest.checks(own, checker)
+			addAll(sum, own)
 		}
 		a.All = transcript.Hash(labelAll, s.correlation.ID[:], checks)
 	})
@@ -553,5 +557,20 @@ func TestDeal(t *testing.T) {
 	c, err := Deal(s.user, s.action, s.correlation.ID, s.correlation.Seed, s.correlation.digits)
 	if err != nil || !bytes.Equal(encoded(t, c), encoded(t, s.correlation)) {
 		t.Errorf("not the same correlation: %v", err)
+	}
+}
+
+func TestChecker(t *testing.T) {
+	checker := newChecker()
+	random := source(3)
+	for range 20 {
+		var leaf chacha.Key
+		var encoded [nodeSize]byte
+		var got [hashSize]byte
+		random.Read(encoded[:])
+		leaf.Set(encoded[:])
+		if checker.put(got[:], &leaf); got != sha256.Sum256(append([]byte("TANDEM-V1-CORR-CHECK"), encoded[:]...)) {
+			t.Fatalf("leaf %x: %x", encoded, got)
+		}
 	}
 }

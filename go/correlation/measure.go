@@ -19,7 +19,7 @@ func Deal(user, action *deal.KeyShare, id, seed [32]byte, digits [Digits]byte) (
 	}
 	a := NewAction(action.X, id)
 	defer a.Clear()
-	c.MACKey = a.MACKey()
+	a.MACKey(&c.MACKey)
 	g := NewGadget(&c.Seed, &c.ID)
 	var term secp256k1.Scalar
 	for i, digit := range digits {
@@ -40,8 +40,10 @@ func Deal(user, action *deal.KeyShare, id, seed [32]byte, digits [Digits]byte) (
 func Rebuild(digit byte, keys, encrypted, sum []byte) {
 	var nodes [Bits * nodeSize]byte
 	checks := make([]byte, checksSize)
-	t := new(tree)
-	t.rebuild(digit, keys, encrypted, sum, nodes[:], checks)
+	t, checker := new(tree), newChecker()
+	t.rebuild(digit, keys, encrypted, nodes[:])
+	t.checksPunctured(checks, sum, digit, checker)
 	t.clear()
+	checker.clear()
 	clear(checks)
 }

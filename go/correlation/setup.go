@@ -148,8 +148,9 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 	defer clear(k)
 
 	a := &answerMessage{Version: wire.Version, Kind: kindAnswer, B: [33]byte(keys.B.Bytes())}
-	f := newForest(k)
+	f, checker := newForest(k), newChecker()
 	defer f.clear()
+	defer checker.clear()
 	checks := make([]byte, Digits*checksSize)
 	defer clear(checks)
 	for c := range Digits {
@@ -164,7 +165,9 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 				xorNode(encrypted, &sum)
 			}
 		}
-		f.checks(checks[checksSize*c:], a.Sums[hashSize*c:][:hashSize])
+		own := checks[checksSize*c:][:checksSize]
+		f.checks(own, checker)
+		addAll(a.Sums[hashSize*c:][:hashSize], own)
 	}
 	a.All = transcript.Hash(labelAll, id[:], checks)
 
@@ -212,12 +215,17 @@ func (a *answerMessage) digest(id *[32]byte) [32]byte {
 	return transcript.Hash(labelAnswer, id[:], a.B[:], a.Encrypted[:], a.Sums[:], a.All[:])
 }
 
-// checks puts the check values of the leaves in dst, and their XOR, with what sum holds, in sum.
-func (t *tree) checks(dst, sum []byte) {
+// checks puts the check values of the leaves in dst.
+func (t *tree) checks(dst []byte, checker *checker) {
 	for x := range t.nodes {
-		value := check(&t.nodes[x])
-		copy(dst[hashSize*x:], value[:])
-		subtle.XORBytes(sum, sum, value[:])
+		checker.put(dst[hashSize*x:], &t.nodes[x])
+	}
+}
+
+// addAll adds values of the length of sum to it, by XOR.
+func addAll(sum, values []byte) {
+	for ; len(values) > 0; values = values[len(sum):] {
+		subtle.XORBytes(sum, sum, values[:len(sum)])
 	}
 }
 
@@ -301,8 +309,9 @@ func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
 	}
 	defer keys.Clear()
 
-	t := new(tree)
+	t, checker := new(tree), newChecker()
 	defer t.clear()
+	defer checker.clear()
 	checks := make([]byte, Digits*checksSize)
 	defer clear(checks)
 	var own [Bits * nodeSize]byte // keys of a tree's OTs
@@ -312,19 +321,21 @@ func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
 		for level := range Bits {
 			keys.Expand(own[nodeSize*level:][:nodeSize], Bits*i+level)
 		}
-		t.rebuild(c.digits[i], own[:], a.Encrypted[2*len(own)*i:], a.Sums[hashSize*i:], c.nodes[len(own)*i:], checks[checksSize*i:])
+		at := len(own) * i
+		t.rebuild(c.digits[i], own[:], a.Encrypted[2*at:], c.nodes[at:])
+		t.checksPunctured(checks[checksSize*i:][:checksSize], a.Sums[hashSize*i:][:hashSize], c.digits[i], checker)
 	}
 	all := transcript.Hash(labelAll, c.ID[:], checks)
 	if subtle.ConstantTimeCompare(all[:], a.All[:]) != 1 {
 		return wrong
 	}
-	c.MACKey = macKey(&c.ID, checks[:checksSize])
+	macKey(&c.MACKey, &c.ID, checks[:checksSize])
 	return nil
 }
 
-// rebuild makes the leaves of a tree but the one at its digit, from the keys of its OTs, what these encrypt, and the sum of its check
-// values. It sets the nodes that a correlation keeps, and the check values.
-func (t *tree) rebuild(digit byte, keys, encrypted, sum, nodes, checks []byte) {
+// rebuild makes the leaves of a tree but the one at its digit, from the keys of its OTs and what these encrypt, and sets the
+// nodes that a correlation keeps.
+func (t *tree) rebuild(digit byte, keys, encrypted, nodes []byte) {
 	for level := range Bits {
 		t.growPunctured(level, digit)
 		// What this is for U is the sum of all nodes at odd places: less those that are known, it is node 1.
@@ -341,17 +352,13 @@ func (t *tree) rebuild(digit byte, keys, encrypted, sum, nodes, checks []byte) {
 		xor(&t.nodes[1], &known)
 		t.nodes[1].Put(chosen)
 	}
-	t.checksPunctured(checks[:checksSize], sum[:hashSize], digit)
 }
 
 // checksPunctured puts the check values of the leaves in dst, in the order of their places, given the sum of them all.
-func (t *tree) checksPunctured(dst, sum []byte, digit byte) {
+func (t *tree) checksPunctured(dst, sum []byte, digit byte, checker *checker) {
+	t.checks(dst, checker)
 	copy(dst, sum)
-	for y := 1; y < leaves; y++ {
-		value := check(&t.nodes[y])
-		copy(dst[hashSize*y:], value[:])
-		subtle.XORBytes(dst, dst[:hashSize], value[:])
-	}
+	addAll(dst[:hashSize], dst[hashSize:])
 	// From y to y ⊕ digit, bit by bit.
 	for b := range Bits {
 		mask := -(digit >> b & 1)

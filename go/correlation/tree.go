@@ -2,6 +2,9 @@ package correlation
 
 import (
 	"crypto/sha256"
+	"encoding"
+	"encoding/binary"
+	"hash"
 	"unsafe"
 
 	"tandem/go/internal/chacha"
@@ -60,13 +63,39 @@ func xor(dst, a *chacha.Key) {
 	}
 }
 
-// check returns the check value of a leaf.
-func check(leaf *chacha.Key) [hashSize]byte {
-	var b [len(tagCheck) + nodeSize]byte
-	copy(b[:], tagCheck)
-	leaf.Put(b[len(tagCheck):])
-	defer clear(b[:])
-	return sha256.Sum256(b[:])
+// checker computes check values: one compression each, in place. It holds a leaf: clear it.
+type checker struct {
+	hash  hash.Hash
+	block [sha256.BlockSize]byte // tag, leaf, and what SHA-256 pads them with
+	state [stateSize]byte
+}
+
+// stateSize is the length of a marshaled SHA-256, whose chaining value comes after four bytes.
+const stateSize = 4 + sha256.Size + sha256.BlockSize + 8
+
+func newChecker() *checker {
+	c := &checker{hash: sha256.New()}
+	copy(c.block[:], tagCheck)
+	c.block[len(tagCheck)+nodeSize] = 0x80
+	binary.BigEndian.PutUint16(c.block[len(c.block)-2:], uint16(8*(len(tagCheck)+nodeSize)))
+	return c
+}
+
+// put puts the check value of a leaf in dst. It gives the hash a whole block, for the hash to keep none of it.
+func (c *checker) put(dst []byte, leaf *chacha.Key) {
+	leaf.Put(c.block[len(tagCheck):])
+	c.hash.Reset()
+	c.hash.Write(c.block[:])
+	state, err := c.hash.(encoding.BinaryAppender).AppendBinary(c.state[:0])
+	if err != nil {
+		panic("correlation: " + err.Error())
+	}
+	copy(dst[:hashSize], state[4:])
+}
+
+func (c *checker) clear() {
+	clear(c.block[:])
+	c.hash.Reset()
 }
 
 // forest makes the action's trees, one at a time.

@@ -151,14 +151,14 @@ func (a *Action) Clear() {
 	a.forest.clear()
 }
 
-// MACKey returns the key of the MACs, which the caller clears.
-func (a *Action) MACKey() [32]byte {
-	checks := make([]byte, checksSize)
-	defer clear(checks)
-	var sum [hashSize]byte
+// MACKey sets dst to the key of the MACs, which the caller clears.
+func (a *Action) MACKey(dst *[32]byte) {
+	checks, checker := make([]byte, checksSize), newChecker()
 	a.forest.full(0)
-	a.forest.checks(checks, sum[:])
-	return macKey(&a.id, checks)
+	a.forest.checks(checks, checker)
+	macKey(dst, &a.id, checks)
+	checker.clear()
+	clear(checks)
 }
 
 // Send is the vector OLE for alpha, whose last element is random and for the check alone. It returns the message, T, and the

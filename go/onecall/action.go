@@ -51,9 +51,8 @@ func Respond(
 	if err := r.answer(share, peer, digests, m.Items); err != nil {
 		return nil, err
 	}
-	key := r.correlation.MACKey()
-	m.MAC = m.mac(&key, &p.ssid, &t)
-	clear(key[:])
+	r.correlation.MACKey(&r.macKey)
+	m.MAC = m.mac(&r.macKey, &p.ssid, &t)
 	return wire.Marshal(m)
 }
 
@@ -72,6 +71,8 @@ type responder struct {
 	k, t  secp256k1.Scalar
 	point secp256k1.Point
 	bytes [secp256k1.PointSize]byte
+
+	macKey [32]byte
 }
 
 func (r *responder) clear() {
@@ -86,7 +87,9 @@ func (r *responder) clear() {
 // draw begins the stream.
 func (r *responder) draw(share *deal.KeyShare, request, inputs []byte, rand io.Reader) error {
 	a := correlation.NewAction(share.X, r.m.ID)
-	secret := append(share.X.Bytes(), a.Key...)
+	secret := make([]byte, secp256k1.ScalarSize, secp256k1.ScalarSize+len(a.Key))
+	share.X.PutBytes(secret)
+	secret = append(secret, a.Key...)
 	defer clear(secret)
 	received := transcript.Hash(labelInput, request, inputs)
 	stream, err := transcript.NewStream(rand, labelAct, secret, slices.Concat(r.ssid[:], received[:]))
