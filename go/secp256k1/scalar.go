@@ -5,9 +5,8 @@ import (
 	"errors"
 	"io"
 	"math/bits"
-	"unsafe"
 
-	secp "github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"tandem/go/internal/fq"
 )
 
 // ScalarSize is the length of an encoded scalar in bytes.
@@ -25,7 +24,7 @@ var ErrRandom = errors.New("secp256k1: the random source failed")
 
 // Scalar is an integer modulo q, the order of the group. Its zero value is 0. All methods run in constant time, and their
 // receivers may be among their arguments.
-type Scalar struct{ n secp.ModNScalar }
+type Scalar struct{ n fq.Element }
 
 var (
 	scalarOne  = *new(Scalar).SetUint64(1)
@@ -67,11 +66,12 @@ func (s *Scalar) SetBytes(b []byte) (*Scalar, error) {
 	if len(b) != ScalarSize {
 		return nil, ErrScalar
 	}
-	var n secp.ModNScalar
+	var n fq.Element
 	if n.SetBytes((*[32]byte)(b)) != 0 {
 		return nil, ErrScalar
 	}
 	s.n = n
+	n = fq.Element{}
 	return s, nil
 }
 
@@ -88,11 +88,14 @@ func (s *Scalar) SetUniformBytes(b []byte) *Scalar {
 		panic("secp256k1: SetUniformBytes wants 48 bytes")
 	}
 	var hi [32]byte
-	var lo secp.ModNScalar
+	var lo fq.Element
 	copy(hi[16:], b[:16])
 	lo.SetBytes((*[32]byte)(b[16:]))
 	s.n.SetBytes(&hi)
-	s.n.Mul(&two256.n).Add(&lo)
+	s.n.Mul(&s.n, &two256.n)
+	s.n.Add(&s.n, &lo)
+	clear(hi[:])
+	lo = fq.Element{}
 	return s
 }
 
@@ -113,54 +116,46 @@ func RandomScalar(rand io.Reader) (*Scalar, error) {
 // Bytes returns the 32-byte big-endian encoding of s.
 func (s *Scalar) Bytes() []byte {
 	b := make([]byte, ScalarSize)
-	s.n.PutBytesUnchecked(b)
+	s.n.PutBytes(b)
 	return b
 }
 
 // PutBytes writes the 32-byte big-endian encoding of s to dst.
-func (s *Scalar) PutBytes(dst []byte) { s.n.PutBytesUnchecked(dst[:ScalarSize]) }
+func (s *Scalar) PutBytes(dst []byte) { s.n.PutBytes(dst[:ScalarSize]) }
 
 // Add sets s = a + b.
 func (s *Scalar) Add(a, b *Scalar) *Scalar {
-	s.n.Add2(&a.n, &b.n)
+	s.n.Add(&a.n, &b.n)
 	return s
 }
 
 // Sub sets s = a - b.
 func (s *Scalar) Sub(a, b *Scalar) *Scalar {
-	switch s {
-	case b:
-		s.n.Negate()
-		if a == b {
-			s.n.Zero()
-		} else {
-			s.n.Add(&a.n)
-		}
-	case a:
-		s.n.Negate().Add(&b.n).Negate()
-	default:
-		s.n.NegateVal(&b.n).Add(&a.n)
-	}
+	var t fq.Element
+	t.Neg(&b.n)
+	s.n.Add(&a.n, &t)
+	t = fq.Element{}
 	return s
 }
 
 // Neg sets s = -a.
 func (s *Scalar) Neg(a *Scalar) *Scalar {
-	s.n.NegateVal(&a.n)
+	s.n.Neg(&a.n)
 	return s
 }
 
 // Mul sets s = a*b.
 func (s *Scalar) Mul(a, b *Scalar) *Scalar {
-	s.n.Mul2(&a.n, &b.n)
+	s.n.Mul(&a.n, &b.n)
 	return s
 }
 
 // MulAdd sets s = a*b + c.
 func (s *Scalar) MulAdd(a, b, c *Scalar) *Scalar {
-	t := c.n
-	s.n.Mul2(&a.n, &b.n)
-	s.n.Add(&t)
+	var t fq.Element
+	t.Mul(&a.n, &b.n)
+	s.n.Add(&c.n, &t)
+	t = fq.Element{}
 	return s
 }
 
@@ -204,11 +199,11 @@ func (s *Scalar) Select(a, b *Scalar, cond int) *Scalar {
 	return s
 }
 
-// limbs gives access to the eight 32-bit limbs, least significant first, which decred keeps private.
-func (s *Scalar) limbs() *[8]uint32 { return (*[8]uint32)(unsafe.Pointer(&s.n)) }
+// limbs gives access to the eight 32-bit limbs, least significant first.
+func (s *Scalar) limbs() *[8]uint32 { return (*[8]uint32)(&s.n) }
 
 // IsZero returns 1 if s is 0, and 0 otherwise.
-func (s *Scalar) IsZero() int { return int(s.n.IsZeroBit()) }
+func (s *Scalar) IsZero() int { return int(s.n.IsZero()) }
 
 // Equal returns 1 if s = a, and 0 otherwise.
 func (s *Scalar) Equal(a *Scalar) int {
@@ -218,14 +213,14 @@ func (s *Scalar) Equal(a *Scalar) int {
 
 // IsHigh returns 1 if s is above q/2, and 0 otherwise.
 func (s *Scalar) IsHigh() int {
-	if s.n.IsOverHalfOrder() {
-		return 1
-	}
-	return 0
+	// Twice it, less q, is odd.
+	var t Scalar
+	t.Add(s, s)
+	return int(t.n[0] & 1)
 }
 
 // Clear sets s = 0.
-func (s *Scalar) Clear() { s.n.Zero() }
+func (s *Scalar) Clear() { s.n = fq.Element{} }
 
 // The endomorphism (x, y) -> (beta x, y) multiplies by lambda. split decomposes scalars as in "Guide to
 // Elliptic Curve Cryptography", section 3.5, with the rounded divisions as products by precomputed g1 and g2.

@@ -261,7 +261,7 @@ func TestScalarMult(t *testing.T) {
 			t.Fatalf("%x * G", k.Bytes())
 		}
 		if k.IsZero() == 0 {
-			if want := secp.NewPrivateKey(&k.n).PubKey().SerializeCompressed(); !bytes.Equal(got.Bytes(), want) {
+			if want := secp.PrivKeyFromBytes(k.Bytes()).PubKey().SerializeCompressed(); !bytes.Equal(got.Bytes(), want) {
 				t.Fatalf("%x * G: decred has another encoding", k.Bytes())
 			}
 		}
