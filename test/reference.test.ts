@@ -15,12 +15,15 @@ import { at, concat, G, mod, pointBytes, q, scalarBytes, toPoint, u32, utf8 } fr
 import * as deal from './reference/deal-trace.ts';
 import { finish, layout } from './reference/dkls18.ts';
 import * as dkls18 from './reference/dkls18-trace.ts';
+import * as onecallSteps from './reference/onecall.ts';
+import * as onecall from './reference/onecall-trace.ts';
 import { fromJson, mutations, toJson, track } from './reference/record.ts';
 import { expand } from './reference/transcript.ts';
 import { choicesOf } from './reference/vole.ts';
 import * as wire from './reference/wire.ts';
 import dealVectors from './vectors/deal.json' with { type: 'json' };
 import dkls18Vectors from './vectors/dkls18.json' with { type: 'json' };
+import onecallVectors from './vectors/onecall.json' with { type: 'json' };
 
 type Equations<T> = Record<string, (values: T) => boolean>;
 
@@ -207,6 +210,47 @@ describe('deal, changed', () => {
         const relay: deal.Relay = (message, r, from) => (r === round && from === 2 ? change(message) : message);
         assert.throws(() => deal.run(given, relay), `change ${n} of round ${round}`);
       }
+    }
+  });
+});
+
+for (const vector of onecallVectors) {
+  test(`onecall, ${vector.name}: set-up, requests, responses and signatures are recomputed byte for byte`, async () => {
+    assert.deepEqual(onecall.trace(vector), vector);
+    for (const { digests, r, s, yParity, address } of vector.signatures) {
+      for (const [i, digest] of digests.entries()) {
+        const signature = { r: `0x${at(r, i)}`, s: `0x${at(s, i)}`, yParity: at(yParity, i) } as const;
+        assert.equal(await recoverAddress({ hash: `0x${digest}`, signature }), getAddress(`0x${address}`));
+      }
+    }
+  });
+}
+
+describe('onecall, changed', () => {
+  const vector = at(onecallVectors, 0);
+  const call = at(vector.signatures, 0);
+  const flip = (bytes: Uint8Array, k = bytes.length - 1) => bytes.map((byte, i) => (i === k ? byte ^ 1 : byte));
+
+  test('onecall, changed: finish notices a change of anything in the response', () => {
+    const done = onecall.setUp(vector);
+    const { digests, asked, answered } = onecall.sign(done, call);
+    const end = (response: Uint8Array) => onecallSteps.finish(done.pair, done.kept, asked, digests, response);
+    const changed = (change: (fields: Map<number, unknown>) => void) => {
+      const fields = wire.decode(answered.message, 'onecall/response');
+      change(fields);
+      return wire.encode(fields);
+    };
+    assert.equal(end(answered.message).signatures.length, 1);
+    for (const key of [3, 5, 6, 7, 9]) {
+      const response = changed((fields) => fields.set(key, flip(wire.bytes(fields, key))));
+      assert.throws(() => end(response), key === 3 ? /stale: sid/ : /stale: mac/, `key ${key}`);
+    }
+    for (const key of [1, 2, 3]) {
+      const response = changed((fields) => {
+        const item = wire.map(at(wire.list(fields, 8), 0));
+        item.set(key, flip(wire.bytes(item, key)));
+      });
+      assert.throws(() => end(response), /stale: mac/, `key ${key} of an item`);
     }
   });
 });
