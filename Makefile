@@ -9,7 +9,7 @@ GO_SOURCES := go.mod go.sum $(shell find go -name '*.go' ! -name '*_test.go')
 MAKEFLAGS += --jobs=2
 
 # Of the TypeScript tests those that start neither a Deno nor a chain, and take no more than some seconds.
-QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline intent policy-* seal store))
+QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline error-codes intent policy-* roles seal store structure))
 
 .PHONY: wasm demo demo-chain test test-quick lint go-lint go-test go-test-quick bench ct verify record clean
 
