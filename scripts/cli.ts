@@ -198,9 +198,22 @@ async function connectChipotle(storeDir: string): Promise<Runtime> {
   return new ChipotleRuntime({
     settings,
     accountKey: process.env.LIT_API_KEY,
-    onPermit: (cids) => writeSettings(storeDir, { ...settings, LIT_CID: cids.join(' ') }),
+    waitMs: waitMs(),
+    onWait: (why) => {
+      progress.end();
+      tell(`On Lit: ${why}. LIT_WAIT is how many seconds to wait (300).`);
+    },
+    onPermit: (changed) => writeSettings(storeDir, changed),
     onAttempt: logAttempt,
   });
+}
+
+/** How long a call waits for what is permitted anew, as LIT_WAIT says in seconds. @throws UsageError */
+function waitMs(): number | undefined {
+  const { LIT_WAIT: text } = process.env;
+  if (!text) return undefined;
+  if (!/^[0-9]{1,5}$/.test(text)) throw new UsageError(`LIT_WAIT is seconds, not "${text}".`);
+  return 1000 * Number(text);
 }
 
 /** The key of the account on Lit: from the environment alone, since arguments are for all to see. @throws UsageError */

@@ -49,6 +49,7 @@ run(USAGE, async (signal) => {
 
   const findings: Finding[] = [versions(), wasm()];
   findings.push({ what: 'host', found: `${url}, ${await latency(account)} ms for an answer` }, clock(account));
+  findings.push(...(await told(account)));
   const held = await commonAction(openStore(values.store, environmentKey), 'chipotle');
   const action = held ?? (await buildCosigner(LIT_POLICY));
   findings.push(
@@ -102,6 +103,24 @@ async function latency(account: LitAccount): Promise<number> {
     times.push(performance.now() - start);
   }
   return Math.round(times.sort((a, b) => a - b)[TIMES >> 1] ?? 0);
+}
+
+/** What the host says of itself. Nothing of it is verified, and a host may not say it. */
+async function told(account: LitAccount): Promise<Finding[]> {
+  const ask = async (what: string, answer: Promise<string>) => {
+    const found = await answer.catch((error: unknown) => {
+      if (!(error instanceof RuntimeError) || error.kind === 'aborted') throw error;
+      return 'the host does not tell';
+    });
+    return { what, found };
+  };
+  return [
+    await ask('its version', account.version()),
+    await ask(
+      'its attestation',
+      account.quoteLength().then((length) => `a quote of ${length} bytes, which is not verified here`),
+    ),
+  ];
 }
 
 function clock(account: LitAccount): Finding {

@@ -11,13 +11,15 @@ import { run } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, reshare
-with revocation, teardown. Each says what it did and how long it took. Takes 10 calls of the action, and leaves an empty wallet (PKP) in the account.
+with revocation, a change of the policy, teardown. Each says what it did and how long it took. Takes 13 calls of the action, and leaves
+an empty wallet (PKP) in the account.
 
 usage: LIT_API_KEY=… npm run try:lit
 
 LIT_API_KEY is the key of an account, LIT_API_URL the host (default: Lit's own). Without a key nothing is done.`;
 
 const MESSAGE = 'Two hold one key; both must turn it.';
+const DIGEST = `0x${'5a'.repeat(32)}`;
 
 run(USAGE, async (signal) => {
   const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
@@ -49,8 +51,8 @@ run(USAGE, async (signal) => {
     const signer = await recoverMessageAddress({ message: MESSAGE, signature });
     if (signer !== address) throw new Error(`the signature is by ${signer}, not by ${address}`);
   };
-  const refuse = async (otherwise: string) => {
-    const { code, stderr } = await command(daily, 'sign', '--message', MESSAGE);
+  const refuse = async (otherwise: string, ...what: string[]) => {
+    const { code, stderr } = await command(daily, 'sign', ...(what.length > 0 ? what : ['--message', MESSAGE]));
     if (code === 0) throw new Error(otherwise);
     say(`    as it should: ${stderr.split('\n')[0]}`);
   };
@@ -78,6 +80,10 @@ run(USAGE, async (signal) => {
     await refuse('the old shares still sign after they were revoked');
     rmSync(wallet, { recursive: true });
     renameSync(now, wallet);
+
+    await refuse('the policy lets a raw digest pass', '--digest', DIGEST);
+    await succeed(owner, 'migrate', '--policy', 'any', '--json');
+    await succeed(daily, 'sign', '--digest', DIGEST, '--json');
 
     await succeed(owner, 'setup', 'teardown');
     await refuse('the action still signs after the teardown');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,8 @@ import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp, type LitHttpOptions, type LogEntry } from '../ts/runtime/chipotle/http.ts';
 import { assertClock, ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
 import {
+  type CompleteSettings,
+  cidsOf,
   isComplete,
   readSettings,
   type Settings,
@@ -19,8 +21,8 @@ import {
 } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, type SetupOptions, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
-import { LitServer, type LitServerOptions } from '../ts/runtime/local/server.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
+import { type StandInOptions, startStandIn } from './lit-stand-in.ts';
 import { type Fault, FaultProxy } from './support/fault-proxy.ts';
 
 const KEY = 'a-key-that-nobody-may-see';
@@ -38,7 +40,7 @@ async function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message:
     (reason: unknown) => reason,
   );
   assert.ok(error instanceof RuntimeError, String(error));
-  assert.match(error.message, message);
+  assert.match(error.short, message);
   assert.equal(error.kind, kind, error.message);
   if (next) assert.match(error.next ?? '', next);
   assert.doesNotMatch(error.message, new RegExp(KEY));
@@ -109,6 +111,10 @@ describe('a request', () => {
       assert.equal(error.status, status);
       assert.match(error.short, /because of ….* \(request [0-9a-f-]{36}\)$/);
       assert.equal(seen[0]?.headers['x-correlation-id'], /\(request ([^)]*)/.exec(error.message)?.[1]);
+      const named = [answer(status, object, { 'x-request-id': 'its-own.1' })];
+      await fails(send(named), kind, /because of ….* \(request [0-9a-f-]{36}, at the host its-own\.1\)$/);
+      const odd = [answer(status, object, { 'x-request-id': 'two words' })];
+      await fails(send(odd), kind, /\(request [0-9a-f-]{36}\)$/);
       await fails(
         send([text(status, '<html><body>nginx</body></html>', 'text/html')]),
         kind,
@@ -205,17 +211,15 @@ const ECHO = 'async function main(p) { return p }';
 const KEEP =
   'async function main({ wallet, text }) { return text ? Lit.Actions.Decrypt({ pkpId: wallet, ciphertext: text }) : Lit.Actions.Encrypt({ pkpId: wallet, message: "m" }) }';
 
+/** An action that hands out the wallet's key. */
+const TAKE = 'async function main({ wallet }) { return Lit.Actions.getPrivateKey({ pkpId: wallet }) }';
+
 const actionOf = async (source: string): Promise<Action> => ({ source, cid: await cidOf(source) });
 
 /** A server with an account on it. */
-async function serve(options: Partial<LitServerOptions> = {}) {
-  const folder = mkdtempSync(join(dir, 'server-'));
+async function serve(options: StandInOptions = {}) {
   const requests: string[] = [];
-  const server = await LitServer.start({
-    dir: folder,
-    onRequest: ({ method, path, status }) => requests.push(`${status} ${method} ${path.replace('/core/v1/', '')}`),
-    ...options,
-  });
+  const server = await startStandIn({ onRequest: (line) => requests.push(line), ...options });
   const body = JSON.stringify({ account_name: 'a', account_description: '' });
   const headers = { 'content-type': 'application/json' };
   const newAccount = async () =>
@@ -225,7 +229,7 @@ async function serve(options: Partial<LitServerOptions> = {}) {
       }
     ).api_key;
   const key = await newAccount();
-  return { server, url: server.url, key, newAccount, requests, account: accountOf(server.url, key), folder };
+  return { server, url: server.url, key, newAccount, requests, account: accountOf(server.url, key) };
 }
 
 const accountOf = (url: string, key: string) => new LitAccount(new LitHttp({ url, key }));
@@ -236,6 +240,23 @@ async function prepared(host: Awaited<ReturnType<typeof serve>>, action: Action)
   const options = setupOptions(host, store);
   await setUp(action, 'messages', options);
   return { store, options: () => setupOptions(host, store), runtime: (more = {}) => runtimeOf(store, more) };
+}
+
+/** A usage key with these rights and no others. */
+async function addKey(host: { url: string; key: string }, rights: Record<string, Json>) {
+  const body = {
+    ...{ name: 'spare', description: '', can_create_groups: false, can_delete_groups: false, can_create_pkps: false },
+    ...{ manage_ipfs_ids_in_groups: [], add_pkp_to_groups: [], remove_pkp_from_groups: [], execute_in_groups: [] },
+    ...rights,
+  };
+  const made = await new LitHttp(host).send('POST', 'add_usage_api_key', { body, isRepeatable: false });
+  return made as { usage_api_key: string };
+}
+
+/** What is wrong with a set-up, and how it is found. */
+async function problems({ account }: { account: LitAccount }, store: string): Promise<string[][]> {
+  const findings = await inspect(account, readSettings(store) as Settings);
+  return findings.filter(({ problem }) => problem).map(({ what, found }) => [what, found]);
 }
 
 function setupOptions({ account, url }: { account: LitAccount; url: string }, store: string): SetupOptions {
@@ -258,7 +279,7 @@ describe('the runtime', () => {
     for (const value of [1, { a: ['b'] }, null]) assert.deepEqual(await runtime.run(action, value), value);
     assert.deepEqual(host.requests, [
       '200 GET get_lit_action_client_config',
-      '404 POST lit_action',
+      '400 POST lit_action',
       '200 POST lit_action',
       '200 POST lit_action',
       '200 POST lit_action',
@@ -273,10 +294,12 @@ describe('the runtime', () => {
     await runtime.limits();
     host.requests.length = 0;
     await fails(
-      runtime.run(action, 'x'.repeat(65_536)),
+      runtime.run(action, 'x'.repeat(10 << 20)),
       'limit',
-      /^the parameters: 65538 bytes, where the host allows 65536/,
+      /^the parameters: 10485762 bytes, where the host allows 10485760/,
     );
+    const all = 'x'.repeat((10 << 20) - 10);
+    await fails(runtime.run(action, all), 'limit', /^the request: 104858\d\d bytes, where the host allows 10485760/);
     await fails(runtime.run({ ...action, source: `${ECHO} ` }, 1), 'input', /the source is not that of/);
     assert.deepEqual(host.requests, []);
     await host.server.close();
@@ -289,7 +312,7 @@ describe('the runtime', () => {
     const wallet = await runtime.createWallet();
     const text = await runtime.run(action, { wallet });
     assert.equal(await runtime.run(action, { wallet, text }), 'm');
-    await fails(runtime.run(action, { wallet: `0x${'1'.repeat(40)}` }), 'action', /may not use this wallet/);
+    await fails(runtime.run(action, { wallet: `0x${'1'.repeat(40)}` }), 'action', /not permitted to use this wallet/);
     await fails(runtime.run(await actionOf(ECHO), 1), 'permission', /may not use the wallet .* any more/);
     await host.server.close();
   });
@@ -308,17 +331,96 @@ describe('the runtime', () => {
     await fails(making.permit(wallet, next.cid), 'input', /is set up for the action/, /--policy messages/);
 
     const written: string[][] = [];
-    const changing = runtime({ accountKey: host.key, onPermit: (cids: string[]) => written.push(cids) });
+    const onPermit = (settings: CompleteSettings) => written.push(cidsOf(settings));
+    const changing = runtime({ accountKey: host.key, onPermit });
     await changing.permit(wallet, action.cid, next.cid);
     for (const either of [action, next]) assert.equal(await runtime().run(either, { wallet, text }), 'm');
     await changing.permit(wallet, next.cid);
     assert.deepEqual(written, [[action.cid, next.cid], [next.cid]]);
     assert.equal(await runtime().run(next, { wallet, text }), 'm');
     await fails(runtime().run(action, { wallet, text }), 'permission', /may not use the wallet/, /replaced/);
-    // Not even the account's own key lets it.
+    // Not even the account's own key lets it: that runs no action at all.
     const byOwner = new LitHttp({ url: host.url, key: host.key });
     const body: Json = { code: action.source, js_params: { wallet, text } };
-    await fails(byOwner.send('POST', 'lit_action', { body, isRepeatable: false }), 'action', /may not use this wallet/);
+    await fails(byOwner.send('POST', 'lit_action', { body, isRepeatable: false }), 'permission', /not authorized/);
+    await host.server.close();
+  });
+});
+
+describe('what was permitted just now', () => {
+  /** As the co-signer does, it keeps to itself why it refuses. */
+  const QUIET = `${KEEP.replace('main', 'keep')}
+    async function main(params) { try { return await keep(params) } catch { return { error: { code: 'refused' } } } }`;
+  const isRefusal = (answer: Json) => typeof answer === 'object' && answer !== null && 'error' in answer;
+
+  test('is waited for, and that is told, whether the host denies the call or the action refuses', async () => {
+    const host = await serve({ denials: { runs: 1, uses: 1 } });
+    const action = await actionOf(QUIET);
+    const { store, runtime } = await prepared(host, action);
+    const wallet = readSettings(store)?.LIT_WALLET ?? '';
+    const told: string[] = [];
+    const steps: string[] = [];
+    const patient = runtime({ onWait: (why: string) => told.push(why) });
+    const onProgress = (step: string) => steps.push(step);
+    const text = await patient.run(action, { wallet }, { wallet, isRefusal, onProgress });
+    assert.match(String(text), /^0x/);
+    const runs = host.requests.filter((line) => / lit_action$/.test(line));
+    // Without the code, denied; without the code, refused; done.
+    assert.deepEqual(
+      runs.map((line) => line.slice(0, 3)),
+      ['400', '403', '400', '200', '200'],
+    );
+    assert.equal(told.length, 1);
+    assert.match(told[0] ?? '', /may not count on all its machines yet; trying again for 300 s/);
+    assert.ok(steps.includes(told[0] ?? ''));
+    await host.server.close();
+  });
+
+  test('is waited for as long as the user lets it, and what is older is not', async () => {
+    const host = await serve({ settleMs: 600_000 });
+    const action = await actionOf(ECHO);
+    const { store, runtime } = await prepared(host, action);
+    const later = /may not count on all its machines yet: try again later/;
+    for (const waitMs of [0, 1200]) {
+      const start = performance.now();
+      await fails(runtime({ waitMs }).run(action, 1), 'permission', /not authorized/, later);
+      assert.ok(performance.now() - start >= waitMs);
+    }
+    const { signal } = { signal: AbortSignal.timeout(300) };
+    await fails(runtime().run(action, 1, { signal }), 'aborted', /aborted/);
+    const settings = readSettings(store) as Settings;
+    writeSettings(store, { ...settings, LIT_CHANGED: `${Math.floor(Date.now() / 1000) - 3601}` });
+    await fails(runtime().run(action, 1), 'permission', /not authorized/, /status/);
+    await host.server.close();
+  });
+});
+
+describe('a server before v1.1.10', () => {
+  test('makes a wallet all the same', async () => {
+    const host = await serve({ isOlder: true });
+    const action = await actionOf(KEEP);
+    const { store, runtime } = await prepared(host, action);
+    const { LIT_WALLET: wallet = '' } = readSettings(store) as Settings;
+    assert.ok(host.requests.includes('404 POST create_wallet') && host.requests.includes('200 GET create_wallet'));
+    assert.match(String(await runtime().run(action, { wallet })), /^0x/);
+    await host.server.close();
+  });
+
+  test('is asked once: after any other failure there may be a wallet', async () => {
+    const host = await serve();
+    for (const status of [500, 503]) {
+      const asked: string[] = [];
+      const fail: Fault = async ({ response }) => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end('"no"');
+      };
+      const proxy = await FaultProxy.start(host.url, (path) => {
+        asked.push(path);
+        return fail;
+      });
+      await fails(accountOf(proxy.url, host.key).createWallet(), 'unavailable', /no/);
+      assert.deepEqual(asked, ['/core/v1/create_wallet']);
+      await proxy.close();
+    }
     await host.server.close();
   });
 });
@@ -340,12 +442,12 @@ describe('its own message and next step has', () => {
     await host.server.close();
   });
 
-  test('exhausted credit has its own message and next step', async () => {
-    const host = await serve({ credit: 2 });
+  test('exhausted credit', async () => {
+    const host = await serve({ credit: 1 });
     const action = await actionOf(ECHO);
     const runtime = (await prepared(host, action)).runtime();
-    await runtime.run(action, 1); // by CID, then by code
-    const error = await fails(runtime.run(action, 1), 'payment', /no credit left/, /--credit/);
+    await runtime.run(action, 1);
+    const error = await fails(runtime.run(action, 1), 'payment', /no credit left/, /Add funds/);
     assert.equal(error.status, 402);
     await host.server.close();
   });
@@ -437,11 +539,11 @@ describe('the set-up', () => {
         [],
       );
       assert.equal((await host.account.groups()).length, 1);
-      assert.ok((await host.account.wallets()).length <= 2); // the account's own, and that of the set-up
+      assert.ok((await host.account.wallets()).length <= 3); // the account's own, that of the set-up, and its key's
 
-      const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+      const state = host.server.state();
       await setUp(action, 'messages', setupOptions(host, store));
-      assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
+      assert.equal(host.server.state(), state);
       assert.deepEqual(readSettings(store), settings);
       await host.server.close();
     }
@@ -451,7 +553,7 @@ describe('the set-up', () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const store = mkdtempSync(join(dir, 'store-'));
-    const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+    const state = host.server.state();
     const steps: string[] = [];
     await setUp(action, 'messages', {
       ...setupOptions(host, store),
@@ -460,7 +562,7 @@ describe('the set-up', () => {
     });
     assert.equal(steps.length, 5);
     for (const step of steps) assert.match(step, /^would /);
-    assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
+    assert.equal(host.server.state(), state);
     assert.ok(!existsSync(settingsPath(store)));
     await host.server.close();
   });
@@ -468,7 +570,7 @@ describe('the set-up', () => {
   test('the set-up on Chipotle refuses a host that reckons another CID, or takes no source of this length, and changes nothing', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
-    const state = readFileSync(join(host.folder, 'state.json'), 'utf8');
+    const state = host.server.state();
     const other = JSON.stringify(await cidOf(`${ECHO} `));
     const config = { ...(await (await fetch(`${host.url}/core/v1/get_lit_action_client_config`)).json()) };
     const short = JSON.stringify({ ...config, max_code_length: ECHO.length - 1 });
@@ -493,7 +595,7 @@ describe('the set-up', () => {
       assert.ok(!existsSync(settingsPath(store)));
       await proxy.close();
     }
-    assert.equal(readFileSync(join(host.folder, 'state.json'), 'utf8'), state);
+    assert.equal(host.server.state(), state);
     await host.server.close();
   });
 
@@ -504,17 +606,22 @@ describe('the set-up', () => {
       const body = { group_name: 'g', group_description: '', pkp_ids_permitted: wallets, cid_hashes_permitted: hashes };
       await new LitHttp({ url, key }).send('POST', 'add_group', { body, isRepeatable: false });
     };
+    const other = await actionOf(KEEP);
     const cases: [(wallet: string) => [string[], string[]], RegExp][] = [
-      [() => [[zero.wallet], [zero.hash]], /lets every action use every wallet of the account/],
-      [() => [[zero.wallet], [`0x${'1'.repeat(64)}`]], /lets its actions use every wallet of the account/],
+      [() => [[zero.wallet], [zero.hash]], /lets every action, .* use every wallet of the account/],
+      [() => [[zero.wallet], [actionHash(other.cid)]], /lets its actions use every wallet of the account/],
       [() => [[zero.wallet], []], /lets its actions use every wallet/],
-      [(wallet) => [[wallet], [zero.hash]], /lets every action use the wallet 0x/],
-      [(wallet) => [[wallet], [`0x${'1'.repeat(64)}`]], /lets its actions use the wallet 0x/],
+      [(wallet) => [[wallet], [zero.hash]], /lets every action, .* use the wallet 0x/],
+      // An action that has no name looks as if it were every action.
+      [(wallet) => [[wallet], [`0x${'1'.repeat(64)}`]], /lets every action, or one that has no name here, use the/],
+      [(wallet) => [[wallet], [actionHash(other.cid)]], /lets its actions use the wallet 0x/],
     ];
     for (const [group, why] of cases) {
       const host = await serve();
       const { store } = await prepared(host, action);
       const settings = readSettings(store) as Settings;
+      const body = { action_ipfs_cid: other.cid, name: 'n', description: '' };
+      await new LitHttp(host).send('POST', 'add_action', { body, isRepeatable: false });
       await make(host.key, host.url, ...group(settings.LIT_WALLET ?? ''));
       await fails(setUp(action, 'messages', setupOptions(host, store)), 'permission', why, /could open the share/);
       const problems = (await inspect(host.account, settings)).filter(({ problem }) => problem);
@@ -532,7 +639,122 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('the set-up on Chipotle refuses its own group once it holds more', async () => {
+  test('refuses an account where a usage key runs any action with any wallet', async () => {
+    const host = await serve();
+    const action = await actionOf(KEEP);
+    const { store, runtime } = await prepared(host, action);
+    const settings = readSettings(store) as Settings;
+    const wallet = settings.LIT_WALLET ?? '';
+    const { usage_api_key } = await addKey(host, { execute_in_groups: [0] });
+    // What such a key can do: an action of the thief's own asks for the wallet's key.
+    const body: Json = { code: TAKE, js_params: { wallet } };
+    const taken = await new LitHttp({ url: host.url, key: usage_api_key }).send('POST', 'lit_action', {
+      body,
+      isRepeatable: false,
+    });
+    assert.match((taken as { response: string }).response, /^0x[0-9a-f]{64}$/);
+
+    const why = /the usage key "spare" may run any action with any wallet of the account/;
+    await fails(setUp(action, 'messages', setupOptions(host, store)), 'permission', why, /revoke it/);
+    await fails(setUp(action, 'messages', setupOptions(host, mkdtempSync(join(dir, 'store-')))), 'permission', why);
+    await fails(runtime().permit(wallet, action.cid), 'permission', why, /revoke it/);
+    const next = (await actionOf(ECHO)).cid;
+    await fails(runtime({ accountKey: host.key }).permit(wallet, next), 'permission', why, /revoke it/);
+    assert.deepEqual(await problems(host, store), [['other keys', 'open']]);
+    await host.account.removeUsageKey(usage_api_key);
+    await setUp(action, 'messages', setupOptions(host, store));
+    assert.deepEqual(await problems(host, store), []);
+    await host.server.close();
+  });
+
+  test('reports other keys that run its action, or may change who uses the wallet', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store } = await prepared(host, action);
+    const { LIT_GROUP: group } = readSettings(store) as Settings;
+    for (const rights of [
+      { execute_in_groups: [Number(group)] },
+      { manage_ipfs_ids_in_groups: [Number(group)] },
+      { manage_ipfs_ids_in_groups: [0] },
+      { add_pkp_to_groups: [77] },
+      { can_create_groups: true },
+    ]) {
+      const { usage_api_key } = await addKey(host, rights);
+      assert.deepEqual(await problems(host, store), [['other keys', 'another']], JSON.stringify(rights));
+      await setUp(action, 'messages', setupOptions(host, store));
+      await host.account.removeUsageKey(usage_api_key);
+    }
+    await addKey(host, { execute_in_groups: [77], can_create_pkps: true, can_delete_groups: true });
+    assert.deepEqual(await problems(host, store), []);
+    await host.server.close();
+  });
+
+  test('is not deceived by a group of its own name, with which a thief undoes a revocation', async () => {
+    const host = await serve();
+    const old = await actionOf(KEEP);
+    const { store, runtime } = await prepared(host, old);
+    const settings = readSettings(store) as CompleteSettings;
+    const { LIT_WALLET: wallet, LIT_GROUP: group } = settings;
+    const text = await runtime().run(old, { wallet });
+    const next = await actionOf(`${KEEP} // without the old shares`);
+    const onPermit = (changed: Settings) => writeSettings(store, changed);
+    await runtime({ accountKey: host.key, onPermit }).permit(wallet, next.cid);
+    assert.deepEqual(await problems(host, store), []);
+    await fails(runtime().run(old, { wallet, text }), 'permission', /may not use the wallet/);
+
+    // The thief has the key of the account.
+    const body = {
+      group_name: `tandem ${wallet}`,
+      group_description: 'one action, one wallet',
+      pkp_ids_permitted: [wallet],
+      cid_hashes_permitted: [actionHash(old.cid)],
+    };
+    const planted = (await new LitHttp(host).send('POST', 'add_group', { body, isRepeatable: false })) as {
+      group_id: string;
+    };
+    assert.notEqual(planted.group_id, group);
+    const { usage_api_key: stolen } = await addKey(host, { execute_in_groups: [Number(planted.group_id)] });
+    const thief = new ChipotleRuntime({ settings: { ...settings, LIT_USAGE_KEY: stolen } });
+    assert.equal(await thief.run(old, { wallet, text }), 'm', 'the revocation is undone');
+
+    const why = new RegExp(`the group ${planted.group_id} \\(tandem ${wallet}\\) lets its actions use the wallet`);
+    assert.deepEqual(await problems(host, store), [['other groups', 'open']]);
+    await fails(setUp(next, 'messages', setupOptions(host, store)), 'permission', why);
+    await fails(runtime().permit(wallet, next.cid), 'permission', why);
+    const after = await actionOf(`${KEEP} // later still`);
+    await fails(runtime({ accountKey: host.key, onPermit }).permit(wallet, next.cid, after.cid), 'permission', why);
+    assert.equal(readSettings(store)?.LIT_CID, next.cid);
+    // What is to go goes all the same, and the rest is told.
+    await fails(runtime({ accountKey: host.key, onPermit }).permit(wallet, after.cid), 'permission', why);
+    await host.account.removeGroup(planted.group_id);
+    await fails(thief.run(old, { wallet, text }), 'permission', /may not use the wallet/);
+
+    // One that does not open the wallet yet is told of too.
+    await host.account.addGroup(`tandem ${wallet}`, '');
+    assert.deepEqual(await problems(host, store), [['other groups', 'another']]);
+    await host.server.close();
+  });
+
+  test('does not take a group for its own by its name where others have to do with it', async () => {
+    const host = await serve();
+    const action = await actionOf(ECHO);
+    const { store, options } = await prepared(host, action);
+    const { LIT_WALLET: wallet } = readSettings(store) as Settings;
+    await tearDown(options());
+    const planted = await host.account.addGroup(`tandem ${wallet}`, '');
+    const { usage_api_key } = await addKey(host, { execute_in_groups: [Number(planted)] });
+    const why = /there is a group already that has the name of the set-up's own: 2$/;
+    await fails(setUp(action, 'messages', options()), 'permission', why, /remove it/);
+    await host.account.removeUsageKey(usage_api_key);
+    const second = await host.account.addGroup(`tandem ${wallet}`, '');
+    await fails(setUp(action, 'messages', options()), 'permission', /own: 2 and 3$/);
+    await host.account.removeGroup(second);
+    await setUp(action, 'messages', options());
+    assert.equal(readSettings(store)?.LIT_GROUP, planted);
+    await host.server.close();
+  });
+
+  test('refuses its own group once it holds more', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     for (const add of ['action', 'wallet'] as const) {

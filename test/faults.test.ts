@@ -16,9 +16,9 @@ import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
 import { isComplete, readSettings, type Settings, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
-import { LitServer } from '../ts/runtime/local/server.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { listWallets, openStore, readShare, readWallet, type Store } from '../ts/store/store.ts';
+import { type StandIn, startStandIn } from './lit-stand-in.ts';
 import { G, lagrange, scalarBytes, sum, toScalar } from './reference/curve.ts';
 import { BURSTS, type Exchange, FAULTS, type Fault, FaultProxy } from './support/fault-proxy.ts';
 
@@ -45,11 +45,11 @@ interface User {
 }
 
 let dir: string;
-let server: LitServer;
+let server: StandIn;
 const users: User[] = [];
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tandem-faults-'));
-  server = await LitServer.start({ dir: join(dir, 'host'), spare: 2 });
+  server = await startStandIn();
   const action = await buildCosigner('messages');
   const body = { account_name: 'a', account_description: '' };
   const { api_key: key } = (await new LitHttp({ url: server.url, key: 'none' }).send('POST', 'new_account', {

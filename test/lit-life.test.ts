@@ -7,30 +7,42 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { command as run } from './support/command.ts';
 
-// The script that tries the life of a key on Lit, tried on a server with Lit's API in a process of its own.
+// The script that tries the life of a key on Lit, tried on servers with Lit's API in processes of their own.
 
-const scripts = fileURLToPath(new URL('../scripts/', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url));
+const scripts = join(root, 'scripts');
 const tsx = import.meta.resolve('tsx');
 
+/** A strict stand-in, at which what is permitted counts only after two seconds. */
+const HOSTS: Readonly<Record<string, readonly string[]>> = {
+  'a stand-in for Lit': ['test/lit-stand-in.ts', '--settle', '2000'],
+};
+
 let dir: string;
-let server: ChildProcess;
 let url: string;
+const servers: ChildProcess[] = [];
+const urls = new Map<string, string>();
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tandem-life-'));
-  const args = ['--import', tsx, join(scripts, 'serve.ts'), '--port', '0', '--store', dir, '--quiet'];
-  server = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  url = await new Promise<string>((resolve, reject) => {
-    server.once('exit', () => reject(new Error('the server ended')));
-    server.stdout?.once('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0] ?? ''));
-  });
+  await Promise.all(Object.entries(HOSTS).map(async ([name, args]) => urls.set(name, await start(args))));
+  [url = ''] = urls.values();
 });
 after(() => {
-  server.kill();
+  for (const server of servers) server.kill();
   rmSync(dir, { recursive: true, force: true });
 });
 
+async function start(args: readonly string[]): Promise<string> {
+  const server = spawn(process.execPath, ['--import', tsx, ...args], { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] });
+  servers.push(server);
+  return new Promise<string>((resolve, reject) => {
+    server.once('exit', () => reject(new Error('the server ended')));
+    server.stdout.once('data', (line) => resolve(/http:\S+/.exec(String(line))?.[0] ?? ''));
+  });
+}
+
 /** The key of a new account. */
-async function account(): Promise<string> {
+async function account(url: string): Promise<string> {
   const body = JSON.stringify({ account_name: 'a', account_description: '' });
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${url}/core/v1/new_account`, { method: 'POST', headers, body });
@@ -43,22 +55,29 @@ async function command(name: string, args: string[], env: Record<string, string>
 }
 
 describe('on Lit, as a server in another process has it,', { concurrency: true }, () => {
-  test('on Lit, in another process: a key lives: setup, doctor, keygen, signatures, rotate, reshare with revocation, teardown', async () => {
-    const key = await account();
-    const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: url });
-    assert.equal(code, 0, output);
-    assert.match(output, /A wallet lived on http.*0x/);
-    assert.equal(output.match(/^ok {2}sign/gm)?.length, 5, output);
-    assert.match(output, /^ok {2}sign.*--protocol dkls23/m);
-    assert.match(output, /as it should: (?!The store).*(?:may|permit|action)/);
-    assert.match(output, /as it should: The store \S+ is not set up for Lit/);
-    assert.doesNotMatch(output.replace(/^no {2}sign.*$/gm, ''), /^no /m);
-    assert.ok(!output.includes(key));
-  });
+  for (const name of Object.keys(HOSTS)) {
+    test(`${name}: a key lives, from setup to teardown`, async () => {
+      const at = urls.get(name) ?? '';
+      const key = await account(at);
+      const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: at });
+      assert.equal(code, 0, output);
+      assert.match(output, /A wallet lived on http.*0x/);
+      assert.equal(output.match(/^ok {2}sign/gm)?.length, 6, output);
+      for (const step of ['sign.*--protocol dkls23', 'setup rotate', 'reshare --revoke', 'migrate', 'setup teardown']) {
+        assert.match(output, new RegExp(`^ok {2}${step}`, 'm'));
+      }
+      assert.match(output, /^ok {2}its version .*\n^ok {2}its attestation /m);
+      assert.match(output, /as it should: (?!The store).*(?:may|permit|action)/);
+      assert.match(output, /as it should: The policy refuses: no rule is for raw digests/);
+      assert.match(output, /as it should: The store \S+ is not set up for Lit/);
+      assert.doesNotMatch(output.replace(/^no {2}sign.*$/gm, ''), /^no /m);
+      assert.ok(!output.includes(key));
+    });
+  }
 
   test('on Lit, in another process: setup says in a dry run what it would do, does it once, and status compares', async () => {
     const store = join(dir, 'prepared');
-    const key = await account();
+    const key = await account(url);
     const env = { LIT_API_KEY: key, LIT_API_URL: url };
     const setup = (...args: string[]) => command('setup', [...args, '--store', store], env);
     const dry = await setup('--dry-run');

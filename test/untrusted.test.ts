@@ -211,12 +211,16 @@ describe('audit 5: every command that shows such text', () => {
       harmless(1, 'doctor', ['--store', store]),
     ]);
     const wallet = { id: WALLET, name: EVIL, description: EVIL, wallet_address: WALLET };
+    const usageKey = {
+      ...{ api_key_hash: `0x${'22'.repeat(32)}`, name: EVIL, description: EVIL, can_create_groups: false },
+      ...{ can_manage_ipfs_ids_in_groups: [], can_add_pkp_to_groups: [], can_execute_in_groups: [0] },
+    };
     answers = {
       list_groups: [200, ['7', '1'].map((id) => ({ id, name: EVIL, description: EVIL }))],
       list_wallets: [200, [wallet]],
       list_wallets_in_group: [200, [wallet]],
       list_actions: [200, [{ id: EVIL, name: EVIL, description: EVIL }]],
-      list_api_keys: [200, [{ name: EVIL, can_execute_in_groups: [1] }]],
+      list_api_keys: [200, [usageKey]],
     };
     await Promise.all([
       harmless(1, 'setup', ['status', '--store', store]),

@@ -31,6 +31,7 @@ const Said = v.pipe(
   v.transform((said) => new Untrusted(said)),
 );
 const Failure = v.object({ error: v.object({ code: v.string(), message: Said }) });
+const Refusal = v.object({ error: v.object({ code: v.literal('refused') }) });
 
 /**
  * What may be asked twice, when an answer was lost. Each answer to a request is an execution of its own, of which at most one
@@ -54,6 +55,8 @@ export async function ask<S extends v.GenericSchema>(
   signal?.throwIfAborted();
   const running = runtime.run(action, params as Json, {
     isRepeatable: REPEATABLE.has(params.op),
+    wallet: params.wallet,
+    isRefusal: (response) => v.is(Refusal, response),
     ...(signal && { signal }),
     ...(onProgress && { onProgress }),
   });
@@ -71,7 +74,6 @@ export async function ask<S extends v.GenericSchema>(
   }
   const { code, message } = failed.output.error;
   if (code === 'policy') throw new PolicyError(`The policy refuses: ${message}`);
-  await runtime.check?.(params.wallet, action.cid, signal);
   throw new RefusedError(`The action refused: ${message}.`, {
     next: 'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together.',
   });

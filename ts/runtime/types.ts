@@ -25,6 +25,10 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
   /** Whether the call may be made twice when it is not known whether the first came through. Default: no. */
   readonly isRepeatable?: boolean;
+  /** The wallet that the action is to use, for a host that can tell why it may not. */
+  readonly wallet?: string;
+  /** Whether a response is the action's refusal without a reason, which a host may turn into an error that has one. */
+  readonly isRefusal?: (response: Json) => boolean;
   /** Told in plain words what the call is doing (waiting, retrying), for a person to read. */
   readonly onProgress?: (step: string) => void;
 }
@@ -62,11 +66,4 @@ export interface Runtime {
    * @throws {RuntimeError}
    */
   limits(): Promise<Limits>;
-
-  /**
-   * Finds out why an action that refuses to say cannot use a wallet, if that is for a reason that the host knows.
-   *
-   * @throws {RuntimeError} with the reason
-   */
-  check?(wallet: string, cid: string, signal?: AbortSignal): Promise<void>;
 }

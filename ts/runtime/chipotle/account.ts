@@ -1,9 +1,11 @@
+import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
 import { RuntimeError } from '../errors.ts';
-import { DOCUMENTED_LIMITS } from '../limits.ts';
 import type { Limits } from '../types.ts';
-import type { LitHttp, LitRequest } from './http.ts';
+import { type LitHttp, type LitRequest, MAX_BODY } from './http.ts';
 
+/** What a host need not have, and nobody has to wait for. */
+const ONCE = { isRepeatable: false } as const;
 const PAGE = 100;
 const MAX_PAGES = 100;
 
@@ -11,13 +13,24 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const short = v.pipe(v.string(), v.maxLength(4096));
 const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
-const groupId = v.pipe(v.union([v.string(), count]), v.transform(String), v.regex(/^[1-9][0-9]{0,14}$/));
+/** An id of a group, which the API gives in decimal, in hex and as a number: always in decimal, so that one is one text. */
+const groupId = v.pipe(
+  v.union([count, v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{1,64}|[0-9]{1,78})$/))]),
+  v.transform((id) => BigInt(id).toString()),
+);
 const done = v.object({ success: v.literal(true) });
 
 const groupItem = v.object({ id: groupId, name: short });
 const walletItem = v.object({ id: short, wallet_address: address });
 const actionItem = v.object({ id: short });
-const keyItem = v.object({ name: short, can_execute_in_groups: v.array(count) });
+const keyItem = v.object({
+  api_key_hash: v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{64}$/), v.toLowerCase()),
+  name: short,
+  can_create_groups: v.boolean(),
+  can_manage_ipfs_ids_in_groups: v.array(groupId),
+  can_add_pkp_to_groups: v.array(groupId),
+  can_execute_in_groups: v.array(groupId),
+});
 const config = v.object({
   timeout_ms: positive,
   memory_limit_mb: positive,
@@ -26,15 +39,32 @@ const config = v.object({
   max_console_log_length: count,
   max_fetch_count: count,
   max_get_keys_count: count,
+  /** Lit's own servers tell none. */
+  max_params_length: v.optional(positive),
 });
+const version = v.object({ name: v.optional(short), version: short, commit_version: v.optional(short) });
+const attestation = v.object({ quote: v.pipe(v.string(), v.regex(/^(?:0x)?(?:[0-9a-fA-F]{2})+$/)) });
 
 /** The zero address: in a group it stands for every wallet of the account. */
 export const EVERY_WALLET = `0x${'0'.repeat(40)}`;
 
-/** What a usage key may do; everything else it may not. */
+/** In what a usage key may do: every group of the account. To run actions in it means any action, with any wallet. */
+export const EVERY_GROUP = '0';
+
+/** A usage key in the account's list, and what it may do as far as that bears on who uses a wallet. */
 export interface UsageKey {
+  /** {@link usageKeyHash} of the key, which itself is not in the list. */
+  readonly hash: string;
   readonly name: string;
-  readonly executeInGroups: readonly number[];
+  readonly canCreateGroups: boolean;
+  readonly managesActionsIn: readonly string[];
+  readonly addsWalletsTo: readonly string[];
+  readonly executesIn: readonly string[];
+}
+
+/** How the account's list names a usage key: Keccak-256 of its characters, in hex. */
+export function usageKeyHash(key: string): string {
+  return `0x${Buffer.from(keccak_256(Buffer.from(key))).toString('hex')}`;
 }
 
 /** An account on Lit: the calls that a set-up consists of. Reading is repeated when it fails, changing is not. */
@@ -52,22 +82,29 @@ export class LitAccount {
     return this.#get(v.boolean(), 'account_exists');
   }
 
-  /** Whether the host knows another API key. */
-  knows(key: string): Promise<boolean> {
-    return new LitAccount(this.#http.withKey(key), this.#signal).exists();
-  }
-
   /** How far this machine's clock is ahead of the host's, by its last answer. */
   get clockAheadMs(): number | undefined {
     return this.#http.clockAheadMs;
   }
 
-  /** The limits in force. That of the parameters is documented only: the host does not tell it. */
+  /** What the host says that it is. */
+  async version(): Promise<string> {
+    const { name, version: number, commit_version } = await this.#send(version, 'GET', 'version', ONCE);
+    return [name, number, commit_version].filter((part) => part !== undefined && part !== '').join(' ');
+  }
+
+  /** The length in bytes of the quote by which the host's enclave attests itself, which is not looked into. */
+  async quoteLength(): Promise<number> {
+    const { quote } = await this.#send(attestation, 'GET', '/attestation', ONCE);
+    return quote.replace(/^0x/, '').length / 2;
+  }
+
+  /** The limits in force. Where the host tells none of the parameters, the whole request bounds them. */
   async limits(until?: number): Promise<Limits> {
     const told = await this.#get(config, 'get_lit_action_client_config', {}, until);
     return {
       maxCodeLength: told.max_code_length,
-      maxParamsLength: DOCUMENTED_LIMITS.maxParamsLength,
+      maxParamsLength: told.max_params_length ?? MAX_BODY,
       maxResponseLength: told.max_response_length,
       maxConsoleLogLength: told.max_console_log_length,
       maxFetchCount: told.max_fetch_count,
@@ -84,7 +121,13 @@ export class LitAccount {
 
   /** Makes a wallet and returns its address in lower case. */
   async createWallet(): Promise<string> {
-    return (await this.#post(v.object({ wallet_address: address }), 'create_wallet', {})).wallet_address;
+    const made = v.object({ wallet_address: address });
+    const post = this.#post(made, 'create_wallet', {}).catch((error: unknown) => {
+      if (!(error instanceof RuntimeError) || (error.status !== 404 && error.status !== 405)) throw error;
+      // Before v1.1.10 it was a GET. It is one wallet each time, so it is not repeated either.
+      return this.#send(made, 'GET', 'create_wallet', { isRepeatable: false });
+    });
+    return (await post).wallet_address;
   }
 
   /** The addresses of the account's wallets. */
@@ -103,7 +146,10 @@ export class LitAccount {
     );
   }
 
-  /** The actions in a group, by the hash of the CID; what is no hash (`n/a`) stands for all. */
+  /**
+   * The actions in a group, by the hash of the CID. What is not one (`n/a`) stands for all, or is an action that has no name in
+   * the account: the two look the same.
+   */
   async actionsIn(group: string): Promise<string[]> {
     return (await this.#list(actionItem, 'list_actions', { group_id: group })).map(({ id }) => id.toLowerCase());
   }
@@ -115,28 +161,35 @@ export class LitAccount {
   }
 
   async removeGroup(group: string): Promise<void> {
+    // Here the API takes a text, everywhere else a number.
     await this.#post(done, 'remove_group', { group_id: group });
   }
 
   /** Puts an action into a group and gives it a name in the account's lists. */
   async addAction(group: string, cid: string, name: string): Promise<void> {
     await this.#post(done, 'add_action', { action_ipfs_cid: cid, name, description: '' });
-    await this.#post(done, 'add_action_to_group', { group_id: group, action_ipfs_cid: cid });
+    await this.#post(done, 'add_action_to_group', { group_id: numberOf(group), action_ipfs_cid: cid });
   }
 
   /** Takes an action out of a group, by the hash of its CID. */
   async removeAction(group: string, hash: string): Promise<void> {
-    await this.#post(done, 'remove_action_from_group', { group_id: group, hashed_cid: hash });
+    await this.#post(done, 'remove_action_from_group', { group_id: numberOf(group), hashed_cid: hash });
   }
 
   async addWallet(group: string, wallet: string): Promise<void> {
-    await this.#post(done, 'add_pkp_to_group', { group_id: group, pkp_id: wallet });
+    await this.#post(done, 'add_pkp_to_group', { group_id: numberOf(group), pkp_id: wallet });
   }
 
   /** The usage keys of the account. The keys themselves are shown only when they are made. */
   async usageKeys(): Promise<UsageKey[]> {
-    const items = await this.#list(keyItem, 'list_api_keys');
-    return items.map((item) => ({ name: item.name, executeInGroups: item.can_execute_in_groups }));
+    return (await this.#list(keyItem, 'list_api_keys')).map((item) => ({
+      hash: item.api_key_hash,
+      name: item.name,
+      canCreateGroups: item.can_create_groups,
+      managesActionsIn: item.can_manage_ipfs_ids_in_groups,
+      addsWalletsTo: item.can_add_pkp_to_groups,
+      executesIn: item.can_execute_in_groups,
+    }));
   }
 
   /** Makes a key that may run the actions of one group, and nothing else. */
@@ -150,7 +203,7 @@ export class LitAccount {
       manage_ipfs_ids_in_groups: [],
       add_pkp_to_groups: [],
       remove_pkp_from_groups: [],
-      execute_in_groups: [Number(group)],
+      execute_in_groups: [numberOf(group)],
     };
     const schema = v.object({ ...done.entries, usage_api_key: v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,1024}$/)) });
     return (await this.#post(schema, 'add_usage_api_key', body)).usage_api_key;
@@ -187,6 +240,13 @@ export class LitAccount {
     const answer = await this.#http.send(method, path, { ...request, signal: this.#signal });
     return checked(schema, answer, path);
   }
+}
+
+/** An id of a group as a JSON number. @throws {RuntimeError} `limit` if it is none that a number holds exactly */
+function numberOf(group: string): number {
+  const id = Number(group);
+  if (Number.isSafeInteger(id)) return id;
+  throw new RuntimeError('limit', `the group ${group} has an id that no JSON number holds exactly`);
 }
 
 /** @throws {RuntimeError} `unavailable` if an answer is not of the form that the API is known to have */

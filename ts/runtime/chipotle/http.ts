@@ -6,6 +6,9 @@ import { withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
 import type { Json } from '../types.ts';
 
+/** The longest body of a request that a host takes; a gateway before it may take less, about 3 MB at Lit. */
+export const MAX_BODY = 10 * 1024 * 1024;
+
 const MAX_ANSWER = 8 * 1024 * 1024;
 const MAX_MESSAGE = 300;
 const FIRST_PAUSE_MS = 250;
@@ -57,14 +60,17 @@ class Failure {
   readonly next: string | undefined;
   readonly isPassing: boolean;
   readonly pauseMs: number;
+  /** The host's own name for the request, by which its operators find it. */
+  readonly hostId: string | undefined;
 
-  constructor(fields: Omit<Failure, 'next' | 'isPassing' | 'pauseMs'> & Partial<Failure>) {
+  constructor(fields: Omit<Failure, 'next' | 'isPassing' | 'pauseMs' | 'hostId'> & Partial<Failure>) {
     this.result = fields.result;
     this.kind = fields.kind;
     this.message = fields.message;
     this.next = fields.next;
     this.isPassing = fields.isPassing ?? false;
     this.pauseMs = fields.pauseMs ?? 0;
+    this.hostId = fields.hostId;
   }
 }
 
@@ -84,7 +90,7 @@ const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; 
   413: {
     kind: 'limit',
     what: 'the request is too long for the host, or for a gateway before it',
-    next: 'build a shorter action, or have it fetch its wasm (--mode fetch)',
+    next: 'ask for less in one call; or build a shorter action, or one that fetches its wasm (--mode fetch)',
   },
   422: { kind: 'input', what: 'the host finds a field of the request malformed' },
   429: { kind: 'busy', what: 'the host has too many requests', next: 'try again in a minute', isPassing: true },
@@ -134,7 +140,7 @@ export class LitHttp {
   }
 
   /**
-   * Sends a request to `/core/v1/…` and returns the JSON of the answer.
+   * Sends a request to `/core/v1/…`, or with a slash before its path to the host's root, and returns the JSON of the answer.
    *
    * @throws {RuntimeError}
    */
@@ -167,7 +173,7 @@ export class LitHttp {
 
   async #attempt(method: string, path: string, request: LitRequest, id: string, signal: AbortSignal) {
     const { key } = this.#options;
-    const url = new URL(`core/v1/${path}`, this.#base);
+    const url = new URL(path.startsWith('/') ? path.slice(1) : `core/v1/${path}`, this.#base);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     const sent = body === undefined ? 0 : Buffer.byteLength(body);
@@ -262,19 +268,20 @@ function broken(message: string): Failure {
 function failureOf(response: Response, text: string, path: string): Failure {
   const { status, headers } = response;
   const { kind, what, ...known } = STATUSES[status] ?? { kind: 'unavailable', what: `the host answered ${status}` };
+  const hostId = /^[\w.:-]{1,64}$/.exec(headers.get('x-request-id') ?? '')?.[0];
   if (isHtml(response, text)) {
     const message = `${what}: ${status} with an HTML page, from a proxy rather than the API`;
-    return new Failure({ result: status, kind, message, ...known });
+    return new Failure({ result: status, kind, message, ...known, hostId });
   }
   const said = sayingOf(text);
   if (status === 500 && path === 'lit_action' && said !== undefined && said.fix === undefined) {
     const message = `the action failed: ${said.message}`;
-    return new Failure({ result: status, kind: 'action', message });
+    return new Failure({ result: status, kind: 'action', message, hostId });
   }
   const message = said?.message.raw ? `${what}: ${said.message}` : what;
   const next = said?.fix === undefined ? known.next : String(said.fix);
   const pauseMs = 1000 * Number(/^[0-9]{1,4}$/.exec(headers.get('retry-after') ?? '')?.[0] ?? 0);
-  return new Failure({ result: status, kind, message, next, pauseMs, isPassing: known.isPassing ?? false });
+  return new Failure({ result: status, kind, message, next, pauseMs, isPassing: known.isPassing ?? false, hostId });
 }
 
 /** What an error says: an object with `message` and `fix`, or a bare text. */
@@ -295,16 +302,18 @@ function isHtml(response: Response, text: string): boolean {
 }
 
 function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, attempts: number): RuntimeError {
-  const { kind, message, next, result, isPassing } = failure;
+  const { kind, message, next, result, isPassing, hostId } = failure;
+  const there = hostId === undefined ? '' : `, at the host ${hostId}`;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : '';
   const unknown = isPassing && !isRepeatable && kind !== 'busy';
   const told = unknown ? `${message}; whether the host did what was asked is not known` : message;
-  return new RuntimeError(kind, `${told} (request ${id}${tries})`, {
+  return new RuntimeError(kind, `${told} (request ${id}${there}${tries})`, {
     ...(typeof result === 'number' && { status: result }),
     ...(next !== undefined && { next }),
   });
 }
 
-function aborted(signal: AbortSignal | undefined): RuntimeError {
+/** What a call ends with that its caller ended. */
+export function aborted(signal: AbortSignal | undefined): RuntimeError {
   return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
 }

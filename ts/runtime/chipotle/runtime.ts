@@ -1,14 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
-import { checked, LitAccount } from './account.ts';
-import { LitHttp, type LitHttpOptions } from './http.ts';
-import { type CompleteSettings, cidsOf } from './settings.ts';
+import { assertOnlyWay, type Own, setActions } from './access.ts';
+import { checked, LitAccount, usageKeyHash } from './account.ts';
+import { aborted, LitHttp, type LitHttpOptions, MAX_BODY } from './http.ts';
+import { type CompleteSettings, changedNow, cidsOf } from './settings.ts';
 
 const LIMITS_MS = 10 * 60 * 1000;
 const MAX_SKEW_MS = 60_000;
+/** How long a machine of the host may go by what was permitted before. */
+const SPREAD_MS = 60 * 60 * 1000;
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+const NOT_YET = 'what was permitted within the last hour may not count on all its machines yet';
 
 const answerSchema = v.object({ response: v.unknown(), has_error: v.boolean() });
 
@@ -17,8 +24,15 @@ export interface ChipotleOptions extends Omit<LitHttpOptions, 'url' | 'key'> {
   readonly settings: CompleteSettings;
   /** The account's own key: needed only to permit other actions than those of the set-up. */
   readonly accountKey?: string | undefined;
-  /** Told of the CIDs once the wallet is for other actions, to be written down. */
-  readonly onPermit?: ((cids: readonly string[]) => void) | undefined;
+  /**
+   * How long a call waits for what was permitted within the last hour, which does not count on all the host's machines yet.
+   * Default 5 minutes.
+   */
+  readonly waitMs?: number | undefined;
+  /** Told when a call begins to wait so, and when an action refuses after that. */
+  readonly onWait?: ((why: string) => void) | undefined;
+  /** Told of the settings once the wallet is for other actions, to be written down. */
+  readonly onPermit?: ((settings: CompleteSettings) => void) | undefined;
 }
 
 /** Lit's own hosts, over their HTTP API, with the wallet and the group that a set-up prepared. */
@@ -27,35 +41,39 @@ export class ChipotleRuntime implements Runtime {
   readonly #options: ChipotleOptions;
   readonly #http: LitHttp;
   readonly #account: LitAccount;
+  #settings: CompleteSettings;
   #limits: { readonly told: Promise<Limits>; readonly at: number } | undefined;
-  #permitted: readonly string[];
   #hasNewKey = false;
 
   /** @throws {RuntimeError} `input` if the settings cannot be right */
   constructor(options: ChipotleOptions) {
     const { settings } = options;
     this.#options = options;
+    this.#settings = settings;
     this.#http = new LitHttp({ ...options, url: settings.LIT_API_URL, key: settings.LIT_USAGE_KEY });
     this.#account = new LitAccount(this.#http);
-    this.#permitted = cidsOf(settings);
   }
 
   /** The wallet of the set-up: every key of the store has its share under the encryption of this one. */
   async createWallet(): Promise<string> {
     this.#hasNewKey = true;
-    return this.#options.settings.LIT_WALLET;
+    return this.#settings.LIT_WALLET;
   }
 
+  /** @throws {RuntimeError} `permission`, too, if another group or key lets others use the wallet */
   async permit(wallet: string, ...cids: string[]): Promise<void> {
-    const { settings, accountKey, onPermit } = this.#options;
+    const { accountKey, onPermit } = this.#options;
+    const { LIT_GROUP: group, LIT_POLICY: policy } = this.#settings;
+    const permitted = cidsOf(this.#settings);
     const [cid, ...more] = cids;
-    if (cid !== undefined && more.length === 0 && String(cids) === String(this.#permitted)) {
-      return this.check(wallet, cid);
+    if (cid !== undefined && more.length === 0 && String(cids) === String(permitted)) {
+      await this.check(wallet, cid);
+      return assertOnlyWay(this.#account, this.#own);
     }
     if (this.#hasNewKey) {
       // Another action would take the wallet from the keys that the store may have already.
-      throw new RuntimeError('input', `the store is set up for the action ${this.#permitted}, not for ${cids}`, {
-        next: `give the policy of the set-up (--policy ${settings.LIT_POLICY}), or set up another store`,
+      throw new RuntimeError('input', `the store is set up for the action ${permitted}, not for ${cids}`, {
+        next: `give the policy of the set-up (--policy ${policy}), or set up another store`,
       });
     }
     if (!accountKey) {
@@ -64,14 +82,46 @@ export class ChipotleRuntime implements Runtime {
       });
     }
     this.#assertOwn(wallet);
-    await setActions(new LitAccount(this.#http.withKey(accountKey)), settings.LIT_GROUP, cids);
-    this.#permitted = cids;
-    onPermit?.(cids);
+    const account = new LitAccount(this.#http.withKey(accountKey));
+    // Where there is another way in, nothing is added; what is to go goes all the same.
+    if (cids.some((wanted) => !permitted.includes(wanted))) await assertOnlyWay(account, this.#own);
+    await setActions(account, group, cids);
+    this.#settings = { ...this.#settings, LIT_CID: cids.join(' '), ...changedNow() };
+    onPermit?.(this.#settings);
+    await assertOnlyWay(account, this.#own);
   }
 
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
-    const { cid, source } = action;
     await assertSource(action);
+    const begin = performance.now();
+    for (let pause = FIRST_WAIT_MS; ; pause = Math.min(2 * pause, LONGEST_WAIT_MS)) {
+      const outcome = await this.#runOnce(action, params, options);
+      if (!('denied' in outcome) && options.isRefusal?.(outcome.response) !== true) return outcome.response;
+      // The host, and the action, say only that it may not be; the lists say why.
+      await this.check(options.wallet ?? this.#settings.LIT_WALLET, action.cid, options.signal);
+      const isNew = Date.now() < 1000 * Number(this.#settings.LIT_CHANGED ?? 0) + SPREAD_MS;
+      const left = isNew ? (this.#options.waitMs ?? 300_000) - (performance.now() - begin) : 0;
+      if (left <= 0) {
+        if ('denied' in outcome) throw isNew ? deniedYet(outcome.denied) : outcome.denied;
+        if (isNew) this.#options.onWait?.(`the action refuses; ${NOT_YET}`);
+        return outcome.response;
+      }
+      const why = `the host does not let the action use the wallet: ${NOT_YET}; trying again for ${Math.ceil(left / 1000)} s`;
+      options.onProgress?.(why);
+      if (pause === FIRST_WAIT_MS) this.#options.onWait?.(why);
+      const { signal } = options;
+      await sleep(Math.min(pause, left), undefined, signal && { signal }).catch(() => {
+        throw aborted(signal);
+      });
+    }
+  }
+
+  /** One run; what the host denies was not begun. */
+  async #runOnce(
+    { cid, source }: Action,
+    params: Json,
+    options: RunOptions,
+  ): Promise<{ readonly response: Json } | { readonly denied: RuntimeError }> {
     const until = this.#http.deadline();
     const limits = await this.#toldLimits(until);
     assertFits('the code', source, limits.maxCodeLength);
@@ -79,14 +129,14 @@ export class ChipotleRuntime implements Runtime {
     options.onProgress?.('running the action on Lit');
     try {
       // By its CID first, which saves sending the code wherever the host has had it before.
-      return await this.#post({ ipfs_id: cid, js_params: params }, until, options).catch((error: unknown) => {
-        if (!isMiss(error, options)) throw error;
+      const running = this.#post({ ipfs_id: cid, js_params: params }, until, options).catch((error: unknown) => {
+        if (!isMiss(error)) throw error;
         options.onProgress?.('sending the code of the action');
         return this.#post({ code: source, js_params: params }, until, options);
       });
+      return { response: await running };
     } catch (error) {
-      // The host says only that it may not be; the lists say why.
-      if (error instanceof RuntimeError && error.status === 403) await this.check(this.#wallet, cid, options.signal);
+      if (error instanceof RuntimeError && error.status === 403) return { denied: error };
       throw error;
     }
   }
@@ -96,7 +146,7 @@ export class ChipotleRuntime implements Runtime {
   }
 
   async check(wallet: string, cid: string, signal?: AbortSignal): Promise<void> {
-    const { LIT_GROUP: group } = this.#options.settings;
+    const { LIT_GROUP: group } = this.#settings;
     const account = new LitAccount(this.#http, signal);
     this.#assertOwn(wallet);
     const next = 'see: npx tsx scripts/setup.ts status';
@@ -111,6 +161,13 @@ export class ChipotleRuntime implements Runtime {
     if (!(await account.actionsIn(group)).includes(actionHash(cid))) {
       throw new RuntimeError('permission', `the action ${cid} may not use the wallet ${wallet} any more`, {
         next: 'it was replaced: use the store that has the share of the newer action, or run setup.ts for this one again',
+      });
+    }
+    if (
+      !(await account.usageKeys()).some(({ hash, executesIn }) => hash === this.#keyHash && executesIn.includes(group))
+    ) {
+      throw new RuntimeError('permission', `the usage key of the set-up may not run what is in the group ${group}`, {
+        next,
       });
     }
     assertClock(this.#http.clockAheadMs);
@@ -128,32 +185,31 @@ export class ChipotleRuntime implements Runtime {
     return this.#limits.told;
   }
 
-  get #wallet(): string {
-    return this.#options.settings.LIT_WALLET;
+  get #keyHash(): string {
+    return usageKeyHash(this.#settings.LIT_USAGE_KEY);
+  }
+
+  get #own(): Own {
+    const { LIT_WALLET: wallet, LIT_GROUP: group, LIT_USAGE_KEY: usageKey } = this.#settings;
+    return { wallet, group, usageKey };
   }
 
   #assertOwn(wallet: string): void {
-    if (wallet === this.#wallet) return;
-    throw new RuntimeError('permission', `the wallet ${wallet} is not that of the set-up, ${this.#wallet}`, {
+    const { LIT_WALLET: own } = this.#settings;
+    if (wallet === own) return;
+    throw new RuntimeError('permission', `the wallet ${wallet} is not that of the set-up, ${own}`, {
       next: 'use the lit.env that was in the folder when the key was made',
     });
   }
 
   async #post(body: Readonly<Record<string, Json>>, until: number, options: RunOptions): Promise<Json> {
     const { isRepeatable = false, signal, onProgress } = options;
+    assertFits('the request', JSON.stringify(body), MAX_BODY);
     const answer = await this.#http.send('POST', 'lit_action', { body, isRepeatable, until, signal, onProgress });
     const { response, has_error } = checked(answerSchema, answer, 'lit_action');
     if (has_error) throw new RuntimeError('action', 'the action failed');
     return response as Json;
   }
-}
-
-/** Sees to it that a group has these actions and no others: the new ones are in before the old ones go. */
-export async function setActions(account: LitAccount, group: string, cids: readonly string[]): Promise<void> {
-  const before = await account.actionsIn(group);
-  const wanted = new Map(cids.map((cid) => [actionHash(cid), cid]));
-  for (const [hash, cid] of wanted) if (!before.includes(hash)) await account.addAction(group, cid, `tandem ${cid}`);
-  for (const hash of before) if (!wanted.has(hash)) await account.removeAction(group, hash);
 }
 
 /** @throws {RuntimeError} `input` if this machine's clock is far from the host's */
@@ -166,10 +222,13 @@ export function assertClock(aheadMs: number | undefined): void {
   });
 }
 
-/** Whether the host may not have had the code of an action. How it says so is not documented for all cases. */
-function isMiss(error: unknown, { isRepeatable = false }: RunOptions): boolean {
-  if (!(error instanceof RuntimeError) || error.status === undefined) return false;
-  return [400, 404, 422].includes(error.status) || (error.status === 500 && isRepeatable);
+function deniedYet({ kind, short, status, cause }: RuntimeError): RuntimeError {
+  return new RuntimeError(kind, short, { ...(status && { status }), next: `${NOT_YET}: try again later`, cause });
+}
+
+/** Whether the host has not had the code of an action, or not kept it. */
+function isMiss(error: unknown): boolean {
+  return error instanceof RuntimeError && error.status === 400 && /: No cached code found/.test(error.short);
 }
 
 function assertFits(what: string, text: string, limit: number): void {

@@ -26,13 +26,19 @@ const settingsSchema = v.strictObject({
   LIT_GROUP: v.optional(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,14}$/))),
   /** A key that may run the action of this group, and nothing else. */
   LIT_USAGE_KEY: v.optional(Line),
+  /** When the host was last told whom to permit what, in Unix time: what is new may not count on all its machines yet. */
+  LIT_CHANGED: v.optional(v.pipe(v.string(), v.regex(/^[1-9][0-9]{0,11}$/))),
 });
 
 /** What a set-up on Lit consists of; the fields appear as it gets on. */
 export type Settings = v.InferOutput<typeof settingsSchema>;
 
+type Needed = Omit<Settings, 'LIT_CHANGED'>;
+
 /** A set-up that is complete. */
-export type CompleteSettings = { readonly [Name in keyof Settings]-?: NonNullable<Settings[Name]> };
+export type CompleteSettings = { readonly [Name in keyof Needed]-?: NonNullable<Needed[Name]> } & {
+  readonly LIT_CHANGED?: string | undefined;
+};
 
 /** Where the settings of a store are. */
 export function settingsPath(storeDir: string): string {
@@ -80,7 +86,13 @@ export function writeSettings(storeDir: string, settings: Settings): void {
 
 /** Whether a set-up is complete. */
 export function isComplete(settings: Settings | undefined): settings is CompleteSettings {
-  return settings !== undefined && Object.keys(settingsSchema.entries).every((name) => Object.hasOwn(settings, name));
+  const needed = Object.keys(settingsSchema.entries).filter((name) => name !== 'LIT_CHANGED');
+  return settings !== undefined && needed.every((name) => Object.hasOwn(settings, name));
+}
+
+/** What {@link Settings.LIT_CHANGED} is for a change that is made now. */
+export function changedNow(): { readonly LIT_CHANGED: string } {
+  return { LIT_CHANGED: `${Math.floor(Date.now() / 1000)}` };
 }
 
 /** The actions of a set-up, by their CIDs. */

@@ -1,10 +1,9 @@
 import { actionHash } from '../../protocol/cid.ts';
-import { Untrusted } from '../../text/untrusted.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Action } from '../types.ts';
-import { EVERY_WALLET, type LitAccount } from './account.ts';
-import { setActions } from './runtime.ts';
-import { type CompleteSettings, isComplete, type Settings } from './settings.ts';
+import { assertOnlyWay, type Own, otherWays, setupName } from './access.ts';
+import { type LitAccount, usageKeyHash } from './account.ts';
+import { type CompleteSettings, changedNow, isComplete, type Settings } from './settings.ts';
 
 /** What a set-up is made of, and with. */
 export interface SetupOptions {
@@ -19,27 +18,25 @@ export interface SetupOptions {
   readonly isDryRun?: boolean;
 }
 
-/** The name of a wallet's group and usage key in the lists of the account. */
-export function setupName(wallet: string): string {
-  return `tandem ${wallet}`;
-}
-
 /**
  * Prepares an account for one action: a wallet, a group of exactly this wallet and this action, and a key that may run
  * what is in this group. Whatever is there already is checked and kept, so it may be called again at any time.
  *
- * @throws {RuntimeError} `permission` if some group lets other actions use the wallet
+ * @throws {RuntimeError} `permission` if some group or key lets other actions use the wallet
  */
 export async function setUp(action: Action, policy: string, options: SetupOptions): Promise<Settings> {
   const { account, save, onStep, isDryRun = false } = options;
   let settings: Settings = { ...options.settings, LIT_POLICY: policy };
+  let isChanged = false;
   const keep = (more: Partial<Settings>) => {
-    settings = { ...settings, ...more };
+    settings = { ...settings, ...more, ...(isChanged && changedNow()) };
     if (!isDryRun) save(settings);
   };
   const step = async <T>(what: string, take: () => Promise<T>): Promise<T | undefined> => {
     onStep(isDryRun ? `would ${what}` : what);
-    return isDryRun ? undefined : take();
+    if (isDryRun) return undefined;
+    isChanged = true;
+    return take();
   };
 
   await assertAccount(account);
@@ -60,9 +57,8 @@ export async function setUp(action: Action, policy: string, options: SetupOption
     wallet = await step('make a wallet', () => account.createWallet());
     if (wallet !== undefined) keep({ LIT_WALLET: wallet });
   }
-  await assertNoOtherWay(account, wallet, settings.LIT_GROUP);
-
   let group = await findGroup(account, wallet, settings.LIT_GROUP);
+  await assertOnlyWay(account, { ...ownOf(settings), wallet, group });
   if (group === undefined) {
     group = await step('make a group for this wallet and this action alone', () =>
       account.addGroup(setupName(wallet ?? ''), 'one action, one wallet'),
@@ -72,7 +68,7 @@ export async function setUp(action: Action, policy: string, options: SetupOption
   await fill(account, { group, wallet, cid: action.cid }, step);
   keep({ LIT_CID: action.cid });
 
-  if ((await countKeys(account, settings)) === undefined) {
+  if (!(await hasOwnKey(account, settings))) {
     const key = await step('make a key that may run this action and nothing else', () =>
       account.addUsageKey(setupName(wallet ?? ''), group ?? ''),
     );
@@ -109,17 +105,13 @@ export async function inspect(account: LitAccount, settings: Settings): Promise<
     const isExact = String(actions) === String(expected);
     add('actions in it', isExact ? cids : actions.join(' '), isExact, `not exactly ${cids}`);
   }
-  try {
-    await assertNoOtherWay(account, wallet, group);
-    findings.push({ what: 'other groups', found: 'none with this wallet' });
-  } catch (error) {
-    if (!(error instanceof RuntimeError) || error.kind !== 'permission') throw error;
-    add('other groups', 'open', false, error.short, error.next);
-  }
-  const keys = await countKeys(account, settings);
-  add('usage key', usageKey && 'there', keys !== undefined, 'revoked, or for another group');
-  if (keys !== undefined && keys > 1) {
-    add('other keys', `${keys - 1}`, false, 'they may run the action too', "revoke them in Lit's dashboard");
+  add('usage key', usageKey && 'there', await hasOwnKey(account, settings), 'revoked, or with other rights');
+  const ways = await otherWays(account, ownOf(settings));
+  for (const by of ['group', 'key'] as const) {
+    const what = by === 'group' ? 'other groups' : 'other keys';
+    const found = ways.filter((way) => way.by === by);
+    if (found.length === 0) findings.push({ what, found: 'none' });
+    for (const { isOpen, message, next } of found) add(what, isOpen ? 'open' : 'another', false, message, next);
   }
   return findings;
 }
@@ -129,7 +121,8 @@ export async function rotateKey({ account, settings, save, onStep, isDryRun }: S
   const { LIT_WALLET, LIT_GROUP, LIT_USAGE_KEY } = complete(settings);
   onStep(isDryRun ? 'would make a new usage key and revoke the old one' : 'make a new usage key');
   if (isDryRun) return;
-  save({ ...settings, LIT_USAGE_KEY: await account.addUsageKey(setupName(LIT_WALLET), LIT_GROUP) });
+  const key = await account.addUsageKey(setupName(LIT_WALLET), LIT_GROUP);
+  save({ ...settings, LIT_USAGE_KEY: key, ...changedNow() });
   onStep('revoke the old one');
   await account.removeUsageKey(LIT_USAGE_KEY);
 }
@@ -140,15 +133,14 @@ export async function tearDown({ account, settings, save, onStep, isDryRun }: Se
   const would = isDryRun ? 'would ' : '';
   if (LIT_USAGE_KEY !== undefined) {
     onStep(`${would}revoke the usage key`);
-    if (!isDryRun && (await account.knows(LIT_USAGE_KEY))) await account.removeUsageKey(LIT_USAGE_KEY);
+    const hash = usageKeyHash(LIT_USAGE_KEY);
+    const isThere = (await account.usageKeys()).some((key) => key.hash === hash);
+    if (!isDryRun && isThere) await account.removeUsageKey(LIT_USAGE_KEY);
   }
   if (LIT_GROUP !== undefined) {
     onStep(`${would}remove the group ${LIT_GROUP}`);
     const isThere = (await account.groups()).some(({ id }) => id === LIT_GROUP);
-    if (!isDryRun && isThere) {
-      await setActions(account, LIT_GROUP, []);
-      await account.removeGroup(LIT_GROUP);
-    }
+    if (!isDryRun && isThere) await account.removeGroup(LIT_GROUP);
   }
   if (!isDryRun) save({ LIT_API_URL, ...(LIT_WALLET && { LIT_WALLET }), ...(LIT_POLICY && { LIT_POLICY }) });
 }
@@ -180,32 +172,24 @@ async function assertSame(account: LitAccount, { source, cid }: Action): Promise
 }
 
 /**
- * A group with the zero hash lets every action of anybody use its wallets, one with the zero address gives its actions every
- * wallet of the account. Any of them would open the wallet to an action that hands its secrets out.
- *
- * @throws {RuntimeError} `permission`
+ * The group of the set-up, by its id. Of a set-up that broke off before that was known, the one that was made for the wallet,
+ * if nobody else has to do with it.
  */
-async function assertNoOtherWay(account: LitAccount, wallet: string | undefined, own: string | undefined) {
-  for (const { id, name } of await account.groups()) {
-    const wallets = await account.walletsIn(id);
-    const isOpen = wallets.includes(EVERY_WALLET);
-    if (!isOpen && (wallet === undefined || !wallets.includes(wallet))) continue;
-    const isOwn = id === own || (wallet !== undefined && name === setupName(wallet));
-    const isAnyAction = (await account.actionsIn(id)).some((hash) => !/^0x(?!0+$)[0-9a-f]{64}$/.test(hash));
-    if (!isOpen && !isAnyAction && isOwn) continue;
-    const why = isAnyAction ? 'lets every action' : 'lets its actions';
-    const what = isOpen ? 'every wallet of the account' : `the wallet ${wallet}`;
-    throw new RuntimeError('permission', `the group ${id} (${new Untrusted(name, 64)}) ${why} use ${what}`, {
-      next: 'an action of that group could open the share: take it out of the group, or use an account of its own',
-    });
-  }
-}
-
-/** The group of the set-up; after one that broke off, the one that was made for the wallet. */
 async function findGroup(account: LitAccount, wallet: string | undefined, known: string | undefined) {
   const groups = await account.groups();
-  const named = groups.find(({ id, name }) => id === known || (wallet !== undefined && name === setupName(wallet)));
-  return named?.id;
+  if (known !== undefined) return groups.find(({ id }) => id === known)?.id;
+  const [named, ...more] = groups.filter(({ name }) => wallet !== undefined && name === setupName(wallet));
+  if (named === undefined) return undefined;
+  const isUsed = (await account.usageKeys()).some(({ executesIn }) => executesIn.includes(named.id));
+  if (more.length === 0 && !isUsed) return named.id;
+  const which = [named, ...more].map(({ id }) => id).join(' and ');
+  throw new RuntimeError('permission', `there is a group already that has the name of the set-up's own: ${which}`, {
+    next: "remove it in Lit's dashboard",
+  });
+}
+
+function ownOf({ LIT_WALLET: wallet, LIT_GROUP: group, LIT_USAGE_KEY: usageKey }: Settings): Own {
+  return { wallet, group, usageKey };
 }
 
 type Step = <T>(what: string, take: () => Promise<T>) => Promise<T | undefined>;
@@ -231,10 +215,12 @@ async function fill(
   }
 }
 
-/** How many usage keys of a set-up's name there are, each for its group alone; undefined if the kept one is none of them. */
-async function countKeys(account: LitAccount, { LIT_WALLET, LIT_GROUP, LIT_USAGE_KEY }: Settings) {
-  if (LIT_WALLET === undefined || LIT_GROUP === undefined || LIT_USAGE_KEY === undefined) return undefined;
-  const keys = (await account.usageKeys()).filter(({ name }) => name === setupName(LIT_WALLET));
-  const isScoped = keys.length > 0 && keys.every(({ executeInGroups }) => String(executeInGroups) === LIT_GROUP);
-  return isScoped && (await account.knows(LIT_USAGE_KEY)) ? keys.length : undefined;
+/** Whether the host has the usage key of the set-up, for its group and for nothing else. */
+async function hasOwnKey(account: LitAccount, { LIT_GROUP, LIT_USAGE_KEY }: Settings): Promise<boolean> {
+  if (LIT_GROUP === undefined || LIT_USAGE_KEY === undefined) return false;
+  const hash = usageKeyHash(LIT_USAGE_KEY);
+  const own = (await account.usageKeys()).find((key) => key.hash === hash);
+  if (own === undefined || own.canCreateGroups) return false;
+  const { executesIn, managesActionsIn, addsWalletsTo } = own;
+  return String(executesIn) === LIT_GROUP && managesActionsIn.length === 0 && addsWalletsTo.length === 0;
 }

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { cidOf } from '../ts/build/cid.ts';
+import { cidOf } from '../ts/protocol/cid.ts';
 
 // A strict stand-in for Lit's servers, which can run in a process of its own: their HTTP API with the types, statuses and bodies that they
 // have, and real Deno for the actions. It shares no code with ts/runtime, so that a slip there cannot be repeated here. What
