@@ -13,7 +13,7 @@ import type { ShareInfo, Tandem } from '../ts/core/wasm.ts';
 import { parseIntent } from '../ts/intent/intent.ts';
 import { approvalText } from '../ts/policy/judge.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
-import type { CosignerRequest } from '../ts/protocol/cosigner.ts';
+import { type CosignerRequest, MAX_PARAMS } from '../ts/protocol/cosigner.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json } from '../ts/runtime/types.ts';
@@ -439,11 +439,15 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
       'no address': { ...sign, wallet: `${sign.wallet}00` },
     }));
 
-  test('the co-signer refuses like all else parameters that are too long, where its host does not', async () => {
-    const limits = { ...STRICT_LIMITS, maxParamsLength: 1_000_000 };
+  test('parameters that are longer than what it needs, where its host does not', async () => {
+    const limits = { ...STRICT_LIMITS, maxParamsLength: 10_000_000 };
     const lenient = await LocalRuntime.open({ dir, limits });
-    const intent = json({ kind: 'message', message: 'x'.repeat(65_536) });
-    assert.deepEqual(await lenient.run(any, { ...sign, intent }), REFUSED);
+    const message = (length: number) => json({ kind: 'message', message: 'x'.repeat(length) });
+    assert.ok('ok' in ((await lenient.run(any, { ...sign, intent: message(131_000) })) as Fields));
+    const answer = (await lenient.run(any, { ...sign, intent: message(131_072) })) as { error: Fields };
+    assert.match(String(answer.error.message), /^not an intent: larger than 131072 characters/);
+    assert.deepEqual(await lenient.run(any, { ...sign, intent: message(MAX_PARAMS) }), REFUSED);
+    assert.ok(MAX_PARAMS < 3_000_000, "Lit's gateway takes about that much");
   });
 
   test('the co-signer refuses like all else what has no intent in it', () =>

@@ -1,11 +1,23 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { command as run } from './support/command.ts';
+import { generateIdentity } from 'age-encryption';
+import { recoverMessageAddress } from 'viem';
+import { buildCosigner } from '../ts/client/cosigner.ts';
+import { createWallet } from '../ts/client/keygen.ts';
+import { openStore } from '../ts/client/store.ts';
+import { openWallet } from '../ts/client/wallet.ts';
+import { messageIntent } from '../ts/intent/from.ts';
+import { LitAccount } from '../ts/runtime/chipotle/account.ts';
+import { LitHttp } from '../ts/runtime/chipotle/http.ts';
+import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
+import { isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
+import { setUp } from '../ts/runtime/chipotle/setup.ts';
+import { startStandIn } from './lit-stand-in.ts';
 
 // The script that tries the life of a key on Lit, tried on servers with Lit's API in processes of their own.
 
@@ -42,7 +54,7 @@ async function start(args: readonly string[]): Promise<string> {
 }
 
 /** The key of a new account. */
-async function account(url: string): Promise<string> {
+async function newAccount(url: string): Promise<string> {
   const body = JSON.stringify({ account_name: 'a', account_description: '' });
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${url}/core/v1/new_account`, { method: 'POST', headers, body });
@@ -58,7 +70,7 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
   for (const name of Object.keys(HOSTS)) {
     test(`${name}: a key lives, from setup to teardown`, async () => {
       const at = urls.get(name) ?? '';
-      const key = await account(at);
+      const key = await newAccount(at);
       const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: at });
       assert.equal(code, 0, output);
       assert.match(output, /A wallet lived on http.*0x/);
@@ -75,9 +87,45 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
     });
   }
 
-  test('on Lit, in another process: setup says in a dry run what it would do, does it once, and status compares', async () => {
+  test('a call takes what it needs: eight signatures, a long intent, dkls23 with two people', async () => {
+    const lit = await startStandIn();
+    const action = await buildCosigner('messages');
+    const folder = join(dir, 'long');
+    mkdirSync(folder);
+    let settings: Settings = { LIT_API_URL: lit.url };
+    const save = (changed: Settings) => {
+      settings = changed;
+    };
+    const account = new LitAccount(new LitHttp({ url: lit.url, key: await newAccount(lit.url) }));
+    await setUp(action, 'messages', { account, settings, save, onStep: () => {} });
+    assert.ok(isComplete(settings));
+    const runtime = new ChipotleRuntime({ settings });
+    const identity = await generateIdentity();
+    const store = openStore(folder, async () => ({ identities: [identity] }));
+    const hosted = { store, action: { runtime, ...action } };
+    const [two, three] = [
+      await createWallet({ ...hosted, threshold: 2, parties: 3 }),
+      await createWallet({ ...hosted, threshold: 3, parties: 3, interactive: true }),
+    ];
+    const open = ({ wallet: { address } }: typeof two) => openWallet(store, { id: address, runtime });
+
+    const messages = Array.from({ length: 8 }, (_, i) => `message ${i}`);
+    const intents = messages.map((message) => messageIntent(message));
+    const signed = await open(two).signMany(intents);
+    for (const [i, { signature }] of signed.entries()) {
+      assert.equal(await recoverMessageAddress({ message: messages[i] ?? '', signature }), two.wallet.address);
+    }
+    const message = 'x'.repeat(120_000);
+    for (const made of [two, three]) {
+      const { signature } = await open(made).signMessage(message);
+      assert.equal(await recoverMessageAddress({ message, signature }), made.wallet.address);
+    }
+    await lit.close();
+  });
+
+  test('setup says in a dry run what it would do, does it once, and status compares', async () => {
     const store = join(dir, 'prepared');
-    const key = await account(url);
+    const key = await newAccount(url);
     const env = { LIT_API_KEY: key, LIT_API_URL: url };
     const setup = (...args: string[]) => command('setup', [...args, '--store', store], env);
     const dry = await setup('--dry-run');

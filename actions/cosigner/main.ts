@@ -12,14 +12,15 @@ import {
   type Deal2Answer,
   type Dkls23FinishAnswer,
   type Dkls23JoinAnswer,
-  MAX_SIGNATURES,
+  MAX_PARAMS,
+  MAX_RESPONSE,
   requestSchema,
   type ShareAnswer,
   type SignAnswer,
   type SignManyAnswer,
 } from '../../ts/protocol/cosigner.ts';
 import { recoverSigner } from '../ecrecover/recover.ts';
-import { type Answer, actionMain, MAX_PARAMS, MAX_RESPONSE, PublicRefusal } from '../template/action.ts';
+import { type Answer, actionMain, PublicRefusal } from '../template/action.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
@@ -39,12 +40,10 @@ type CosignerAnswer =
 const policy = parsePolicy(POLICY);
 
 /** The co-signer: one party of a threshold key, which signs what its policy allows. */
-export const main = (params: unknown): Promise<Answer<CosignerAnswer>> => (isMany(params) ? many : one)(params);
-
-const one = actionMain(handle);
-
-/** For a host that takes more than what is sure everywhere: several requests need it, and several other signers. */
-const many = actionMain(handle, { params: MAX_SIGNATURES * MAX_PARAMS, response: MAX_SIGNATURES * MAX_RESPONSE });
+export const main: (params: unknown) => Promise<Answer<CosignerAnswer>> = actionMain(handle, {
+  params: MAX_PARAMS,
+  response: MAX_RESPONSE,
+});
 
 async function handle(params: unknown): Promise<CosignerAnswer> {
   const request = v.parse(requestSchema, params);
@@ -86,12 +85,6 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
 function assertNoSession(request: { readonly op: string }): void {
   if (!('share' in request) || request.op === 'sign' || request.op === 'signMany') return;
   throw new PublicRefusal('host', `this host is not one for ${request.op}: what is sealed there may be anybody's`);
-}
-
-function isMany(params: unknown): boolean {
-  const op =
-    typeof params === 'object' && params !== null && Object.hasOwn(params, 'op') && 'op' in params && params.op;
-  return op === 'signMany' || op === 'dkls23Join' || op === 'dkls23Finish';
 }
 
 /** Starts instances of the wasm module, which is compiled for the first. */

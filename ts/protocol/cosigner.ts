@@ -1,15 +1,24 @@
 import * as v from 'valibot';
 import { fromBase64 } from '../core/bytes.ts';
+import { MAX_JSON_SIZE } from '../intent/json.ts';
 import { ACTION } from './roles.ts';
 
 // What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
 // what a caller sends, outputs what the action works with.
 
-/** The longest message of a deal, request or sealed secret in characters: what is left of the parameters bounds them. */
+/** The longest message, request or sealed secret in characters; the longest that there is has 57,400. */
 const MAX_TEXT = 64 * 1024;
 
-/** How many signatures one call makes at most. */
+/** How many signatures one call makes at most, and how many parties take part. */
 export const MAX_SIGNATURES = 8;
+const MAX_PARTIES = 16;
+
+/**
+ * The longest parameters and answer, as JSON in bytes: the most signatures, each with a request and an intent of any length, in
+ * which each character may be escaped; and two messages of dkls23 for every other party. Hosts may take less.
+ */
+export const MAX_PARAMS = MAX_SIGNATURES * (MAX_TEXT + 2 * MAX_JSON_SIZE);
+export const MAX_RESPONSE = 2 * MAX_PARTIES * MAX_TEXT;
 
 /** Applies a conversion that throws on what it cannot convert. */
 function converted<T>(convert: (text: string) => T) {
@@ -45,7 +54,7 @@ const messages = v.pipe(
 const authority = v.union([v.picklist(['cold', 'none']), address]);
 
 const cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/));
-const indices = v.pipe(v.array(index), v.minLength(1), v.maxLength(16));
+const indices = v.pipe(v.array(index), v.minLength(1), v.maxLength(MAX_PARTIES));
 
 /** What an authority signed, see authorization.ts: until when, which of the cold parties did, and its signature in hex. */
 const authorization = v.strictObject({
@@ -58,8 +67,8 @@ const authorization = v.strictObject({
 const deal = {
   op: v.literal('deal1'),
   wallet: address,
-  threshold: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(16)),
-  parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+  threshold: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(MAX_PARTIES)),
+  parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(MAX_PARTIES)),
   authority,
   messages,
 };
@@ -146,7 +155,7 @@ export const requestSchema = v.variant('op', [
     op: v.literal('dkls23Join'),
     ...key,
     ...judged,
-    signers: v.pipe(v.array(index), v.minLength(2), v.maxLength(16)),
+    signers: v.pipe(v.array(index), v.minLength(2), v.maxLength(MAX_PARTIES)),
     messages,
   }),
   /** Second call: the others' second messages. */

@@ -74,7 +74,10 @@ export async function ask<S extends v.GenericSchema>(
   }
   const { code, message } = failed.output.error;
   if (code === 'policy') throw new PolicyError(`The policy refuses: ${message}`);
+  const isLong = JSON.stringify(params).length > 64 * 1024;
   throw new RefusedError(`The action refused: ${message}.`, {
-    next: 'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together.',
+    next:
+      'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together' +
+      (isLong ? ', or the action is of the version before, which takes no more than 64 KB in a call.' : '.'),
   });
 }
