@@ -61,7 +61,7 @@ run(USAGE, async (signal) => {
   const theirs = await account.cidOf(action.source);
   findings.push(
     judged('its CID at the host', theirs, theirs === action.cid, {
-      message: 'the host reckons otherwise',
+      message: 'the host computes another',
       next: 'see whether there is a newer tandem',
     }),
   );

@@ -18,7 +18,7 @@ run this action and nothing else. Run again, it checks what is there and adds wh
 
 usage: npx tsx scripts/setup.ts [status|rotate|teardown] --store DIR [--policy P] [--url URL] [--dry-run] [--json]
 
-  status      compare the set-up with what Lit has of it
+  status      compare the set-up with what Lit has of it, and look for other ways to its wallet
   rotate      make a new usage key and revoke the old one
   teardown    remove the key and the group: no share opens any more, until setup is run again. The wallet stays
 
@@ -29,7 +29,8 @@ usage: npx tsx scripts/setup.ts [status|rotate|teardown] --store DIR [--policy P
   --json       print {wallet, group, cid, usageKey} alone, the key by whether it is there; with status [{what, found, problem}]
 
 The key of the account is in the environment variable LIT_API_KEY. It is needed here only: keygen and sign use what was
-prepared. With LIT_LOG=1 each request is listed on stderr, without what was in it.`;
+prepared. With LIT_LOG=1 each request is listed on stderr, without what was in it. What is permitted may take an hour to count on
+all of Lit's machines: commands that run an action wait for it, for LIT_WAIT seconds (300).`;
 
 const POLICIES = ['messages', 'any'];
 

@@ -567,7 +567,7 @@ describe('the set-up', () => {
     await host.server.close();
   });
 
-  test('the set-up on Chipotle refuses a host that reckons another CID, or takes no source of this length, and changes nothing', async () => {
+  test('refuses a host that computes another CID, or takes no source of this length, and changes nothing', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const state = host.server.state();
@@ -579,7 +579,7 @@ describe('the set-up', () => {
         'get_lit_action_ipfs_id',
         other,
         'unavailable',
-        /reckons the CID of the action as Qm\w+, this machine as/,
+        /computes the CID of the action as Qm\w+, this machine as/,
         /nothing/,
       ],
       ['get_lit_action_client_config', short, 'limit', /^the action has \d+ bytes, where the host allows \d+$/],

@@ -7,16 +7,16 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
-import { buildCosigner } from '../ts/client/cosigner.ts';
-import { createWallet } from '../ts/client/keygen.ts';
-import { openStore } from '../ts/client/store.ts';
-import { openWallet } from '../ts/client/wallet.ts';
+import { buildCosigner } from '../ts/build/cosigner.ts';
+import { createWallet } from '../ts/deal/keygen.ts';
 import { messageIntent } from '../ts/intent/from.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
 import { isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { openStore } from '../ts/store/store.ts';
 import { startStandIn } from './lit-stand-in.ts';
 
 // The script that tries the life of a key on Lit, tried on servers with Lit's API in processes of their own.

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import type { Address, Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { sign } from '../actions/cosigner/sign.ts';
 import { recoverSigner } from '../actions/ecrecover/recover.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
-import type { Host } from '../actions/template/host.ts';
+import { currentHost, type Host } from '../actions/template/host.ts';
 import { type SealHeader, seal, unseal } from '../actions/template/seal.ts';
 import { fromBase64, fromHex, toBase64 } from '../ts/core/bytes.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
@@ -44,6 +45,29 @@ function weakHost(actionKey = randomBytes(32)) {
 
 const header: SealHeader = { purpose: 'share', wallet: WALLET, keyId: new Uint8Array(32).fill(7), epoch: 3 };
 const secret = () => new TextEncoder().encode('a secret');
+
+describe('a host of Lit', () => {
+  test('gives the public key of an action in 33 bytes or in 65, as the one point that it is', async () => {
+    const secret = randomBytes(32);
+    const [short, long] = [true, false].map((isCompressed) => secp256k1.getPublicKey(secret, isCompressed));
+    const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex');
+    const asked = async (given: string) => {
+      const none = async () => '';
+      const getLitActionPublicKey = async () => given;
+      const Actions = { Encrypt: none, Decrypt: none, getLitActionPrivateKey: none, getLitActionPublicKey };
+      Object.assign(globalThis, { Lit: { Actions } }); // as the newest hosts have it: no Lit.Auth
+      try {
+        return hex(await currentHost().actionPublicKey('Qm'));
+      } finally {
+        Reflect.deleteProperty(globalThis, 'Lit');
+      }
+    };
+    for (const form of [short, long]) assert.equal(await asked(`0x${hex(form)}`), hex(short));
+    for (const odd of ['0x', `0x${hex(long).slice(2)}`, `0x05${hex(long).slice(2)}`]) {
+      await assert.rejects(asked(odd), /gave no public key/);
+    }
+  });
+});
 
 describe('a sealed secret', () => {
   test('a sealed secret opens for the same action, purpose and wallet, with its header', async () => {

@@ -114,7 +114,7 @@ export class LitAccount {
     };
   }
 
-  /** The CID of a source by the host's own reckoning. */
+  /** The CID of a source as the host computes it. */
   cidOf(source: string): Promise<string> {
     return this.#send(short, 'POST', 'get_lit_action_ipfs_id', { body: source, isRepeatable: true });
   }

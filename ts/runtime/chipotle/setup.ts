@@ -166,9 +166,13 @@ async function assertSame(account: LitAccount, { source, cid }: Action): Promise
   }
   const theirs = await account.cidOf(source);
   if (theirs === cid) return;
-  throw new RuntimeError('unavailable', `the host reckons the CID of the action as ${theirs}, this machine as ${cid}`, {
-    next: 'nothing was set up; ask Lit how CIDs are made now, and see whether there is a newer tandem',
-  });
+  throw new RuntimeError(
+    'unavailable',
+    `the host computes the CID of the action as ${theirs}, this machine as ${cid}`,
+    {
+      next: 'nothing was set up; ask Lit how CIDs are made now, and see whether there is a newer tandem',
+    },
+  );
 }
 
 /**
