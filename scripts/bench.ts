@@ -21,6 +21,7 @@ import { approvalText } from '../ts/policy/judge.ts';
 import { type Policy, parsePolicy } from '../ts/policy/policy.ts';
 import { cidOf } from '../ts/protocol/cid.ts';
 import { base64, fromBase64 } from '../ts/runtime/ask.ts';
+import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
@@ -191,8 +192,11 @@ async function measureHost(dir: string): Promise<{ startMs: number; overheadMs: 
     const anyone = new LitHttp({ url: server.url, key: 'none' });
     const account = { account_name: 'bench', account_description: '' };
     const made = await anyone.send('POST', 'new_account', { body: account, isRepeatable: false });
-    const http = anyone.withKey((made as { api_key: string }).api_key);
+    const owner = new LitAccount(anyone.withKey((made as { api_key: string }).api_key));
     const body = { code: 'async function main() { return performance.timeOrigin + performance.now() }' };
+    const group = await owner.addGroup('bench', '');
+    await owner.addAction(group, await cidOf(body.code), 'bench');
+    const http = anyone.withKey(await owner.addUsageKey('bench', group)); // only such keys run actions
     const calls: { start: number; all: number }[] = [];
     for (let i = 0; i < 21; i++) {
       await new Promise((resolve) => setTimeout(resolve, 300)); // for the next process to be ready
