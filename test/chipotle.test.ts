@@ -22,8 +22,8 @@ import {
 import { inspect, rotateKey, type SetupOptions, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
-import { type StandInOptions, startStandIn } from './lit-stand-in.ts';
 import { type Fault, FaultProxy } from './support/fault-proxy.ts';
+import { type StandInOptions, startStandIn } from './support/lit-stand-in.ts';
 
 const KEY = 'a-key-that-nobody-may-see';
 

@@ -18,9 +18,9 @@ import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { listWallets, openStore, readShare, readWallet, type Store } from '../ts/store/store.ts';
-import { type StandIn, startStandIn } from './lit-stand-in.ts';
 import { G, lagrange, scalarBytes, sum, toScalar } from './reference/curve.ts';
 import { BURSTS, type Exchange, FAULTS, type Fault, FaultProxy } from './support/fault-proxy.ts';
+import { type StandIn, startStandIn } from './support/lit-stand-in.ts';
 
 // A proxy between the client and a server with Lit's API does what networks do. SIGNINGS sets how many signatures are asked
 // for (CONTRIBUTING.md has the command for a thousand).

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { cidOf } from '../ts/protocol/cid.ts';
-import { startStandIn } from './lit-stand-in.ts';
+import { startStandIn } from './support/lit-stand-in.ts';
 
 // What is known of Lit's HTTP API, over plain HTTP: names, types, statuses, and the form of errors. One body for whatever is
 // to behave as Lit does.

@@ -17,7 +17,7 @@ import { isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { openStore } from '../ts/store/store.ts';
-import { startStandIn } from './lit-stand-in.ts';
+import { startStandIn } from './support/lit-stand-in.ts';
 
 // The script that tries the life of a key on Lit, tried on servers with Lit's API in processes of their own.
 
@@ -27,7 +27,7 @@ const tsx = import.meta.resolve('tsx');
 
 /** A strict stand-in, at which what is permitted counts only after two seconds. */
 const HOSTS: Readonly<Record<string, readonly string[]>> = {
-  'a stand-in for Lit': ['test/lit-stand-in.ts', '--settle', '2000'],
+  'a stand-in for Lit': ['test/support/lit-stand-in.ts', '--settle', '2000'],
 };
 
 let dir: string;

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { cidOf } from '../ts/protocol/cid.ts';
+import { cidOf } from '../../ts/protocol/cid.ts';
 
 // A strict stand-in for Lit's servers, which can run in a process of its own: their HTTP API with the types, statuses and bodies that they
 // have, and real Deno for the actions. It shares no code with ts/runtime, so that a slip there cannot be repeated here. What
@@ -222,7 +222,7 @@ function groupOf({ account }: Caller, id: bigint, what: string): Group {
   return group;
 }
 
-const deno = join(import.meta.dirname, '../node_modules/.bin/deno');
+const deno = join(import.meta.dirname, '../../node_modules/.bin/deno');
 const V8_FLAGS = '--v8-flags=--disallow-code-generation-from-strings,--clear-free-memory,--max-heap-size=128';
 const DENO = [
   'run',
