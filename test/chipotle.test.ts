@@ -290,7 +290,8 @@ describe('the runtime', () => {
   test('the Chipotle runtime sends nothing that the limits would refuse, and no other source than that of the CID', async () => {
     const host = await serve();
     const action = await actionOf(ECHO);
-    const runtime = (await prepared(host, action)).runtime();
+    const { store, ...set } = await prepared(host, action);
+    const runtime = set.runtime();
     await runtime.limits();
     host.requests.length = 0;
     await fails(
@@ -302,6 +303,20 @@ describe('the runtime', () => {
     await fails(runtime.run(action, all), 'limit', /^the request: 104858\d\d bytes, where the host allows 10485760/);
     await fails(runtime.run({ ...action, source: `${ECHO} ` }, 1), 'input', /the source is not that of/);
     assert.deepEqual(host.requests, []);
+
+    // A host that tells a limit of the parameters.
+    const config = await (await fetch(`${host.url}/core/v1/get_lit_action_client_config`)).json();
+    const told: Fault = async ({ response }) => {
+      const body = JSON.stringify({ ...(config as object), max_params_length: 65_536 });
+      response.writeHead(200, { 'content-type': 'application/json' }).end(body);
+    };
+    const proxy = await FaultProxy.start(host.url, (path) => (/client_config$/.test(path) ? told : undefined));
+    writeSettings(store, { ...(readSettings(store) as Settings), LIT_API_URL: proxy.url });
+    host.requests.length = 0;
+    const why = /^the parameters: 65538 bytes, where the host allows 65536/;
+    await fails(runtimeOf(store).run(action, 'x'.repeat(65_536)), 'limit', why);
+    assert.deepEqual(host.requests, []);
+    await proxy.close();
     await host.server.close();
   });
 
