@@ -5,6 +5,7 @@ import { type ActionParts, buildWithToolchain, HOSTS, MODES } from '../ts/build/
 import { manifestOf, manifestPath } from '../ts/build/manifest.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { UsageError } from '../ts/errors.ts';
+import { readJson } from '../ts/json.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
@@ -35,7 +36,7 @@ function constant(argument: string): [string, Json] {
   if (name === undefined || value === undefined) throw new UsageError(`--define wants NAME=VALUE, not ${argument}`);
   if (type === 'text') return [name, value];
   try {
-    return [name, JSON.parse(value) as Json];
+    return [name, readJson(value) as Json];
   } catch {
     if (type === 'json') throw new UsageError(`--define ${name}: not JSON: ${value}`);
     return [name, value];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/errors.ts';
+import { readJson } from '../ts/json.ts';
 import { sourceOf } from '../ts/protocol/source.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LitHost } from '../ts/runtime/local/host.ts';
@@ -45,7 +46,7 @@ run(USAGE, async (signal) => {
 
 function parsed(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return readJson(text) as Json;
   } catch {
     throw new UsageError(`The parameters are not JSON: ${text}`);
   }

@@ -579,9 +579,9 @@ describe('CBOR', () => {
 
   test('CBOR refuses to write what has no encoding', () => {
     const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
-    assert.deepEqual(decodeCbor(encodeCbor(nested(16))), nested(16));
-    assert.throws(() => decodeCbor(Uint8Array.of(...Array(17).fill(0x81), 1)), /nested/);
-    for (const value of [undefined, 1.5, 2 ** 53, 1n, '\ud800', new Date(), new ArrayBuffer(1), nested(17), () => 1]) {
+    assert.deepEqual(decodeCbor(encodeCbor(nested(64))), nested(64));
+    assert.throws(() => decodeCbor(Uint8Array.of(...Array(65).fill(0x81), 1)), /nested/);
+    for (const value of [undefined, 1.5, 2 ** 53, 1n, '\ud800', new Date(), new ArrayBuffer(1), nested(65), () => 1]) {
       assert.throws(() => encodeCbor(value), /^Error: CBOR/, String(value));
     }
   });

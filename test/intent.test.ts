@@ -586,7 +586,7 @@ describe('the parser', () => {
     'a list with more than items': [sent({ accessList: Object.assign([], { x: '1' }) }), /not a plain list/],
     'a bigint': [sent({ value: 1n }), /not a JSON value/],
     'a function': [sent({ value: () => '1' }), /not a JSON value/],
-    'deep nesting': [JSON.parse(`${'['.repeat(40)}${']'.repeat(40)}`), /nested deeper than/],
+    'deep nesting': [JSON.parse(`${'['.repeat(66)}${']'.repeat(66)}`), /nested deeper than/],
     'very many values': [sent({ accessList: Array(10_000).fill('') }), /more than 8192 values/],
     'very long data': [sent({ data: `0x${'00'.repeat(70_000)}` }), /larger than/],
   };

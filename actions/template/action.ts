@@ -1,3 +1,5 @@
+import { readJson } from '../../ts/json.ts';
+
 /** The longest parameters taken, and the longest response given, as JSON in bytes: the strictest figures of any host. */
 export const MAX_PARAMS = 64 * 1024;
 export const MAX_RESPONSE = 100 * 1024;
@@ -37,7 +39,7 @@ export function actionMain<T>(
       const text = JSON.stringify(params);
       if (byteLength(text) > limits.params) return REFUSED;
       // Parsed anew, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
-      const answer = { ok: await handle(JSON.parse(text)) };
+      const answer = { ok: await handle(readJson(text)) };
       return byteLength(JSON.stringify(answer)) > limits.response ? REFUSED : answer;
     } catch (error) {
       if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };

@@ -2,6 +2,7 @@ import { dirname, relative, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import { BuildError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
+import { readJson } from '../json.ts';
 import type { Json } from '../runtime/types.ts';
 import { cleanLine } from '../text/untrusted.ts';
 import { type ActionParts, type BuiltAction, buildWithToolchain, HOSTS, MODES, type Toolchain } from './action.ts';
@@ -64,7 +65,7 @@ export function manifestOf(path: string, parts: ActionParts, built: BuiltAction 
 /** Reads a manifest. @throws {BuildError} if the file is none */
 export async function readManifest(path: string): Promise<Manifest> {
   try {
-    return v.parse(manifestSchema, JSON.parse(Buffer.from(readLimited(path, MAX_MANIFEST)).toString('utf8')));
+    return v.parse(manifestSchema, readJson(Buffer.from(readLimited(path, MAX_MANIFEST)).toString('utf8')));
   } catch (cause) {
     throw new BuildError(`${path} is no manifest of an action: ${(cause as Error).message}`, { cause });
   }

@@ -2,7 +2,7 @@
 // number holds exactly, byte strings, texts, lists, maps, booleans and null. Written out rather than taken from a package: it is
 // part of every action's source, and a decoder that knows one encoding needs no options, no second pass and no copy.
 
-const MAX_DEPTH = 16;
+import { MAX_DEPTH } from '../json.ts';
 
 const NUMBER = 0;
 const NEGATIVE = 1;
@@ -19,7 +19,7 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /**
  * Encodes a value. Objects and Maps become maps; an `undefined` property is left out.
  *
- * @throws Error if the value is of another type, or nested deeper than 16
+ * @throws Error if the value is of another type, or nested deeper than {@link MAX_DEPTH}
  */
 export function encodeCbor(value: unknown): Uint8Array<ArrayBuffer> {
   const parts: Uint8Array[] = [];

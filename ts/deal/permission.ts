@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { fromHex, type Hex, recoverAddress, toHex } from '../core/evm.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { UsageError, WalletError } from '../errors.ts';
+import { readJson } from '../json.ts';
 import { digestOfTerms, MAX_VALIDITY, SAME, type Terms, typedDataOf } from '../protocol/permission.ts';
 import { ACTION, areParties, coldOf, roleOf } from '../protocol/roles.ts';
 import type { WalletInfo } from '../store/store.ts';
@@ -138,7 +139,7 @@ const TermsSchema = v.pipe(
  */
 export function parseRequest(text: string): Terms {
   try {
-    const { message, ...rest } = JSON.parse(text) as { message: unknown };
+    const { message, ...rest } = readJson(text) as { message: unknown };
     const terms = v.parse(TermsSchema, message);
     const { message: _, ...expected } = typedDataOf(terms);
     if (JSON.stringify(rest) === JSON.stringify(expected)) return terms;

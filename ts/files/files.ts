@@ -21,6 +21,7 @@ import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { StoreError } from '../errors.ts';
+import { readJson } from '../json.ts';
 
 /** The beginning of the names of what is being written, and how long it may take where its writer cannot be looked for. */
 const TEMP = '.tmp-';
@@ -268,7 +269,7 @@ function removeDead(path: string, dead: Holder): void {
 
 function readHolder(path: string): Holder | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(readLimited(path, 4096)));
+    const value: unknown = readJson(new TextDecoder().decode(readLimited(path, 4096)));
     if (typeof value !== 'object' || value === null) return undefined;
     const { pid, host, started } = value as Record<string, unknown>;
     if (typeof pid !== 'number' || typeof host !== 'string' || typeof started !== 'string') return undefined;

@@ -1,4 +1,5 @@
 import { CodedError } from '../errors.ts';
+import { MAX_DEPTH, readJson } from '../json.ts';
 
 /** A value of JSON as {@link parseJson} and {@link copyJson} give it: frozen, objects without a prototype. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -6,7 +7,6 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 /** The size limit of an intent or a policy, as JSON text or as the strings within an object: UTF-16 code units. */
 export const MAX_JSON_SIZE = 131_072;
 const MAX_NODES = 8192;
-const MAX_DEPTH = 32;
 
 /** Input that is not what it must be. The message names the place and what is wrong there. */
 export class InputError extends CodedError {
@@ -31,9 +31,9 @@ export function parseJson(text: string): Json {
   if (text.length > MAX_JSON_SIZE) throw new InputError('', `larger than ${MAX_JSON_SIZE} characters`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = readJson(text);
   } catch {
-    throw new InputError('', 'not JSON');
+    throw new InputError('', `not JSON, or nested deeper than ${MAX_DEPTH}`);
   }
   const copy = copyJson(value);
   // JSON.parse keeps the last of repeated keys; so what it saw is all there was only if it can be written back. This

@@ -3,6 +3,7 @@ import { encodeAbiParameters } from 'viem/utils';
 import { InputError } from '../intent/json.ts';
 import { address } from '../intent/read.ts';
 import { readValue, type Type } from '../intent/types.ts';
+import { readJson } from '../json.ts';
 import { type AbiFunction, parseFunction } from './abi.ts';
 import type { ChainRead } from './schema.ts';
 
@@ -115,7 +116,7 @@ async function post(fetch: Fetch, url: string, timeoutMs: number, request: objec
 function resultOf(body: string): unknown {
   let reply: unknown;
   try {
-    reply = JSON.parse(body);
+    reply = readJson(body);
   } catch {
     throw new Error('the answer is not JSON');
   }

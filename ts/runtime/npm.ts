@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
+import { readJson } from '../json.ts';
 
 /** Where Lit's hosts take imports from: the files of npm packages, as they were published. */
 export const CDN = 'https://cdn.jsdelivr.net/npm/';
@@ -84,7 +85,7 @@ function packageRoot(name: string, from: string): string | undefined {
 
 function versionOf(root: string): string | undefined {
   try {
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: unknown };
+    const { version } = readJson(readFileSync(join(root, 'package.json'), 'utf8')) as { version?: unknown };
     return typeof version === 'string' ? version : undefined;
   } catch {
     return undefined;

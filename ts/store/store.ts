@@ -19,6 +19,7 @@ import {
   writeDurable,
   writeNew,
 } from '../files/files.ts';
+import { readJson } from '../json.ts';
 import { cidOf } from '../protocol/cid.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
 import { areParties, roleOf } from '../protocol/roles.ts';
@@ -616,7 +617,7 @@ function parseText(bytes: Uint8Array, path: string): string {
 
 function parseJson(bytes: Uint8Array, path: string): unknown {
   try {
-    return JSON.parse(parseText(bytes, path));
+    return readJson(parseText(bytes, path));
   } catch (cause) {
     if (cause instanceof StoreError) throw cause;
     throw new StoreError('altered', `${path} is cut short or altered: not JSON.`, {

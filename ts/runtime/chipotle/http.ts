@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { readJson } from '../../json.ts';
 import { hideSecret, Untrusted } from '../../text/untrusted.ts';
 import { withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
@@ -254,7 +255,7 @@ async function readText(response: Response, count: (length: number) => void): Pr
 function answerOf(response: Response, text: string): { value: unknown } | { failure: Failure } {
   if (isHtml(response, text)) return { failure: broken('the answer is an HTML page, not one of the API') };
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: readJson(text) as unknown };
   } catch {
     return { failure: broken(`the answer is no JSON: ${text.length} characters, cut short or altered`) };
   }
@@ -287,7 +288,7 @@ function failureOf(response: Response, text: string, path: string): Failure {
 /** What an error says: an object with `message` and `fix`, or a bare text. */
 function sayingOf(text: string): { message: Untrusted; fix?: Untrusted | undefined } | undefined {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = readJson(text);
     if (typeof value === 'string') return { message: new Untrusted(value, MAX_MESSAGE) };
     if (!v.is(errorObject, value)) return undefined;
     const { message, fix } = value;

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import { STRICT_LIMITS } from '../limits.ts';
 import { assertSource } from '../source.ts';
@@ -89,7 +90,7 @@ function failed(error: unknown): RuntimeError {
 
 function parse(response: string): Json {
   try {
-    return JSON.parse(response) as Json;
+    return readJson(response) as Json;
   } catch {
     throw new RuntimeError('unavailable', 'the nodes answer with something that is no JSON');
   }

@@ -1,0 +1,39 @@
+/** How deep what is parsed here may nest, be it JSON, CBOR or a value that came as one. A recursion over it has an end. */
+export const MAX_DEPTH = 64;
+
+/**
+ * Parses JSON text; in place of JSON.parse wherever a text is read.
+ *
+ * @throws Error if the text is not JSON or nests lists and objects deeper than {@link MAX_DEPTH}
+ */
+export function readJson(text: string): unknown {
+  assertShallow(text);
+  return JSON.parse(text);
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Looks at the text and not at the value, which a hostile text could make take much more memory. */
+function assertShallow(text: string): void {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if ((code | 0x20) === 0x7d)
+      depth--; // ] or }
+    else if ((code | 0x20) === 0x7b && ++depth > MAX_DEPTH) {
+      throw new Error(`the JSON is nested deeper than ${MAX_DEPTH}`); // by another [ or {
+    }
+  }
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) break;
+    if (code === BACKSLASH) at++;
+  }
+  return at;
+}
