@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/errors.ts';
 import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { LIMITS_MEMORY } from '../ts/runtime/local/guest-process.ts';
 import { LitServer } from '../ts/runtime/local/server.ts';
 import { cleanBlock, cleanLine } from '../ts/text/untrusted.ts';
 import { run, wholeNumber } from './cli.ts';
@@ -16,12 +17,15 @@ usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits strict|docume
   --store        the folder of the state, DIR/local-lit (default ./.tandem): the same that --runtime local uses
   --limits       strict: of each pair of figures that Lit's documentation and servers give, the lower (default)
   --spare        how many processes wait for the next calls (default 4)
-  --concurrency  how many calls run at once (default: four for each processor)
+  --concurrency  how many calls run at once, of one account half of them (default: four for each processor)
   --address      where to listen (default 127.0.0.1): whoever reaches the server can make an account and run code
-  --credit       how many calls of actions each account may make, until 402 (default: any number)
+  --credit       how many calls of actions all accounts together may make, until 402 (default: any number)
   --quiet        print no line for each request
 
 Clients find it at http://127.0.0.1:8787, the description of the API under /core/v1/openapi.json.`;
+
+/** More of a path, which is whatever a client sends, is not printed. */
+const MAX_PATH = 64;
 
 run(USAGE, async (signal) => {
   const { values } = parseArgs({
@@ -52,11 +56,15 @@ run(USAGE, async (signal) => {
     address: values.address,
     ...(values.credit !== undefined && { credit: wholeNumber(values.credit, 'credit') }),
     ...(!values.quiet && {
-      onRequest: ({ method, path, status, ms }) => tell(cleanLine(`${status} ${method} ${path} ${ms.toFixed(0)} ms`)),
+      onRequest: ({ method, path, status, ms }) =>
+        tell(cleanLine(`${status} ${method} ${path.slice(0, MAX_PATH)} ${ms.toFixed(0)} ms`)),
     }),
     onFault: (error) => tell(cleanBlock(error instanceof Error ? (error.stack ?? error.message) : String(error))),
   });
   say(`listening at ${server.url}`);
+  if (!LIMITS_MEMORY) {
+    tell('This system has no limit for the memory that an action takes outside of its heap (buffers, wasm).');
+  }
   process.once('SIGTERM', () => void server.close());
   signal.addEventListener('abort', () => void server.close());
 });

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { actionMain } from '../actions/template/action.ts';
 import { parseJson } from '../ts/intent/json.ts';
 import { MAX_DEPTH, readJson } from '../ts/json.ts';
 
+const root = join(import.meta.dirname, '..');
 const nested = (depth: number, inner = ''): string => '['.repeat(depth) + inner + ']'.repeat(depth);
 
 test('audit 2: JSON is parsed as JSON.parse has it, to a depth of 64', () => {
@@ -38,4 +41,26 @@ test('audit 2: an intent, a policy and the parameters of an action are no deeper
   const main = actionMain(async (params) => JSON.stringify(params).length);
   assert.deepEqual(await main(JSON.parse(nested(MAX_DEPTH))), { ok: 2 * MAX_DEPTH });
   for (const depth of [MAX_DEPTH + 1, 20_000]) assert.ok('error' in (await main(JSON.parse(nested(depth)))));
+});
+
+test('audit 2: nothing else parses JSON', () => {
+  const found = ['ts', 'actions', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.[jt]s$/.test(name) && !name.endsWith('.test.ts'))
+      .map((name) => join(folder, name))
+      .filter((name) => readFileSync(join(root, name), 'utf8').includes('JSON.parse(')),
+  );
+  assert.deepEqual(found.sort(), [
+    'actions/cosigner/constants.ts', // what policyJson wrote
+    'scripts/bench.ts', // what commands of this repository print
+    'scripts/chain.ts',
+    'scripts/ct.ts',
+    'scripts/policy.ts',
+    'scripts/try-lit.ts',
+    'ts/build/apart.ts', // in the sandbox, what the builder sends
+    'ts/build/cosigner.ts',
+    'ts/intent/json.ts', // tokens that readJson took
+    'ts/json.ts',
+    'ts/runtime/local/guest.js', // what the host sends, which bounds it
+  ]);
 });

@@ -363,6 +363,7 @@ describe('the state', () => {
         for (;;) {
           const body = { account_name: 'a', account_description: 'x'.repeat(1000) };
           known.push((await call('new_account', { url, body })).body.api_key);
+          if (known.length === 90) break; // there is room for 200
           if (known.length === 1) setTimeout(() => child.kill('SIGKILL'), 100 * Math.random());
         }
       } catch {} // it is dead

@@ -54,5 +54,5 @@ export function apiError(error: unknown): ApiError {
   if (!(error instanceof RuntimeError))
     return new ApiError(500, 'the server failed', 'see its own output for the reason');
   const status = STATUS[error.kind];
-  return new ApiError(status, error.short, status === 429 || status === 503 ? (error.next ?? 'try again') : undefined);
+  return new ApiError(status, error.short, error.next ?? (status === 429 || status === 503 ? 'try again' : undefined));
 }

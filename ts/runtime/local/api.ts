@@ -1,13 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
-import type { Json } from '../types.ts';
 import { ApiError } from './api-errors.ts';
 import type { LitHost } from './host.ts';
 import {
   ANY,
   type Group,
   holdsAction,
+  MAX_ACCOUNTS,
   newGroup,
   newWallet,
   ownerOf,
@@ -45,6 +45,8 @@ export interface Endpoint {
   readonly auth: 'none' | 'any' | 'key';
   readonly query?: Schema;
   readonly body?: Schema;
+  /** Whether the body may be as long as an action and its parameters. */
+  readonly isLong?: boolean;
   readonly answer: Schema;
   handle(call: ApiCall<unknown, unknown>): Promise<unknown> | unknown;
 }
@@ -77,8 +79,13 @@ export class SourceCache {
 
 // --- the parts of requests and answers
 
-const MAX_TEXT = 4096;
-const text = v.pipe(v.string(), v.maxLength(MAX_TEXT));
+const MAX_TEXT = 1024;
+/** A name or the like, of a bounded length in bytes as the state has it: there a control character takes six. */
+const text = v.pipe(
+  v.string(),
+  v.maxLength(MAX_TEXT),
+  v.check((text) => Buffer.byteLength(JSON.stringify(text)) <= MAX_TEXT, `more than ${MAX_TEXT} bytes as JSON`),
+);
 const named = { name: text, description: text };
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const decimal = v.pipe(
@@ -120,6 +127,7 @@ function endpoint<Q extends Schema, B extends Schema, A extends Schema>(definiti
   auth: Endpoint['auth'];
   query?: Q;
   body?: B;
+  isLong?: boolean;
   answer: A;
   handle(call: ApiCall<v.InferOutput<Q>, v.InferOutput<B>>): Promise<v.InferInput<A>> | v.InferInput<A>;
 }): Endpoint {
@@ -138,6 +146,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
     async handle({ host, body }) {
       const api_key = newKey();
       const wallet_address = await host.state.update((state) => {
+        if (state.accounts.length >= MAX_ACCOUNTS) {
+          throw new ApiError(
+            403,
+            `this server has ${MAX_ACCOUNTS} accounts and takes no more`,
+            'begin another --store',
+          );
+        }
         const wallet = newWallet(state);
         const name = body.account_name;
         state.accounts.push({ name, description: body.account_description, keyHash: hashOf(api_key), wallet });
@@ -163,7 +178,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: v.object({ wallet_address: v.string() }),
     async handle({ host, caller }) {
       allow(caller, caller.scope?.can_create_pkps);
-      const wallet_address = await host.state.update((state) => {
+      const wallet_address = await host.state.updateFor(caller.account, (state) => {
         const wallet = newWallet(state);
         state.owners[wallet] = { account: caller.account, name: 'Wallet', description: '' };
         return wallet;
@@ -177,6 +192,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     summary: 'The CID of an action; the body is its source, as a JSON text.',
     auth: 'none',
     body: v.string(),
+    isLong: true,
     answer: v.string(),
     handle: ({ host, body }) => host.cidOf(body),
   }),
@@ -188,8 +204,16 @@ export const ENDPOINTS: readonly Endpoint[] = [
     body: v.object({
       code: v.nullish(v.string()),
       ipfs_id: v.nullish(v.string()),
-      js_params: v.optional(json),
+      // As text, which takes no more memory than it was sent with while the call waits for its turn.
+      js_params: v.optional(
+        v.pipe(
+          json,
+          v.transform((params) => JSON.stringify(params)),
+        ),
+        null,
+      ),
     }),
+    isLong: true,
     answer: v.object({ response: json, logs: v.string(), has_error: v.boolean() }),
     async handle({ host, caller, body, cache, signal, headers }) {
       const source = body.code ?? (body.ipfs_id ? cache.get(body.ipfs_id) : undefined);
@@ -205,10 +229,10 @@ export const ENDPOINTS: readonly Endpoint[] = [
       if (caller.scope && !groups.some((group) => holdsAction(group, cid))) {
         throw new ApiError(403, `this API key may not run the action ${cid}`);
       }
-      const params = (body.js_params ?? null) as Json;
-      const call = { source, params, headers, signal, inGroup };
+      const call = { source, params: body.js_params, headers, signal, inGroup, account: caller.account };
+      host.assertFits(call);
       cache.add(cid, source);
-      return { ...(await host.execute(call)), has_error: false };
+      return { ...(await host.executeText(call)), has_error: false };
     },
   }),
   endpoint({
@@ -226,7 +250,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: v.object({ ...success.entries, group_id: v.string() }),
     async handle({ host, caller, body }) {
       allow(caller, caller.scope?.can_create_groups);
-      const group_id = await host.state.update((state) => {
+      const group_id = await host.state.updateFor(caller.account, (state) => {
         const wallets = body.pkp_ids_permitted.map((id) => ownWallet(state, caller, id));
         const group = newGroup(state, body.group_name, caller.account);
         group.description = body.group_description;
@@ -268,7 +292,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
       allow(caller, (caller.scope?.manage_ipfs_ids_in_groups.length ?? 0) > 0);
       const { action_ipfs_cid, name, description } = body;
       const { account } = caller;
-      await host.state.update((state) => {
+      await host.state.updateFor(caller.account, (state) => {
         const hash = actionHash(action_ipfs_cid);
         state.actions = state.actions.filter((action) => action.account !== account || action.hash !== hash);
         state.actions.push({ account, hash, name, description });
@@ -337,7 +361,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
       allow(caller, false);
       const { name, description, ...scope } = body;
       const usage_api_key = newKey();
-      await host.state.update((state) => {
+      await host.state.updateFor(caller.account, (state) => {
         for (const list of GROUP_LISTS) for (const id of scope[list]) if (id !== 0) ownGroup(state, caller, id);
         state.usageKeys.push({ account: caller.account, name, description, keyHash: hashOf(usage_api_key), scope });
       });
@@ -545,7 +569,7 @@ async function change(
   edit: (state: State, group: Group) => void,
 ): Promise<{ success: true }> {
   allow(caller, caller.scope && grants(caller.scope[right], id));
-  await host.state.update((state) => edit(state, ownGroup(state, caller, id)));
+  await host.state.updateFor(caller.account, (state) => edit(state, ownGroup(state, caller, id)));
   return OK as { success: true };
 }
 

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { devNull } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Json, Limits } from '../types.ts';
 
@@ -31,7 +31,19 @@ export class OpError extends Error {}
 const MAX_FRAME = 4 * 1024 * 1024;
 const MAX_REQUESTS = 100_000;
 const MAX_STDERR = 64 * 1024;
-const MEMORY_CHECK_MS = 200;
+
+/** What a Deno has of writable memory before it runs anything: much more is reserved for code and threads than is used. */
+const OWN_DATA_MB = 768;
+
+/**
+ * Whether the system holds a process to a limit of its memory outside of V8's heap (buffers, wasm). Elsewhere nothing bounds
+ * that: the limits of Unix that other systems have are not for memory that is mapped.
+ */
+export const LIMITS_MEMORY = process.platform === 'linux';
+
+/** How V8 says that there is no memory left, of the heap or outside of it. */
+const OUT_OF_MEMORY =
+  /JavaScript out of memory|Fatal process out of memory|^error: Uncaught .*RangeError: (?:Array buffer allocation failed|WebAssembly\.[\w.]+\(\): .*(?:allocate|grow))/m;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const running = new Set<ChildProcess>();
@@ -51,8 +63,8 @@ function denoExecutable(): string {
 
 /**
  * A Deno process that waits for one job, runs it, and is gone. It is started with the real host's V8 flags and
- * permissions, an empty environment, no core dumps (they would hold secrets) and a bound on its processor time (so
- * that it ends even if this process is killed).
+ * permissions, an empty environment, no core dumps (they would hold secrets), a bound on its memory where the system has one
+ * ({@link LIMITS_MEMORY}), and one on its processor time (so that it ends even if this process is killed).
  */
 export class GuestProcess {
   readonly #child: ChildProcess;
@@ -84,11 +96,21 @@ export class GuestProcess {
       join(here, 'guest.js'),
     ];
     const cpuSeconds = 2 * Math.ceil(limits.timeoutMs / 1000) + 10;
-    const limited = ['/bin/sh', '-c', `ulimit -c 0; ulimit -t ${cpuSeconds}; exec "$@"`, 'sh', ...command];
+    const dataKb = 1024 * (OWN_DATA_MB + 2 * limits.memoryLimitMb);
+    const ulimits = `ulimit -c 0; ulimit -t ${cpuSeconds}; ${LIMITS_MEMORY ? `ulimit -d ${dataKb};` : ''}`;
+    const limited = ['/bin/sh', '-c', `${ulimits} exec "$@"`, 'sh', ...command];
     const [program, ...args] = (process.platform === 'win32' ? command : limited) as [string, ...string[]];
     // A cache folder that cannot exist: Deno then keeps nothing, so no call leaves a trace for the next.
     const env = { DENO_DIR: join(devNull, 'none'), DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1', TZ: 'UTC' };
     const child = spawn(program, args, { cwd: '/', env, stdio: 'pipe' });
+    child.on('error', ({ message }) => {
+      this.#stderr += message;
+    });
+    if (child.stdin === null || child.stdin === undefined) {
+      throw new RuntimeError('unavailable', 'the system has no file descriptors left to start Deno', {
+        next: 'try again later',
+      });
+    }
     running.add(child);
     this.#child = child;
     this.#stdin = child.stdin;
@@ -98,9 +120,6 @@ export class GuestProcess {
       () => running.delete(child),
       () => running.delete(child),
     );
-    child.on('error', ({ message }) => {
-      this.#stderr += message;
-    });
     child.stdin.on('error', () => {}); // a process that is gone shows as the end of its output
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(0, MAX_STDERR);
@@ -125,10 +144,6 @@ export class GuestProcess {
     const timer = setTimeout(() => {
       stop(new RuntimeError('timeout', `the action exceeded the maximum time of ${timeoutMs} ms and was stopped`));
     }, timeoutMs);
-    const watch = setInterval(async () => {
-      // V8 holds its heap to the limit by itself; memory outside of it (buffers, wasm) is watched from here.
-      if ((await residentMb(this.#child.pid)) > 256 + 2 * memoryLimitMb) stop(outOfMemory());
-    }, MEMORY_CHECK_MS);
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted) onAbort();
     try {
@@ -137,7 +152,7 @@ export class GuestProcess {
       if (error instanceof RuntimeError) stop(error);
       await this.#exited;
       if (reason) throw reason;
-      if (/JavaScript out of memory/.test(this.#stderr)) throw outOfMemory();
+      if (OUT_OF_MEMORY.test(this.#stderr)) throw outOfMemory();
       const uncaught = /^error: (Uncaught [\s\S]*)/m.exec(this.#stderr)?.[1];
       if (uncaught) throw new RuntimeError('action', withoutGuest(uncaught));
       throw new RuntimeError('unavailable', `Deno ended unexpectedly: ${this.#stderr.trim() || 'no message'}`, {
@@ -145,7 +160,6 @@ export class GuestProcess {
       });
     } finally {
       clearTimeout(timer);
-      clearInterval(watch);
       signal?.removeEventListener('abort', onAbort);
       this.kill();
     }
@@ -201,7 +215,7 @@ async function* frames(stream: Readable): AsyncGenerator<GuestRequest> {
       const head = Buffer.concat(pending.slice(0, 4)).readUInt32BE(0);
       if (head > MAX_FRAME) throw new RuntimeError('limit', `a message of ${head} bytes to the host is too long`);
       if (length < 4 + head) break;
-      const all = Buffer.concat(pending);
+      const all = pending.length === 1 && pending[0] ? pending[0] : Buffer.concat(pending);
       yield parse(all.subarray(4, 4 + head));
       pending = [all.subarray(4 + head)];
       length -= 4 + head;
@@ -211,21 +225,12 @@ async function* frames(stream: Readable): AsyncGenerator<GuestRequest> {
 
 function parse(body: Buffer): GuestRequest {
   try {
-    const message: unknown = JSON.parse(body.toString('utf8'));
+    const message: unknown = readJson(body.toString('utf8'));
     if (typeof message === 'object' && message !== null && 'op' in message && typeof message.op === 'string') {
       return message as GuestRequest;
     }
   } catch {}
   throw new RuntimeError('action', 'the action disturbed its channel to the host and was stopped');
-}
-
-async function residentMb(pid: number | undefined): Promise<number> {
-  try {
-    const status = await readFile(`/proc/${pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
-  } catch {
-    return 0; // no such file on this system, or the process has ended
-  }
 }
 
 /** Leaves out what Deno shows of this package's own files: an excerpt of the source, and stack frames with paths. */

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import { STRICT_LIMITS } from '../limits.ts';
 import { sourceCid } from '../source.ts';
@@ -20,18 +21,20 @@ export interface LitHostOptions {
   readonly spare?: number;
   /** How many calls run at once; the others wait for their turn. Default: four for each processor. */
   readonly concurrency?: number;
-  /** How many calls may wait before the next is told to come back later. Default 1000. */
+  /** How many calls may wait before one is told to come back later. Default 1000. */
   readonly waiting?: number;
   /** A folder whose node_modules hold what actions import from jsDelivr. Default: this package. */
   readonly modules?: string;
 }
 
 /** One call of an action. Which keys the action gets follows from its source alone. */
-export interface Call {
+export interface Call<Params = Json> {
   readonly source: string;
   /** If given, a source of another CID is refused. */
   readonly cid?: string;
-  readonly params: Json;
+  readonly params: Params;
+  /** Whose call it is: the accounts share the turns. Default 0, the machine's own. */
+  readonly account?: number;
   /** What the action reads as `Lit.Headers`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
@@ -149,25 +152,34 @@ export class LitHost {
    * @throws {RuntimeError} `limit` or `busy` before anything runs, or whatever ended the action
    */
   async execute(call: Call): Promise<CallResult> {
-    const { maxCodeLength, maxParamsLength } = this.limits;
-    const params = JSON.stringify(call.params) ?? 'null';
-    checkLength('the code', call.source, maxCodeLength);
-    checkLength('the parameters', params, maxParamsLength);
+    return this.executeText({ ...call, params: JSON.stringify(call.params) ?? 'null' });
+  }
+
+  /** The same with the parameters as JSON text. */
+  async executeText(call: Call<string>): Promise<CallResult> {
+    this.assertFits(call);
     const cid = await this.cidOf(call.source);
     if (call.cid !== undefined && call.cid !== cid) {
       throw new RuntimeError('input', `the source's CID is ${cid}, not ${call.cid}`);
     }
-    const source = hasImports(call.source) ? await this.#bundle(cid, call.source) : call.source;
-    const state = this.#state.read();
-    const session = new Session(state, cid, this.limits, state.groups.filter(call.inGroup ?? (() => true)));
-    const done = await this.#turns.take(call.signal);
+    const done = await this.#turns.take(call.account ?? 0, call.signal);
     try {
+      const source = hasImports(call.source) ? await this.#bundle(cid, call.source) : call.source;
+      // What is permitted now: it may have changed while the call waited.
+      const state = this.#state.read();
+      const session = new Session(state, cid, this.limits, state.groups.filter(call.inGroup ?? (() => true)));
       const process = this.#next();
-      await process.run({ source, params, headers: call.headers ?? {} }, session.answer, call.signal);
+      await process.run({ source, params: call.params, headers: call.headers ?? {} }, session.answer, call.signal);
+      return { response: parseResponse(session.response), logs: session.logs };
     } finally {
       done();
     }
-    return { response: parseResponse(session.response), logs: session.logs };
+  }
+
+  /** @throws {RuntimeError} `limit` if code or parameters are longer than this host takes */
+  assertFits({ source, params }: Pick<Call<string>, 'source' | 'params'>): void {
+    checkLength('the code', source, this.limits.maxCodeLength);
+    checkLength('the parameters', params, this.limits.maxParamsLength);
   }
 
   #bundle(cid: string, source: string): Promise<string> {
@@ -331,10 +343,10 @@ function checkLength(what: string, text: string, limit: number): void {
   if (length > limit) throw new RuntimeError('limit', `${what}: ${length} bytes, where the host allows ${limit}`);
 }
 
-/** A response is text; where the text is JSON, the caller gets its value. */
+/** A response is text; where the text is JSON, and not too deep, the caller gets its value. */
 function parseResponse(response: string): Json {
   try {
-    return JSON.parse(response) as Json;
+    return readJson(response) as Json;
   } catch {
     return response;
   }

@@ -1,18 +1,25 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BuildFailure, Plugin } from 'esbuild';
+import { readLimited } from '../../files/files.ts';
+import { withDeadline } from '../deadline.ts';
 import { RuntimeError } from '../errors.ts';
 import { CDN, findInstalled, type NpmFile, npmSpecifier, parseNpmFile, parseNpmImport, sha384 } from '../npm.ts';
 
-const MAX_MODULE = 10 * 1024 * 1024;
+const MB = 1024 * 1024;
+/** How long a source with imports may be, in characters, and all that it imports, in bytes. */
+const MAX_SOURCE = 1 * MB;
+const MAX_IMPORTED = 10 * MB;
+const MAX_MODULES = 256;
 const FETCH_MS = 20_000;
+const BUNDLE_MS = 60_000;
+const MAX_MESSAGE = 4096;
 
 const here = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 
-/** Whether a source may have import statements; they stand at the beginning of a line. */
+/** Whether a source may have import statements: they stand at the beginning of a line, in a source of 1 MB at most. */
 export function hasImports(source: string): boolean {
-  return /^[ \t]*import\b[^(.]/m.test(source);
+  return source.length <= MAX_SOURCE && /^[ \t]*import\b[^(.]/m.test(source);
 }
 
 /**
@@ -20,37 +27,53 @@ export function hasImports(source: string): boolean {
  * version, as jsDelivr has it, and may pin it: `import { x } from "name@1.2.3/file.js#sha384-…"`. A file of a package
  * that is installed in `folder` at that version is taken from there, any other from jsDelivr.
  *
- * @throws {RuntimeError} `action` if an import is not pinned to a version, cannot be had, or has another SHA-384
+ * @throws {RuntimeError} `action` if an import is not pinned to a version, cannot be had, has another SHA-384, or is too long
  */
-export async function inlineImports(source: string, folder: string = here): Promise<string> {
-  const { build } = await import('esbuild');
+export function inlineImports(source: string, folder: string = here): Promise<string> {
+  // One after another: a source that nests deep enough makes the bundler take 1 GB before it gives up.
+  const done = last.then(() => inline(source, folder));
+  last = done.catch(() => {});
+  return done;
+}
+
+let last: Promise<unknown> = Promise.resolve();
+
+async function inline(source: string, folder: string): Promise<string> {
+  const { build, stop } = await import('esbuild');
   try {
-    const { outputFiles, metafile } = await build({
-      // A bundler leaves out what nothing uses, and shuts in what it keeps: the host needs a global main.
-      stdin: { contents: `${source}\n;globalThis.main = main;`, resolveDir: folder, sourcefile: 'action.js' },
-      bundle: true,
-      write: false,
-      metafile: true,
-      format: 'iife',
-      platform: 'neutral',
-      target: 'es2022',
-      charset: 'ascii',
-      legalComments: 'inline',
-      logLevel: 'silent',
-      tsconfigRaw: '{}',
-      // What goes by its absence, as Go's glue does, must find none.
-      define: { require: 'undefined' },
-      plugins: [fromJsDelivr(folder)],
-    });
+    const { outputFiles, metafile } = await withDeadline(BUNDLE_MS, undefined, (late) =>
+      build({
+        // A bundler leaves out what nothing uses, and shuts in what it keeps: the host needs a global main.
+        stdin: { contents: `${source}\n;globalThis.main = main;`, resolveDir: folder, sourcefile: 'action.js' },
+        bundle: true,
+        write: false,
+        metafile: true,
+        format: 'iife',
+        platform: 'neutral',
+        target: 'es2022',
+        charset: 'ascii',
+        legalComments: 'inline',
+        logLevel: 'silent',
+        tsconfigRaw: '{}',
+        // What goes by its absence, as Go's glue does, must find none.
+        define: { require: 'undefined' },
+        plugins: [fromJsDelivr(folder, late)],
+      }),
+    );
     const isScript = Object.keys(metafile.inputs).length === 1; // what looked like imports were texts or comments
     return isScript ? source : outputFiles.map(({ text }) => text).join('');
   } catch (error) {
     const messages = (error as Partial<BuildFailure>).errors?.map(({ text }) => text);
-    throw messages ? new RuntimeError('action', messages.join('\n'), { cause: error }) : error;
+    // Without messages the bundler's own process has ended: the next source gets another.
+    if (messages === undefined) await stop();
+    const reason = messages?.join('\n') ?? 'the bundler gave up on the source';
+    throw new RuntimeError('action', reason.slice(0, MAX_MESSAGE), { cause: error });
   }
 }
 
-function fromJsDelivr(folder: string): Plugin {
+function fromJsDelivr(folder: string, late: AbortSignal): Plugin {
+  let modules = 0;
+  let imported = 0;
   return {
     name: 'jsdelivr',
     setup(build) {
@@ -70,7 +93,10 @@ function fromJsDelivr(folder: string): Plugin {
         const { file, pin } = pluginData as { file: NpmFile; pin: string | undefined };
         const installed = findInstalled(file, folder);
         try {
-          const bytes = installed === undefined ? await fetched(path) : await readFile(installed);
+          if (++modules > MAX_MODULES) throw new Error(`an action may import ${MAX_MODULES} modules`);
+          const bytes = installed === undefined ? await fetched(path, late) : readLimited(installed, MAX_IMPORTED);
+          imported += bytes.length;
+          if (imported > MAX_IMPORTED) throw new Error(`an action may import ${MAX_IMPORTED} bytes`);
           const hash = sha384(bytes);
           if (pin !== undefined && hash !== pin) {
             return { errors: [{ text: `the import "${path}" has the hash ${hash} where the source pins ${pin}` }] };
@@ -84,10 +110,17 @@ function fromJsDelivr(folder: string): Plugin {
   };
 }
 
-async function fetched(path: string): Promise<Uint8Array> {
-  const response = await fetch(`${CDN}${path}`, { signal: AbortSignal.timeout(FETCH_MS), redirect: 'error' });
-  if (!response.ok) throw new Error(`jsDelivr answered ${response.status}`);
-  const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length > MAX_MODULE) throw new Error(`it has ${bytes.length} bytes; ${MAX_MODULE} are allowed`);
-  return bytes;
+async function fetched(path: string, late: AbortSignal): Promise<Uint8Array> {
+  return withDeadline(FETCH_MS, late, async (signal) => {
+    const response = await fetch(`${CDN}${path}`, { signal, redirect: 'error' });
+    if (!response.ok) throw new Error(`jsDelivr answered ${response.status}`);
+    const parts: Uint8Array[] = [];
+    let length = 0;
+    for await (const part of response.body ?? []) {
+      length += part.length;
+      if (length > MAX_IMPORTED) throw new Error(`it has more than ${MAX_IMPORTED} bytes`);
+      parts.push(part);
+    }
+    return Buffer.concat(parts);
+  });
 }

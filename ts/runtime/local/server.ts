@@ -3,12 +3,25 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
+import { readJson } from '../../json.ts';
+import { RuntimeError } from '../errors.ts';
 import { type Caller, ENDPOINTS, type Endpoint, findCaller, SourceCache } from './api.ts';
 import { ApiError, apiError } from './api-errors.ts';
 import { LitHost, type LitHostOptions } from './host.ts';
+import { Room } from './room.ts';
 
 const BASE = '/core/v1/';
-const MAX_CACHED = 64 * 1024 * 1024;
+const MB = 1024 * 1024;
+const MAX_MESSAGE = 400;
+const MAX_CACHED = 64 * MB;
+/** What the bodies of all requests may have together, and that of one that holds no action. */
+const MAX_BODIES = 128 * MB;
+const MAX_SHORT_BODY = 64 * 1024;
+const MAX_CONNECTIONS = 2048;
+/** How long a request may take to arrive, and an answer to be taken. */
+const TRANSFER_MS = 60_000;
+/** The account of those who come without a key. */
+const NOBODY = -1;
 
 /** Options of {@link LitServer.start}. */
 export interface LitServerOptions extends LitHostOptions {
@@ -16,7 +29,7 @@ export interface LitServerOptions extends LitHostOptions {
   readonly port?: number;
   /** The address to listen at. Default 127.0.0.1: whoever reaches the server can make an account and run code. */
   readonly address?: string;
-  /** How many calls of actions each account has credit for. Default: any number. */
+  /** How many calls of actions there is credit for, of all accounts together: making one is free. Default: any number. */
   readonly credit?: number;
   /** How far the server's clock, by its answers, is ahead of this machine's. Default 0. */
   readonly clockAheadMs?: number;
@@ -49,7 +62,13 @@ export class LitServer {
     const host = await LitHost.open(options);
     const cache = new SourceCache(MAX_CACHED);
     const handler = new Handler(host, cache, options);
-    const http = createServer((request, response) => void handler.handle(request, response));
+    const timeouts = {
+      requestTimeout: TRANSFER_MS,
+      headersTimeout: TRANSFER_MS / 3,
+      connectionsCheckingInterval: 5000,
+    };
+    const http = createServer(timeouts, (request, response) => void handler.handle(request, response));
+    http.maxConnections = MAX_CONNECTIONS;
     try {
       await new Promise<void>((resolve, reject) => {
         http.once('error', reject);
@@ -76,8 +95,8 @@ class Handler {
   readonly #cache: SourceCache;
   readonly #options: LitServerOptions;
   readonly #isLocal: boolean;
-  /** How many calls each account has used. */
-  readonly #used = new Map<number, number>();
+  readonly #bodies = new Room(MAX_BODIES);
+  #calls = 0;
 
   constructor(host: LitHost, cache: SourceCache, options: LitServerOptions) {
     this.#host = host;
@@ -86,22 +105,34 @@ class Handler {
     this.#isLocal = isLoopback(options.address ?? '127.0.0.1');
   }
 
+  /** Never rejects: whatever goes wrong with one request is no matter for the others. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.#handle(request, response);
+    } catch (error) {
+      response.destroy();
+      try {
+        this.#options.onFault?.(error);
+      } catch {} // who is told of faults has failed as well
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const start = performance.now();
     const { pathname, searchParams } = new URL(`http://host${request.url?.startsWith('/') ? request.url : '/'}`);
     const controller = new AbortController();
     response.once('close', () => controller.abort(new Error('the client is gone')));
+    response.on('error', () => controller.abort(new Error('the client is gone')));
     let status = 200;
-    let body: unknown;
+    let bytes: Buffer;
     try {
-      body = await this.#answer(request, pathname, searchParams, controller.signal);
+      bytes = Buffer.from(JSON.stringify(await this.#answer(request, pathname, searchParams, controller.signal)));
     } catch (error) {
       const failure = apiError(error);
       status = failure.status;
-      body = failure.body;
+      bytes = Buffer.from(JSON.stringify(failure.body));
       if (status === 500 && failure.next !== undefined) this.#options.onFault?.(error);
     }
-    const bytes = Buffer.from(JSON.stringify(body));
     const headers = {
       'content-type': 'application/json',
       'content-length': bytes.length,
@@ -110,6 +141,8 @@ class Handler {
     };
     // What was not read of a request that was refused early cannot be told from the next one.
     response.writeHead(status, request.complete ? headers : { ...headers, connection: 'close' }).end(bytes);
+    const patience = setTimeout(() => response.destroy(), TRANSFER_MS).unref();
+    response.once('close', () => clearTimeout(patience));
     const method = request.method ?? '';
     this.#options.onRequest?.({ method, path: pathname, status, ms: performance.now() - start });
   }
@@ -131,31 +164,40 @@ class Handler {
     }
     const key = apiKey(request);
     const caller = this.#authorised(endpoint, key);
-    if (endpoint.path === 'lit_action') this.#charge(caller);
+    if (endpoint.path === 'lit_action') this.#charge();
     const query = checked(endpoint.query, Object.fromEntries(search), 'the query');
-    const sent = endpoint.body && parse(await read(request, 2 * this.#host.limits.maxCodeLength + 1024 * 1024));
-    const body = checked(endpoint.body, sent, 'the body');
     const correlation = request.headers['x-correlation-id'];
     const headers = {
       'x-request-id': randomUUID(),
       ...(typeof correlation === 'string' && { 'x-correlation-id': correlation }),
     };
-    return endpoint.handle({ host: this.#host, cache: this.#cache, caller, query, body, key, headers, signal });
+    const call = { host: this.#host, cache: this.#cache, caller, query, key, headers, signal };
+    if (endpoint.body === undefined) return endpoint.handle({ ...call, body: undefined });
+    let length = 0;
+    try {
+      const limit = endpoint.isLong ? 2 * this.#host.limits.maxCodeLength + MB : MAX_SHORT_BODY;
+      const body = await read(request, limit, (more) => {
+        this.#bodies.take(caller.account, more);
+        length += more;
+      });
+      return await endpoint.handle({ ...call, body: checked(endpoint.body, parse(body), 'the body') });
+    } finally {
+      this.#bodies.giveBack(caller.account, length);
+    }
   }
 
-  #charge({ account }: Caller): void {
-    const used = this.#used.get(account) ?? 0;
-    if (used >= (this.#options.credit ?? Number.POSITIVE_INFINITY)) {
+  #charge(): void {
+    if (this.#calls >= (this.#options.credit ?? Number.POSITIVE_INFINITY)) {
       throw new ApiError(402, 'the account has no credit left', 'start the server with a higher --credit');
     }
-    this.#used.set(account, used + 1);
+    this.#calls++;
   }
 
   #authorised({ auth }: Endpoint, key: string): Caller {
-    if (auth === 'none') return { account: -1 };
+    if (auth === 'none') return { account: NOBODY };
     const next = 'send the key of an account in the header X-Api-Key; POST new_account makes one';
     if (key === '') throw new ApiError(401, 'there is no API key', next);
-    const caller = auth === 'any' ? { account: -1 } : findCaller(this.#host.state.read(), key);
+    const caller = auth === 'any' ? { account: NOBODY } : findCaller(this.#host.state.read(), key);
     if (caller === undefined) throw new ApiError(401, 'this API key belongs to no account', next);
     return caller;
   }
@@ -163,7 +205,7 @@ class Handler {
 
 /** The description of the API; scripts/openapi.ts writes it. */
 function description(): unknown {
-  return JSON.parse(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+  return readJson(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
 }
 
 function apiKey({ headers }: IncomingMessage): string {
@@ -172,7 +214,8 @@ function apiKey({ headers }: IncomingMessage): string {
   return /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
 }
 
-async function read(request: IncomingMessage, limit: number): Promise<Buffer> {
+/** Reads a body; `take` is told of each part's length, before the part is kept. */
+async function read(request: IncomingMessage, limit: number, take: (length: number) => void): Promise<Buffer> {
   // Only a JSON request makes a browser ask first whether a foreign page may send it.
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     throw new ApiError(400, 'the body is not declared as JSON', 'send the header Content-Type: application/json');
@@ -182,18 +225,21 @@ async function read(request: IncomingMessage, limit: number): Promise<Buffer> {
   try {
     for await (const part of request as AsyncIterable<Buffer>) {
       length += part.length;
-      if (length > limit) throw new ApiError(413, `the body has more than ${limit} bytes`, 'send a shorter action');
+      if (length > limit) throw new ApiError(413, `the body has more than ${limit} bytes`, 'send a shorter one');
+      take(part.length);
       parts.push(part);
     }
   } catch (error) {
-    throw error instanceof ApiError ? error : new ApiError(400, 'the request broke off', 'send it again');
+    throw error instanceof ApiError || error instanceof RuntimeError
+      ? error
+      : new ApiError(400, 'the request broke off', 'send it again');
   }
   return Buffer.concat(parts);
 }
 
 function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return readJson(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
     throw new ApiError(400, `the body is not JSON: ${(error as Error).message}`, `see GET ${BASE}openapi.json`);
   }
@@ -207,7 +253,7 @@ function checked(schema: v.GenericSchema | undefined, value: unknown, what: stri
   const where = v.getDotPath(issue);
   throw new ApiError(
     422,
-    `${what}${where === null ? '' : `, ${where}`}: ${issue.message}`,
+    `${what}${where === null ? '' : `, ${where}`}: ${issue.message}`.slice(0, MAX_MESSAGE),
     `see GET ${BASE}openapi.json`,
   );
 }

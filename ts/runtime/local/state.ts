@@ -3,11 +3,17 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readLimited, takeLock, writeDurable } from '../../files/files.ts';
+import { readJson } from '../../json.ts';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
 import { signingKey } from './keys.ts';
 
+/** What the file may have in bytes, to be read and so to be written. */
 const MAX_STATE = 16 * 1024 * 1024;
+
+/** How many accounts there may be, and what each may hold, in bytes as the file has it: together less than the file may. */
+export const MAX_ACCOUNTS = 200;
+export const ACCOUNT_ROOM = 64 * 1024;
 
 const hex32 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 const hex0x32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
@@ -101,9 +107,23 @@ export function newWallet(state: State): string {
   return address;
 }
 
+/** What an account holds, in bytes as the file has it. */
+function heldBy(state: State, account: number): number {
+  const own = <T extends { readonly account: number }>(list: readonly T[]) =>
+    list.filter((of) => of.account === account);
+  const wallets = Object.entries(state.owners)
+    .filter(([, owner]) => owner.account === account)
+    .map(([address, owner]) => [address, owner, address, state.wallets[address]]);
+  return Buffer.byteLength(
+    JSON.stringify([state.accounts[account - 1], own(state.groups), own(state.usageKeys), own(state.actions), wallets]),
+  );
+}
+
 /** A local host's state: one JSON file of mode 0600 in a folder of mode 0700. A crash leaves the old one or the new. */
 export class StateFile {
   readonly #path: string;
+  /** The last change that this process makes or waits to make: they come one after another. */
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string) {
     this.#path = path;
@@ -129,7 +149,7 @@ export class StateFile {
   /** @throws {RuntimeError} `unavailable` if the file is missing or damaged */
   read(): State {
     try {
-      return v.parse(stateSchema, JSON.parse(Buffer.from(readLimited(this.#path, MAX_STATE)).toString('utf8')));
+      return parse(Buffer.from(readLimited(this.#path, MAX_STATE)));
     } catch (cause) {
       throw new RuntimeError('unavailable', `the local host's state cannot be read: ${this.#path}`, {
         next: 'restore the file from a backup: without it the wallets of this host cannot be used',
@@ -139,7 +159,32 @@ export class StateFile {
   }
 
   /** Changes the state. `change` gets the newest, whichever process wrote it, and edits it in place. */
-  async update<T>(change: (state: State) => T): Promise<T> {
+  update<T>(change: (state: State) => T): Promise<T> {
+    const done = this.#last.then(() => this.#update(change));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Changes what an account holds.
+   *
+   * @throws {RuntimeError} `limit` if it would hold more than an account may
+   */
+  updateFor<T>(account: number, change: (state: State) => T): Promise<T> {
+    return this.update((state) => {
+      const before = heldBy(state, account);
+      const result = change(state);
+      const held = heldBy(state, account);
+      if (held > ACCOUNT_ROOM && held > before) {
+        throw new RuntimeError('limit', `the account would hold ${held} bytes; ${ACCOUNT_ROOM} are allowed`, {
+          next: 'remove groups or usage keys that are not needed any more, or make another account',
+        });
+      }
+      return result;
+    });
+  }
+
+  async #update<T>(change: (state: State) => T): Promise<T> {
     const unlock = await takeLock(`${this.#path}.lock`);
     try {
       const state = this.read();
@@ -151,7 +196,23 @@ export class StateFile {
     }
   }
 
+  /** What could not be read again is not written: there would be no way back from it. */
   #write(state: State): void {
-    writeDurable(this.#path, `${JSON.stringify(state, null, 2)}\n`);
+    const bytes = Buffer.from(`${JSON.stringify(state)}\n`);
+    if (bytes.length > MAX_STATE) {
+      throw new RuntimeError(
+        'limit',
+        `the local host's state would have ${bytes.length} bytes; ${MAX_STATE} are allowed`,
+        {
+          next: 'remove groups that are not needed any more, or begin another folder (--store)',
+        },
+      );
+    }
+    parse(bytes);
+    writeDurable(this.#path, bytes);
   }
+}
+
+function parse(bytes: Buffer): State {
+  return v.parse(stateSchema, readJson(bytes.toString('utf8')));
 }

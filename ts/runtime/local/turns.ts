@@ -1,9 +1,21 @@
 import { RuntimeError } from '../errors.ts';
 
-/** Lets a number of calls run at once and the others wait, in the order in which they came. */
+/** A call that waits for its turn. */
+interface Waiting {
+  readonly start: () => void;
+  readonly refuse: (reason: RuntimeError) => void;
+}
+
+/**
+ * Lets a number of calls run at once and the others wait. An account gets another turn only while more turns are free than it
+ * has, so one alone has half of them at most, and some are left for whoever comes next; those who wait are served in turn.
+ * Once too many calls wait, the newest of the account that has most of them is refused.
+ */
 export class Turns {
   readonly #maxWaiting: number;
-  readonly #waiting: (() => void)[] = [];
+  readonly #running = new Map<number, number>();
+  /** The calls that wait, by account; the account that comes first had its last turn before the others. */
+  readonly #waiting = new Map<number, Waiting[]>();
   #free: number;
 
   constructor(count: number, maxWaiting: number) {
@@ -16,33 +28,89 @@ export class Turns {
    *
    * @throws {RuntimeError} `busy` if too many wait, `aborted` if the signal comes first
    */
-  async take(signal?: AbortSignal): Promise<() => void> {
+  async take(account: number, signal?: AbortSignal): Promise<() => void> {
     if (signal?.aborted) throw aborted(signal);
-    if (this.#free > 0) this.#free--;
-    else await this.#wait(signal);
-    return () => {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    };
+    if (this.#waiting.has(account) || !this.#isFreeFor(account)) await this.#wait(account, signal);
+    else this.#begin(account);
+    return () => this.#end(account);
   }
 
-  #wait(signal?: AbortSignal): Promise<void> {
-    if (this.#waiting.length >= this.#maxWaiting) {
-      throw new RuntimeError('busy', 'the host has too many calls waiting', { next: 'try again in a few seconds' });
+  #isFreeFor(account: number): boolean {
+    return this.#free > this.#runningOf(account);
+  }
+
+  #runningOf(account: number): number {
+    return this.#running.get(account) ?? 0;
+  }
+
+  #begin(account: number): void {
+    this.#free--;
+    this.#running.set(account, this.#runningOf(account) + 1);
+  }
+
+  #end(account: number): void {
+    this.#free++;
+    const left = this.#runningOf(account) - 1;
+    if (left > 0) this.#running.set(account, left);
+    else this.#running.delete(account);
+    while (this.#startNext());
+  }
+
+  #startNext(): boolean {
+    for (const [account, [next]] of this.#waiting) {
+      if (next === undefined || !this.#isFreeFor(account)) continue;
+      this.#begin(account);
+      const rest = this.#leave(account, next);
+      if (rest !== undefined && this.#waiting.delete(account)) this.#waiting.set(account, rest); // behind the others
+      next.start();
+      return true;
     }
+    return false;
+  }
+
+  #wait(account: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const turn = () => {
-        signal?.removeEventListener('abort', leave);
-        resolve();
+      const done = () => signal?.removeEventListener('abort', abort);
+      const waiting: Waiting = {
+        start: () => {
+          done();
+          resolve();
+        },
+        refuse: (reason) => {
+          done();
+          reject(reason);
+        },
       };
-      const leave = () => {
-        this.#waiting.splice(this.#waiting.indexOf(turn), 1);
-        reject(aborted(signal));
+      const abort = () => {
+        this.#leave(account, waiting);
+        waiting.refuse(aborted(signal));
       };
-      signal?.addEventListener('abort', leave, { once: true });
-      this.#waiting.push(turn);
+      signal?.addEventListener('abort', abort, { once: true });
+      const queue = this.#waiting.get(account);
+      if (queue === undefined) this.#waiting.set(account, [waiting]);
+      else queue.push(waiting);
+      this.#refuseOneTooMany();
     });
+  }
+
+  /** Takes a call out of those that wait, and returns what is left of its account's. */
+  #leave(account: number, waiting: Waiting): Waiting[] | undefined {
+    const rest = this.#waiting.get(account)?.filter((other) => other !== waiting) ?? [];
+    if (rest.length > 0) this.#waiting.set(account, rest);
+    else this.#waiting.delete(account);
+    return rest.length > 0 ? rest : undefined;
+  }
+
+  #refuseOneTooMany(): void {
+    const queues = [...this.#waiting];
+    if (queues.reduce((sum, [, { length }]) => sum + length, 0) <= this.#maxWaiting) return;
+    const [account, queue] = queues.reduce((most, other) => (other[1].length >= most[1].length ? other : most));
+    const newest = queue.at(-1);
+    if (newest === undefined) return;
+    this.#leave(account, newest);
+    newest.refuse(
+      new RuntimeError('busy', 'the host has too many calls waiting', { next: 'try again in a few seconds' }),
+    );
   }
 }
 
