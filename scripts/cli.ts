@@ -8,6 +8,8 @@ import { InputError } from '../ts/intent/json.ts';
 import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
 import type { Finding } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
+import { LIMIT_SETS } from '../ts/runtime/limits.ts';
+import type { LitHostOptions } from '../ts/runtime/local/host.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import type { Key } from '../ts/store/age.ts';
 import type { KeySource } from '../ts/store/store.ts';
@@ -60,6 +62,19 @@ function describe(error: unknown): string {
 export function wholeNumber(text: string, name: string): number {
   if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} wants a whole number, not "${text}".`);
   return Number(text);
+}
+
+/** Which of Lit's hosts a local one is to be like, and by which limits, as --generation and --limits say. @throws UsageError */
+export function hostOptions(values: {
+  generation: string;
+  limits?: string | undefined;
+}): Pick<LitHostOptions, 'generation' | 'limits'> {
+  const { generation, limits: name } = values;
+  if (generation !== 'newest' && generation !== 'april') throw new UsageError('--generation is newest or april.');
+  if (name === undefined) return { generation };
+  const limits = Object.hasOwn(LIMIT_SETS, name) ? LIMIT_SETS[name] : undefined;
+  if (limits === undefined) throw new UsageError('--limits is strict or documented.');
+  return { generation, limits };
 }
 
 /** The authority of the command line, as the client takes it. @throws UsageError */

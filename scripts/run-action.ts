@@ -4,20 +4,19 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/errors.ts';
 import { readJson } from '../ts/json.ts';
 import { sourceOf } from '../ts/protocol/source.ts';
-import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LitHost } from '../ts/runtime/local/host.ts';
 import type { Json } from '../ts/runtime/types.ts';
-import { run } from './cli.ts';
+import { hostOptions, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Runs an action once on this machine, as a Lit host would, and prints what it answers.
 
-usage: npx tsx scripts/run-action.ts FILE [PARAMS] [--store DIR] [--limits strict|documented]
+usage: npx tsx scripts/run-action.ts FILE [PARAMS] [--store DIR] [--generation newest|april] [--limits strict|documented]
 
-  FILE     the action, as build-action.ts wrote it
-  PARAMS   what main is given, in JSON (default null)
-  --store  the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve.ts uses
-  --limits strict (default) or documented; see serve.ts --help
+  FILE          the action, as build-action.ts wrote it
+  PARAMS        what main is given, in JSON (default null)
+  --store       the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve.ts uses
+  --generation  newest (default) or april; --limits by default its own, else strict or documented: see serve.ts --help
 
 The answer goes to stdout as JSON, what the action prints to stderr.`;
 
@@ -26,7 +25,8 @@ run(USAGE, async (signal) => {
     allowPositionals: true,
     options: {
       store: { type: 'string', default: '.tandem' },
-      limits: { type: 'string', default: 'strict' },
+      generation: { type: 'string', default: 'newest' },
+      limits: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -34,11 +34,7 @@ run(USAGE, async (signal) => {
   const [file, text = 'null', ...rest] = positionals;
   if (file === undefined || rest.length > 0)
     throw new UsageError('An action file is needed, and after it its parameters.');
-  if (values.limits !== 'strict' && values.limits !== 'documented') {
-    throw new UsageError('--limits is strict or documented.');
-  }
-  const limits = values.limits === 'strict' ? STRICT_LIMITS : DOCUMENTED_LIMITS;
-  const host = await LitHost.open({ dir: join(values.store, 'local-lit'), limits });
+  const host = await LitHost.open({ dir: join(values.store, 'local-lit'), ...hostOptions(values) });
   const { response, logs } = await host.execute({ source: sourceOf(readFileSync(file)), params: parsed(text), signal });
   if (logs !== '') tell(logs.replace(/\n$/, ''));
   sayJson(response);

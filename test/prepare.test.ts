@@ -44,7 +44,7 @@ before(async () => {
   store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
   const dir = join(root, 'lit');
   runtime = await LocalRuntime.open({ dir, limits: WIDE });
-  strict = await LocalRuntime.open({ dir });
+  strict = await LocalRuntime.open({ dir, limits: STRICT_LIMITS });
   const action = { ...(await buildCosigner('messages')), runtime };
   info = (await createWallet({ store, action, threshold: 2, parties: 3 })).wallet;
 });

@@ -9,16 +9,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { privateKeyToAddress } from 'viem/accounts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
-import { DOCUMENTED_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
+import { APRIL_LIMITS, DOCUMENTED_LIMITS, NEWEST_LIMITS, STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { type CallResult, LitHost } from '../ts/runtime/local/host.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json, Limits } from '../ts/runtime/types.ts';
 
 let dir: string;
 let host: LitHost;
+let april: LitHost;
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tandem-runtime-'));
   host = await LitHost.open({ dir: join(dir, 'host') });
+  april = await LitHost.open({ dir: join(dir, 'host'), generation: 'april' });
 });
 after(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -29,7 +31,7 @@ const response = async (body: string, params: Json = {}, on = host) => (await ca
 const tried = (expression: string, params: Json = {}) =>
   response(`try { return await (${expression}) } catch (error) { return String(error) }`, params);
 const limited = (limits: Partial<Limits>) =>
-  LitHost.open({ dir: join(dir, 'host'), limits: { ...STRICT_LIMITS, ...limits } });
+  LitHost.open({ dir: join(dir, 'host'), limits: { ...NEWEST_LIMITS, ...limits } });
 
 function fails(promise: Promise<unknown>, kind: RuntimeErrorKind, message = /./): Promise<void> {
   return assert.rejects(promise, (error: unknown) => {
@@ -111,40 +113,60 @@ describe('the script', () => {
 });
 
 describe('the globals', () => {
-  test('the globals of an action are those of a Lit host', async () => {
-    const { response } = await host.execute({
-      source: main(`return {
-        same: [Lit.Actions === LitActions, Lit.Auth === LitAuth, Lit.Headers === LitHeaders, global === globalThis],
-        frozen: [Object.isFrozen(Lit), Object.isFrozen(Lit.Actions), Object.isFrozen(Lit.Auth)],
-        auth: Lit.Auth, id: Lit.Headers.get('x-request-id'), actions: Object.keys(Lit.Actions).sort(),
-        web: [typeof fetch, typeof crypto.subtle, typeof DecompressionStream, typeof WebAssembly],
-      }`),
-      params: null,
-      headers: { 'x-request-id': 'r1' },
-    });
-    assert.deepEqual(response, {
-      same: [true, true, true, true],
-      frozen: [true, true, true],
-      auth: [],
+  test('are those of a Lit host, of the newest and of April', async () => {
+    const source = main(`return {
+      same: [Lit.Actions === LitActions, Lit.Headers === LitHeaders, global === globalThis],
+      frozen: [Object.isFrozen(Lit), Object.isFrozen(Lit.Actions)],
+      auth: [typeof Lit.Auth, typeof LitAuth, 'Auth' in Lit],
+      id: Lit.Headers.get('x-request-id'), actions: Object.keys(Lit.Actions).sort(),
+      web: [typeof fetch, typeof crypto.subtle, typeof DecompressionStream, typeof WebAssembly],
+      viem: typeof viem, agent: navigator.userAgent,
+    }`);
+    const found = async (on: LitHost) =>
+      (await on.execute({ source, params: null, headers: { 'x-request-id': 'r1' } })).response;
+    const common = {
+      same: [true, true, true],
+      frozen: [true, true],
       id: 'r1',
-      actions: [
-        'Decrypt',
-        'Encrypt',
-        'getLitActionPrivateKey',
-        'getLitActionPublicKey',
-        'getLitActionWalletAddress',
-        'getPrivateKey',
-        'setResponse',
-        'showImportDetails',
-      ],
       web: ['function', 'object', 'function', 'object'],
+    };
+    const actions = [
+      'Decrypt',
+      'Encrypt',
+      'getLitActionPrivateKey',
+      'getLitActionPublicKey',
+      'getLitActionWalletAddress',
+      'getPrivateKey',
+      'setResponse',
+      'showImportDetails',
+    ];
+    assert.deepEqual(await found(host), {
+      ...common,
+      auth: ['undefined', 'undefined', false],
+      actions: [...actions.slice(0, 6), 'proxiedFetch', ...actions.slice(6)],
+      viem: 'undefined',
+      agent: 'Deno/2.8.0',
+    });
+    assert.deepEqual(await found(april), {
+      ...common,
+      auth: ['object', 'object', true],
+      actions,
+      viem: 'object',
+      agent: 'Deno/2.2.2',
     });
   });
 
-  test('the globals of an action include ethers 5 and viem', async () => {
-    assert.equal(await response('return ethers.utils.id("x") === viem.keccak256(viem.stringToHex("x"))'), true);
-    assert.match(String(await response('return ethers.version')), /^ethers\/5\./);
-    assert.equal((await call(`var viem = 5; ${main('return viem')}`)).response, 5);
+  test('include ethers 5.7.2, and in April viem', async () => {
+    const same = 'return ethers.utils.id("x") === viem.keccak256(viem.stringToHex("x"))';
+    assert.equal(await response(same, {}, april), true);
+    for (const on of [host, april]) assert.equal(await response('return ethers.version', {}, on), 'ethers/5.7.2');
+    for (const on of [host, april])
+      assert.equal((await call(`var viem = 5; ${main('return viem')}`, {}, on)).response, 5);
+  });
+
+  test('have a proxiedFetch, which counts as a request', async () => {
+    const none = await limited({ maxFetchCount: 0 });
+    await fails(response('await Lit.Actions.proxiedFetch("http://127.0.0.1:1/")', {}, none), 'action', /HTTP requests/);
   });
 
   test('the globals of an action do not include what a Lit host lacks', async () => {
@@ -154,6 +176,7 @@ describe('the globals', () => {
       'caches',
       'require',
       'Buffer',
+      'setImmediate',
       'Deno.build',
       'Deno.permissions',
       'Deno.version',
@@ -163,12 +186,14 @@ describe('the globals', () => {
       'Deno.internal',
       'Deno[Symbol.for("Deno.internal")]',
     ];
-    const types = await response(`return [${names.map((name) => `typeof ${name}`).join(',')}]`);
-    assert.deepEqual(
-      types,
-      names.map(() => 'undefined'),
-    );
-    assert.deepEqual(await response('return Object.getOwnPropertySymbols(Deno).map(String)'), []);
+    for (const on of [host, april]) {
+      const types = await response(`return [${names.map((name) => `typeof ${name}`).join(',')}]`, {}, on);
+      assert.deepEqual(
+        types,
+        names.map(() => 'undefined'),
+      );
+      assert.deepEqual(await response('return Object.getOwnPropertySymbols(Deno).map(String)', {}, on), []);
+    }
   });
 
   test('the globals of an action cannot be replaced', async () => {
@@ -205,9 +230,11 @@ describe('an action that misbehaves', () => {
   test('an action that misbehaves may not touch the machine, nor make code from text', async () => {
     const expressions = Object.keys(refused);
     const attempt = (expression: string) => `await (async () => ${expression})().then(() => "allowed", String)`;
-    const results = (await response(`return [${expressions.map(attempt).join(',')}]`)) as string[];
-    for (const [i, expression] of expressions.entries()) {
-      assert.match(String(results[i]), refused[expression] ?? /never/, expression);
+    for (const on of [host, april]) {
+      const results = (await response(`return [${expressions.map(attempt).join(',')}]`, {}, on)) as string[];
+      for (const [i, expression] of expressions.entries()) {
+        assert.match(String(results[i]), refused[expression] ?? /never/, expression);
+      }
     }
   });
 
@@ -216,7 +243,8 @@ describe('an action that misbehaves', () => {
     const names = Object.keys((JSON.parse(list) as { imports: object }).imports);
     const source = 'const r = []; for (const n of params) await import(n).then(() => r.push(n), () => {}); return r';
     assert.ok(names.includes('node:fs') && names.includes('node:module') && names.includes('node:process'));
-    assert.deepEqual(await response(source, names), []);
+    const more = ['sqlite', 'sea', 'test/reporters', 'quic', 'fs', 'process'].flatMap((name) => [name, `node:${name}`]);
+    for (const on of [host, april]) assert.deepEqual(await response(source, [...names, ...more], on), []);
   });
 
   test('an action that misbehaves finds nothing that an earlier call left', async () => {
@@ -243,11 +271,11 @@ describe('an action that misbehaves', () => {
         sessionStorage.setItem('secret', params.i);
         await fetch(params.url);
         const after = [globalThis.secret, sessionStorage.getItem('secret')];
-        return { before, after, channel: typeof BroadcastChannel, pid: Deno.pid };`);
+        return { before, after, pid: Deno.pid };`);
       const found = await Promise.all([1, 2].map((i) => call(source, { url, i })));
       const [one, two] = found.map(({ response }) => response as { pid: number });
       for (const [i, { pid: _, ...rest }] of [one, two].filter((each) => each !== undefined).entries()) {
-        assert.deepEqual(rest, { before: [null, null], after: [i + 1, String(i + 1)], channel: 'undefined' });
+        assert.deepEqual(rest, { before: [null, null], after: [i + 1, String(i + 1)] });
       }
       assert.notEqual(one?.pid, two?.pid);
     } finally {
@@ -265,8 +293,8 @@ describe('an action that misbehaves', () => {
     await assertGuests(0);
   });
 
-  test('an action that misbehaves is stopped when it grows too large', async () => {
-    const message = /maximum memory of 64 MB/;
+  test('is stopped when it grows too large', async () => {
+    const message = /maximum memory of 128 MB/;
     await fails(response('const a = []; for (;;) a.push(new Array(1000).fill(1))'), 'memory', message);
     await fails(response('let s = ""; for (;;) { s += "hello"; if (s.length % 1e6 === 0) s[5] }'), 'memory', message);
     const buffers =
@@ -287,16 +315,21 @@ describe('an action that misbehaves', () => {
 });
 
 describe('the limits', () => {
-  test('the limits of a host come in both documented sets, and the stricter is the default', async () => {
-    assert.deepEqual(host.limits, STRICT_LIMITS);
-    assert.deepEqual([STRICT_LIMITS.maxResponseLength, DOCUMENTED_LIMITS.maxResponseLength], [102_400, 1_048_576]);
-    const generous = await limited(DOCUMENTED_LIMITS);
-    const long = 'return "x".repeat(102_401)';
-    assert.equal(String(await response(long, {}, generous)).length, 102_401);
-    await fails(response(long), 'action', /the response has 102401 bytes; 102400 are allowed/);
-    assert.equal(String(await response('return "x".repeat(102_400)')).length, 102_400);
+  test('are those of the generation, and the strict ones suit every host', async () => {
+    assert.deepEqual([host.limits, april.limits], [NEWEST_LIMITS, APRIL_LIMITS]);
+    assert.deepEqual([APRIL_LIMITS.maxResponseLength, NEWEST_LIMITS.maxResponseLength], [102_400, 1_048_576]);
+    assert.deepEqual([DOCUMENTED_LIMITS.maxParamsLength, NEWEST_LIMITS.maxParamsLength], [65_536, 10 << 20]);
+    for (const [on, most] of [
+      [april, 102_400],
+      [host, 1_048_576],
+    ] as const) {
+      const long = (length: number) => response(`return "x".repeat(${length})`, {}, on);
+      assert.equal(String(await long(most)).length, most);
+      await fails(long(most + 1), 'action', new RegExp(`the response has ${most + 1} bytes; ${most} are allowed`));
+    }
     for (const [key, value] of Object.entries(STRICT_LIMITS)) {
-      assert.ok(value <= DOCUMENTED_LIMITS[key as keyof Limits], key);
+      for (const other of [NEWEST_LIMITS, APRIL_LIMITS, DOCUMENTED_LIMITS])
+        assert.ok(value <= other[key as keyof Limits]);
     }
   });
 
@@ -309,8 +342,24 @@ describe('the limits', () => {
     );
     assert.equal((await call(main('return 1').padEnd(50), {}, small)).response, 1);
     const wrapping = JSON.stringify({ p: '' }).length;
-    assert.equal(await response('return params.p.length', { p: 'x'.repeat(65_536 - wrapping) }), 65_536 - wrapping);
-    await fails(response('return 1', { p: 'x'.repeat(65_537 - wrapping) }), 'limit', /the parameters: 65537 bytes/);
+    for (const [on, most] of [
+      [host, 10 << 20],
+      [await limited({ maxParamsLength: 65_536 }), 65_536],
+    ] as const) {
+      const long = 'x'.repeat(most - wrapping);
+      assert.equal(await response('return params.p.length', { p: long }, on), most - wrapping);
+      await fails(
+        response('return 1', { p: `${long}x` }, on),
+        'limit',
+        new RegExp(`the parameters: ${most + 1} bytes`),
+      );
+    }
+  });
+
+  test('refuse a source of one whole chunk, on which Lit fails', async () => {
+    const source = main('return 1').padEnd(262_144);
+    await fails(call(source), 'input', /exactly 262144 bytes/);
+    for (const other of [source.slice(0, -1), `${source} `]) assert.equal((await call(other)).response, 1);
   });
 
   test('the limits of a host bound what is printed', async () => {
@@ -362,6 +411,10 @@ describe('keys', () => {
       'sécret',
     );
     assert.notEqual((await call(both, { wallet, message: 'sécret' })).response, ciphertext);
+    // The newest hosts take it with 0x as well.
+    assert.equal((await call(both, { wallet, ciphertext: `0x${ciphertext}` })).response, 'sécret');
+    assert.equal((await call(both, { wallet, ciphertext }, april)).response, 'sécret');
+    await fails(call(both, { wallet, ciphertext: `0x${ciphertext}` }, april), 'action', /decryption failed/);
   });
 
   test('the keys of a host are refused to another action, for another wallet, and for an altered ciphertext', async () => {
@@ -430,8 +483,11 @@ describe('keys', () => {
     assert.notEqual(ofA.own, ofB.own);
     assert.deepEqual(aOnB, { own: ofA.own, publicKey: ofB.publicKey, address: ofB.address });
     assert.equal(privateKeyToAddress(ofA.own).toLowerCase(), ofA.address);
-    const publicKey = secp256k1.getPublicKey(Buffer.from(ofA.own.slice(2), 'hex'), false);
-    assert.equal(ofA.publicKey, `0x${Buffer.from(publicKey).toString('hex')}`);
+    const hex = (isCompressed: boolean) =>
+      `0x${Buffer.from(secp256k1.getPublicKey(Buffer.from(ofA.own.slice(2), 'hex'), isCompressed)).toString('hex')}`;
+    assert.equal(ofA.publicKey, hex(true));
+    const { response: then } = await call(a, { cid: await host.cidOf(a) }, april);
+    assert.deepEqual(then, { ...ofA, publicKey: hex(false) });
   });
 });
 
@@ -482,7 +538,7 @@ describe('the local runtime', () => {
     const cid = await host.cidOf(source);
     assert.deepEqual(await runtime.run({ cid, source }, { a: 1 }), { a: 1 });
     await fails(runtime.run({ cid, source: `${source}\n` }, {}), 'input', /CID/);
-    assert.deepEqual(await runtime.limits(), STRICT_LIMITS);
+    assert.deepEqual(await runtime.limits(), NEWEST_LIMITS);
   });
 
   test('the local runtime kills an action whose call is aborted', async () => {

@@ -7,6 +7,7 @@ import { readLimited } from '../files/files.ts';
 import { sourceOf } from '../protocol/source.ts';
 import { RuntimeError } from '../runtime/errors.ts';
 import { STRICT_LIMITS } from '../runtime/limits.ts';
+import { GENERATIONS } from '../runtime/local/generations.ts';
 import { GuestProcess, OpError } from '../runtime/local/guest-process.ts';
 import type { Json, Limits } from '../runtime/types.ts';
 import type { Configured } from './configure.ts';
@@ -39,7 +40,7 @@ export async function configureApart(
   limits: Limits = LIMITS,
 ): Promise<Configured> {
   const source = await bundled(path);
-  const guest = new GuestProcess(limits, false);
+  const guest = new GuestProcess(limits, GENERATIONS.newest, false);
   let answer = '';
   try {
     // A text, as the parameters of an action are a literal, in which "__proto__" would mean something else.

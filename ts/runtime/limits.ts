@@ -3,10 +3,13 @@ import type { Limits } from './types.ts';
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** The figures of Lit's public documentation (2026). */
-export const DOCUMENTED_LIMITS: Limits = {
-  maxCodeLength: 10 * MB,
-  maxParamsLength: 64 * KB,
+/** The longest body of a request. Parameters are part of it, and where nothing else is told this is what bounds them. */
+export const MAX_BODY = 10 * MB;
+
+/** What the newest of Lit's hosts have in force. */
+export const NEWEST_LIMITS: Limits = {
+  maxCodeLength: 16 * MB,
+  maxParamsLength: MAX_BODY,
   maxResponseLength: 1 * MB,
   maxConsoleLogLength: 100 * KB,
   maxFetchCount: 100,
@@ -15,10 +18,24 @@ export const DOCUMENTED_LIMITS: Limits = {
   timeoutMs: 15 * 60 * 1000,
 };
 
-/** The stricter of the documentation's figures and the defaults of Lit's server (April 2026). */
-export const STRICT_LIMITS: Limits = {
-  ...DOCUMENTED_LIMITS,
+/** What Lit's hosts had in force in April 2026. */
+export const APRIL_LIMITS: Limits = {
+  ...NEWEST_LIMITS,
+  maxCodeLength: 10 * MB,
   maxResponseLength: 100 * KB,
   maxFetchCount: 50,
   memoryLimitMb: 64,
 };
+
+/** The figures of Lit's public documentation (2026). That of the parameters is not enforced there. */
+export const DOCUMENTED_LIMITS: Limits = {
+  ...NEWEST_LIMITS,
+  maxCodeLength: 10 * MB,
+  maxParamsLength: 64 * KB,
+};
+
+/** The strictest of all these figures: what keeps to them suits every host. */
+export const STRICT_LIMITS: Limits = { ...APRIL_LIMITS, maxParamsLength: DOCUMENTED_LIMITS.maxParamsLength };
+
+/** The sets of limits that a local host may be given in place of its generation's own, by name. */
+export const LIMIT_SETS: Readonly<Record<string, Limits>> = { strict: STRICT_LIMITS, documented: DOCUMENTED_LIMITS };

@@ -6,7 +6,6 @@ const CODES: Readonly<Record<number, string>> = {
   402: 'payment_required',
   403: 'forbidden',
   404: 'not_found',
-  413: 'payload_too_large',
   422: 'unprocessable_entity',
   429: 'too_many_requests',
   500: 'internal_error',

@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
+import { MAX_BODY } from '../limits.ts';
 import { ApiError } from './api-errors.ts';
-import type { LitHost } from './host.ts';
+import { GENERATIONS, type Generation } from './generations.ts';
+import { ANOTHER_LENGTH, faultOf, type LitHost } from './host.ts';
+import { type Caller, GROUP_LISTS, grants, mayRun, mayUse } from './permissions.ts';
 import {
   ANY,
   type Group,
-  holdsAction,
   MAX_ACCOUNTS,
   newGroup,
   newWallet,
@@ -15,12 +17,6 @@ import {
   type State,
   scopeSchema,
 } from './state.ts';
-
-/** Who calls: an account, by its own key, or by a usage key that may do what its scope says. */
-export interface Caller {
-  readonly account: number;
-  readonly scope?: Scope;
-}
 
 /** A call of an endpoint; the schemas have checked `query` and `body`. */
 interface ApiCall<Query, Body> {
@@ -38,7 +34,7 @@ type Schema = v.GenericSchema;
 
 /** One endpoint of the API. */
 export interface Endpoint {
-  readonly methods: readonly ('GET' | 'POST')[];
+  readonly method: 'GET' | 'POST' | ((generation: Generation) => 'GET' | 'POST');
   readonly path: string;
   readonly summary: string;
   /** Whether it needs an API key. `any`: one that may be unknown. */
@@ -79,7 +75,7 @@ export class SourceCache {
 
 // --- the parts of requests and answers
 
-const MAX_TEXT = 1024;
+export const MAX_TEXT = 1024;
 /** A name or the like, of a bounded length in bytes as the state has it: there a control character takes six. */
 const text = v.pipe(
   v.string(),
@@ -93,10 +89,6 @@ const decimal = v.pipe(
   v.regex(/^[0-9]{1,15}$/),
   v.transform((digits) => Number(digits)),
 );
-const groupId = v.union([count, decimal]);
-const cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/));
-const hashedCid = v.pipe(v.string(), v.regex(/^(?:0x)?[0-9a-fA-F]{64}$/));
-const wallet = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/));
 const page = { page_number: decimal, page_size: decimal };
 const json = v.unknown();
 
@@ -105,6 +97,7 @@ const item = v.object({ id: v.string(), name: v.string(), description: v.string(
 const walletItem = v.object({ ...item.entries, wallet_address: v.string() });
 const keyItem = v.object({
   ...item.entries,
+  api_key_hash: v.string(),
   expiration: v.string(),
   balance: count,
   can_create_groups: v.boolean(),
@@ -116,12 +109,52 @@ const keyItem = v.object({
   can_execute_in_groups: v.array(count),
 });
 
-const OK = { success: true };
+// What is of the right type and still no CID, hash, wallet or id is refused inside the endpoint, as at Lit.
+
+function cidHash(cid: string): string {
+  if (!/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(cid)) throw new ApiError(400, 'the CID is not one of version 0');
+  return actionHash(cid);
+}
+
+/** The hash of a CID as a group holds it: with zeros before it, or {@link ANY} for 0. */
+function hashEntry(hash: string): string {
+  const digits = /^(?:0x)?([0-9a-fA-F]{1,64})$/.exec(hash)?.[1];
+  if (digits === undefined) throw new ApiError(400, 'the hash of a CID is up to 64 digits of hex');
+  return /^0+$/.test(digits) ? ANY : `0x${digits.toLowerCase().padStart(64, '0')}`;
+}
+
+/** A hash that stands for one action. */
+function oneHash(hash: string): string {
+  const entry = hashEntry(hash);
+  if (entry === ANY) throw new ApiError(400, 'the hash 0 stands for no action of its own');
+  return entry;
+}
+
+function walletEntry(id: string): string {
+  const digits = /^(?:0x)?([0-9a-fA-F]{40})$/.exec(id)?.[1];
+  if (digits === undefined) throw new ApiError(400, 'a wallet is an address of 40 digits of hex');
+  return /^0+$/.test(digits) ? ANY : `0x${digits.toLowerCase()}`;
+}
+
+/** The id of a group as a text: decimal, or hex with `0x`. */
+function textId(id: string): number {
+  if (!/^(?:0[xX][0-9a-fA-F]{1,64}|[0-9]{1,78})$/.test(id)) throw new ApiError(400, 'the id of a group is a number');
+  return Number(BigInt(id));
+}
+
+function word(id: number): string {
+  return `0x${id.toString(16).padStart(64, '0')}`;
+}
+
+const KEY_SECONDS = 10 * 365 * 24 * 3600;
+const KEY_BALANCE = 10_000_000;
+
+const DONE = { success: true as const };
 
 // --- what the endpoints do
 
 function endpoint<Q extends Schema, B extends Schema, A extends Schema>(definition: {
-  methods: Endpoint['methods'];
+  method: Endpoint['method'];
   path: string;
   summary: string;
   auth: Endpoint['auth'];
@@ -137,7 +170,7 @@ function endpoint<Q extends Schema, B extends Schema, A extends Schema>(definiti
 /** All endpoints, by their path under /core/v1/. */
 export const ENDPOINTS: readonly Endpoint[] = [
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'new_account',
     summary: 'Makes an account: its key, shown only here, and its wallet.',
     auth: 'none',
@@ -156,14 +189,14 @@ export const ENDPOINTS: readonly Endpoint[] = [
         const wallet = newWallet(state);
         const name = body.account_name;
         state.accounts.push({ name, description: body.account_description, keyHash: hashOf(api_key), wallet });
-        state.owners[wallet] = { account: state.accounts.length, name: 'Account wallet', description: '' };
+        state.owners[wallet] = { account: state.accounts.length, name: 'AMW', description: 'Account Master Wallet' };
         return wallet;
       });
       return { api_key, wallet_address };
     },
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'account_exists',
     summary: 'Tells whether the API key is known.',
     auth: 'any',
@@ -171,33 +204,36 @@ export const ENDPOINTS: readonly Endpoint[] = [
     handle: ({ host, key }) => findCaller(host.state.read(), key) !== undefined,
   }),
   endpoint({
-    methods: ['POST', 'GET'],
+    method: ({ createWallet }) => createWallet,
     path: 'create_wallet',
     summary: 'Makes a wallet (PKP). Its id is its address.',
     auth: 'key',
     answer: v.object({ wallet_address: v.string() }),
     async handle({ host, caller }) {
-      allow(caller, caller.scope?.can_create_pkps);
+      allow(caller, ({ can_create_pkps }) => can_create_pkps);
       const wallet_address = await host.state.updateFor(caller.account, (state) => {
         const wallet = newWallet(state);
-        state.owners[wallet] = { account: caller.account, name: 'Wallet', description: '' };
+        state.owners[wallet] = { account: caller.account, name: 'Wallet', description: 'Wallet' };
         return wallet;
       });
       return { wallet_address };
     },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'get_lit_action_ipfs_id',
     summary: 'The CID of an action; the body is its source, as a JSON text.',
     auth: 'none',
     body: v.string(),
     isLong: true,
     answer: v.string(),
-    handle: ({ host, body }) => host.cidOf(body),
+    handle({ host, body }) {
+      assertHashable(body);
+      return host.cidOf(body);
+    },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'lit_action',
     summary: 'Runs an action, given by its source or, once that was sent, by its CID.',
     auth: 'key',
@@ -216,27 +252,27 @@ export const ENDPOINTS: readonly Endpoint[] = [
     isLong: true,
     answer: v.object({ response: json, logs: v.string(), has_error: v.boolean() }),
     async handle({ host, caller, body, cache, signal, headers }) {
-      const source = body.code ?? (body.ipfs_id ? cache.get(body.ipfs_id) : undefined);
+      if (!body.code && !body.ipfs_id) throw new ApiError(400, 'either code or ipfs_id must be given');
+      // With the code its id is of no interest.
+      const source = body.code || cache.get(body.ipfs_id ?? '');
       if (source === undefined) {
-        if (!body.ipfs_id) throw new ApiError(400, 'give the code of the action, or its ipfs_id');
-        throw new ApiError(404, `the code of ${body.ipfs_id} is not in the cache: send it once as code`);
+        throw new ApiError(400, `No cached code found for ${body.ipfs_id?.slice(0, 64)}: send it once as code`);
       }
-      const cid = await host.cidOf(source);
-      if (body.ipfs_id && body.ipfs_id !== cid)
-        throw new ApiError(400, `the CID of the code is ${cid}, not ${body.ipfs_id}`);
-      const inGroup = (group: Group) => canExecute(caller, group);
-      const groups = host.state.read().groups.filter(inGroup);
-      if (caller.scope && !groups.some((group) => holdsAction(group, cid))) {
-        throw new ApiError(403, `this API key may not run the action ${cid}`);
-      }
-      const call = { source, params: body.js_params, headers, signal, inGroup, account: caller.account };
+      const permitted = host.state.settled();
+      const call = {
+        ...{ source, params: body.js_params, headers, signal, account: caller.account },
+        mayUse: (cid: string, wallet: string) => mayUse(permitted, caller, cid, wallet),
+      };
+      assertHashable(source);
       host.assertFits(call);
+      const cid = await host.cidOf(source);
+      if (!mayRun(permitted, caller, cid)) throw new ApiError(403, `this API key may not run the action ${cid}`);
       cache.add(cid, source);
       return { ...(await host.executeText(call)), has_error: false };
     },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'add_group',
     summary:
       'Makes a group. A CID hash of 0 stands for every action, the zero address for every wallet of the account.',
@@ -244,163 +280,229 @@ export const ENDPOINTS: readonly Endpoint[] = [
     body: v.object({
       group_name: text,
       group_description: text,
-      pkp_ids_permitted: v.array(wallet),
-      cid_hashes_permitted: v.array(v.pipe(v.string(), v.regex(/^(?:0x)?[0-9a-fA-F]{1,64}$/))),
+      pkp_ids_permitted: v.array(v.string()),
+      cid_hashes_permitted: v.array(v.string()),
     }),
     answer: v.object({ ...success.entries, group_id: v.string() }),
     async handle({ host, caller, body }) {
-      allow(caller, caller.scope?.can_create_groups);
+      allow(caller, ({ can_create_groups }) => can_create_groups);
       const group_id = await host.state.updateFor(caller.account, (state) => {
-        const wallets = body.pkp_ids_permitted.map((id) => ownWallet(state, caller, id));
+        const members = membersOf(state, caller, body);
         const group = newGroup(state, body.group_name, caller.account);
-        group.description = body.group_description;
-        group.cids = [...new Set(body.cid_hashes_permitted.map(hashEntry))];
-        group.wallets = [...new Set(wallets)];
+        Object.assign(group, { description: body.group_description, ...members });
         return String(group.id);
       });
       return { success: true as const, group_id };
     },
   }),
   endpoint({
-    methods: ['POST'],
-    path: 'remove_group',
-    summary: 'Removes a group.',
+    method: 'POST',
+    path: 'update_group',
+    summary: 'Gives a group another name, and other actions and wallets in place of those it has.',
     auth: 'key',
-    body: v.object({ group_id: groupId }),
+    body: v.object({
+      group_id: count,
+      ...named,
+      pkp_ids_permitted: v.optional(v.array(v.string()), []),
+      cid_hashes_permitted: v.optional(v.array(v.string()), []),
+    }),
+    answer: success,
+    handle: ({ host, caller, body }) =>
+      changeGroup(host, caller, body.group_id, never, (state, group) => {
+        const { name, description } = body;
+        Object.assign(group, { name, description, ...membersOf(state, caller, body) });
+      }),
+  }),
+  endpoint({
+    method: 'POST',
+    path: 'remove_group',
+    summary: 'Removes a group. Its id is a text here, in decimal or in hex.',
+    auth: 'key',
+    body: v.object({ group_id: v.string() }),
     answer: success,
     async handle({ host, caller, body }) {
-      allow(caller, caller.scope?.can_delete_groups);
-      await host.state.update((state) => {
-        const { id } = ownGroup(state, caller, body.group_id);
+      allow(caller, ({ can_delete_groups }) => can_delete_groups);
+      await host.state.updateFor(caller.account, (state) => {
+        const { id } = ownGroup(state, caller, textId(body.group_id));
         state.groups = state.groups.filter((group) => group.id !== id);
         // The number may be given again: no key of today may mean the group of tomorrow.
         for (const { scope } of state.usageKeys) {
           for (const list of GROUP_LISTS) scope[list] = scope[list].filter((member) => member !== id);
         }
       });
-      return OK as { success: true };
+      return DONE;
     },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'add_action',
     summary: 'Gives an action a name in the lists of the account.',
     auth: 'key',
-    body: v.object({ action_ipfs_cid: cid, ...named }),
+    body: v.object({ action_ipfs_cid: v.string(), ...named }),
     answer: success,
     async handle({ host, caller, body }) {
-      allow(caller, (caller.scope?.manage_ipfs_ids_in_groups.length ?? 0) > 0);
+      allow(caller, ({ manage_ipfs_ids_in_groups }) => manage_ipfs_ids_in_groups.length > 0);
       const { action_ipfs_cid, name, description } = body;
       const { account } = caller;
-      await host.state.updateFor(caller.account, (state) => {
-        const hash = actionHash(action_ipfs_cid);
+      const hash = cidHash(action_ipfs_cid);
+      await host.state.updateFor(account, (state) => {
         state.actions = state.actions.filter((action) => action.account !== account || action.hash !== hash);
         state.actions.push({ account, hash, name, description });
       });
-      return OK as { success: true };
+      return DONE;
     },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
+    path: 'update_action_metadata',
+    summary: 'Gives an action another name in the lists of the account.',
+    auth: 'key',
+    body: v.object({ hashed_cid: v.string(), ...named }),
+    answer: success,
+    handle: ({ host, caller, body: { hashed_cid, ...text } }) =>
+      changeAccount(host, caller, (state) => {
+        Object.assign(ownAction(state, caller, oneHash(hashed_cid)), text);
+      }),
+  }),
+  endpoint({
+    method: 'POST',
+    path: 'delete_action',
+    summary: 'Takes the name of an action out of the lists of the account.',
+    auth: 'key',
+    body: v.object({ hashed_cid: v.string() }),
+    answer: success,
+    handle: ({ host, caller, body }) =>
+      changeAccount(host, caller, (state) => {
+        const action = ownAction(state, caller, oneHash(body.hashed_cid));
+        state.actions = state.actions.filter((other) => other !== action);
+      }),
+  }),
+  endpoint({
+    method: 'POST',
     path: 'add_action_to_group',
     summary: 'Puts an action into a group, by its CID.',
     auth: 'key',
-    body: v.object({ group_id: groupId, action_ipfs_cid: cid }),
+    body: v.object({ group_id: count, action_ipfs_cid: v.string() }),
     answer: success,
     handle: ({ host, caller, body }) =>
-      change(host, caller, body.group_id, 'manage_ipfs_ids_in_groups', (_state, group) => {
-        group.cids = [...new Set([...group.cids, actionHash(body.action_ipfs_cid)])];
+      changeGroup(host, caller, body.group_id, 'manage_ipfs_ids_in_groups', (_state, group) => {
+        group.cids = [...new Set([...group.cids, cidHash(body.action_ipfs_cid)])];
       }),
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'remove_action_from_group',
-    summary: 'Takes an action out of a group, by the hash of its CID as list_actions has it.',
+    summary: 'Takes an action out of a group, by the hash of its CID.',
     auth: 'key',
-    body: v.object({ group_id: groupId, hashed_cid: hashedCid }),
+    body: v.object({ group_id: count, hashed_cid: v.string() }),
     answer: success,
     handle: ({ host, caller, body }) =>
-      change(host, caller, body.group_id, 'manage_ipfs_ids_in_groups', (_state, group) => {
+      changeGroup(host, caller, body.group_id, 'manage_ipfs_ids_in_groups', (_state, group) => {
         const entry = hashEntry(body.hashed_cid);
-        group.cids = group.cids.filter((member) => member !== entry && actionHash(member) !== entry);
+        group.cids = without(group.cids, (member) => member === entry || hashOfMember(member) === entry, 'action');
       }),
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'add_pkp_to_group',
     summary: 'Puts a wallet of the account into a group.',
     auth: 'key',
-    body: v.object({ group_id: groupId, pkp_id: wallet }),
+    body: v.object({ group_id: count, pkp_id: v.string() }),
     answer: success,
     handle: ({ host, caller, body }) =>
-      change(host, caller, body.group_id, 'add_pkp_to_groups', (state, group) => {
+      changeGroup(host, caller, body.group_id, 'add_pkp_to_groups', (state, group) => {
         group.wallets = [...new Set([...group.wallets, ownWallet(state, caller, body.pkp_id)])];
       }),
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'remove_pkp_from_group',
     summary: 'Takes a wallet out of a group.',
     auth: 'key',
-    body: v.object({ group_id: groupId, pkp_id: wallet }),
+    body: v.object({ group_id: count, pkp_id: v.string() }),
     answer: success,
     handle: ({ host, caller, body }) =>
-      change(host, caller, body.group_id, 'remove_pkp_from_groups', (_state, group) => {
+      changeGroup(host, caller, body.group_id, 'remove_pkp_from_groups', (_state, group) => {
         const entry = walletEntry(body.pkp_id);
-        group.wallets = group.wallets.filter((member) => member !== entry);
+        group.wallets = without(group.wallets, (member) => member === entry, 'wallet');
       }),
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
     path: 'add_usage_api_key',
-    summary: 'Makes a key, shown only here, that may do what is listed. In a list of groups 0 stands for all.',
+    summary:
+      'Makes a key, shown only here, that may do what is listed. In a list of groups 0 stands for all: in execute_in_groups for any action with any wallet.',
     auth: 'key',
     body: v.object({ ...named, ...scopeSchema.entries }),
     answer: v.object({ ...success.entries, usage_api_key: v.string() }),
     async handle({ host, caller, body }) {
-      allow(caller, false);
+      allow(caller, never);
       const { name, description, ...scope } = body;
+      const { account } = caller;
       const usage_api_key = newKey();
-      await host.state.updateFor(caller.account, (state) => {
-        for (const list of GROUP_LISTS) for (const id of scope[list]) if (id !== 0) ownGroup(state, caller, id);
-        state.usageKeys.push({ account: caller.account, name, description, keyHash: hashOf(usage_api_key), scope });
+      await host.state.updateFor(account, (state) => {
+        assertOwnGroups(state, caller, scope);
+        state.owners[newWallet(state)] = { account, name: 'API Key Wallet', description: 'Usage API Key Wallet' };
+        const [keyHash, listedHash] = [hashOf(usage_api_key), actionHash(usage_api_key)];
+        state.usageKeys.push({ account, name, description, keyHash, listedHash, expiration: expiration(), scope });
       });
       return { success: true as const, usage_api_key };
     },
   }),
   endpoint({
-    methods: ['POST'],
+    method: 'POST',
+    path: 'update_usage_api_key',
+    summary: 'Gives a usage key another name and other rights in place of those it has.',
+    auth: 'key',
+    body: v.object({ usage_api_key: v.string(), ...named, ...scopeSchema.entries }),
+    answer: success,
+    handle: ({ host, caller, body: { usage_api_key, name, description, ...scope } }) =>
+      changeAccount(host, caller, (state) => {
+        assertOwnGroups(state, caller, scope);
+        const key = ownUsageKey(state, caller, usage_api_key);
+        Object.assign(key, { name, description, scope, expiration: expiration() });
+      }),
+  }),
+  endpoint({
+    method: 'POST',
+    path: 'update_usage_api_key_metadata',
+    summary: 'Gives a usage key another name.',
+    auth: 'key',
+    body: v.object({ usage_api_key: v.string(), ...named }),
+    answer: success,
+    handle: ({ host, caller, body: { usage_api_key, ...text } }) =>
+      changeAccount(host, caller, (state) => {
+        Object.assign(ownUsageKey(state, caller, usage_api_key), text);
+      }),
+  }),
+  endpoint({
+    method: 'POST',
     path: 'remove_usage_api_key',
     summary: 'Revokes a usage key.',
     auth: 'key',
-    body: v.object({ usage_api_key: text }),
+    body: v.object({ usage_api_key: v.string() }),
     answer: success,
-    async handle({ host, caller, body }) {
-      allow(caller, false);
-      await host.state.update((state) => {
-        const keyHash = hashOf(body.usage_api_key);
-        const others = state.usageKeys.filter((key) => key.account !== caller.account || key.keyHash !== keyHash);
-        if (others.length === state.usageKeys.length) throw new ApiError(404, 'the account has no such usage key');
-        state.usageKeys = others;
-      });
-      return OK as { success: true };
-    },
+    handle: ({ host, caller, body }) =>
+      changeAccount(host, caller, (state) => {
+        const key = ownUsageKey(state, caller, body.usage_api_key);
+        state.usageKeys = state.usageKeys.filter((other) => other !== key);
+      }),
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'list_groups',
-    summary: 'The groups of the account.',
+    summary: 'The groups of the account, by their ids in hex.',
     auth: 'key',
     query: v.object(page),
     answer: v.array(item),
     handle: ({ host, caller, query }) =>
       paged(
         query,
-        groupsOf(host.state.read(), caller).map(({ id, name, description }) => ({ id: String(id), name, description })),
+        groupsOf(host.state.read(), caller).map(({ id, name, description }) => ({ id: word(id), name, description })),
       ),
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'list_wallets',
     summary: 'The wallets of the account.',
     auth: 'key',
@@ -408,55 +510,46 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: v.array(walletItem),
     handle({ host, caller, query }) {
       const state = host.state.read();
-      const mine = Object.keys(state.wallets).filter((address) => ownerOf(state, address) === caller.account);
-      return paged(
-        query,
-        mine.map((address) => walletOf(state, address)),
-      );
+      return paged(query, listedWallets(state, caller, walletsOf(state, caller)));
     },
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'list_wallets_in_group',
-    summary: 'The wallets in a group.',
+    summary: 'The wallets in a group. The zero address stands for all.',
     auth: 'key',
     query: v.object({ group_id: decimal, ...page }),
     answer: v.array(walletItem),
     handle({ host, caller, query }) {
       const state = host.state.read();
-      return paged(
-        query,
-        ownGroup(state, caller, query.group_id).wallets.map((address) => walletOf(state, address)),
-      );
+      const group = groupsOf(state, caller).find(({ id }) => id === query.group_id);
+      return paged(query, listedWallets(state, caller, group?.wallets ?? []));
     },
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'list_actions',
-    summary: 'The actions in a group or, without one, those with a name in the account.',
+    summary:
+      'The actions in a group or, without one, those with a name in the account. One without a name looks like every action.',
     auth: 'key',
-    query: v.object({ group_id: v.optional(decimal), ...page }),
+    query: v.object({ group_id: v.optional(v.string(), '0'), ...page }),
     answer: v.array(item),
     handle({ host, caller, query }) {
       const state = host.state.read();
-      const known = state.actions.filter(({ account }) => account === caller.account);
-      if (query.group_id === undefined) {
-        return paged(
-          query,
-          known.map(({ hash, name, description }) => ({ id: hash, name, description })),
-        );
-      }
-      const items = ownGroup(state, caller, query.group_id).cids.map((entry) => {
-        if (entry === ANY) return { id: 'n/a', name: 'Any', description: 'Any action.' };
-        const id = entry.startsWith('0x') ? entry : actionHash(entry);
-        const { name = '', description = '' } = known.find(({ hash }) => hash === id) ?? {};
-        return { id, name, description };
+      const named = state.actions.filter(({ account }) => account === caller.account);
+      const id = textId(query.group_id);
+      const group = groupsOf(state, caller).find((candidate) => candidate.id === id);
+      const hashes = id === 0 ? named.map(({ hash }) => hash) : (group?.cids ?? []).map(hashOfMember);
+      const items = hashes.map((id) => {
+        const action = named.find(({ hash }) => hash === id);
+        if (action === undefined) return { id: 'n/a', name: 'Any', description: 'Any action received.' };
+        return { id, name: action.name, description: action.description };
       });
       return paged(query, items);
     },
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
     path: 'list_api_keys',
     summary: 'The usage keys of the account, without the keys themselves.',
     auth: 'key',
@@ -464,12 +557,13 @@ export const ENDPOINTS: readonly Endpoint[] = [
     answer: v.array(keyItem),
     handle({ host, caller, query }) {
       const mine = host.state.read().usageKeys.filter(({ account }) => account === caller.account);
-      const items = mine.map(({ keyHash, name, description, scope }) => ({
-        id: `0x${keyHash}`,
+      const items = mine.map(({ keyHash, listedHash, name, description, expiration, scope }, i) => ({
+        id: word(i + 1),
+        api_key_hash: listedHash ?? `0x${keyHash}`,
         name,
         description,
-        expiration: '0',
-        balance: 0,
+        expiration: String(expiration),
+        balance: KEY_BALANCE,
         can_create_groups: scope.can_create_groups,
         can_delete_groups: scope.can_delete_groups,
         can_create_pkps: scope.can_create_pkps,
@@ -482,7 +576,53 @@ export const ENDPOINTS: readonly Endpoint[] = [
     },
   }),
   endpoint({
-    methods: ['GET'],
+    method: 'GET',
+    path: 'get_node_chain_config',
+    summary: 'The chain that accounts are on. Here there is none, and this says so in the form of one.',
+    auth: 'none',
+    answer: v.object({
+      chain_name: v.string(),
+      chain_id: count,
+      is_evm: v.boolean(),
+      testnet: v.boolean(),
+      token: v.string(),
+      contract_address: v.string(),
+    }),
+    handle: () => ({
+      ...{ chain_name: 'none', chain_id: 0, is_evm: true, testnet: true, token: 'none' },
+      contract_address: `0x${'0'.repeat(40)}`,
+    }),
+  }),
+  endpoint({
+    method: 'GET',
+    path: 'version',
+    summary: "What this server is, and which version of Lit's API it is like.",
+    auth: 'none',
+    answer: v.object({
+      name: v.string(),
+      version: v.string(),
+      commit_version: v.string(),
+      submodule_versions: v.array(v.tuple([v.string(), v.string()])),
+    }),
+    handle: ({ host: { generation } }) => ({
+      ...{ name: 'tandem local host', version: generation.api, commit_version: '' },
+      submodule_versions: [['deno', generation.deno] as [string, string]],
+    }),
+  }),
+  endpoint({
+    method: 'GET',
+    path: 'health',
+    summary: 'Tells that the server runs.',
+    auth: 'none',
+    answer: v.object({
+      lit_actions_reachable: v.boolean(),
+      cpu_available: v.boolean(),
+      billing_keys_present: v.boolean(),
+    }),
+    handle: () => ({ lit_actions_reachable: true, cpu_available: true, billing_keys_present: false }),
+  }),
+  endpoint({
+    method: 'GET',
     path: 'get_lit_action_client_config',
     summary: 'The limits in force. Lengths are in bytes.',
     auth: 'none',
@@ -497,6 +637,8 @@ export const ENDPOINTS: readonly Endpoint[] = [
       max_get_keys_count: count,
       max_retries: count,
       client_timeout_ms_buffer: count,
+      /** Lit's own hosts tell none; here it is there if it is less than a request may have. */
+      max_params_length: v.optional(count),
     }),
     handle: ({ host: { limits } }) => ({
       timeout_ms: limits.timeoutMs,
@@ -509,15 +651,23 @@ export const ENDPOINTS: readonly Endpoint[] = [
       max_get_keys_count: limits.maxGetKeysCount,
       max_retries: 0,
       client_timeout_ms_buffer: 0,
+      ...(limits.maxParamsLength < MAX_BODY && { max_params_length: limits.maxParamsLength }),
     }),
   }),
 ];
 
-const GROUP_LISTS = [
-  'manage_ipfs_ids_in_groups',
-  'add_pkp_to_groups',
-  'remove_pkp_from_groups',
-  'execute_in_groups',
+/** What Lit's API has besides, and this server has not. */
+export const NOT_HERE = [
+  'add_usage_api_key_with_signature',
+  'billing',
+  'cache_metadata',
+  'convert_to_chain_secured_account',
+  'create_wallet_with_signature',
+  'get_admin_api_payer',
+  'get_api_payers',
+  'get_chain_config_keys',
+  'get_supported_languages',
+  'lit_binary_action',
 ] as const;
 
 /** Who an API key belongs to. The state holds only hashes of keys. */
@@ -526,7 +676,17 @@ export function findCaller(state: State, key: string): Caller | undefined {
   const at = state.accounts.findIndex((account) => account.keyHash === keyHash);
   if (at >= 0) return { account: at + 1 };
   const usage = state.usageKeys.find((candidate) => candidate.keyHash === keyHash);
-  return usage && { account: usage.account, scope: usage.scope };
+  return usage && { account: usage.account, usage };
+}
+
+function assertHashable(source: string): void {
+  const fault = faultOf(source);
+  if (fault !== undefined) throw new ApiError(500, fault, ANOTHER_LENGTH);
+}
+
+/** The method of an endpoint at a host of a generation. */
+export function methodOf({ method }: Endpoint, generation: Generation = GENERATIONS.newest): 'GET' | 'POST' {
+  return typeof method === 'string' ? method : method(generation);
 }
 
 function newKey(): string {
@@ -537,65 +697,114 @@ function hashOf(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** An account's own key may do anything in the account; a usage key only what it was made for. */
-function allow({ scope }: Caller, isGranted: boolean | undefined): void {
-  if (scope === undefined || isGranted) return;
-  throw new ApiError(403, 'this usage key may not do that', "use the account's own key, or a usage key made for it");
+function expiration(): number {
+  return Math.floor(Date.now() / 1000) + KEY_SECONDS;
 }
 
-function canExecute({ account, scope }: Caller, group: Group): boolean {
-  return group.account === account && (scope === undefined || grants(scope.execute_in_groups, group.id));
+/** An account's own key may change anything in the account; a usage key only what it was made for. */
+function allow({ usage }: Caller, isGranted: (scope: Scope) => boolean): void {
+  if (usage !== undefined && !isGranted(usage.scope)) throw new ApiError(403, 'this API key may not do that');
 }
 
-function grants(list: readonly number[], id: number): boolean {
-  return list.includes(id) || list.includes(0);
+/** What no usage key may do. */
+function never(): boolean {
+  return false;
 }
 
 function groupsOf(state: State, { account }: Caller): Group[] {
   return state.groups.filter((group) => group.account === account);
 }
 
+/** What Lit's contract does not find, it reverts on, and the answer is a 500. */
+function reverted(what: string): ApiError {
+  return new ApiError(500, `the account has no such ${what}`);
+}
+
 function ownGroup(state: State, caller: Caller, id: number): Group {
   const group = groupsOf(state, caller).find((candidate) => candidate.id === id);
-  if (group === undefined) throw new ApiError(404, `the account has no group ${id}`);
+  if (group === undefined) throw reverted('group');
   return group;
 }
 
-async function change(
-  host: LitHost,
-  caller: Caller,
-  id: number,
-  right: (typeof GROUP_LISTS)[number],
-  edit: (state: State, group: Group) => void,
-): Promise<{ success: true }> {
-  allow(caller, caller.scope && grants(caller.scope[right], id));
-  await host.state.updateFor(caller.account, (state) => edit(state, ownGroup(state, caller, id)));
-  return OK as { success: true };
+function ownAction(state: State, { account }: Caller, hash: string): State['actions'][number] {
+  const action = state.actions.find((candidate) => candidate.account === account && candidate.hash === hash);
+  if (action === undefined) throw reverted('action');
+  return action;
+}
+
+function ownUsageKey(state: State, { account }: Caller, key: string): State['usageKeys'][number] {
+  const keyHash = hashOf(key);
+  const usage = state.usageKeys.find((candidate) => candidate.account === account && candidate.keyHash === keyHash);
+  if (usage === undefined) throw reverted('usage key');
+  return usage;
 }
 
 /** A wallet as a group holds it; it must be the account's own. */
-function ownWallet(state: State, caller: Caller, id: string): string {
+function ownWallet(state: State, { account }: Caller, id: string): string {
   const entry = walletEntry(id);
-  if (entry !== ANY && ownerOf(state, entry) !== caller.account)
-    throw new ApiError(404, `the account has no wallet ${id}`);
+  if (entry !== ANY && ownerOf(state, entry) !== account) throw reverted('wallet');
   return entry;
 }
 
-function walletEntry(id: string): string {
-  return /^0x0{40}$/.test(id) ? ANY : id.toLowerCase();
+function assertOwnGroups(state: State, caller: Caller, scope: Scope): void {
+  for (const list of GROUP_LISTS) for (const id of scope[list]) if (id !== 0) ownGroup(state, caller, id);
 }
 
-function hashEntry(hash: string): string {
-  const digits = hash.replace(/^0x/, '').toLowerCase();
-  return /^0+$/.test(digits) ? ANY : `0x${digits.padStart(64, '0')}`;
+function membersOf(
+  state: State,
+  caller: Caller,
+  given: { readonly pkp_ids_permitted: readonly string[]; readonly cid_hashes_permitted: readonly string[] },
+): Pick<Group, 'cids' | 'wallets'> {
+  return {
+    cids: [...new Set(given.cid_hashes_permitted.map(hashEntry))],
+    wallets: [...new Set(given.pkp_ids_permitted.map((id) => ownWallet(state, caller, id)))],
+  };
 }
 
-function walletOf(state: State, address: string): v.InferOutput<typeof walletItem> {
-  if (address === ANY) {
-    return { id: 'n/a', name: 'Any', description: 'Any wallet of the account.', wallet_address: `0x${'0'.repeat(40)}` };
-  }
-  const { name = 'Wallet', description = '' } = state.owners[address] ?? {};
-  return { id: address, name, description, wallet_address: address };
+/** The members of a group that are not one of those; one at least must be. */
+function without(members: readonly string[], isOne: (member: string) => boolean, what: string): string[] {
+  const rest = members.filter((member) => !isOne(member));
+  if (rest.length === members.length) throw reverted(`${what} in the group`);
+  return rest;
+}
+
+/** A member by its hash: in-process, groups are given CIDs. */
+function hashOfMember(member: string): string {
+  return member === ANY || member.startsWith('0x') ? member : actionHash(member);
+}
+
+/** A change that only the account's own key may make. */
+async function changeAccount(host: LitHost, caller: Caller, edit: (state: State) => void): Promise<typeof DONE> {
+  allow(caller, never);
+  await host.state.updateFor(caller.account, edit);
+  return DONE;
+}
+
+async function changeGroup(
+  host: LitHost,
+  caller: Caller,
+  id: number,
+  right: (typeof GROUP_LISTS)[number] | typeof never,
+  edit: (state: State, group: Group) => void,
+): Promise<typeof DONE> {
+  if (id === 0) throw new ApiError(400, 'the group 0 stands for all and cannot be changed');
+  allow(caller, typeof right === 'function' ? right : (scope) => grants(scope, right, id));
+  await host.state.updateFor(caller.account, (state) => edit(state, ownGroup(state, caller, id)));
+  return DONE;
+}
+
+function walletsOf(state: State, { account }: Caller): string[] {
+  return Object.keys(state.wallets).filter((address) => ownerOf(state, address) === account);
+}
+
+/** Wallets as the lists have them: their ids are their places in the account, in decimal. */
+function listedWallets(state: State, caller: Caller, addresses: readonly string[]): v.InferOutput<typeof walletItem>[] {
+  const all = walletsOf(state, caller);
+  return addresses.map((address) => {
+    if (address === ANY) return { id: '0', name: '', description: '', wallet_address: `0x${'0'.repeat(40)}` };
+    const { name = '', description = '' } = state.owners[address] ?? {};
+    return { id: String(all.indexOf(address) + 1), name, description, wallet_address: address };
+  });
 }
 
 function paged<T>({ page_number, page_size }: { page_number: number; page_size: number }, items: readonly T[]): T[] {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Json, Limits } from '../types.ts';
+import type { Generation } from './generations.ts';
 
 /** What a guest process is told: the action, its parameters as JSON text, and the headers it may read. */
 export interface Job {
@@ -52,12 +53,12 @@ process.once('exit', () => {
 });
 
 /** The package links its executable into place at first use; its own script for that says where it is. */
-function denoExecutable(): string {
+function denoExecutable({ deno, package: name }: Generation): string {
   try {
-    const { runInstall } = createRequire(import.meta.url)('deno/install_api.cjs') as { runInstall(): string };
+    const { runInstall } = createRequire(import.meta.url)(`${name}/install_api.cjs`) as { runInstall(): string };
     return runInstall();
   } catch (cause) {
-    throw new RuntimeError('unavailable', 'Deno is not there for this system', { next: 'run: npm ci', cause });
+    throw new RuntimeError('unavailable', `Deno ${deno} is not there for this system`, { next: 'run: npm ci', cause });
   }
 }
 
@@ -72,16 +73,17 @@ export class GuestProcess {
   readonly #stdout: Readable;
   readonly #exited: Promise<unknown>;
   readonly #limits: Limits;
+  readonly #generation: Generation;
   #stderr = '';
 
-  constructor(limits: Limits, hasNetwork = true) {
+  constructor(limits: Limits, generation: Generation, hasNetwork = true) {
     const flags = [
       '--disallow-code-generation-from-strings',
       '--clear-free-memory',
       `--max-heap-size=${limits.memoryLimitMb}`,
     ];
     const command = [
-      denoExecutable(),
+      denoExecutable(generation),
       'run',
       '--quiet',
       '--no-prompt',
@@ -116,6 +118,7 @@ export class GuestProcess {
     this.#stdin = child.stdin;
     this.#stdout = child.stdout;
     this.#limits = limits;
+    this.#generation = generation;
     this.#exited = once(child, 'close').then(
       () => running.delete(child),
       () => running.delete(child),
@@ -177,7 +180,8 @@ export class GuestProcess {
 
   async #converse(job: Job, answer: Answer): Promise<void> {
     let requests = 0;
-    await this.#send({ ...job });
+    const { limits: _, ...generation } = this.#generation;
+    await this.#send({ ...job, generation });
     for await (const message of frames(this.#stdout)) {
       if (message.op === 'done') return;
       if (++requests > MAX_REQUESTS) throw new RuntimeError('limit', `more than ${MAX_REQUESTS} calls to the host`);

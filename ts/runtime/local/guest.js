@@ -50,6 +50,9 @@ function text(value, name) {
   return string;
 }
 
+const job = read();
+const { hasAuth, hasViem, hasProxiedFetch } = job.generation;
+
 const actions = {
   /** @param {{ pkpId: string, ciphertext: string }} params */
   Decrypt: async ({ pkpId, ciphertext }) =>
@@ -107,21 +110,23 @@ function library(name) {
   lazy(name, () => run(request('library', { name }), `file:///${name}.js`));
 }
 
-const job = read();
-
-const LitActions = Object.freeze(actions);
-const LitAuth = Object.freeze([]);
-const LitHeaders = new Headers(job.headers);
-constants(globalThis, { LitActions, LitAuth, LitHeaders });
-constants(globalThis, { Lit: Object.freeze({ Actions: LitActions, Auth: LitAuth, Headers: LitHeaders }) });
-library('ethers');
-library('viem');
-
 const { fetch } = globalThis;
 globalThis.fetch = Object.freeze(async (/** @type {Parameters<typeof fetch>} */ ...args) => {
   request('fetch');
   return fetch(...args);
 });
+if (hasProxiedFetch) Object.assign(actions, { proxiedFetch: globalThis.fetch });
+
+const LitActions = Object.freeze(actions);
+const LitHeaders = new Headers(job.headers);
+const LitAuth = hasAuth ? Object.freeze([]) : undefined;
+constants(globalThis, { LitActions, ...(LitAuth && { LitAuth }), LitHeaders });
+constants(globalThis, {
+  Lit: Object.freeze({ Actions: LitActions, ...(LitAuth && { Auth: LitAuth }), Headers: LitHeaders }),
+});
+library('ethers');
+if (hasViem) library('viem');
+
 globalThis.console = new Console((/** @type {string} */ message) => request('print', { message }));
 Object.assign(globalThis, { global: globalThis });
 
@@ -129,7 +134,7 @@ Object.assign(globalThis, { global: globalThis });
 
 for (const name of ['build', 'permissions', 'version', 'stdin', 'stdout', 'stderr', 'internal', internal])
   delete Deno[name];
-for (const name of ['Worker', 'process', 'caches']) delete globalThis[name];
+for (const name of ['Worker', 'process', 'caches', 'Buffer', 'setImmediate', 'clearImmediate']) delete globalThis[name];
 lazy('localStorage', () => {
   throw new errors.NotSupported('LocalStorage is not supported in this context.');
 });

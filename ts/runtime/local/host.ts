@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
-import { STRICT_LIMITS } from '../limits.ts';
 import { sourceCid } from '../source.ts';
 import type { Json, Limits } from '../types.ts';
+import { GENERATIONS, type Generation, type GenerationName } from './generations.ts';
 import { type Answer, GuestProcess, OpError } from './guest-process.ts';
 import { hasImports, inlineImports } from './imports.ts';
 import { decryptFor, encryptFor, type HexKey, signingKey } from './keys.ts';
@@ -15,7 +15,7 @@ import { Turns } from './turns.ts';
 export interface LitHostOptions {
   /** The folder for its state; made if it does not exist. */
   readonly dir: string;
-  /** Default: the stricter of each pair of documented figures. */
+  /** Default: those of its generation. */
   readonly limits?: Limits;
   /** How many processes wait, started but unused, for the next calls. Default 0. */
   readonly spare?: number;
@@ -23,6 +23,10 @@ export interface LitHostOptions {
   readonly concurrency?: number;
   /** How many calls may wait before one is told to come back later. Default 1000. */
   readonly waiting?: number;
+  /** Which generation of Lit's hosts it is like. Default: the newest. */
+  readonly generation?: GenerationName;
+  /** How long what is permitted over the API does not count yet, as at Lit. Default 0. */
+  readonly settleMs?: number;
   /** A folder whose node_modules hold what actions import from jsDelivr. Default: this package. */
   readonly modules?: string;
 }
@@ -38,8 +42,8 @@ export interface Call<Params = Json> {
   /** What the action reads as `Lit.Headers`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** Which groups the caller may act in: only these let the action use their wallets. Default: all. */
-  readonly inGroup?: (group: Group) => boolean;
+  /** Whether this caller's action may use a wallet. Default: if one group, of whatever account, holds both. */
+  readonly mayUse?: (cid: string, wallet: string) => boolean;
 }
 
 /** What a call gives: the response (parsed if it is JSON) and what the action printed. */
@@ -50,7 +54,15 @@ export interface CallResult {
 
 export type { Group } from './state.ts';
 
+/** How many calls run at once for each processor, and how many wait, unless it is said. */
+export const CALLS_PER_PROCESSOR = 4;
+export const MAX_WAITING = 1000;
 const MAX_CIDS = 8;
+
+/** A source of this many bytes is one whole chunk and nothing else, and Lit's hosts fail when they hash it. */
+const FAILS_AT = 262_144;
+/** What to do then. */
+export const ANOTHER_LENGTH = 'add a byte, such as a line feed at the end: it is another action then';
 const CID = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
@@ -59,6 +71,7 @@ const CID = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
  */
 export class LitHost {
   readonly limits: Limits;
+  readonly generation: Generation;
   readonly #state: StateFile;
   #spareCount: number;
   readonly #spares: GuestProcess[] = [];
@@ -69,17 +82,19 @@ export class LitHost {
   readonly #turns: Turns;
 
   private constructor(state: StateFile, options: LitHostOptions) {
-    this.limits = options.limits ?? STRICT_LIMITS;
+    this.generation = GENERATIONS[options.generation ?? 'newest'];
+    this.limits = options.limits ?? this.generation.limits;
     this.#state = state;
     this.#spareCount = options.spare ?? 0;
     this.#modules = options.modules;
-    this.#turns = new Turns(options.concurrency ?? 4 * availableParallelism(), options.waiting ?? 1000);
+    const { concurrency = CALLS_PER_PROCESSOR * availableParallelism(), waiting = MAX_WAITING } = options;
+    this.#turns = new Turns(concurrency, waiting);
     this.#refill();
   }
 
   /** @throws {RuntimeError} `unavailable` if the state cannot be read */
   static async open(options: LitHostOptions): Promise<LitHost> {
-    const state = await StateFile.open(options.dir);
+    const state = await StateFile.open(options.dir, options.settleMs);
     state.read();
     return new LitHost(state, options);
   }
@@ -167,7 +182,8 @@ export class LitHost {
       const source = hasImports(call.source) ? await this.#bundle(cid, call.source) : call.source;
       // What is permitted now: it may have changed while the call waited.
       const state = this.#state.read();
-      const session = new Session(state, cid, this.limits, state.groups.filter(call.inGroup ?? (() => true)));
+      const mayUse = call.mayUse ?? ((cid, wallet) => oneGroupHolds(state, cid, wallet));
+      const session = new Session(state, cid, this.limits, this.generation, mayUse);
       const process = this.#next();
       await process.run({ source, params: call.params, headers: call.headers ?? {} }, session.answer, call.signal);
       return { response: parseResponse(session.response), logs: session.logs };
@@ -179,6 +195,8 @@ export class LitHost {
   /** @throws {RuntimeError} `limit` if code or parameters are longer than this host takes */
   assertFits({ source, params }: Pick<Call<string>, 'source' | 'params'>): void {
     checkLength('the code', source, this.limits.maxCodeLength);
+    const fault = faultOf(source);
+    if (fault !== undefined) throw new RuntimeError('input', fault, { next: ANOTHER_LENGTH });
     checkLength('the parameters', params, this.limits.maxParamsLength);
   }
 
@@ -206,7 +224,7 @@ export class LitHost {
   }
 
   #start(): GuestProcess {
-    return new GuestProcess(this.limits);
+    return new GuestProcess(this.limits, this.generation);
   }
 
   #refill(): void {
@@ -224,13 +242,21 @@ class Session {
   readonly #state: State;
   readonly #cid: string;
   readonly #limits: Limits;
-  readonly #groups: readonly Group[];
+  readonly #generation: Generation;
+  readonly #mayUse: (cid: string, wallet: string) => boolean;
 
-  constructor(state: State, cid: string, limits: Limits, groups: readonly Group[]) {
+  constructor(
+    state: State,
+    cid: string,
+    limits: Limits,
+    generation: Generation,
+    mayUse: (cid: string, wallet: string) => boolean,
+  ) {
     this.#state = state;
     this.#cid = cid;
     this.#limits = limits;
-    this.#groups = groups;
+    this.#generation = generation;
+    this.#mayUse = mayUse;
   }
 
   readonly answer: Answer = async ({ op, ...args }) => {
@@ -257,7 +283,9 @@ class Session {
       case 'encrypt':
         return encryptFor(this.#state.root, this.#wallet(text('wallet')), text('message'));
       case 'decrypt': {
-        const message = decryptFor(this.#state.root, this.#wallet(text('wallet')), text('ciphertext'));
+        const given = text('ciphertext');
+        const ciphertext = this.#generation.takes0x ? given.replace(/^0x/, '') : given;
+        const message = decryptFor(this.#state.root, this.#wallet(text('wallet')), ciphertext);
         if (message === undefined) throw new OpError('decryption failed: another key, or an altered ciphertext');
         return message;
       }
@@ -266,7 +294,7 @@ class Session {
       case 'actionPrivateKey':
         return this.#action(this.#cid).privateKey;
       case 'actionPublicKey':
-        return this.#action(text('cid')).publicKey;
+        return this.#action(text('cid'))[this.#generation.hasCompressedKeys ? 'compressedPublicKey' : 'publicKey'];
       case 'actionAddress':
         return this.#action(text('cid')).address;
       default:
@@ -297,10 +325,8 @@ class Session {
     this.#countKeyOperation();
     const address = wallet.toLowerCase();
     const path = Object.hasOwn(this.#state.wallets, address) ? this.#state.wallets[address] : undefined;
-    const allowed = this.#groups.some(
-      (group) => holdsAction(group, this.#cid) && holdsWallet(this.#state, group, address),
-    );
-    if (path === undefined || !allowed) throw new OpError('this action may not use this wallet');
+    if (path === undefined || !this.#mayUse(this.#cid, address))
+      throw new OpError('this action may not use this wallet');
     return path;
   }
 
@@ -315,6 +341,17 @@ class Session {
       throw new OpError(`an action may do ${this.#limits.maxGetKeysCount} key operations`);
     }
   }
+}
+
+/** Why Lit's hosts could not hash a source; undefined if they can. */
+export function faultOf(source: string): string | undefined {
+  return Buffer.byteLength(source) === FAILS_AT
+    ? `Lit's hosts fail on a source of exactly ${FAILS_AT} bytes`
+    : undefined;
+}
+
+function oneGroupHolds(state: State, cid: string, wallet: string): boolean {
+  return state.groups.some((group) => holdsAction(group, cid) && holdsWallet(state, group, wallet));
 }
 
 /** Keeps what was used last, up to a few. */

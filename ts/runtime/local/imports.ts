@@ -9,8 +9,8 @@ import { CDN, findInstalled, type NpmFile, npmSpecifier, parseNpmFile, parseNpmI
 const MB = 1024 * 1024;
 /** How long a source with imports may be, in characters, and all that it imports, in bytes. */
 const MAX_SOURCE = 1 * MB;
-const MAX_IMPORTED = 10 * MB;
-const MAX_MODULES = 256;
+export const MAX_IMPORTED = 10 * MB;
+export const MAX_MODULES = 256;
 const FETCH_MS = 20_000;
 const BUNDLE_MS = 60_000;
 const MAX_MESSAGE = 4096;

@@ -3,10 +3,11 @@ import { mapHashToField } from '@noble/curves/abstract/modular.js';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 
-/** A secp256k1 key in the forms that a Lit host gives out: hex with `0x`; the public key uncompressed. */
+/** A secp256k1 key in the forms that a Lit host gives out: hex with `0x`. */
 export interface HexKey {
   readonly privateKey: string;
   readonly publicKey: string;
+  readonly compressedPublicKey: string;
   readonly address: string;
 }
 
@@ -17,6 +18,7 @@ export function signingKey(root: string, purpose: 'wallet' | 'action', id: strin
   return {
     privateKey: hex(secret),
     publicKey: hex(publicKey),
+    compressedPublicKey: hex(secp256k1.getPublicKey(secret, true)),
     address: hex(keccak_256(publicKey.subarray(1)).subarray(12)),
   };
 }

@@ -1,6 +1,6 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
-import { ENDPOINTS, type Endpoint } from './api.ts';
+import { ENDPOINTS, type Endpoint, methodOf } from './api.ts';
 
 const errorObject = v.object({ error: v.string(), message: v.string(), fix: v.string(), docs_url: v.string() });
 
@@ -11,7 +11,7 @@ export const errorSchema = v.union([errorObject, v.string()]);
 export function describeApi(): object {
   const paths = ENDPOINTS.map((endpoint) => [
     `/core/v1/${endpoint.path}`,
-    Object.fromEntries(endpoint.methods.map((method) => [method.toLowerCase(), operation(endpoint, method)])),
+    { [methodOf(endpoint).toLowerCase()]: operation(endpoint) },
   ]);
   return {
     openapi: '3.1.0',
@@ -33,10 +33,10 @@ export function describeApi(): object {
   };
 }
 
-function operation({ path, summary, auth, query, body, answer }: Endpoint, method: string): object {
+function operation({ path, summary, auth, query, body, answer }: Endpoint): object {
   const refusals = ['400', ...(auth === 'none' ? [] : ['401', '402']), '403', '404', '413', '422', '429', '500', '503'];
   return {
-    operationId: method === 'GET' && path === 'create_wallet' ? 'create_wallet_get' : path,
+    operationId: path,
     summary,
     ...(auth !== 'none' && { security: [{ key: [] }, { bearer: [] }] }),
     ...(query && { parameters: parameters(query) }),

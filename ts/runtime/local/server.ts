@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import * as v from 'valibot';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
-import { type Caller, ENDPOINTS, type Endpoint, findCaller, SourceCache } from './api.ts';
+import { MAX_BODY } from '../limits.ts';
+import { ENDPOINTS, type Endpoint, findCaller, methodOf, NOT_HERE, SourceCache } from './api.ts';
 import { ApiError, apiError } from './api-errors.ts';
 import { LitHost, type LitHostOptions } from './host.ts';
+import type { Caller } from './permissions.ts';
 import { Room } from './room.ts';
 
 const BASE = '/core/v1/';
@@ -16,8 +18,16 @@ const MAX_MESSAGE = 400;
 const MAX_CACHED = 64 * MB;
 /** What the bodies of all requests may have together, and that of one that holds no action. */
 const MAX_BODIES = 128 * MB;
-const MAX_SHORT_BODY = 64 * 1024;
+export const MAX_SHORT_BODY = 64 * 1024;
 const MAX_CONNECTIONS = 2048;
+const MAX_REQUESTS = 256;
+/** Pages of every site may call, as at Lit. What lets them do anything is a key, which no browser sends by itself. */
+const CORS = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, POST, OPTIONS',
+  'access-control-allow-headers': 'authorization, content-type, x-api-key, x-correlation-id',
+  'access-control-expose-headers': 'x-correlation-id, x-request-id',
+};
 /** How long a request may take to arrive, and an answer to be taken. */
 const TRANSFER_MS = 60_000;
 /** The account of those who come without a key. */
@@ -69,6 +79,7 @@ export class LitServer {
     };
     const http = createServer(timeouts, (request, response) => void handler.handle(request, response));
     http.maxConnections = MAX_CONNECTIONS;
+    http.maxRequestsPerSocket = MAX_REQUESTS; // which also bounds how many may be sent before one is answered
     try {
       await new Promise<void>((resolve, reject) => {
         http.once('error', reject);
@@ -123,17 +134,21 @@ class Handler {
     const controller = new AbortController();
     response.once('close', () => controller.abort(new Error('the client is gone')));
     response.on('error', () => controller.abort(new Error('the client is gone')));
+    const ids = idsOf(request);
     let status = 200;
     let bytes: Buffer;
     try {
-      bytes = Buffer.from(JSON.stringify(await this.#answer(request, pathname, searchParams, controller.signal)));
+      const answer = await this.#answer(request, pathname, searchParams, ids, controller.signal);
+      bytes = Buffer.from(JSON.stringify(answer));
     } catch (error) {
       const failure = apiError(error);
       status = failure.status;
       bytes = Buffer.from(JSON.stringify(failure.body));
-      if (status === 500 && failure.next !== undefined) this.#options.onFault?.(error);
+      if (!(error instanceof ApiError) && !(error instanceof RuntimeError)) this.#options.onFault?.(error);
     }
     const headers = {
+      ...CORS,
+      ...ids,
       'content-type': 'application/json',
       'content-length': bytes.length,
       'cache-control': 'no-store',
@@ -151,31 +166,37 @@ class Handler {
     request: IncomingMessage,
     path: string,
     search: URLSearchParams,
+    headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<unknown> {
     // A page in a browser that had its name resolve to this machine must not get at the API.
     if (this.#isLocal && !isLoopback(hostName(request.headers.host))) {
       throw new ApiError(403, 'this server answers to the name localhost only', 'call it as localhost or 127.0.0.1');
     }
+    if (request.method === 'OPTIONS') return null; // the headers say all
     if (path === `${BASE}openapi.json` && request.method === 'GET') return description();
     const endpoint = ENDPOINTS.find((candidate) => path === `${BASE}${candidate.path}`);
-    if (!endpoint?.methods.some((method) => method === request.method)) {
-      throw new ApiError(404, 'there is no such endpoint', `see GET ${BASE}openapi.json`);
+    if (endpoint === undefined || methodOf(endpoint, this.#host.generation) !== request.method) {
+      const isLits = NOT_HERE.some((name) => path === BASE + name || path.startsWith(`${BASE}${name}/`));
+      const what = isLits ? "this endpoint of Lit's is not here" : 'there is no such endpoint';
+      throw new ApiError(404, what, `see GET ${BASE}openapi.json`);
+    }
+    if (request.method === 'POST' && !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+      throw new ApiError(
+        404,
+        'no endpoint takes a body that is not declared as JSON',
+        'send the header Content-Type: application/json',
+      );
     }
     const key = apiKey(request);
     const caller = this.#authorised(endpoint, key);
     if (endpoint.path === 'lit_action') this.#charge();
     const query = checked(endpoint.query, Object.fromEntries(search), 'the query');
-    const correlation = request.headers['x-correlation-id'];
-    const headers = {
-      'x-request-id': randomUUID(),
-      ...(typeof correlation === 'string' && { 'x-correlation-id': correlation }),
-    };
     const call = { host: this.#host, cache: this.#cache, caller, query, key, headers, signal };
     if (endpoint.body === undefined) return endpoint.handle({ ...call, body: undefined });
     let length = 0;
     try {
-      const limit = endpoint.isLong ? 2 * this.#host.limits.maxCodeLength + MB : MAX_SHORT_BODY;
+      const limit = endpoint.isLong ? MAX_BODY : MAX_SHORT_BODY;
       const body = await read(request, limit, (more) => {
         this.#bodies.take(caller.account, more);
         length += more;
@@ -203,23 +224,30 @@ class Handler {
   }
 }
 
+let described: unknown;
+
 /** The description of the API; scripts/openapi.ts writes it. */
 function description(): unknown {
-  return readJson(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+  described ??= readJson(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+  return described;
 }
 
+/** Of both headers Authorization wins. */
 function apiKey({ headers }: IncomingMessage): string {
-  const key = headers['x-api-key'];
-  if (typeof key === 'string' && key !== '') return key;
-  return /^Bearer +(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+  const bearer = /^\s*bearer\s+(\S+)/i.exec(headers.authorization ?? '')?.[1];
+  const plain = headers['x-api-key'];
+  return bearer ?? (typeof plain === 'string' ? plain.trim() : '');
+}
+
+/** The ids of a request, which the answer has and the action may read: one of ours and, if it is given and proper, the caller's. */
+function idsOf({ headers }: IncomingMessage): Record<string, string> {
+  const given = headers['x-correlation-id'];
+  const isProper = typeof given === 'string' && /^[\x20-\x7e]{1,128}$/.test(given);
+  return { 'x-request-id': randomUUID(), ...(isProper && { 'x-correlation-id': given }) };
 }
 
 /** Reads a body; `take` is told of each part's length, before the part is kept. */
 async function read(request: IncomingMessage, limit: number, take: (length: number) => void): Promise<Buffer> {
-  // Only a JSON request makes a browser ask first whether a foreign page may send it.
-  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
-    throw new ApiError(400, 'the body is not declared as JSON', 'send the header Content-Type: application/json');
-  }
   const parts: Buffer[] = [];
   let length = 0;
   try {

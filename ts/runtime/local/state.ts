@@ -54,7 +54,18 @@ const stateSchema = v.strictObject({
   ),
   accounts: v.optional(v.array(v.strictObject({ ...named, keyHash: hex32, wallet: v.string() })), []),
   usageKeys: v.optional(
-    v.array(v.strictObject({ ...named, account: v.number(), keyHash: hex32, scope: scopeSchema })),
+    v.array(
+      v.strictObject({
+        ...named,
+        account: v.number(),
+        keyHash: hex32,
+        /** By which the lists name it: Keccak-256. Keys of version 0.1.0 have none. */
+        listedHash: v.optional(hex0x32),
+        /** In seconds since 1970. */
+        expiration: v.optional(v.number(), 0),
+        scope: scopeSchema,
+      }),
+    ),
     [],
   ),
   /** Whose the wallets made over the API are. */
@@ -122,17 +133,25 @@ function heldBy(state: State, account: number): number {
 /** A local host's state: one JSON file of mode 0600 in a folder of mode 0700. A crash leaves the old one or the new. */
 export class StateFile {
   readonly #path: string;
+  readonly #settleMs: number;
   /** The last change that this process makes or waits to make: they come one after another. */
   #last: Promise<unknown> = Promise.resolve();
+  /** What the state was before this process's changes, and until when; as long as that counts. */
+  readonly #before: { readonly state: State; readonly until: number }[] = [];
 
-  private constructor(path: string) {
+  private constructor(path: string, settleMs: number) {
     this.#path = path;
+    this.#settleMs = settleMs;
   }
 
-  /** Opens the state in a folder, or begins one. */
-  static async open(dir: string): Promise<StateFile> {
+  /**
+   * Opens the state in a folder, or begins one.
+   *
+   * @param settleMs how long changes that this process makes do not count yet for {@link settled}
+   */
+  static async open(dir: string, settleMs = 0): Promise<StateFile> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const file = new StateFile(join(dir, 'state.json'));
+    const file = new StateFile(join(dir, 'state.json'), settleMs);
     const unlock = await takeLock(`${file.#path}.lock`);
     try {
       if (!existsSync(file.#path)) {
@@ -156,6 +175,13 @@ export class StateFile {
         cause,
       });
     }
+  }
+
+  /** The state as far as it counts for what is permitted: that of a while ago. */
+  settled(): State {
+    const then = Date.now() - this.#settleMs;
+    while (this.#before[0] !== undefined && this.#before[0].until <= then) this.#before.shift();
+    return this.#before[0]?.state ?? this.read();
   }
 
   /** Changes the state. `change` gets the newest, whichever process wrote it, and edits it in place. */
@@ -188,8 +214,10 @@ export class StateFile {
     const unlock = await takeLock(`${this.#path}.lock`);
     try {
       const state = this.read();
+      const before = this.#settleMs > 0 ? this.read() : undefined;
       const result = change(state);
       this.#write(state);
+      if (before !== undefined) this.#before.push({ state: before, until: Date.now() });
       return result;
     } finally {
       unlock();
