@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { cidOf } from '../ts/protocol/cid.ts';
+import { LitServer } from '../ts/runtime/local/server.ts';
 import { startStandIn } from './support/lit-stand-in.ts';
 
 // What is known of Lit's HTTP API, over plain HTTP: names, types, statuses, and the form of errors. One body for whatever is
@@ -14,7 +18,21 @@ interface Host {
 
 const HOSTS: Readonly<Record<string, () => Promise<Host>>> = {
   'the stand-in': () => startStandIn(),
+  'the local server': serve,
 };
+
+/** The server of this repository, on its own folder. */
+async function serve(): Promise<Host> {
+  const dir = mkdtempSync(join(tmpdir(), 'tandem-facts-'));
+  const server = await LitServer.start({ dir });
+  return {
+    url: server.url,
+    async close() {
+      await server.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: answers, of whatever form
 type Answer = { status: number; body: any; headers: Headers };

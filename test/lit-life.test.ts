@@ -25,9 +25,10 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const scripts = join(root, 'scripts');
 const tsx = import.meta.resolve('tsx');
 
-/** A strict stand-in, at which what is permitted counts only after two seconds. */
-const HOSTS: Readonly<Record<string, readonly string[]>> = {
-  'a stand-in for Lit': ['test/support/lit-stand-in.ts', '--settle', '2000'],
+/** A strict stand-in and the local server, which have no code in common. At both what is permitted counts only after two seconds. */
+const HOSTS: Readonly<Record<string, (folder: string) => readonly string[]>> = {
+  'a stand-in for Lit': () => ['test/support/lit-stand-in.ts', '--settle', '2000'],
+  'the local server': (folder) => ['scripts/serve.ts', '--port', '0', '--store', folder, '--settle', '2', '--quiet'],
 };
 
 let dir: string;
@@ -36,7 +37,7 @@ const servers: ChildProcess[] = [];
 const urls = new Map<string, string>();
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tandem-life-'));
-  await Promise.all(Object.entries(HOSTS).map(async ([name, args]) => urls.set(name, await start(args))));
+  await Promise.all(Object.entries(HOSTS).map(async ([name, args]) => urls.set(name, await start(args(dir)))));
   [url = ''] = urls.values();
 });
 after(() => {
