@@ -17,12 +17,12 @@ import { isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { openStore } from '../ts/store/store.ts';
+import { command as run } from './support/command.ts';
 import { startStandIn } from './support/lit-stand-in.ts';
 
 // The script that tries the life of a key on Lit, tried on servers with Lit's API in processes of their own.
 
 const root = fileURLToPath(new URL('../', import.meta.url));
-const scripts = join(root, 'scripts');
 const tsx = import.meta.resolve('tsx');
 
 /** A strict stand-in and the local server, which have no code in common. At both what is permitted counts only after two seconds. */

@@ -42,7 +42,7 @@ export interface Call<Params = Json> {
   /** What the action reads as `Lit.Headers`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
-  /** Whether this caller's action may use a wallet. Default: if one group, of whatever account, holds both. */
+  /** Whether this caller's action may use a wallet. Default: if one group of any account holds both. */
   readonly mayUse?: (cid: string, wallet: string) => boolean;
 }
 

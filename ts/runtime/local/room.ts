@@ -1,6 +1,6 @@
 import { RuntimeError } from '../errors.ts';
 
-/** Memory that accounts share. None may have more of it than it leaves free, so there is some left for whoever comes next. */
+/** Memory that accounts share. None may hold more than it leaves free, so that the next one always finds some. */
 export class Room {
   readonly #held = new Map<number, number>();
   #free: number;

@@ -116,7 +116,7 @@ class Handler {
     this.#isLocal = isLoopback(options.address ?? '127.0.0.1');
   }
 
-  /** Never rejects: whatever goes wrong with one request is no matter for the others. */
+  /** Never rejects: what goes wrong with one request does not affect the others. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await this.#handle(request, response);
@@ -178,7 +178,7 @@ class Handler {
     const endpoint = ENDPOINTS.find((candidate) => path === `${BASE}${candidate.path}`);
     if (endpoint === undefined || methodOf(endpoint, this.#host.generation) !== request.method) {
       const isLits = NOT_HERE.some((name) => path === BASE + name || path.startsWith(`${BASE}${name}/`));
-      const what = isLits ? "this endpoint of Lit's is not here" : 'there is no such endpoint';
+      const what = isLits ? 'the local server does not have this endpoint of Lit' : 'there is no such endpoint';
       throw new ApiError(404, what, `see GET ${BASE}openapi.json`);
     }
     if (request.method === 'POST' && !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {

@@ -8,8 +8,8 @@ interface Waiting {
 
 /**
  * Lets a number of calls run at once and the others wait. An account gets another turn only while more turns are free than it
- * has, so one alone has half of them at most, and some are left for whoever comes next; those who wait are served in turn.
- * Once too many calls wait, the newest of the account that has most of them is refused.
+ * has: one account alone has half of them at most, and the next one finds some. Accounts that wait are served in turn. Once too
+ * many calls wait, the newest call of the account with most of them is refused.
  */
 export class Turns {
   readonly #maxWaiting: number;
