@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { loadTandem } from '../ts/core/node.ts';
-import { assertSignable, describeTerms, parseRequest, signTerms } from '../ts/deal/permission.ts';
+import { assertSignable, describePermission, parsePermission, signPermission } from '../ts/deal/permission.ts';
 import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
 import { readShareFile } from '../ts/store/store.ts';
@@ -34,18 +34,18 @@ run(USAGE, async () => {
   });
   if (values.help) return say(USAGE);
   if (!values.share || !values.request || !values.out) throw new UsageError('--share, --request and --out are needed.');
-  const terms = parseRequest(readInput(values.request, 64 * 1024));
+  const permission = parsePermission(readInput(values.request, 64 * 1024));
   const { wallet, share } = await readShareFile({ key: environmentKey }, values.share);
   try {
     const tandem = await loadTandem();
-    assertSignable(tandem.shareInfo(share), terms);
-    const allows = describeTerms(terms);
+    assertSignable(tandem.shareInfo(share), permission);
+    const allows = describePermission(permission);
     if (!values.json) print(false, {}, allows);
     const question = '\nThe machines show the same? Whoever holds as many shares as sign has the key. Type yes: ';
     if (!values.yes && (await promptLine(question, 'give --yes, having read the request.')).trim() !== 'yes') {
       throw new WalletError('Nothing was signed.');
     }
-    const authorization = signTerms(tandem, share, terms);
+    const authorization = signPermission(tandem, share, permission);
     writeDurable(values.out, `${JSON.stringify(authorization)}\n`);
     if (values.json) print(true, { wallet, by: authorization.by, allows }, {});
   } finally {

@@ -1,8 +1,8 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
 import { performance } from 'node:perf_hooks';
 import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
-import type { HostedAction } from '../ts/deal/deal.ts';
-import type { Changed } from '../ts/deal/reshare.ts';
+import type { Changed } from '../ts/deal/change.ts';
+import type { HostedAction } from '../ts/deal/plan.ts';
 import { UsageError } from '../ts/errors.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { migrateWallet } from '../ts/deal/reshare.ts';
+import { migrateWallet } from '../ts/deal/migrate.ts';
 import { UsageError } from '../ts/errors.ts';
 import { findWallet, readWallet } from '../ts/store/store.ts';
-import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
+import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Moves the action's share, as it is, to another action: one of another policy, or of a newer version of this source.
@@ -17,7 +17,7 @@ usage: npx tsx scripts/migrate.ts --store DIR --policy P [options]
   --wallet ID           the wallet's address; not needed if the store has only one
   --policy P            what the new action signs: messages, any, or a file of rules
   --authority A         who may ask the new action to give its share away: cold, guardian:0x…, none; by default as before
-${AUTHORIZATION_USAGE}
+${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 The wallet's authority has to sign for it; a cold share that is in the folder does. It opens with TANDEM_IDENTITY,
@@ -31,7 +31,7 @@ run(USAGE, async (signal) => {
       wallet: { type: 'string' },
       policy: { type: 'string' },
       authority: { type: 'string' },
-      ...authorizationOptions,
+      ...permissionOptions,
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -49,7 +49,7 @@ run(USAGE, async (signal) => {
       runtime,
       next: await nextAction(info, runtime, values.policy, { minEpoch: info.epoch, wallet: info.action.wallet }),
       authority: authorityOf(values.authority),
-      authorize: authorizer(values, signal),
+      askAuthority: askByFiles(values, signal),
       onProgress: progress.step,
       signal,
     });

@@ -1,7 +1,5 @@
 import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
-import { planAuthority, planParties } from '../ts/deal/deal.ts';
-import { dealName, listDeals } from '../ts/deal/files/envelope.ts';
 import {
   beginDeal,
   beginReshare,
@@ -11,11 +9,13 @@ import {
   finishDeal,
   stepDeal,
 } from '../ts/deal/files/party.ts';
+import { planAuthority, planParties } from '../ts/deal/plan.ts';
 import { UsageError } from '../ts/errors.ts';
+import { dealName, listDeals } from '../ts/store/deals.ts';
 import { findWallet, openStore, readWallet, type Store } from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
-import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
+import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { promptLine } from './prompt.ts';
 import { say, tell } from './terminal.ts';
 
@@ -53,7 +53,7 @@ usage: npx tsx scripts/party.ts begin --store DIR --out FILE [--parties N] [--ru
   --from LIST      which old parties deal, without an action; by default the first ones
   --deal ID        which deal, if there are several
   --phrase WORDS   the words that the other machine shows, instead of typing them when asked
-${AUTHORIZATION_USAGE}
+${PERMISSION_USAGE}
   --yes            drop new shares although the others may rely on them
   --json           print JSON alone
 
@@ -76,7 +76,7 @@ run(USAGE, async (signal) => {
       runtime: { type: 'string' },
       policy: { type: 'string' },
       authority: { type: 'string' },
-      ...authorizationOptions,
+      ...permissionOptions,
       yes: { type: 'boolean', default: false },
       deal: { type: 'string' },
       phrase: { type: 'string' },
@@ -143,18 +143,18 @@ run(USAGE, async (signal) => {
       case 'step': {
         const [files, out] = [values.in ?? [], needed(values.out, '--out')];
         const here = optional(values.here, (list) => indices(list, 'here'));
-        const authorize = authorizer(values, signal);
-        return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, authorize, out }), out);
+        const askAuthority = askByFiles(values, signal);
+        return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, askAuthority, out }), out);
       }
       case 'confirm': {
         const [deal, out] = [findDeal(store, values.deal), needed(values.out, '--out')];
-        const authorize = authorizer(values, signal);
+        const askAuthority = askByFiles(values, signal);
         const ask = async (state: DealState) => {
           explain(state);
           return promptLine('The twelve words that all other machines show: ', PHRASE_ADVICE);
         };
         const phrase = values.phrase ?? ask;
-        return show(json, await confirmDeal({ ...options, deal, phrase, connect: runtimeOf, authorize, out }), out);
+        return show(json, await confirmDeal({ ...options, deal, phrase, connect: runtimeOf, askAuthority, out }), out);
       }
       case 'finish': {
         const deal = findDeal(store, values.deal);

@@ -3,10 +3,10 @@ import { parseArgs } from 'node:util';
 import { reshareWallet } from '../ts/deal/reshare.ts';
 import { UsageError } from '../ts/errors.ts';
 import { findWallet, readWallet } from '../ts/store/store.ts';
-import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
 import { coldAdvice } from './create.ts';
+import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a whole new set of shares from those that are left. The address stays.
@@ -19,7 +19,7 @@ usage: npx tsx scripts/recover.ts --store DIR [options]
   --runtime NAME        where the new action runs; by default where the old one did
   --policy P            of the new action; by default as before
   --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before
-${AUTHORIZATION_USAGE}
+${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 A share file that is not in the wallet's folder counts as lost. The hot share from the cold one and the action's: put
@@ -36,7 +36,7 @@ run(USAGE, async (signal) => {
       runtime: { type: 'string' },
       policy: { type: 'string' },
       authority: { type: 'string' },
-      ...authorizationOptions,
+      ...permissionOptions,
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -56,7 +56,7 @@ run(USAGE, async (signal) => {
       next: isActionGone && runtime ? await nextAction(info, runtime, values.policy, only) : undefined,
       isActionGone,
       authority: authorityOf(values.authority),
-      authorize: authorizer(values, signal),
+      askAuthority: askByFiles(values, signal),
       onProgress: progress.step,
       signal,
     });

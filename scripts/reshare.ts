@@ -1,11 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { reshareWallet, retire } from '../ts/deal/reshare.ts';
+import { retire } from '../ts/deal/change.ts';
+import { reshareWallet } from '../ts/deal/reshare.ts';
 import { findWallet, readWallet, type WalletInfo } from '../ts/store/store.ts';
-import { AUTHORIZATION_USAGE, authorizationOptions, authorizer } from './authorization.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';
+import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Deals new shares of a wallet's key: the address stays, the epoch goes up, and old shares are of no use with new ones.
@@ -21,7 +22,7 @@ usage: npx tsx scripts/reshare.ts --store DIR [options]
   --revoke              move the action's share to a new action that takes new shares only, and take the old action out of
                         the wallet's group: until then old shares still sign
   --policy P            of the new action, if the wallet's is a file of rules
-${AUTHORIZATION_USAGE}
+${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 With the hot and a cold share here the action is only given a share. With one of them here it deals too, and the wallet's
@@ -38,7 +39,7 @@ run(USAGE, async (signal) => {
       authority: { type: 'string' },
       revoke: { type: 'boolean', default: false },
       policy: { type: 'string' },
-      ...authorizationOptions,
+      ...permissionOptions,
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -61,7 +62,7 @@ run(USAGE, async (signal) => {
       threshold: values.threshold === undefined ? undefined : wholeNumber(values.threshold, 'threshold'),
       parties: values.parties === undefined ? undefined : wholeNumber(values.parties, 'parties'),
       authority: authorityOf(values.authority),
-      authorize: authorizer(values, signal),
+      askAuthority: askByFiles(values, signal),
       onProgress: progress.step,
       signal,
     });

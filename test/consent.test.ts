@@ -10,12 +10,13 @@ import { buildCosigner } from '../ts/build/cosigner.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import { beginReshare } from '../ts/deal/files/party.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
-import { migrateWallet, reshareWallet } from '../ts/deal/reshare.ts';
+import { migrateWallet } from '../ts/deal/migrate.ts';
+import { reshareWallet } from '../ts/deal/reshare.ts';
 import { PolicyError, RefusedError, UsageError } from '../ts/errors.ts';
 import { parseIntent } from '../ts/intent/intent.ts';
 import { approvalText, judge } from '../ts/policy/judge.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
-import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../ts/protocol/permission.ts';
+import { digestOfPermission, hashOf, type Permission, SAME, typedDataOf } from '../ts/protocol/permission.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { deriveAddresses } from '../ts/signing/address.ts';
@@ -131,7 +132,7 @@ describe('audit 1: the action signs no consent to what is asked of its own key',
     wallet = open(info);
   });
   const paths = ['m', 'm/0/7'];
-  const terms = ({ address, keyId, action }: WalletInfo, authority: string): Terms => ({
+  const terms = ({ address, keyId, action }: WalletInfo, authority: string): Permission => ({
     what: 'deal new shares',
     account: address.toLowerCase(),
     hostWallet: action?.wallet ?? '',
@@ -145,7 +146,7 @@ describe('audit 1: the action signs no consent to what is asked of its own key',
     messages: hashOf(new Map()),
     expires: Math.floor(Date.now() / 1000) + 600,
   });
-  const sign = (of: Terms, options: SignOptions) =>
+  const sign = (of: Permission, options: SignOptions) =>
     wallet.signTypedData(JSON.parse(JSON.stringify(typedDataOf(of))), options);
 
   test('audit 1: not as an authority, at no path', async () => {
@@ -158,7 +159,7 @@ describe('audit 1: the action signs no consent to what is asked of its own key',
   test('audit 1: but as that of another wallet', async () => {
     const of = terms(other, info.address.toLowerCase());
     const { digest, signature } = await sign(of, {});
-    assert.equal(digest, digestOfTerms(of));
+    assert.equal(digest, digestOfPermission(of));
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
   });
 
@@ -285,8 +286,10 @@ describe('audit 1: approvals name the wallet and the path', () => {
 
       // The same wallet with an action of this version. Its authority is the guardian.
       const next = { runtime: host, ...(await buildCosigner(file)) };
-      const authorize = async (of: Terms) => ({ signature: await guardian.sign({ hash: digestOfTerms(of) }) });
-      const { wallet } = await migrateWallet({ store: here, id, runtime: host, next, authorize });
+      const askAuthority = async (of: Permission) => ({
+        signature: await guardian.sign({ hash: digestOfPermission(of) }),
+      });
+      const { wallet } = await migrateWallet({ store: here, id, runtime: host, next, askAuthority });
       assert.equal(wallet.action?.format, 2);
       await signs(named);
       await assert.rejects(signs(old), PolicyError);

@@ -8,8 +8,10 @@ import { type Hex, hashMessage, hashTypedData, recoverAddress } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { readPrivateKey } from '../ts/core/evm.ts';
+import { retire } from '../ts/deal/change.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
-import { migrateWallet, type ReshareOptions, reshareWallet, retire } from '../ts/deal/reshare.ts';
+import { migrateWallet } from '../ts/deal/migrate.ts';
+import { type ReshareOptions, reshareWallet } from '../ts/deal/reshare.ts';
 import { RefusedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
@@ -203,10 +205,10 @@ describe('new shares', () => {
     await assert.rejects(reshare(old), /only if the guardian 0x.* signs/);
     let asked = 0;
     const { from } = await reshare(old, {
-      authorize: async (terms) => {
+      askAuthority: async (terms) => {
         asked++;
-        const { digestOfTerms } = await import('../ts/protocol/permission.ts');
-        return { signature: await guardian.sign({ hash: digestOfTerms(terms) }) };
+        const { digestOfPermission } = await import('../ts/protocol/permission.ts');
+        return { signature: await guardian.sign({ hash: digestOfPermission(terms) }) };
       },
     });
     assert.equal(asked, 1);

@@ -18,8 +18,6 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
-import { planParties } from '../ts/deal/deal.ts';
-import { listDeals } from '../ts/deal/files/envelope.ts';
 import {
   beginDeal,
   beginReshare,
@@ -30,14 +28,17 @@ import {
   stepDeal,
 } from '../ts/deal/files/party.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
-import { type Authorizer, signTerms } from '../ts/deal/permission.ts';
-import { migrateWallet, reshareWallet } from '../ts/deal/reshare.ts';
+import { migrateWallet } from '../ts/deal/migrate.ts';
+import { type AskAuthority, signPermission } from '../ts/deal/permission.ts';
+import { planParties } from '../ts/deal/plan.ts';
+import { reshareWallet } from '../ts/deal/reshare.ts';
 import { ProtocolError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
-import { digestOfTerms } from '../ts/protocol/permission.ts';
+import { digestOfPermission } from '../ts/protocol/permission.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
+import { listDeals } from '../ts/store/deals.ts';
 import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { command, json, onTerminal } from './support/command.ts';
 import { type Machine, newMachine } from './support/machines.ts';
@@ -636,13 +637,13 @@ describe('new shares of two machines and an action', () => {
       const options = { store: hot.store, deal: id(state), phrase, connect, out: a };
       await assert.rejects(confirmDeal(options), /only if the guardian 0x.* signs/);
       const stranger = privateKeyToAccount(`0x${'48'.repeat(32)}`);
-      const by = (account: typeof guardian) => async (terms: Parameters<typeof digestOfTerms>[0]) => {
+      const by = (account: typeof guardian) => async (terms: Parameters<typeof digestOfPermission>[0]) => {
         assert.equal(terms.messages, messages, 'the guardian can compare with every machine');
-        return { signature: await account.sign({ hash: digestOfTerms(terms) }) };
+        return { signature: await account.sign({ hash: digestOfPermission(terms) }) };
       };
-      await assert.rejects(confirmDeal({ ...options, authorize: by(stranger) }), /not the guardian/);
+      await assert.rejects(confirmDeal({ ...options, askAuthority: by(stranger) }), /not the guardian/);
       assert.equal(calls(), 0);
-      await confirmDeal({ ...options, authorize: by(guardian) });
+      await confirmDeal({ ...options, askAuthority: by(guardian) });
       assert.equal(calls(), 1);
       await confirmDeal({ store: cold.store, deal: id(state), phrase, out: b });
       await stepDeal({ store: cold.store, files: [a], out: b });
@@ -717,8 +718,8 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
       const next = { runtime, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
       const share = await readShare(keys, info, 3);
-      const authorize: Authorizer = async (terms) => signTerms(await loadTandem(), share, terms);
-      const moved = await migrateWallet({ store: hot.store, runtime, next, authorize });
+      const askAuthority: AskAuthority = async (terms) => signPermission(await loadTandem(), share, terms);
+      const moved = await migrateWallet({ store: hot.store, runtime, next, askAuthority });
       assert.deepEqual([moved.wallet.action?.cid, moved.wallet.action?.retired], [next.cid, undefined]);
       await assert.rejects(openWallet(stolen, { runtime }).signMessage('x'), /refused/);
       const after = await openWallet(hot.store, { runtime }).signMessage('x');
@@ -915,15 +916,15 @@ describe('new shares of two machines and an action', () => {
       rmSync(path);
       const { store } = hot;
       let begun: DealState | undefined;
-      const authorize: Authorizer = async (terms) => {
+      const askAuthority: AskAuthority = async (terms) => {
         begun ??= await beginReshare({ store, runtime, here: [1], out: file() });
-        return { signature: await guardian.sign({ hash: digestOfTerms(terms) }) };
+        return { signature: await guardian.sign({ hash: digestOfPermission(terms) }) };
       };
-      await assert.rejects(reshareWallet({ store, runtime, authorize }), /under way here/);
+      await assert.rejects(reshareWallet({ store, runtime, askAuthority }), /under way here/);
       assert.deepEqual(readWallet(store, wallet.address), wallet);
       assert.ok(begun);
       await dropDeal(store, id(begun));
-      assert.equal((await reshareWallet({ store, runtime, authorize })).wallet.epoch, 1);
+      assert.equal((await reshareWallet({ store, runtime, askAuthority })).wallet.epoch, 1);
     });
 
     test('new shares of two machines and an action are not begun without the hot share, nor if nobody may ask the action', async () => {

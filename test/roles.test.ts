@@ -6,13 +6,13 @@ import { after, describe, test } from 'node:test';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { ShareInfo, Tandem } from '../ts/core/wasm.ts';
-import { planParties } from '../ts/deal/deal.ts';
-import { listDeals, readSession } from '../ts/deal/files/envelope.ts';
 import { beginDeal, dropDeal, finishDeal, stepDeal } from '../ts/deal/files/party.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
+import { planParties } from '../ts/deal/plan.ts';
 import { ProtocolError, StoreError, UsageError } from '../ts/errors.ts';
 import { areParties, coldOf, type Role, roleOf } from '../ts/protocol/roles.ts';
 import { sealer } from '../ts/store/age.ts';
+import { listDeals, readSession } from '../ts/store/deals.ts';
 import { listWallets, openStore, type PartyInfo, readWallet } from '../ts/store/store.ts';
 import { newMachine } from './support/machines.ts';
 

@@ -11,10 +11,10 @@ import { loadTandem } from '../ts/core/node.ts';
 import type { DealStep, Tandem } from '../ts/core/wasm.ts';
 import { beginReshare, confirmDeal, stepDeal } from '../ts/deal/files/party.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
-import { parseRequest, signTerms } from '../ts/deal/permission.ts';
+import { parsePermission, signPermission } from '../ts/deal/permission.ts';
 import { StoreError } from '../ts/errors.ts';
 import { cidOf } from '../ts/protocol/cid.ts';
-import { digestOfTerms, hashOf, SAME, type Terms, typedDataOf } from '../ts/protocol/permission.ts';
+import { digestOfPermission, hashOf, type Permission, SAME, typedDataOf } from '../ts/protocol/permission.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
 import {
@@ -111,7 +111,7 @@ async function machine({ hot }: Owned): Promise<Machine> {
   return { round1, tandems, messages: new Map([...round1].map(([self, { message }]) => [self, message])) };
 }
 
-function termsOf({ info, wallet }: Owned, messages: Map<number, Uint8Array>): Terms {
+function termsOf({ info, wallet }: Owned, messages: Map<number, Uint8Array>): Permission {
   return {
     what: 'deal new shares',
     account: info.address.toLowerCase(),
@@ -129,7 +129,7 @@ function termsOf({ info, wallet }: Owned, messages: Map<number, Uint8Array>): Te
 }
 
 /** The request that these terms are about. */
-function requestOf({ wallet, sealed }: Owned, messages: Map<number, Uint8Array>, terms: Terms): Fields {
+function requestOf({ wallet, sealed }: Owned, messages: Map<number, Uint8Array>, terms: Permission): Fields {
   const { dealers, holders, threshold, action: to, authority } = terms;
   return {
     op: 'deal1',
@@ -148,14 +148,14 @@ function requestOf({ wallet, sealed }: Owned, messages: Map<number, Uint8Array>,
 type Given = { expires: number; by?: number; signature: string };
 
 /** Without a look at what is signed, which a client takes. */
-async function byShare(share: Uint8Array, terms: Terms): Promise<Given> {
+async function byShare(share: Uint8Array, terms: Permission): Promise<Given> {
   const tandem = await loadTandem();
-  const signature = tandem.authorize({ share, digest: Buffer.from(digestOfTerms(terms).slice(2), 'hex') });
+  const signature = tandem.authorize({ share, digest: Buffer.from(digestOfPermission(terms).slice(2), 'hex') });
   const { index: by } = tandem.shareInfo(share);
   return { by, signature: `0x${Buffer.from(signature).toString('hex')}`, expires: terms.expires };
 }
 
-async function byAccount(account: typeof guardian, terms: Terms): Promise<Given> {
+async function byAccount(account: typeof guardian, terms: Permission): Promise<Given> {
   const { EIP712Domain: _, ...types } = typedDataOf(terms).types;
   const signature = await account.signTypedData({ ...typedDataOf(terms), types } as never);
   return { signature, expires: terms.expires };
@@ -169,7 +169,7 @@ async function refuses(cases: { readonly [name: string]: Json }, of: Action = ac
 describe('with the cold share as authority', () => {
   let owned: Owned;
   let honest: Machine;
-  let terms: Terms;
+  let terms: Permission;
   let signed: Given;
   let thief: Machine;
   before(async () => {
@@ -180,7 +180,7 @@ describe('with the cold share as authority', () => {
     signed = await byShare(owned.cold, terms);
   });
   /** The thief asks for new shares by these terms, with what he has for an authorization. */
-  const asking = (change: Partial<Terms>, given: object, messages = thief.messages): Fields => {
+  const asking = (change: Partial<Permission>, given: object, messages = thief.messages): Fields => {
     const wanted = { ...termsOf(owned, messages), ...change };
     return { ...requestOf(owned, messages, wanted), authorization: { expires: wanted.expires, ...given } };
   };
@@ -206,7 +206,7 @@ describe('with the cold share as authority', () => {
 
   test('with the cold share as authority, a thief has no use for a signature of the owner but what it is for', async () => {
     const { expires } = terms;
-    const replayed = (change: Partial<Terms>, messages = honest.messages) =>
+    const replayed = (change: Partial<Permission>, messages = honest.messages) =>
       asking({ expires, ...change }, signed, messages);
     const mixed = new Map([...honest.messages, ...[...thief.messages].slice(1)]);
     await refuses({
@@ -303,7 +303,7 @@ describe('with the cold share as authority', () => {
 
   test('with the cold share as authority, a thief has no other way out', async () => {
     const { wallet, sealed, info, cold, hot } = owned;
-    const move: Terms = {
+    const move: Permission = {
       ...terms,
       what: 'move the share',
       epoch: 0,
@@ -381,7 +381,7 @@ describe('with a guardian as authority', () => {
       'a message of the guardian': {
         ...request,
         authorization: {
-          signature: await guardian.signMessage({ message: { raw: digestOfTerms(terms) } }),
+          signature: await guardian.signMessage({ message: { raw: digestOfPermission(terms) } }),
           expires: terms.expires,
         },
       },
@@ -602,7 +602,7 @@ async function takeOver(owned: Owned, cold: ColdMachine, of: Action, at = runtim
     ]),
   );
   const sent = new Map([...begin].map(([self, { message }]) => [self, message]));
-  const mine: Terms = {
+  const mine: Permission = {
     ...termsOf(owned, sent),
     keyId: `0x${Buffer.from(now.keyId).toString('hex')}`,
     epoch: 2,
@@ -681,9 +681,9 @@ describe('audit 1: roles that are told', () => {
       await assert.rejects(takeOver(owned, await coldMachine(owned), old, at), isMisnamed);
       const { messages } = await machine(owned);
       const terms = { ...termsOf(owned, messages), holders: [2, 3, 5] };
-      assert.throws(() => parseRequest(JSON.stringify(typedDataOf(terms))), /not a request/);
+      assert.throws(() => parsePermission(JSON.stringify(typedDataOf(terms))), /not a request/);
       const tandem = await loadTandem();
-      assert.throws(() => signTerms(tandem, owned.cold, terms), /asks for what no action does/);
+      assert.throws(() => signPermission(tandem, owned.cold, terms), /asks for what no action does/);
 
       // With a cold machine that looks at no role, all of it works: so the test above can fail.
       const { key, fifth, now, sealed } = await takeOver(owned, await credulousMachine(owned), old, at);
@@ -691,7 +691,7 @@ describe('audit 1: roles that are told', () => {
 
       // An action of this version takes no share of such a key over.
       await at.permit(wallet, old.cid, action.cid);
-      const move: Terms = {
+      const move: Permission = {
         ...termsOf(owned, new Map()),
         what: 'move the share',
         keyId: `0x${Buffer.from(now.keyId).toString('hex')}`,
@@ -756,7 +756,7 @@ describe('audit 1: facts that one side infers and another is told', () => {
     const honest = await machine(owned);
     const terms = termsOf(owned, honest.messages);
     const request = requestOf(owned, honest.messages, terms);
-    const changes: { [Name in keyof Terms]: Terms[Name] } = {
+    const changes: { [Name in keyof Permission]: Permission[Name] } = {
       what: 'move the share',
       account: mallory.address.toLowerCase(),
       hostWallet: mallory.address.toLowerCase(),
@@ -783,9 +783,9 @@ describe('audit 1: facts that one side infers and another is told', () => {
     const owned = await newWallet('cold');
     const terms = termsOf(owned, (await machine(owned)).messages);
     const tandem = await loadTandem();
-    const move: Terms = { ...terms, what: 'move the share', epoch: 0, dealers: [], action: next.cid };
-    signTerms(tandem, owned.cold, terms);
-    signTerms(tandem, owned.cold, move);
+    const move: Permission = { ...terms, what: 'move the share', epoch: 0, dealers: [], action: next.cid };
+    signPermission(tandem, owned.cold, terms);
+    signPermission(tandem, owned.cold, move);
     for (const [name, wrong] of Object.entries({
       account: { ...terms, account: mallory.address.toLowerCase() },
       keyId: { ...terms, keyId: `0x${'00'.repeat(32)}` },
@@ -803,14 +803,14 @@ describe('audit 1: facts that one side infers and another is told', () => {
       'a threshold of one': { ...terms, threshold: 1 },
       'no cold authority': { ...terms, holders: [1, 2] },
       'the key as its authority': { ...terms, authority: terms.account },
-    } satisfies { [name: string]: Terms })) {
+    } satisfies { [name: string]: Permission })) {
       assert.throws(
-        () => signTerms(tandem, owned.cold, wrong),
+        () => signPermission(tandem, owned.cold, wrong),
         /not one of the key|asks for what no action does/,
         name,
       );
     }
-    assert.throws(() => signTerms(tandem, owned.hot, terms), /party 1 is not a cold one/);
+    assert.throws(() => signPermission(tandem, owned.hot, terms), /party 1 is not a cold one/);
   });
 
   test('audit 1: terms of a deal by files that were changed are refused by a machine that knows better, or its words differ', async () => {

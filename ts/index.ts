@@ -3,9 +3,8 @@
 export { type AdapterOptions, type TandemAccount, toViemAccount, type ViemAccountOptions } from './adapters/viem.ts';
 export { buildCosigner } from './build/cosigner.ts';
 export type { Hex } from './core/evm.ts';
-export type { HostedAction } from './deal/deal.ts';
+export type { Changed } from './deal/change.ts';
 export { exportKey } from './deal/export.ts';
-export { listDeals } from './deal/files/envelope.ts';
 export {
   beginDeal,
   beginReshare,
@@ -16,8 +15,10 @@ export {
   stepDeal,
 } from './deal/files/party.ts';
 export { createWallet, type KeygenOptions } from './deal/keygen.ts';
-export { type Authorization, type Authorizer, describeTerms } from './deal/permission.ts';
-export { type Changed, migrateWallet, type ReshareOptions, reshareWallet } from './deal/reshare.ts';
+export { migrateWallet } from './deal/migrate.ts';
+export { type AskAuthority, describePermission, type PermissionSignature } from './deal/permission.ts';
+export type { HostedAction } from './deal/plan.ts';
+export { type ReshareOptions, reshareWallet } from './deal/reshare.ts';
 export * from './errors.ts';
 export * from './intent/from.ts';
 export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from './intent/intent.ts';
@@ -34,5 +35,6 @@ export {
   type Wallet,
 } from './signing/wallet.ts';
 export { type CheckedStore, checkStore } from './store/check.ts';
+export { listDeals } from './store/deals.ts';
 export { encryptKeystore } from './store/keystore.ts';
 export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store/store.ts';

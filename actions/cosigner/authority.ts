@@ -1,8 +1,8 @@
 import { equalBytes, fromHex, toHex } from '../../ts/core/bytes.ts';
 import type { Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
-import type { Authorization } from '../../ts/protocol/cosigner.ts';
-import { digestOfTerms, MAX_VALIDITY, type Terms } from '../../ts/protocol/permission.ts';
+import type { SignedPermission } from '../../ts/protocol/cosigner.ts';
+import { digestOfPermission, MAX_VALIDITY, type Permission } from '../../ts/protocol/permission.ts';
 import { areParties, coldOf } from '../../ts/protocol/roles.ts';
 import type { BoundShare } from './secrets.ts';
 
@@ -12,11 +12,16 @@ import type { BoundShare } from './secrets.ts';
  *
  * @throws Error if it does not
  */
-export function checkAuthority(tandem: Tandem, bound: BoundShare, terms: Terms, given: Authorization): void {
+export function checkAuthority(
+  tandem: Tandem,
+  bound: BoundShare,
+  permission: Permission,
+  given: SignedPermission,
+): void {
   const { authority, share } = bound;
   const now = Math.floor(Date.now() / 1000);
-  if (terms.expires <= now || terms.expires > now + MAX_VALIDITY) throw new Error('not good now');
-  const digest = fromHex(digestOfTerms(terms));
+  if (permission.expires <= now || permission.expires > now + MAX_VALIDITY) throw new Error('not good now');
+  const digest = fromHex(digestOfPermission(permission));
   const signature = fromHex(given.signature);
   switch (authority) {
     case 'none':

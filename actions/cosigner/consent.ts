@@ -1,6 +1,6 @@
 import type { Intent } from '../../ts/intent/intent.ts';
 import { approvedAccount } from '../../ts/policy/judge.ts';
-import { authorizedAccount } from '../../ts/protocol/permission.ts';
+import { permittedAccount } from '../../ts/protocol/permission.ts';
 
 /**
  * Whether a signature of this intent would be a consent to what is asked of one of these accounts (addresses in lower-case
@@ -14,7 +14,7 @@ export function isOwnConsent(intent: Intent, accounts: readonly string[]): boole
     intent.kind === 'message'
       ? approvedAccount(intent.message)
       : intent.kind === 'typedData'
-        ? authorizedAccount(intent.typedData)
+        ? permittedAccount(intent.typedData)
         : undefined;
   return account !== undefined && accounts.includes(account);
 }

@@ -1,7 +1,7 @@
 import { toBase64, toHex } from '../../ts/core/bytes.ts';
 import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
 import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from '../../ts/protocol/cosigner.ts';
-import { hashOf, SAME, type Terms } from '../../ts/protocol/permission.ts';
+import { permissionToDeal } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
 import { boundInfo, type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
 
@@ -32,35 +32,17 @@ async function reshare(context: Context, tandem: Tandem, request: Reshare): Prom
   try {
     const { index: self, share } = bound;
     const epoch = bound.epoch + 1;
-    const terms: Terms = {
-      what: 'deal new shares',
-      account: toHex(info.address),
-      hostWallet: wallet,
-      keyId: toHex(bound.keyId),
-      epoch,
-      dealers: contributors,
-      holders: parties,
-      threshold,
-      action: action ?? SAME,
-      authority,
-      messages: hashOf(messages),
-      expires: authorization.expires,
-    };
+    const now = { account: toHex(info.address), hostWallet: wallet, keyId: toHex(bound.keyId) };
+    const deal = { epoch, threshold, parties, contributors };
+    const { expires } = authorization;
+    const permission = permissionToDeal(now, deal, { action, authority, round1: messages, expires });
     assertOthers(info.address, authority, context.policy);
-    checkAuthority(tandem, bound, terms, authorization);
+    checkAuthority(tandem, bound, permission, authorization);
     return await join(
       context,
       tandem,
       { ...request, interactive: bound.interactive },
-      {
-        kind: 'reshare',
-        threshold,
-        parties,
-        contributors,
-        self,
-        epoch,
-        share,
-      },
+      { kind: 'reshare', ...deal, self, share },
     );
   } finally {
     bound.share.fill(0);

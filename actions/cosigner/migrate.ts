@@ -1,6 +1,6 @@
 import { toHex } from '../../ts/core/bytes.ts';
 import type { AdoptRequest, MigrateRequest, ShareAnswer } from '../../ts/protocol/cosigner.ts';
-import { hashOf, type Terms } from '../../ts/protocol/permission.ts';
+import { permissionToMove } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
 import { type Context, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
 
@@ -10,24 +10,12 @@ export async function migrate(context: Context, request: MigrateRequest): Promis
   const tandem = await context.start();
   const { bound, info } = await openShare(context, tandem, wallet, request.share);
   try {
-    const { keyId, epoch, parties, threshold } = bound;
-    const terms: Terms = {
-      what: 'move the share',
-      account: toHex(info.address),
-      hostWallet: wallet,
-      keyId: toHex(keyId),
-      epoch,
-      dealers: [],
-      holders: parties,
-      threshold,
-      action,
-      authority,
-      messages: hashOf(new Map()),
-      expires: authorization.expires,
-    };
+    const { parties } = bound;
+    const now = { account: toHex(info.address), hostWallet: wallet, keyId: toHex(bound.keyId) };
+    const permission = permissionToMove(now, bound, { action, authority, expires: authorization.expires });
     assertPossible(authority, parties);
     assertOthers(info.address, authority, context.policy);
-    checkAuthority(tandem, bound, terms, authorization);
+    checkAuthority(tandem, bound, permission, authorization);
     return { share: await sealForAction(context, tandem, wallet, action, { ...bound, authority }) };
   } finally {
     bound.share.fill(0);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildPath } from '../core/node.ts';
-import type { HostedAction } from '../deal/deal.ts';
+import type { HostedAction } from '../deal/plan.ts';
 import { WalletError } from '../errors.ts';
 import { builtinPolicies } from '../policy/builtin.ts';
 import { readPolicy } from '../policy/file.ts';

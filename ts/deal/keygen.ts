@@ -1,23 +1,15 @@
 import { addressOfKey, type Hex } from '../core/evm.ts';
-import type { DealParams, Tandem } from '../core/wasm.ts';
-import { ACTION } from '../protocol/roles.ts';
 import type { AskOptions } from '../runtime/ask.ts';
 import { draftWallet, type Store, type WalletInfo } from '../store/store.ts';
-import {
-  assertOthers,
-  describeKey,
-  type HeldBy,
-  type HostedAction,
-  planAuthority,
-  planParties,
-  remoteParty,
-  runDeal,
-} from './deal.ts';
+import { describeAction, describeKey, type HeldBy } from './describe.ts';
+import { assertOthers, type Deal, type HostedAction, paramsOf, planAuthority, planParties } from './plan.ts';
+import { clear, type Load, playHere } from './play.ts';
+import { hostWallet, remoteParty } from './remote.ts';
 
 export interface KeygenOptions extends AskOptions {
   readonly store: Store;
   /** Starts a fresh wasm instance, one for each party here; by default of build/tandem.wasm. */
-  readonly load?: (() => Promise<Tandem>) | undefined;
+  readonly load?: Load;
   /** The action that becomes party 2, and where it runs. Without it all parties are here. */
   readonly action?: HostedAction | undefined;
   /** How many shares sign. With more than 2, and an action, it has to be `interactive`. */
@@ -27,7 +19,7 @@ export interface KeygenOptions extends AskOptions {
   /** Who may ask the action to deal again: the cold share (default, if there is one), a guardian's address, or nobody. */
   readonly authority?: 'cold' | 'none' | Hex | undefined;
   /**
-   * Let the action sign by dkls23 as well. Whoever has the hot share's machine then gets the whole key, past the policy:
+   * Let the action sign by dkls23 as well. An attacker on the hot share's machine then gets the whole key, past the policy:
    * docs/security.md, "The attack".
    */
   readonly interactive?: boolean | undefined;
@@ -50,47 +42,30 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
   const authority = planAuthority(options.authority, parties);
   // Nobody knows the address of a new key before it is dealt.
   if (secret !== undefined && action !== undefined) assertOthers(addressOfKey(secret), authority, action);
-  const indices = parties.map((party) => party.index);
+  const indices = parties.map(({ index }) => index);
   const here = parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
-  const [dealer = 1] = here;
-  const deal = { threshold, parties: indices, epoch: 0 };
-  const imported = { ...deal, kind: 'import' as const, contributors: [dealer] };
-  const paramsOf = (self: number): DealParams => {
-    if (secret === undefined) return { ...deal, kind: 'keygen', contributors: indices, self };
-    return { ...imported, self, ...(self === dealer && { secret }) };
-  };
+  const deal: Deal =
+    secret === undefined
+      ? { kind: 'keygen', threshold, parties: indices, contributors: indices, epoch: 0 }
+      : { kind: 'import', threshold, parties: indices, contributors: here.slice(0, 1), epoch: 0 };
 
   const draft = await draftWallet(store, here.length);
   try {
     onProgress?.('dealing');
     const wallet = action && (await hostWallet(action, options));
-    const request = { threshold, parties: indices, self: ACTION, authority, interactive, wallet: wallet ?? '' };
-    const asked =
-      secret === undefined
-        ? { ...request, kind: 'keygen' as const }
-        : { ...request, kind: 'import' as const, contributors: imported.contributors };
-    const dealt = await runDeal(here.map(paramsOf), action && remoteParty(action, () => asked, options), options.load);
+    const hosted =
+      action !== undefined && wallet !== undefined ? { action, wallet, authority, interactive } : undefined;
+    const remote = hosted && remoteParty(hosted.action, deal, hosted, () => ({ interactive }), options);
+    const params = here.map((self) => paramsOf(deal, self, { secret }));
+    const dealt = await playHere(deal, params, remote, options.load);
     try {
       onProgress?.('storing the shares');
-      const held: HeldBy =
-        action === undefined || wallet === undefined
-          ? { runtime: 'none' }
-          : {
-              runtime: action.runtime.name,
-              action: {
-                wallet,
-                cid: action.cid,
-                policy: action.policy,
-                authority,
-                ...(interactive && { interactive }),
-                ...(action.format && { format: action.format }),
-              },
-            };
-      const infos = dealt.shares.map(({ info }) => info);
-      const info = describeKey(infos, { threshold, parties }, held);
+      const held: HeldBy = hosted
+        ? { runtime: hosted.action.runtime.name, action: describeAction(hosted.action, hosted) }
+        : { runtime: 'none' };
+      const info = describeKey(dealt.infos, { threshold, parties }, held);
       signal?.throwIfAborted();
-      const shares = new Map(dealt.shares.map(({ share, info: { index } }) => [index, share]));
-      const { sealed } = dealt;
+      const { shares, sealed } = dealt;
       await draft.finish({
         info,
         shares,
@@ -98,17 +73,9 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
       });
       return { wallet: info, calls: action === undefined ? 0 : 2 };
     } finally {
-      for (const { share } of dealt.shares) share.fill(0);
+      clear(dealt.shares);
     }
   } finally {
     draft.discard();
   }
-}
-
-/** A new wallet at the host, which this action alone may use. */
-async function hostWallet({ runtime, cid }: HostedAction, { onProgress }: AskOptions): Promise<string> {
-  onProgress?.('asking the host for a wallet');
-  const wallet = await runtime.createWallet();
-  await runtime.permit(wallet, cid);
-  return wallet;
 }

@@ -1,54 +1,15 @@
-import * as v from 'valibot';
-import { loadTandem } from '../core/node.ts';
-import type { DealParams, Tandem } from '../core/wasm.ts';
+import type { Messages } from '../core/wasm.ts';
 import { StoreError, UsageError, WalletError } from '../errors.ts';
-import { hashOf, SAME, type Terms } from '../protocol/permission.ts';
-import { ACTION } from '../protocol/roles.ts';
-import { type AskOptions, ask, base64 } from '../runtime/ask.ts';
-import type { Runtime } from '../runtime/types.ts';
-import { actionOf, actionsBeside } from '../store/action.ts';
-import {
-  assertCurrent,
-  checkShare,
-  draftChange,
-  findWallet,
-  forgetRetired,
-  holdWallet,
-  nextSealedName,
-  type PartyInfo,
-  readShare,
-  readWallet,
-  type Store,
-  type WalletInfo,
-} from '../store/store.ts';
-import {
-  assertOthers,
-  describeKey,
-  type HeldBy,
-  type HostedAction,
-  type Messages,
-  planAuthority,
-  planParties,
-  type RemoteParty,
-  remoteParty,
-  runDeal,
-} from './deal.ts';
-import { dropCommand, locked, resharesOf } from './files/envelope.ts';
-import { type Authorizer, authorization, expiry } from './permission.ts';
-
-interface ChangeOptions extends AskOptions {
-  readonly store: Store;
-  /** The address; may be left out if the store has only one wallet. */
-  readonly id?: string | undefined;
-  /** Where the wallet's action runs. */
-  readonly runtime?: Runtime | undefined;
-  /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
-  readonly load?: (() => Promise<Tandem>) | undefined;
-  /** The authority over the action's share from now on; by default as before. */
-  readonly authority?: string | undefined;
-  /** Asks the authority, if the action's share is needed and no cold share is here that would do. */
-  readonly authorize?: Authorizer | undefined;
-}
+import { permissionToDeal } from '../protocol/permission.ts';
+import { actionOf } from '../store/action.ts';
+import { draftChange, nextSealedName, type PartyInfo, type WalletInfo } from '../store/store.ts';
+import { besidesDeals, type Changed, type ChangeOptions, oldShares, permit, retire, settled } from './change.ts';
+import { describeAction, describeKey, type HeldBy } from './describe.ts';
+import { adopt } from './migrate.ts';
+import { about, expiry, signedPermission } from './permission.ts';
+import { type Deal, type HostedAction, type KnownKey, nextAuthority, paramsOf, planParties } from './plan.ts';
+import { clear, fresh, playHere } from './play.ts';
+import { type RemoteParty, remoteParty } from './remote.ts';
 
 export interface ReshareOptions extends ChangeOptions {
   /** How many shares sign; more than 2, with an action, only if it is interactive already. */
@@ -59,13 +20,6 @@ export interface ReshareOptions extends ChangeOptions {
   readonly next?: HostedAction | undefined;
   /** Nothing is asked of the old action or its host: `next` gets a new wallet at its own host. */
   readonly isActionGone?: boolean | undefined;
-}
-
-/** What a change leaves: the wallet, the roles of the old shares that it was made from, and the calls of actions. */
-export interface Changed {
-  readonly wallet: WalletInfo;
-  readonly from: readonly PartyInfo[];
-  readonly calls: number;
 }
 
 /**
@@ -80,8 +34,7 @@ export interface Changed {
  *   "the old action may still …", the new
  */
 export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
-  const { store, runtime, isActionGone = false, onProgress, signal } = options;
-  const load = options.load ?? loadTandem;
+  const { store, runtime, load, isActionGone = false, onProgress, signal } = options;
   const old = await settled(store, options.id, runtime, isActionGone);
   const threshold = options.threshold ?? old.threshold;
   const parties = planParties(threshold, options.parties ?? old.parties.length, old.action);
@@ -91,43 +44,34 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
   try {
     const from = contributorsOf(old, shares, isActionGone);
     const contributors = from.map(({ index }) => index);
-    const deal: Deal = { threshold, parties: parties.map(({ index }) => index), contributors, epoch: old.epoch + 1 };
-    const tandem = await load();
+    const indices = parties.map(({ index }) => index);
+    const deal: Deal = { kind: 'reshare', threshold, parties: indices, contributors, epoch: old.epoch + 1 };
     const [any = new Uint8Array()] = shares.values();
-    const key = tandem.shareKey(any);
-    const place = old.action && (await placeOf(old, options, { deal, parties, from, shares, key, tandem }));
+    const known = { account: old.address, key: (await fresh(load)).shareKey(any), shares };
+    const place = old.action && (await placeOf(old, options, { deal, parties, from, known }));
 
     onProgress?.('dealing');
     const here = new Set([...local.map(({ index }) => index), ...contributors.filter((index) => shares.has(index))]);
-    const paramsOf = (self: number): DealParams => {
-      const share = contributors.includes(self) ? shares.get(self) : undefined;
-      return { kind: 'reshare', ...deal, self, ...(share ? { share } : { old: key }) };
-    };
-    const dealt = await runDeal([...here].map(paramsOf), place?.party, load);
+    const params = Array.from(here, (self) => paramsOf(deal, self, { known }));
+    const dealt = await playHere(deal, params, place?.party, load);
     try {
       const sealed = dealt.sealed === undefined ? undefined : await place?.settle(dealt.sealed);
       onProgress?.('storing the shares');
-      const infos = dealt.shares.map(({ info }) => info);
-      const info = describeKey(infos, { threshold, parties }, place?.held ?? { runtime: 'none' }, old.created);
+      const held = place?.held ?? { runtime: 'none' };
+      const info = describeKey(dealt.infos, { threshold, parties }, held, old.created);
       if (info.address !== old.address) throw new WalletError('The new shares are of another key; nothing was stored.');
       signal?.throwIfAborted();
-      const wallet = {
-        info,
-        shares: new Map(dealt.shares.map(({ share, info: { index } }) => [index, share])),
-        action: place && sealed !== undefined ? { sealed, source: place.source } : undefined,
-      };
-      await besidesDeals(store, old, () => draft.finish(wallet));
+      const action = place && sealed !== undefined ? { sealed, source: place.source } : undefined;
+      await besidesDeals(store, old, () => draft.finish({ info, shares: dealt.shares, action }));
       return { wallet: await retire(store, info, runtime), from, calls: place?.calls ?? 0 };
     } finally {
-      for (const { share } of dealt.shares) share.fill(0);
+      clear(dealt.shares);
     }
   } finally {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
     draft.discard();
   }
 }
-
-type Deal = Pick<DealParams, 'threshold' | 'epoch'> & { readonly parties: number[]; readonly contributors: number[] };
 
 /** The action's place in a reshare: as the party that deals and gets a share, and where that share is afterwards. */
 interface Place {
@@ -139,187 +83,60 @@ interface Place {
   readonly calls: number;
 }
 
+interface Plan {
+  readonly deal: Deal;
+  readonly parties: readonly PartyInfo[];
+  readonly from: readonly PartyInfo[];
+  readonly known: KnownKey;
+}
+
 /** If there is another action, it may use the wallet from here on, beside the old one. */
-async function placeOf(
-  old: WalletInfo,
-  options: ReshareOptions,
-  {
-    deal,
-    parties,
-    from,
-    shares,
-    key,
-    tandem,
-  }: {
-    readonly deal: Deal;
-    readonly parties: readonly PartyInfo[];
-    readonly from: readonly PartyInfo[];
-    readonly shares: ReadonlyMap<number, Uint8Array>;
-    readonly key: Uint8Array;
-    readonly tandem: Tandem;
-  },
-): Promise<Place> {
+async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties, from, known }: Plan): Promise<Place> {
   const { store, next, isActionGone = false, onProgress } = options;
-  const authority = planAuthority(options.authority ?? old.action?.authority, parties);
-  assertOthers(old.address, authority, next);
+  const authority = nextAuthority(old, options.authority, parties, next);
   const now = isActionGone ? undefined : await actionOf(store, old, options.runtime);
   const holder = next ?? now;
-  if (holder === undefined) throw new UsageError('There is no action to hold a share.');
+  const described = next ?? old.action;
+  if (holder === undefined || described === undefined) throw new UsageError('There is no action to hold a share.');
   const wallet = now?.wallet ?? (await holder.runtime.createWallet());
   if (next) await permit(next.runtime, store, old, wallet, ...(now ? [now.cid] : []), next.cid);
 
-  const { threshold, parties: holders, contributors, epoch } = deal;
-  const request = { wallet, authority, threshold, parties: holders, contributors };
+  const interactive = old.action?.interactive;
   const held: HeldBy = {
     runtime: holder.runtime.name,
-    action: {
+    action: describeAction(described, {
       wallet,
-      cid: holder.cid,
-      policy: next?.policy ?? old.action?.policy ?? '',
       authority,
       sealed: nextSealedName(old),
-      ...(old.action?.interactive && { interactive: true }),
-      ...formatOf(next ?? old.action),
-      ...(next && now && { retired: now.cid }),
-    },
+      interactive,
+      retired: next && now?.cid,
+    }),
   };
   const after = { held, source: holder.source };
+  const under = { wallet, authority };
   if (now === undefined || !from.some(({ role }) => role === 'action')) {
-    const place = { self: ACTION, interactive: old.action?.interactive };
-    const asked = { kind: 'receive' as const, ...request, ...place, epoch, old: base64(key) };
-    return { ...after, party: remoteParty(holder, () => asked, options), settle: async (sealed) => sealed, calls: 2 };
-  }
-  const authorized = async (round1: Messages) => {
-    const terms: Terms = {
-      what: 'deal new shares',
-      ...about(old),
-      epoch,
-      dealers: contributors,
-      holders,
-      threshold,
-      action: next?.cid ?? SAME,
-      authority,
-      messages: hashOf(round1),
-      expires: expiry(),
+    const part = { interactive, key: known.key };
+    return {
+      ...after,
+      party: remoteParty(holder, deal, under, () => part, options),
+      settle: async (sealed) => sealed,
+      calls: 2,
     };
-    const given = await authorization(old, shares, terms, { ask: options.authorize, tandem });
+  }
+  const permitted = async (round1: Messages) => {
+    const asked = { action: next?.cid, authority, round1, expires: expiry() };
+    const permission = permissionToDeal(about(old), deal, asked);
+    const tandem = await fresh(options.load);
+    const signed = await signedPermission(old, known.shares, permission, { ask: options.askAuthority, tandem });
     onProgress?.('dealing');
-    return { kind: 'reshare' as const, ...request, share: now.sealed, action: next?.cid, authorization: given };
+    return { share: now.sealed, next: next?.cid, permission: signed };
   };
   return {
     ...after,
-    party: remoteParty(now, authorized, options),
+    party: remoteParty(now, deal, under, permitted, options),
     settle: async (sealed) => (next ? adopt(next, wallet, sealed, options) : sealed),
     calls: next ? 3 : 2,
   };
-}
-
-/**
- * Moves the action's share, as it is, to another action, if its authority allows that. The other shares stay.
- *
- * @throws as {@link reshareWallet}
- */
-export async function migrateWallet(options: ChangeOptions & { readonly next: HostedAction }): Promise<Changed> {
-  const { store, runtime, next, onProgress } = options;
-  const load = options.load ?? loadTandem;
-  const old = await settled(store, options.id, runtime, false);
-  const holder = await actionOf(store, old, runtime);
-  const { wallet } = holder;
-  const authority = planAuthority(options.authority ?? old.action?.authority, old.parties);
-  assertOthers(old.address, authority, next);
-  const draft = await draftChange(store, old, 0);
-  const shares = await oldShares(store, old, load);
-  try {
-    const terms: Terms = {
-      what: 'move the share',
-      ...about(old),
-      epoch: old.epoch,
-      dealers: [],
-      holders: old.parties.map(({ index }) => index),
-      threshold: old.threshold,
-      action: next.cid,
-      authority,
-      messages: hashOf(new Map()),
-      expires: expiry(),
-    };
-    const given = await authorization(old, shares, terms, { ask: options.authorize, tandem: await load() });
-    await permit(next.runtime, store, old, wallet, holder.cid, next.cid);
-    onProgress?.('the old action gives its share');
-    const request = { op: 'migrate' as const, wallet, share: holder.sealed, action: next.cid, authority };
-    const moved = await ask(holder.runtime, holder, { ...request, authorization: given }, Share, options);
-    const sealed = await adopt(next, wallet, moved.share, options);
-    const { format: _, ...before } = old.action ?? {};
-    const info: WalletInfo = {
-      ...old,
-      action: {
-        ...before,
-        ...formatOf(next),
-        wallet,
-        cid: next.cid,
-        policy: next.policy,
-        authority,
-        sealed: nextSealedName(old),
-        retired: holder.cid,
-      },
-    };
-    const action = { sealed, source: next.source };
-    await besidesDeals(store, old, () => draft.finish({ info, shares: new Map(), action }));
-    return {
-      wallet: await retire(store, info, runtime),
-      from: old.parties.filter(({ role }) => role === 'action'),
-      calls: 2,
-    };
-  } finally {
-    for (const share of shares.values()) share.fill(0);
-    draft.discard();
-  }
-}
-
-/** The format of an action as wallet.json says it: absent for version 0.1.0. */
-function formatOf(action: Pick<HostedAction, 'format'> | undefined): Pick<HostedAction, 'format'> {
-  return action?.format === undefined ? {} : { format: action.format };
-}
-
-const Share = v.object({ share: v.string() });
-
-/** The new action makes a share its own that the old one sealed for it. */
-async function adopt(next: HostedAction, wallet: string, share: string, options: AskOptions): Promise<string> {
-  options.onProgress?.('the new action takes the share over');
-  return (await ask(next.runtime, next, { op: 'adopt', wallet, share }, Share, options)).share;
-}
-
-/** What the terms say of the wallet as it is. */
-export function about({
-  address,
-  keyId,
-  action,
-}: Pick<WalletInfo, 'address' | 'keyId' | 'action'>): Pick<Terms, 'account' | 'hostWallet' | 'keyId'> {
-  return { account: address.toLowerCase(), hostWallet: (action?.wallet ?? '').toLowerCase(), keyId };
-}
-
-/** The old shares that are here, by index, which the caller clears. @throws StoreError if one is not what it should be */
-export async function oldShares(
-  store: Store,
-  info: WalletInfo,
-  load: () => Promise<Tandem>,
-): Promise<Map<number, Uint8Array>> {
-  const shares = new Map<number, Uint8Array>();
-  try {
-    for (const { index, role } of info.parties) {
-      if (role === 'action') continue;
-      const share = await readShare(store, info, index).catch((error: unknown) => {
-        if (error instanceof StoreError && error.kind === 'missing') return undefined;
-        throw error;
-      });
-      if (share === undefined) continue;
-      shares.set(index, share);
-      checkShare(store, info, index, (await load()).shareInfo(share));
-    }
-    return shares;
-  } catch (error) {
-    for (const share of shares.values()) share.fill(0);
-    throw error;
-  }
 }
 
 /** Who deals: the parties here if they are enough, or else the action with them. */
@@ -335,67 +152,4 @@ function contributorsOf(
   throw new StoreError('missing', `${here.length} shares of ${address} are here; ${threshold} are needed.`, {
     next: 'put the other share files into the folder of the wallet.',
   });
-}
-
-/**
- * Changes a wallet if no deal by files is to give it new shares, and none is confirmed before the end. The other machines
- * could finish one that had begun, with shares that are of no use without this machine's.
- *
- * @throws WalletError if there is one; StoreError
- */
-async function besidesDeals(store: Store, { address }: WalletInfo, change = async () => {}): Promise<void> {
-  await locked(store, address, async () => {
-    const [open] = await resharesOf(store, address);
-    if (open === undefined) return change();
-    throw new WalletError(`A deal by files that gives ${address} new shares is under way here.`, {
-      next: `finish it, or drop it on all machines: ${dropCommand(store, open.deal)}`,
-    });
-  });
-}
-
-/** The wallet as it is, if it may be changed here, once what an earlier change left to do at the host is done. */
-async function settled(
-  store: Store,
-  id: string | undefined,
-  runtime: Runtime | undefined,
-  isActionGone: boolean,
-): Promise<WalletInfo> {
-  const info = readWallet(store, findWallet(store, id));
-  await besidesDeals(store, info);
-  return isActionGone ? info : retire(store, info, runtime);
-}
-
-/** Lets these actions use the host's wallet, and those of other keys that are under the same one. */
-function permit(runtime: Runtime, store: Store, info: WalletInfo, wallet: string, ...cids: string[]): Promise<void> {
-  return runtime.permit(wallet, ...new Set([...cids, ...actionsBeside(store, info)]));
-}
-
-/**
- * Tells the host to let no action but the wallet's own use it, if an earlier one may still.
- *
- * @throws WalletError if it could not be told
- */
-export async function retire(store: Store, info: WalletInfo, runtime: Runtime | undefined): Promise<WalletInfo> {
-  const { action } = info;
-  if (action?.retired === undefined) return info;
-  const hold = await holdWallet(store, info.address);
-  try {
-    assertCurrent(store, info);
-    const { runtime: host } = await actionOf(store, info, runtime);
-    await permit(host, store, info, action.wallet, action.cid);
-    if (actionsBeside(store, info).includes(action.retired)) {
-      throw new UsageError(
-        'Another wallet of this store has its share with that action: reshare --revoke that one too.',
-      );
-    }
-    forgetRetired(store, info);
-  } catch (cause) {
-    throw new WalletError(`The wallet has changed, but the old action ${action.retired} may still use it.`, {
-      next: `npx tsx scripts/reshare.ts --revoke tries again to end that. Why not now: ${cause instanceof Error ? cause.message : cause}`,
-      cause,
-    });
-  } finally {
-    hold.release();
-  }
-  return readWallet(store, info.address);
 }

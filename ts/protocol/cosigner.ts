@@ -56,8 +56,8 @@ const authority = v.union([v.picklist(['cold', 'none']), address]);
 const cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/));
 const indices = v.pipe(v.array(index), v.minLength(1), v.maxLength(MAX_PARTIES));
 
-/** What an authority signed, see authorization.ts: until when, which of the cold parties did, and its signature in hex. */
-const authorization = v.strictObject({
+/** A permission as the action takes it: until when it is good, which of the cold parties signed, and the signature in hex. */
+const signedPermission = v.strictObject({
   expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   by: v.optional(index),
   signature: v.pipe(v.string(), v.regex(/^0x(?:[0-9a-f]{2}){64,65}$/)),
@@ -128,7 +128,7 @@ export const requestSchema = v.variant('op', [
       share: sealed,
       /** The action that is to hold the new share, if it is another one. */
       action: v.optional(cid),
-      authorization,
+      authorization: signedPermission,
     }),
   ]),
   /** A deal, second call: the others' second and third messages. */
@@ -139,7 +139,14 @@ export const requestSchema = v.variant('op', [
     messages: v.strictObject({ round2: messages, round3: messages }),
   }),
   /** The action's share, as it is, for another action: only if its authority says so. */
-  v.strictObject({ op: v.literal('migrate'), wallet: address, share: sealed, action: cid, authority, authorization }),
+  v.strictObject({
+    op: v.literal('migrate'),
+    wallet: address,
+    share: sealed,
+    action: cid,
+    authority,
+    authorization: signedPermission,
+  }),
   /** A share that another action gave out for this one. */
   v.strictObject({ op: v.literal('adopt'), wallet: address, share: sealed }),
   /** A signature. */
@@ -170,7 +177,7 @@ export type Deal1Request = Parsed<'deal1'>;
 export type Deal2Request = Parsed<'deal2'>;
 export type MigrateRequest = Parsed<'migrate'>;
 export type AdoptRequest = Parsed<'adopt'>;
-export type Authorization = v.InferOutput<typeof authorization>;
+export type SignedPermission = v.InferOutput<typeof signedPermission>;
 export type SignRequest = Parsed<'sign'>;
 export type SignManyRequest = Parsed<'signMany'>;
 export type Dkls23JoinRequest = Parsed<'dkls23Join'>;

@@ -5,13 +5,14 @@ import { encodeCbor } from '../core/cbor.ts';
 import type { Messages } from '../core/wasm.ts';
 import type { TypedData } from '../intent/intent.ts';
 
-// What the authority over the action's share signs, so that the action deals it anew or moves it to another action.
+// What the authority over the action's share signs, so that the action deals it anew or moves it to another action. The
+// EIP-712 type is named Authorization.
 
-/** How long an authorization is good at most, by the host's clock, in seconds. */
+/** How long a permission is good at most, by the host's clock, in seconds. */
 export const MAX_VALIDITY = 3600;
 
-/** What is allowed. Addresses are in lower-case hex. */
-export interface Terms {
+/** What is permitted. Addresses are in lower-case hex. */
+export interface Permission {
   /** The action deals with others, or only hands its share on as it is. */
   readonly what: 'deal new shares' | 'move the share';
   /** The wallet's own address, and the host's wallet under whose encryption the share is. */
@@ -35,8 +36,55 @@ export interface Terms {
   readonly expires: number;
 }
 
-/** In {@link Terms}: the action that holds the share now keeps it. */
+/** In {@link Permission}: the action that holds the share now keeps it. */
 export const SAME = 'the same';
+
+type Wallet = Pick<Permission, 'account' | 'hostWallet' | 'keyId'>;
+type After = Pick<Permission, 'authority' | 'expires'>;
+
+/** To deal to those who made these messages of round 1, by the deal's parameters as the co-signer is asked for them. */
+export function permissionToDeal(
+  wallet: Wallet,
+  deal: Pick<Permission, 'epoch' | 'threshold'> & {
+    readonly contributors: readonly number[];
+    readonly parties: readonly number[];
+  },
+  {
+    action = SAME,
+    authority,
+    round1,
+    expires,
+  }: After & { readonly action?: string | undefined; readonly round1: Messages },
+): Permission {
+  const { epoch, threshold, contributors: dealers, parties: holders } = deal;
+  const messages = hashOf(round1);
+  const { account, hostWallet, keyId } = wallet;
+  return {
+    what: 'deal new shares',
+    account,
+    hostWallet,
+    keyId,
+    epoch,
+    dealers,
+    holders,
+    threshold,
+    action,
+    authority,
+    messages,
+    expires,
+  };
+}
+
+/** To hand the share of a sharing, as it is, to another action. */
+export function permissionToMove(
+  wallet: Wallet,
+  { epoch, threshold, parties }: Pick<Permission, 'epoch' | 'threshold'> & { readonly parties: readonly number[] },
+  { action, authority, expires }: After & { readonly action: string },
+): Permission {
+  const deal = { epoch, threshold, parties, contributors: [] };
+  const moved = permissionToDeal(wallet, deal, { action, authority, round1: new Map(), expires });
+  return { ...moved, what: 'move the share' };
+}
 
 const DOMAIN = { name: 'tandem', version: '1' } as const;
 const PRIMARY_TYPE = 'Authorization' as const;
@@ -57,8 +105,8 @@ const TYPES = {
   ],
 } as const;
 
-/** The terms as typed data (EIP-712), which a hardware wallet shows field by field; JSON as eth_signTypedData_v4 takes it. */
-export function typedDataOf(terms: Terms) {
+/** The permission as typed data (EIP-712), which a hardware wallet shows field by field; JSON as eth_signTypedData_v4 takes it. */
+export function typedDataOf(permission: Permission) {
   const EIP712Domain = [
     { name: 'name', type: 'string' },
     { name: 'version', type: 'string' },
@@ -67,18 +115,18 @@ export function typedDataOf(terms: Terms) {
     domain: DOMAIN,
     types: { EIP712Domain, ...TYPES },
     primaryType: PRIMARY_TYPE,
-    message: terms,
+    message: permission,
   };
 }
 
 /** What is signed: the hash of {@link typedDataOf}. */
-export function digestOfTerms(terms: Terms): Hex {
-  const { account, hostWallet, keyId, messages, expires, dealers, holders } = terms;
+export function digestOfPermission(permission: Permission): Hex {
+  const { account, hostWallet, keyId, messages, expires, dealers, holders } = permission;
   return hashTypedData({
-    ...typedDataOf(terms),
+    ...typedDataOf(permission),
     types: TYPES,
     message: {
-      ...terms,
+      ...permission,
       account: account as Hex,
       hostWallet: hostWallet as Hex,
       keyId: keyId as Hex,
@@ -90,8 +138,8 @@ export function digestOfTerms(terms: Terms): Hex {
   });
 }
 
-/** The wallet that typed data is an authorization for, in lower-case hex; undefined if it is none. */
-export function authorizedAccount({ domain, primaryType, message }: TypedData): string | undefined {
+/** The wallet that typed data is a permission for, in lower-case hex; undefined if it is none. */
+export function permittedAccount({ domain, primaryType, message }: TypedData): string | undefined {
   const { account } = message;
   const isOurs = domain.name === DOMAIN.name && primaryType === PRIMARY_TYPE;
   return isOurs && typeof account === 'string' ? account.toLowerCase() : undefined;

@@ -1,52 +1,61 @@
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import * as v from 'valibot';
-import { TandemError } from '../../core/errors.ts';
-import { loadTandem } from '../../core/node.ts';
-import type { DealParams, ShareInfo, Tandem } from '../../core/wasm.ts';
+import { fromHex } from '../../core/bytes.ts';
+import type { Messages } from '../../core/wasm.ts';
 import { ProtocolError, StoreError, UsageError, WalletError } from '../../errors.ts';
-import type { CosignerRequest } from '../../protocol/cosigner.ts';
 import { hashOf } from '../../protocol/permission.ts';
 import { HOT } from '../../protocol/roles.ts';
-import { type AskOptions, ask, Message as Base64, base64, fromBase64 } from '../../runtime/ask.ts';
+import type { AskOptions } from '../../runtime/ask.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import type { Key } from '../../store/age.ts';
-import { draftWallet, localParties, readWallet, type Store, type WalletInfo } from '../../store/store.ts';
-import { describeKey, type HostedAction } from '../deal.ts';
-import type { Authorizer } from '../permission.ts';
 import {
   assertTerms,
+  type DealMessage,
+  type DealSession,
+  type DealTerms,
   dealName,
-  type Envelope,
   forget,
   hasSession,
-  keepEnvelope,
   listDeals,
-  locked,
-  type Message,
-  phraseOf,
-  readEnvelope,
   readSession,
   removeSession,
   reshareOf,
   resharesOf,
-  round1PhraseOf,
-  type Session,
-  type Terms,
-  writeEnvelope,
+  withMutex,
   writeSession,
-} from './envelope.ts';
+} from '../../store/deals.ts';
+import { draftWallet, localParties, readWallet, type Store, type WalletInfo } from '../../store/store.ts';
+import { describeAction, describeKey } from '../describe.ts';
+import type { AskAuthority } from '../permission.ts';
+import { type HostedAction, paramsOf, participantsOf } from '../plan.ts';
 import {
-  allow,
-  allowedCall,
+  advance,
+  begin,
+  blaming,
+  clear,
+  dealtBy,
+  fresh,
+  instances,
+  type Load,
+  missing,
+  said,
+  sendersIn,
+} from '../play.ts';
+import { hostWallet, type RemoteParty, remoteParty } from '../remote.ts';
+import { type Envelope, keepEnvelope, readEnvelope, writeEnvelope } from './envelope.ts';
+import {
   assertJoinable,
   assertSameKey,
+  dealOf,
   draftReshare,
+  permit,
+  permittedCall,
   planReshare,
   type ReshareDealOptions,
   sharesFor,
   walletOf,
 } from './reshare.ts';
+import { phraseOf, round1PhraseOf } from './words.ts';
 
 // Keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
@@ -70,14 +79,14 @@ import {
 interface PartyOptions extends AskOptions {
   readonly store: Store;
   /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
-  readonly load?: (() => Promise<Tandem>) | undefined;
+  readonly load?: Load;
 }
 
 /** How far a deal is on this machine. */
 export interface DealState {
   /** Names the deal, in hex. */
   readonly deal: string;
-  readonly terms: Terms;
+  readonly terms: DealTerms;
   /** The parties that are on this machine. */
   readonly here: readonly number[];
   /** Those whose messages are waited for. */
@@ -93,7 +102,7 @@ export interface DealState {
 export interface BeginOptions extends PartyOptions {
   readonly threshold: number;
   /** 1 is hot, 2 the action, if there is one, the others are cold. */
-  readonly parties: Terms['parties'];
+  readonly parties: DealTerms['parties'];
   /** The parties that are on this machine, besides the action. */
   readonly here: readonly number[];
   /** The action, and where it runs: this machine calls it. */
@@ -104,21 +113,19 @@ export interface BeginOptions extends PartyOptions {
 
 /** Begins a deal. @throws UsageError, StoreError; RuntimeError of the host */
 export async function beginDeal(options: BeginOptions): Promise<DealState> {
-  const { store, threshold, parties, here, action, onProgress } = options;
+  const { store, threshold, parties, here, action } = options;
   if (action && threshold > 2) {
     throw new UsageError('With a threshold above 2 the action could not sign.', {
       next: 'have no action: --runtime none.',
     });
   }
   const key = await store.key('any', 'the session');
-  onProgress?.('asking the host for a wallet');
-  const wallet = await action?.runtime.createWallet();
-  if (action && wallet !== undefined) await action.runtime.permit(wallet, action.cid);
-  const terms: Terms = {
+  const wallet = action && (await hostWallet(action, options));
+  const terms: DealTerms = {
     threshold,
     parties,
     runtime: action?.runtime.name ?? 'none',
-    ...(action && wallet !== undefined && { action: held(action, wallet) }),
+    ...(action && wallet !== undefined && { action: describeAction(action, { wallet, authority: action.authority }) }),
     created: new Date().toISOString(),
   };
   const session = await newSession(options, randomBytes(16), terms, here);
@@ -159,15 +166,11 @@ export async function beginReshare(
   }
 }
 
-function held({ cid, policy, authority, format }: NonNullable<BeginOptions['action']>, wallet: string) {
-  return { wallet, cid, policy, authority, ...(format && { format }) };
-}
-
 interface GoOnOptions extends PartyOptions {
   /** Connects to the host of the action, if this machine is the one that calls it. */
   readonly connect?: ((name: Runtime['name']) => Promise<Runtime | undefined>) | undefined;
   /** Asks the authority over the action's share, if it takes no part in the deal: a guardian. */
-  readonly authorize?: Authorizer | undefined;
+  readonly askAuthority?: AskAuthority | undefined;
   /** The file for the other machines. */
   readonly out: string;
 }
@@ -192,7 +195,7 @@ export async function stepDeal(options: StepOptions): Promise<DealState> {
   const [first] = envelopes;
   if (first === undefined) throw new UsageError('There is no file to take.');
   const { deal } = first.envelope;
-  return locked(store, deal, async () => {
+  return withMutex(store, deal, async () => {
     const { session, key } = hasSession(store, deal)
       ? await readSession(store, deal)
       : { session: await joined(options, first.envelope, here), key: await store.key('any', 'the session') };
@@ -207,8 +210,8 @@ export async function stepDeal(options: StepOptions): Promise<DealState> {
 
 /** Goes as far as the messages allow, keeps the session and writes the file. */
 async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<DealState> {
-  await blaming(() => advance(session, options));
-  const state = stateOf(session, await dealtBy(session, options));
+  await goAsFar(session, options);
+  const state = stateOf(session, await finished(session, options));
   options.onProgress?.('storing the session');
   await writeSession(options.store, session, key);
   send(session, options.out);
@@ -225,7 +228,7 @@ async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<Deal
 export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phrase: Phrase }): Promise<DealState> {
   const { store, deal, phrase } = options;
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
-  return locked(store, deal, async () => {
+  return withMutex(store, deal, async () => {
     const { session, key } = await readSession(store, deal);
     try {
       const { terms } = session;
@@ -238,13 +241,13 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
         });
       }
       const { reshare } = terms;
-      return await locked(store, reshare.account, async () => {
+      return await withMutex(store, reshare.account, async () => {
         walletOf(store, reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
         await assertOnly(store, deal, reshare.account);
         session.isConfirmed = true;
         const round1 = said(session, 1, actionOf(terms));
         if (session.action === undefined) {
-          session.authorization = await allow(store, terms, reshare, round1, options.load);
+          session.authorization = await permit(store, terms, reshare, round1, options.load);
         }
         return goOn(session, key, options);
       });
@@ -280,7 +283,7 @@ async function typed(phrase: Phrase, session: Live): Promise<string> {
 function wordsOf(session: Live): string | undefined {
   const { terms, deal } = session;
   const remote = actionOf(terms);
-  if (terms.reshare === undefined || missing(session, 1, remote).length > 0) return undefined;
+  if (terms.reshare === undefined || absent(session, 1, remote).length > 0) return undefined;
   return round1PhraseOf(terms, deal, said(session, 1, remote));
 }
 
@@ -296,9 +299,9 @@ export async function finishDeal(
 ): Promise<WalletInfo> {
   const { store, deal, phrase = '' } = options;
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
-  return locked(store, deal, async () => {
+  return withMutex(store, deal, async () => {
     const { session } = await readSession(store, deal);
-    const dealt = await dealtBy(session, options);
+    const dealt = await finished(session, options);
     if (dealt === undefined) throw new UsageError('This deal is not so far: not all have confirmed their shares.');
     try {
       if (dealt.phrase !== undefined && (await typed(phrase, session)) !== dealt.phrase) {
@@ -327,7 +330,7 @@ export async function finishDeal(
       removeSession(store, deal);
       return info;
     } finally {
-      for (const share of dealt.shares.values()) share.fill(0);
+      clear(dealt.shares);
       forget(session);
     }
   });
@@ -337,14 +340,14 @@ export async function finishDeal(
  * Of other deals that were begun with the same old shares: their sessions have parts of these. One at which a process is at
  * work is waited for, since it would write its session anew. What does not open is left.
  */
-async function removeVoid(store: Store, { account, keyId }: NonNullable<Terms['reshare']>, done: Uint8Array) {
+async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerms['reshare']>, done: Uint8Array) {
   for (const deal of listDeals(store)) {
     if (Buffer.compare(deal, done) === 0) continue;
     const remove = async () => {
       const other = await reshareOf(store, deal);
       if (other?.account === account && other.keyId === keyId) removeSession(store, deal);
     };
-    await locked(store, deal, remove).catch(() => {});
+    await withMutex(store, deal, remove).catch(() => {});
   }
 }
 
@@ -356,7 +359,7 @@ async function removeVoid(store: Store, { account, keyId }: NonNullable<Terms['r
  */
 export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): Promise<void> {
   if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
-  await locked(store, deal, async () => {
+  await withMutex(store, deal, async () => {
     if (!isLost && (await hasConfirmed(store, deal))) {
       throw new WalletError(
         'The others may have the new shares already: without its own this machine would be left out.',
@@ -378,67 +381,41 @@ async function hasConfirmed(store: Store, deal: Uint8Array): Promise<boolean> {
   }
 }
 
-type Live = Omit<Session, 'version'>;
+type Live = Omit<DealSession, 'version'>;
 
 async function newSession(
-  { store, load = loadTandem }: PartyOptions,
+  { store, load }: PartyOptions,
   deal: Uint8Array,
-  terms: Terms,
+  terms: DealTerms,
   here: readonly number[],
 ): Promise<Live> {
   assertTerms(terms);
+  const { reshare } = terms;
   const session: Live = { deal, terms, here: [], messages: [] };
-  const shares = terms.reshare ? await sharesFor(store, terms.reshare, load) : new Map<number, Uint8Array>();
+  const shares = reshare ? await sharesFor(store, reshare, load) : new Map<number, Uint8Array>();
   try {
-    if (terms.reshare) assertSameKey(terms.reshare, shares, await load());
+    if (reshare) assertSameKey(reshare, shares, await fresh(load));
+    const known = reshare && { account: reshare.account, key: reshare.old, shares };
+    const plan = dealOf(terms);
+    const tandemOf = instances(load);
     for (const index of [...here].sort((a, b) => a - b)) {
-      if (!participantsOf(terms).includes(index) || index === actionOf(terms)) {
+      if (!participantsOf(plan).includes(index) || index === actionOf(terms)) {
         throw new UsageError(`Party ${index} is none that a machine can be.`);
       }
-      const params = paramsOf(terms, index, shares.get(index));
-      const { session: secret, message } = await blaming(async () => (await load()).dealRound1(params));
-      session.here.push({ index, round: 1, session: secret });
-      session.messages.push([1, index, message]);
+      await blamed(() => begin(session, paramsOf(plan, index, { known }), tandemOf));
     }
   } finally {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
   }
   if (session.here.length === 0) throw new UsageError('Which party is here?');
   return session;
-}
-
-function paramsOf({ threshold, parties, reshare }: Terms, self: number, share: Uint8Array | undefined): DealParams {
-  const indices = parties.map(({ index }) => index);
-  if (reshare === undefined) {
-    return { kind: 'keygen', threshold, parties: indices, contributors: indices, self, epoch: 0 };
-  }
-  const { dealers, epoch, old, account } = reshare;
-  const isDealer = dealers.includes(self);
-  if (isDealer && share === undefined) {
-    throw new StoreError('missing', `Party ${self} deals, and its share of ${account} is not here.`, {
-      next: 'put its file back into the folder of the wallet, or have others deal.',
-    });
-  }
-  const deal = { kind: 'reshare' as const, threshold, parties: indices, contributors: dealers, self, epoch };
-  return isDealer && share !== undefined ? { ...deal, share } : { ...deal, old };
-}
-
-/** All who take part: those who get shares, and those who deal. */
-function participantsOf({ parties, reshare }: Terms): number[] {
-  const all = new Set([...parties.map(({ index }) => index), ...(reshare?.dealers ?? [])]);
-  return [...all].sort((a, b) => a - b);
-}
-
-/** Who sends a message in a round: in the last one, those who get shares. */
-function sendersIn(terms: Terms, round: number): number[] {
-  return round === 3 ? terms.parties.map(({ index }) => index) : participantsOf(terms);
 }
 
 async function joined(options: StepOptions, { deal, terms, messages }: Envelope, named: readonly number[] | undefined) {
   const others = messages.filter(([round]) => round === 1).map(([, sender]) => sender);
   const here = named ?? sharesHere(options, terms).filter((index) => !others.includes(index));
   if (here.length === 0) {
-    const free = participantsOf(terms).filter((index) => index !== actionOf(terms) && !others.includes(index));
+    const free = participantsOf(dealOf(terms)).filter((index) => index !== actionOf(terms) && !others.includes(index));
     throw new UsageError('This machine has no part in this deal.', {
       next: `to join, say which party it is, of ${free.join(', ')}.${left(options.store, terms)}`,
     });
@@ -454,15 +431,15 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
 }
 
 /** The parties of a deal of new shares whose old ones are here. */
-function sharesHere({ store }: PartyOptions, terms: Terms): number[] {
+function sharesHere({ store }: PartyOptions, terms: DealTerms): number[] {
   const info = terms.reshare && walletOf(store, terms.reshare);
   if (info === undefined) return [];
   const here = localParties(store, info).map(({ index }) => index);
-  return participantsOf(terms).filter((index) => here.includes(index));
+  return participantsOf(dealOf(terms)).filter((index) => here.includes(index));
 }
 
 /** What becomes of the shares of a machine that takes no part. */
-function left(store: Store, { reshare }: Terms): string {
+function left(store: Store, { reshare }: DealTerms): string {
   if (reshare === undefined || walletOf(store, reshare) === undefined) return '';
   return ` The shares that are here are void once the others have finished: delete the folder of ${reshare.account} then.`;
 }
@@ -475,7 +452,7 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
   if (!isDeepStrictEqual(terms, session.terms)) {
     throw new ProtocolError(`${path} names other terms than the file that this machine began with.`, { next: AGAIN });
   }
-  const fresh: Message[] = [];
+  const taken: DealMessage[] = [];
   // Of new shares, what comes after round 1 is taken only once that is confirmed: it comes again with every file.
   const isOpen = terms.reshare === undefined || session.isConfirmed === true;
   for (const message of messages) {
@@ -487,13 +464,17 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
     // others could finish, and this machine could not.
     const isFinal = round === 3;
     if (isFinal && isHere(session, sender)) continue;
-    if ((known !== undefined && !isFinal) || !sendersIn(terms, round).includes(sender) || isHere(session, sender)) {
+    if (
+      (known !== undefined && !isFinal) ||
+      !sendersIn(dealOf(terms), round).includes(sender) ||
+      isHere(session, sender)
+    ) {
       throw new ProtocolError(`${path} holds another message of party ${sender} in round ${round}.`, { next: AGAIN });
     }
-    fresh.push(message);
+    taken.push(message);
   }
-  const isReplaced = ([round, sender]: Message) => fresh.some(([r, i]) => r === round && i === sender);
-  session.messages = [...session.messages.filter((message) => !isReplaced(message)), ...fresh];
+  const isReplaced = ([round, sender]: DealMessage) => taken.some(([r, i]) => r === round && i === sender);
+  session.messages = [...session.messages.filter((message) => !isReplaced(message)), ...taken];
   const isNewer = (authorization?.expires ?? 0) > (session.authorization?.expires ?? 0);
   if (isOpen && isNewer && session.action !== undefined) session.authorization = authorization;
 }
@@ -505,148 +486,67 @@ function isHere({ here, action, terms }: Live, index: number): boolean {
   return here.some((party) => party.index === index) || (action !== undefined && index === actionOf(terms));
 }
 
-function actionOf({ parties }: Terms): number | undefined {
+function actionOf({ parties }: DealTerms): number | undefined {
   return parties.find(({ role }) => role === 'action')?.index;
 }
 
-/** The messages of a round by all but one party. */
-function said({ messages }: Live, round: number, except?: number): Map<number, Uint8Array> {
-  const sent = messages.filter(([r, sender]) => r === round && sender !== except);
-  return new Map(sent.map(([, sender, content]) => [sender, content]));
+/** The parties whose message of a round is not here yet. */
+function absent(session: Live, round: number, except?: number): number[] {
+  return missing(session, dealOf(session.terms), round, except);
 }
 
-function missing(session: Live, round: number, except?: number): number[] {
-  const sent = said(session, round);
-  return sendersIn(session.terms, round).filter((index) => index !== except && !sent.has(index));
+/** Goes as far as the messages allow: with new shares only once the words were compared. */
+async function goAsFar(session: Live, options: GoOnOptions): Promise<void> {
+  const { terms, isConfirmed } = session;
+  if (terms.reshare !== undefined && isConfirmed !== true) return;
+  const remote = () => remoteOf(session, options);
+  await blamed(() => advance(session, dealOf(terms), remote, instances(options.load)));
 }
 
-/** Goes as far as the messages allow. */
-async function advance(session: Live, options: GoOnOptions): Promise<void> {
-  const { terms, here, action, messages } = session;
-  const { load = loadTandem } = options;
-  const remote = actionOf(terms);
-  const call = async () => remoteOf(session, options);
-  if (terms.reshare !== undefined && session.isConfirmed !== true) return;
-  if (action && remote !== undefined && action.session === undefined && missing(session, 1, remote).length === 0) {
-    const first = await (await call()).first(said(session, 1, remote));
-    if (first === undefined) return;
-    action.session = first.session;
-    messages.push([1, remote, first.round1], [2, remote, first.round2]);
-  }
-  for (const party of here) {
-    if (party.round !== 1 || missing(session, 1).length > 0) continue;
-    const step = (await load()).dealRound2(party.session, said(session, 1, party.index));
-    party.session.fill(0);
-    Object.assign(party, { round: 2, session: step.session });
-    messages.push([2, party.index, step.message]);
-  }
-  for (const party of here) {
-    if (party.round !== 2 || missing(session, 2).length > 0) continue;
-    if (party.session.length === 0) continue; // who deals and receives nothing is done
-    const step = (await load()).dealRound3(party.session, said(session, 2, party.index));
-    party.session.fill(0);
-    Object.assign(party, { round: 3, session: step.session });
-    messages.push([3, party.index, step.message]);
-  }
-  const isConfirmed = missing(session, 2).length === 0 && missing(session, 3, remote).length === 0;
-  if (action?.session !== undefined && remote !== undefined && action.sealed === undefined && isConfirmed) {
-    const second = await (await call()).second(action.session, said(session, 2, remote), said(session, 3, remote));
-    action.sealed = second.sealed;
-    messages.push([3, remote, second.round3]);
-  }
-}
-
-const First = v.object({ session: v.string(), messages: v.object({ round1: Base64, round2: Base64 }) });
-const Second = v.object({ message: Base64, share: v.string() });
-
-/** The two calls of the action. */
-async function remoteOf(session: Live, options: GoOnOptions) {
+/** The action of a deal, on the machine that calls it. Of new shares it waits for what the authority permits. */
+async function remoteOf(session: Live, options: GoOnOptions): Promise<RemoteParty> {
   const { terms, action } = session;
-  const held = terms.action;
-  const self = actionOf(terms);
-  if (held === undefined || action === undefined || self === undefined) throw new Error('there is no action here');
+  const { action: held, reshare } = terms;
+  if (held === undefined || action === undefined) throw new Error('there is no action here');
   const runtime = terms.runtime === 'none' ? undefined : await options.connect?.(terms.runtime);
   if (runtime === undefined) {
     throw new UsageError(`The action of this deal runs at ${terms.runtime}, which is not connected.`);
   }
-  const hosted = { cid: held.cid, source: action.source };
-  const { wallet, authority } = held;
-  const { threshold } = terms;
-  const parties = terms.parties.map(({ index }) => index);
-  return {
-    /** Of new shares nothing, as long as the authority has not signed that the action may deal. */
-    first: async (round1: ReadonlyMap<number, Uint8Array>) => {
-      const deal = { op: 'deal1' as const, threshold, parties, wallet, authority, messages: texts(round1) };
-      let request: Extract<CosignerRequest, { op: 'deal1' }> = { ...deal, kind: 'keygen', self };
-      if (terms.reshare !== undefined) {
-        const given = await allowedCall(options, session, terms.reshare, round1, runtime);
-        if (given === undefined) return undefined;
-        const { holder, authorization } = given;
-        const share = { share: holder.sealed, contributors: [...terms.reshare.dealers], authorization };
-        request = { ...deal, kind: 'reshare', ...share };
-      }
-      options.onProgress?.('first call of the action: it deals its part');
-      const { session: sealed, messages } = await ask(runtime, hosted, request, First, options);
-      return { session: sealed, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
-    },
-    second: async (
-      session: string,
-      round2: ReadonlyMap<number, Uint8Array>,
-      round3: ReadonlyMap<number, Uint8Array>,
-    ) => {
-      options.onProgress?.('second call of the action: it confirms and seals its share');
-      const messages = { round2: texts(round2), round3: texts(round3) };
-      const { message, share } = await ask(
-        runtime,
-        hosted,
-        { op: 'deal2', wallet, session, messages },
-        Second,
-        options,
-      );
-      return { round3: fromBase64(message), sealed: share };
-    },
+  const part = async (round1: Messages) => {
+    if (reshare === undefined) return { interactive: held.interactive };
+    const permitted = await permittedCall(options, session, reshare, round1, runtime);
+    return permitted && { share: permitted.holder.sealed, permission: permitted.permission };
   };
+  return remoteParty({ runtime, cid: held.cid, source: action.source }, dealOf(terms), held, part, options);
 }
 
-function texts(messages: ReadonlyMap<number, Uint8Array>): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
-}
-
-interface Dealt {
+interface Finished {
   readonly info: WalletInfo;
   readonly shares: ReadonlyMap<number, Uint8Array>;
   readonly phrase?: string;
 }
 
 /** The shares here, once all parties have confirmed theirs; the caller clears them. */
-async function dealtBy(session: Live, { load = loadTandem }: PartyOptions): Promise<Dealt | undefined> {
-  const { terms, here, deal } = session;
-  const receiving = here.filter(({ index }) => terms.parties.some((party) => party.index === index));
-  if (receiving.some(({ round }) => round !== 3) || missing(session, 3).length > 0) return undefined;
-  const shares = new Map<number, Uint8Array>();
-  const infos: ShareInfo[] = [];
+async function finished(session: Live, { load }: PartyOptions): Promise<Finished | undefined> {
+  const { terms, deal } = session;
+  const dealt = await blamed(() => dealtBy(session, dealOf(terms), instances(load)));
+  if (dealt === undefined) return undefined;
+  const { shares, infos } = dealt;
   try {
-    for (const { index, session: secret } of receiving) {
-      const finished = await blaming(async () => (await load()).dealFinish(secret, said(session, 3, index)));
-      shares.set(index, finished.share);
-      infos.push(finished.info);
-    }
-    const [known] = infos;
-    if (known === undefined) return undefined;
     const { runtime, action, created, reshare } = terms;
     const info = describeKey(infos, terms, { runtime, ...(action && { action }) }, created);
-    if (reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, known.keyId) };
+    if (reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, fromHex(info.keyId)) };
     if (info.address === reshare.account) return { info, shares };
     throw new ProtocolError('The new shares are of another key than the terms say.', { next: AGAIN });
   } catch (error) {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
     throw error;
   }
 }
 
-function stateOf(session: Live, dealt?: Dealt): DealState {
+function stateOf(session: Live, dealt?: Finished): DealState {
   const { deal, terms, here } = session;
-  for (const share of dealt?.shares.values() ?? []) share.fill(0);
+  if (dealt) clear(dealt.shares);
   const phrase = session.isConfirmed ? undefined : wordsOf(session);
   return {
     deal: dealName(deal),
@@ -666,17 +566,17 @@ function guardedBy(session: Live): Pick<DealState, 'messages'> {
   const { terms } = session;
   const remote = actionOf(terms);
   const isGuarded = terms.reshare?.authority?.startsWith('0x') === true;
-  return isGuarded && missing(session, 1, remote).length === 0 ? { messages: hashOf(said(session, 1, remote)) } : {};
+  return isGuarded && absent(session, 1, remote).length === 0 ? { messages: hashOf(said(session, 1, remote)) } : {};
 }
 
 function waitingFor(session: Live): number[] {
   const { terms, here, action } = session;
   const remote = actionOf(terms);
-  const round = [1, 2, 3].find((n) => missing(session, n).length > 0);
+  const round = [1, 2, 3].find((n) => absent(session, n).length > 0);
   if (round === undefined) return [];
   // Those who are here wait for the words, or the action that is called from here for a cold share's signature.
-  const isOurs = round === 1 && action !== undefined && missing(session, 1, remote).length === 0;
-  if (terms.reshare === undefined || !isOurs) return missing(session, round);
+  const isOurs = round === 1 && action !== undefined && absent(session, 1, remote).length === 0;
+  if (terms.reshare === undefined || !isOurs) return absent(session, round);
   if (!session.isConfirmed) return [];
   const cold = terms.parties.filter(({ role }) => role === 'cold').map(({ index }) => index);
   return cold.filter((index) => !here.some((party) => party.index === index));
@@ -684,7 +584,7 @@ function waitingFor(session: Live): number[] {
 
 function envelopeOf(session: Live): Omit<Envelope, 'version' | 'kind'> {
   const { deal, terms, messages, authorization } = session;
-  const indices = participantsOf(terms);
+  const indices = participantsOf(dealOf(terms));
   const from = indices.filter((index) => isHere(session, index));
   const to = indices.filter((index) => !from.includes(index));
   return { deal, from, to, terms, messages, ...(authorization && { authorization }) };
@@ -694,12 +594,6 @@ function send(session: Live, out: string): void {
   writeEnvelope(out, envelopeOf(session));
 }
 
-async function blaming<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof TandemError)) throw error;
-    const who = error.party === undefined ? '' : ` (party ${error.party})`;
-    throw new ProtocolError(`The deal cannot go on: ${error.message}${who}.`, { next: AGAIN, cause: error });
-  }
+function blamed<T>(work: () => Promise<T>): Promise<T> {
+  return blaming(work, (why) => `The deal cannot go on: ${why}.`, AGAIN);
 }

@@ -1,11 +1,12 @@
-import { loadTandem } from '../../core/node.ts';
-import type { Tandem } from '../../core/wasm.ts';
+import type { Messages, Tandem } from '../../core/wasm.ts';
 import { ProtocolError, StoreError, UsageError } from '../../errors.ts';
-import { type Terms as Allowed, hashOf, SAME } from '../../protocol/permission.ts';
+import type { SignedPermission } from '../../protocol/cosigner.ts';
+import { type Permission, permissionToDeal } from '../../protocol/permission.ts';
 import { ACTION, HOT } from '../../protocol/roles.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { actionOf, type Holder } from '../../store/action.ts';
 import { openShareInfo } from '../../store/check.ts';
+import type { DealSession, DealTerms } from '../../store/deals.ts';
 import {
   type Draft,
   draftChange,
@@ -19,15 +20,15 @@ import {
   type Store,
   type WalletInfo,
 } from '../../store/store.ts';
-import { assertOthers, type Messages, planAuthority, planParties } from '../deal.ts';
-import { type Authorizer, authorization, expiry, isBy, signTerms } from '../permission.ts';
-import { about, oldShares, retire } from '../reshare.ts';
-import type { Session, Terms } from './envelope.ts';
+import { oldShares, retire } from '../change.ts';
+import { describeAction } from '../describe.ts';
+import { type AskAuthority, about, expiry, isSignedBy, signedPermission, signPermission } from '../permission.ts';
+import { type Deal, nextAuthority, planParties } from '../plan.ts';
+import { clear, fresh, type Load } from '../play.ts';
 
-// What is special about a deal by files that gives an existing key new shares: what it begins with, who allows it, how it ends.
+// What is special about an offline deal that gives an existing key new shares: what it begins with, who allows it, how it ends.
 
-type Reshare = NonNullable<Terms['reshare']>;
-type Load = (() => Promise<Tandem>) | undefined;
+type Reshare = NonNullable<DealTerms['reshare']>;
 
 export interface ReshareDealOptions {
   readonly store: Store;
@@ -51,8 +52,10 @@ export interface ReshareDealOptions {
  *
  * @throws UsageError, StoreError
  */
-export async function planReshare(options: ReshareDealOptions): Promise<{ terms: Terms; source: string | undefined }> {
-  const { store, runtime, load = loadTandem } = options;
+export async function planReshare(
+  options: ReshareDealOptions,
+): Promise<{ terms: DealTerms; source: string | undefined }> {
+  const { store, runtime, load } = options;
   const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
   const threshold = options.threshold ?? old.threshold;
   const parties = planParties(threshold, options.parties ?? old.parties.length, old.action && {});
@@ -66,26 +69,23 @@ export async function planReshare(options: ReshareDealOptions): Promise<{ terms:
         next: 'begin on a machine that has one.',
       });
     }
-    const terms: Terms = {
+    const terms: DealTerms = {
       threshold,
       parties,
       runtime: old.runtime,
       ...(old.action && {
-        action: {
+        action: describeAction(old.action, {
           wallet: old.action.wallet,
-          cid: old.action.cid,
-          policy: old.action.policy,
           authority,
           sealed: nextSealedName(old),
-          ...(old.action.interactive && { interactive: old.action.interactive }),
-          ...(old.action.format && { format: old.action.format }),
-        },
+          interactive: old.action.interactive,
+        }),
       }),
       created: old.created,
       reshare: {
         account: old.address,
         keyId: old.keyId,
-        old: (await load()).shareKey(share),
+        old: (await fresh(load)).shareKey(share),
         ...(old.action && { authority: old.action.authority }),
         epoch: old.epoch + 1,
         dealers,
@@ -93,7 +93,7 @@ export async function planReshare(options: ReshareDealOptions): Promise<{ terms:
     };
     return { terms, source };
   } finally {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
   }
 }
 
@@ -102,7 +102,7 @@ function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): numb
   const held = parties.map(({ index }) => index);
   if (action !== undefined) {
     if (threshold === 2 && wanted === undefined) return [HOT, ACTION];
-    throw new UsageError('With an action, the hot share and the action deal new shares by files, and nobody else.', {
+    throw new UsageError('With an action, the hot share and the action deal new shares offline, and nobody else.', {
       next: 'use scripts/reshare.ts or scripts/recover.ts, with the shares on one machine.',
     });
   }
@@ -116,7 +116,7 @@ function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): numb
 async function actionTo(
   { store, runtime, ...options }: ReshareDealOptions,
   old: WalletInfo,
-  parties: Terms['parties'],
+  parties: DealTerms['parties'],
 ) {
   if (old.action === undefined) {
     if (options.authority === undefined) return { source: undefined, authority: '' };
@@ -127,8 +127,7 @@ async function actionTo(
       next: 'use scripts/reshare.ts with the hot and the cold share, which need no action.',
     });
   }
-  const authority = planAuthority(options.authority ?? old.action.authority, parties);
-  assertOthers(old.address, authority, undefined);
+  const authority = nextAuthority(old, options.authority, parties, undefined);
   return { source: (await actionOf(store, old, runtime)).source, authority };
 }
 
@@ -152,7 +151,7 @@ export function walletOf(store: Store, { account, keyId, epoch }: Reshare): Wall
 /** The old shares that are here, by index, which the caller clears. @throws StoreError */
 export async function sharesFor(store: Store, reshare: Reshare, load: Load): Promise<Map<number, Uint8Array>> {
   const info = walletOf(store, reshare);
-  return info === undefined ? new Map() : oldShares(store, info, load ?? loadTandem);
+  return info === undefined ? new Map() : oldShares(store, info, load);
 }
 
 /**
@@ -162,7 +161,7 @@ export async function sharesFor(store: Store, reshare: Reshare, load: Load): Pro
  *
  * @throws ProtocolError, StoreError
  */
-export function assertJoinable(store: Store, terms: Terms, reshare: Reshare, here: readonly number[]): void {
+export function assertJoinable(store: Store, terms: DealTerms, reshare: Reshare, here: readonly number[]): void {
   const next = 'drop the deal on all machines, and begin on the one with the hot share.';
   if (terms.action !== undefined && here.some((index) => reshare.dealers.includes(index))) {
     throw new ProtocolError('The file asks for this share: with an action, no machine that joins deals.', {
@@ -207,63 +206,62 @@ export function assertSameKey(reshare: Reshare, shares: ReadonlyMap<number, Uint
   }
 }
 
-/** What the authority over the action's share allows: to deal to those who made these messages of round 1. */
-function allowed({ threshold, parties, action }: Terms, reshare: Reshare, round1: Messages, expires: number): Allowed {
-  return {
-    what: 'deal new shares',
-    ...about({ address: reshare.account, keyId: reshare.keyId, action }),
-    epoch: reshare.epoch,
-    dealers: reshare.dealers,
-    holders: parties.map(({ index }) => index),
-    threshold,
-    action: SAME,
-    authority: action?.authority ?? 'none',
-    messages: hashOf(round1),
-    expires,
-  };
+/** Who deals offline to whom, by the terms. */
+export function dealOf({ threshold, parties, reshare }: DealTerms): Deal {
+  const indices = parties.map(({ index }) => index);
+  if (reshare === undefined) return { kind: 'keygen', threshold, parties: indices, contributors: indices, epoch: 0 };
+  const { dealers: contributors, epoch } = reshare;
+  return { kind: 'reshare', threshold, parties: indices, contributors, epoch };
+}
+
+/** What the authority over the action's share permits: to deal to those who made these messages of round 1. */
+function permissionOf(terms: DealTerms, reshare: Reshare, round1: Messages, expires: number): Permission {
+  const { action } = terms;
+  const wallet = about({ address: reshare.account, keyId: reshare.keyId, action });
+  return permissionToDeal(wallet, dealOf(terms), { authority: action?.authority ?? 'none', round1, expires });
 }
 
 /** The signature of a cold share that is on this machine; undefined if that is not for it to decide. @throws StoreError */
-export async function allow(
+export async function permit(
   store: Store,
-  terms: Terms,
+  terms: DealTerms,
   reshare: Reshare,
   round1: Messages,
   load: Load,
-): Promise<Session['authorization']> {
+): Promise<DealSession['authorization']> {
   if (reshare.authority !== 'cold') return undefined;
   const info = walletOf(store, reshare);
   if (info === undefined) return undefined;
-  const shares = await oldShares(store, info, load ?? loadTandem);
+  const shares = await oldShares(store, info, load);
   try {
     const cold = info.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
     const share = cold && shares.get(cold.index);
     if (share === undefined) return undefined;
     const expires = expiry();
-    const signed = signTerms(await (load ?? loadTandem)(), share, allowed(terms, reshare, round1, expires));
+    const signed = signPermission(await fresh(load), share, permissionOf(terms, reshare, round1, expires));
     return { ...signed, expires };
   } finally {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
   }
 }
 
 /**
  * What the first call of the action is given: its sealed share and the authority's signature. It is the one that came by a
- * file, of a cold share that is here, or of whoever `ask` reaches; undefined as long as it has to come from a cold machine.
+ * file, of a cold share that is here, or the one that `askAuthority` gets; undefined as long as it has to come from a cold machine.
  *
  * @throws StoreError, UsageError; ProtocolError if what came is not the authority's
  */
-export async function allowedCall(
-  options: { readonly store: Store; readonly load?: Load; readonly authorize?: Authorizer | undefined },
-  { terms, authorization: given }: Pick<Session, 'terms' | 'authorization'>,
+export async function permittedCall(
+  options: { readonly store: Store; readonly load?: Load; readonly askAuthority?: AskAuthority | undefined },
+  { terms, authorization: given }: Pick<DealSession, 'terms' | 'authorization'>,
   reshare: Reshare,
   round1: Messages,
   runtime: Runtime,
-): Promise<{ holder: Holder; authorization: NonNullable<Session['authorization']> } | undefined> {
-  const { store, load, authorize } = options;
+): Promise<{ holder: Holder; permission: SignedPermission } | undefined> {
+  const { store, load, askAuthority } = options;
   const info = walletOf(store, reshare);
   if (info === undefined) throw new StoreError('missing', `The wallet ${reshare.account} is not here any more.`);
-  const shares = await oldShares(store, info, load ?? loadTandem);
+  const shares = await oldShares(store, info, load);
   try {
     const holder = await actionOf(store, info, runtime);
     if (holder.cid !== terms.action?.cid) {
@@ -271,27 +269,27 @@ export async function allowedCall(
         next: 'drop this deal on all machines, and begin anew.',
       });
     }
-    const tandem = await (load ?? loadTandem)();
+    const tandem = await fresh(load);
     if (given !== undefined) {
-      const wanted = allowed(terms, reshare, round1, given.expires);
-      if (!isBy(info, reshare.authority ?? 'none', shares, wanted, given, tandem)) {
+      const wanted = permissionOf(terms, reshare, round1, given.expires);
+      if (!isSignedBy(info, reshare.authority ?? 'none', shares, wanted, given, tandem)) {
         throw new ProtocolError('The file holds an authorization that no cold share signed for this deal.', {
           next: 'have the newest file of the machine with the cold share sent again.',
         });
       }
-      if (given.expires * 1000 > Date.now()) return { holder, authorization: given };
-      if (authorize === undefined) {
+      if (given.expires * 1000 > Date.now()) return { holder, permission: given };
+      if (askAuthority === undefined) {
         throw new ProtocolError('The authorization of the cold share is good no longer.', {
           next: 'on its machine, set the clock if it is wrong and confirm the words once more.',
         });
       }
     }
     const isHere = info.parties.some(({ index, role }) => role === 'cold' && shares.has(index));
-    if (reshare.authority === 'cold' && !isHere && authorize === undefined) return undefined;
-    const wanted = allowed(terms, reshare, round1, expiry());
-    return { holder, authorization: await authorization(info, shares, wanted, { ask: authorize, tandem }) };
+    if (reshare.authority === 'cold' && !isHere && askAuthority === undefined) return undefined;
+    const wanted = permissionOf(terms, reshare, round1, expiry());
+    return { holder, permission: await signedPermission(info, shares, wanted, { ask: askAuthority, tandem }) };
   } finally {
-    for (const share of shares.values()) share.fill(0);
+    clear(shares);
   }
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { type Authorization, type Authorizer, describeTerms } from '../ts/deal/permission.ts';
+import { type AskAuthority, describePermission, type PermissionSignature } from '../ts/deal/permission.ts';
 import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
 import { typedDataOf } from '../ts/protocol/permission.ts';
@@ -10,11 +10,11 @@ import { cleanLine } from '../ts/text/untrusted.ts';
 import { progress } from './cli.ts';
 import { tell } from './terminal.ts';
 
-export const AUTHORIZATION_USAGE = `  --request FILE        where to write what the authority has to sign, if it is not here: typed data (EIP-712)
+export const PERMISSION_USAGE = `  --request FILE        where to write what the authority has to sign, if it is not here: typed data (EIP-712)
   --authorization FILE  where the signature will be: of scripts/authorize.ts for a cold share, of any tool for typed data
                         for a guardian. The command waits for it, for up to 50 minutes`;
 
-export const authorizationOptions = {
+export const permissionOptions = {
   request: { type: 'string' },
   authorization: { type: 'string' },
 } as const;
@@ -39,10 +39,10 @@ const File = v.union([
 ]);
 
 /** Asks by the two files of the command line, if they are given. @throws UsageError */
-export function authorizer(
+export function askByFiles(
   { request, authorization }: { readonly request?: string | undefined; readonly authorization?: string | undefined },
   signal: AbortSignal,
-): Authorizer | undefined {
+): AskAuthority | undefined {
   if (request === undefined && authorization === undefined) return undefined;
   if (request === undefined || authorization === undefined) {
     throw new UsageError('--request and --authorization are given together.');
@@ -52,10 +52,10 @@ export function authorizer(
       next: 'delete it, or name another file.',
     });
   }
-  return async (terms) => {
-    writeDurable(request, `${JSON.stringify(typedDataOf(terms), undefined, 2)}\n`);
+  return async (permission) => {
+    writeDurable(request, `${JSON.stringify(typedDataOf(permission), undefined, 2)}\n`);
     progress.end();
-    const lines = Object.entries(describeTerms(terms)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
+    const lines = Object.entries(describePermission(permission)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
     tell(
       `To be signed: ${request}\n${lines.join('\n')}\n` +
         `A cold share signs with: npx tsx scripts/authorize.ts --share cold.age --request ${request} --out ${authorization}\n` +
@@ -64,7 +64,7 @@ export function authorizer(
     for (;;) {
       const found = read(authorization);
       if (found !== undefined) return found;
-      if (Date.now() > terms.expires * 1000) {
+      if (Date.now() > permission.expires * 1000) {
         throw new WalletError('The authorization did not come in time.', { next: 'start again.' });
       }
       await sleep(500, undefined, { signal });
@@ -72,9 +72,9 @@ export function authorizer(
   };
 }
 
-/** The authorization, once its file is there, whole. */
-function read(path: string): Authorization | undefined {
+/** The signature, once its file is there, whole. */
+function read(path: string): PermissionSignature | undefined {
   if (!existsSync(path)) return undefined;
   const result = v.safeParse(File, readFileSync(path, 'utf8'));
-  return result.success ? (result.output as Authorization) : undefined;
+  return result.success ? (result.output as PermissionSignature) : undefined;
 }

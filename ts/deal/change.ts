@@ -1,0 +1,132 @@
+import { StoreError, UsageError, WalletError } from '../errors.ts';
+import type { AskOptions } from '../runtime/ask.ts';
+import type { Runtime } from '../runtime/types.ts';
+import { actionOf, actionsBeside } from '../store/action.ts';
+import { dropCommand, resharesOf, withMutex } from '../store/deals.ts';
+import {
+  assertCurrent,
+  checkShare,
+  findWallet,
+  forgetRetired,
+  holdWallet,
+  type PartyInfo,
+  readShare,
+  readWallet,
+  type Store,
+  type WalletInfo,
+} from '../store/store.ts';
+import type { AskAuthority } from './permission.ts';
+import { clear, fresh, type Load } from './play.ts';
+
+// What all changes of a wallet have in common: new shares, here or offline, and the move of the action's share.
+
+export interface ChangeOptions extends AskOptions {
+  readonly store: Store;
+  /** The address; may be left out if the store has only one wallet. */
+  readonly id?: string | undefined;
+  /** Where the wallet's action runs. */
+  readonly runtime?: Runtime | undefined;
+  /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
+  readonly load?: Load;
+  /** The authority over the action's share from now on; by default as before. */
+  readonly authority?: string | undefined;
+  /** Asks the authority, if the action's share is needed and no cold share is here that would do. */
+  readonly askAuthority?: AskAuthority | undefined;
+}
+
+/** What a change leaves: the wallet, the roles of the old shares that it was made from, and the calls of actions. */
+export interface Changed {
+  readonly wallet: WalletInfo;
+  readonly from: readonly PartyInfo[];
+  readonly calls: number;
+}
+
+/** The old shares that are here, by index, which the caller clears. @throws StoreError if one is not what it should be */
+export async function oldShares(store: Store, info: WalletInfo, load: Load): Promise<Map<number, Uint8Array>> {
+  const shares = new Map<number, Uint8Array>();
+  try {
+    for (const { index, role } of info.parties) {
+      if (role === 'action') continue;
+      const share = await readShare(store, info, index).catch((error: unknown) => {
+        if (error instanceof StoreError && error.kind === 'missing') return undefined;
+        throw error;
+      });
+      if (share === undefined) continue;
+      shares.set(index, share);
+      checkShare(store, info, index, (await fresh(load)).shareInfo(share));
+    }
+    return shares;
+  } catch (error) {
+    clear(shares);
+    throw error;
+  }
+}
+
+/**
+ * Changes a wallet if no offline deal is to give it new shares, and none is confirmed before the end. The other machines
+ * could finish one that had begun, with shares that are of no use without this machine's.
+ *
+ * @throws WalletError if there is one; StoreError
+ */
+export async function besidesDeals(store: Store, { address }: WalletInfo, change = async () => {}): Promise<void> {
+  await withMutex(store, address, async () => {
+    const [open] = await resharesOf(store, address);
+    if (open === undefined) return change();
+    throw new WalletError(`An offline deal that gives ${address} new shares is under way here.`, {
+      next: `finish it, or drop it on all machines: ${dropCommand(store, open.deal)}`,
+    });
+  });
+}
+
+/** The wallet as it is, if it may be changed here, once what an earlier change left to do at the host is done. */
+export async function settled(
+  store: Store,
+  id: string | undefined,
+  runtime: Runtime | undefined,
+  isActionGone: boolean,
+): Promise<WalletInfo> {
+  const info = readWallet(store, findWallet(store, id));
+  await besidesDeals(store, info);
+  return isActionGone ? info : retire(store, info, runtime);
+}
+
+/** Lets these actions use the host's wallet, and those of other keys that are under the same one. */
+export function permit(
+  runtime: Runtime,
+  store: Store,
+  info: WalletInfo,
+  wallet: string,
+  ...cids: string[]
+): Promise<void> {
+  return runtime.permit(wallet, ...new Set([...cids, ...actionsBeside(store, info)]));
+}
+
+/**
+ * Tells the host to let no action but the wallet's own use it, if an earlier one may still.
+ *
+ * @throws WalletError if it could not be told
+ */
+export async function retire(store: Store, info: WalletInfo, runtime: Runtime | undefined): Promise<WalletInfo> {
+  const { action } = info;
+  if (action?.retired === undefined) return info;
+  const hold = await holdWallet(store, info.address);
+  try {
+    assertCurrent(store, info);
+    const { runtime: host } = await actionOf(store, info, runtime);
+    await permit(host, store, info, action.wallet, action.cid);
+    if (actionsBeside(store, info).includes(action.retired)) {
+      throw new UsageError(
+        'Another wallet of this store has its share with that action: reshare --revoke that one too.',
+      );
+    }
+    forgetRetired(store, info);
+  } catch (cause) {
+    throw new WalletError(`The wallet has changed, but the old action ${action.retired} may still use it.`, {
+      next: `npx tsx scripts/reshare.ts --revoke tries again to end that. Why not now: ${cause instanceof Error ? cause.message : cause}`,
+      cause,
+    });
+  } finally {
+    hold.release();
+  }
+  return readWallet(store, info.address);
+}

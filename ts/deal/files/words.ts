@@ -1,0 +1,38 @@
+import { createHash, scryptSync } from 'node:crypto';
+import { english } from 'viem/accounts';
+import { encodeCbor } from '../../core/cbor.ts';
+import type { Messages } from '../../core/wasm.ts';
+import type { DealTerms } from '../../store/deals.ts';
+
+// The words that people compare: they differ if an attacker stands between the machines.
+
+/**
+ * Six words that stand for a new key: the parties' machines show the same ones exactly if they speak of the same key, with
+ * the same terms. Round 1 commits every party before it sees what the others add to the key, so that an attacker between the
+ * machines cannot choose their part to make the words agree: 66 bits.
+ */
+export function phraseOf(terms: DealTerms, deal: Uint8Array, keyId: Uint8Array): string {
+  return words(6, hashOf(['TANDEM-V1-PHRASE', deal, terms, keyId]));
+}
+
+/**
+ * Twelve words that stand for what new shares will be made of, before they are: the terms, and round 1 of all people. Nothing
+ * commits an attacker between the machines to a part of it. They may try as many as they like with each of two machines until
+ * the words agree, so there are twice as many words: 132 bits, of which two agree after 2^66 tries; and each try is an scrypt.
+ */
+export function round1PhraseOf(terms: DealTerms, deal: Uint8Array, round1: Messages): string {
+  const hash = hashOf(['TANDEM-V1-ROUND1', deal, terms, round1]);
+  return words(12, scryptSync(hash, 'TANDEM-V1-ROUND1', 32, SCRYPT));
+}
+
+/** 32 MB, and a tenth of a second. */
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 };
+
+function hashOf(value: unknown[]): Buffer {
+  return createHash('sha256').update(encodeCbor(value)).digest();
+}
+
+function words(count: number, bytes: Buffer): string {
+  const number = BigInt(`0x${bytes.toString('hex')}`);
+  return Array.from({ length: count }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
+}

@@ -1,0 +1,90 @@
+import * as v from 'valibot';
+import type { Messages } from '../core/wasm.ts';
+import type { CosignerRequest, SignedPermission } from '../protocol/cosigner.ts';
+import { ACTION } from '../protocol/roles.ts';
+import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import type { Action, Runtime } from '../runtime/types.ts';
+import type { Deal, HostedAction } from './plan.ts';
+
+/** The action as a party of a deal: three rounds in two calls. */
+export interface RemoteParty {
+  /** The first call: the others' first messages. Undefined as long as the authority has not permitted it. */
+  first(round1: Messages): Promise<{ session: string; round1: Uint8Array; round2: Uint8Array } | undefined>;
+  /** The second call: its sealed session, and the others' second and third messages. `sealed` is its share. */
+  second(session: string, round2: Messages, round3: Messages): Promise<{ round3: Uint8Array; sealed: string }>;
+}
+
+/** What the action brings: nothing but its place, with what is public of a key that exists; or the share that it holds. */
+export type Part =
+  | { readonly interactive: boolean | undefined; readonly key?: Uint8Array }
+  | { readonly share: string; readonly next?: string | undefined; readonly permission: SignedPermission };
+
+/** What the action's share is under afterwards: the host's wallet, and the authority. */
+interface Under {
+  readonly wallet: string;
+  readonly authority: string;
+}
+
+const First = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
+const Second = v.object({ message: Message, share: v.string() });
+
+/** An action as a party of a deal; `part` says what it brings, once the others' messages are there. */
+export function remoteParty(
+  { runtime, ...action }: Action & { readonly runtime: Runtime },
+  deal: Deal,
+  under: Under,
+  part: (round1: Messages) => Part | undefined | Promise<Part | undefined>,
+  options: AskOptions,
+): RemoteParty {
+  const { wallet } = under;
+  return {
+    first: async (round1) => {
+      const brought = await part(round1);
+      if (brought === undefined) return undefined;
+      options.onProgress?.('first call of the action: it deals its part');
+      const request = requestOf(deal, under, brought, texts(round1));
+      const { session, messages } = await ask(runtime, action, request, First, options);
+      return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
+    },
+    second: async (session, round2, round3) => {
+      options.onProgress?.('second call of the action: it confirms and seals its share');
+      const messages = { round2: texts(round2), round3: texts(round3) };
+      const request = { op: 'deal2' as const, wallet, session, messages };
+      const { message, share } = await ask(runtime, action, request, Second, options);
+      return { round3: fromBase64(message), sealed: share };
+    },
+  };
+}
+
+function requestOf(
+  deal: Deal,
+  { wallet, authority }: Under,
+  part: Part,
+  messages: Record<string, string>,
+): CosignerRequest {
+  const { kind, threshold, epoch } = deal;
+  const [parties, contributors] = [[...deal.parties], [...deal.contributors]];
+  const common = { op: 'deal1' as const, wallet, threshold, parties, authority, messages };
+  if ('share' in part) {
+    const { share, next: action, permission: authorization } = part;
+    return { ...common, kind: 'reshare', contributors, share, action, authorization };
+  }
+  const place = { ...common, self: ACTION, interactive: part.interactive };
+  if (kind === 'keygen') return { ...place, kind };
+  if (kind === 'import') return { ...place, kind, contributors };
+  if (part.key === undefined) throw new Error('new shares, of which key?');
+  return { ...place, kind: 'receive', contributors, epoch, old: base64(part.key) };
+}
+
+/** Messages as the action takes them. */
+function texts(messages: Messages): Record<string, string> {
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+}
+
+/** A new wallet at the host, which this action alone may use. */
+export async function hostWallet({ runtime, cid }: HostedAction, { onProgress }: AskOptions): Promise<string> {
+  onProgress?.('asking the host for a wallet');
+  const wallet = await runtime.createWallet();
+  await runtime.permit(wallet, cid);
+  return wallet;
+}

@@ -1,0 +1,273 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import { StoreError, UsageError } from '../errors.ts';
+import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
+import { type Key, sealer } from './age.ts';
+import {
+  ActionInfo,
+  Address,
+  Authority,
+  areRoles,
+  DEALS,
+  Epoch,
+  Hex,
+  Index,
+  openSealed,
+  Party,
+  type Store,
+} from './store.ts';
+
+// Offline deals in the store: what their machines agree on, and what this one keeps of each between two files.
+
+export const DEAL_VERSION = 1;
+const MAX_SESSION = 32 * 1024 * 1024;
+
+const bytes = (min: number, max: number) =>
+  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
+
+/** What is wrong with terms that call an index what it is not. */
+const ROLES = 'other roles than those of the indices';
+
+/** What all machines agree on: the words are made of it too. */
+export const DealTerms = v.pipe(
+  v.strictObject({
+    threshold: Index,
+    parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(16)),
+    runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
+    action: v.optional(v.omit(ActionInfo, ['retired'])),
+    created: v.pipe(v.string(), v.isoTimestamp()),
+    /** New shares of a key that exists. */
+    reshare: v.optional(
+      v.strictObject({
+        account: Address,
+        /** The sharing that there is: its id, and all that is public of it, as the wasm module takes it. */
+        keyId: Hex(32),
+        old: bytes(1, 4096),
+        /** The authority over the action's share as it is. */
+        authority: v.optional(Authority),
+        /** Of the new shares. */
+        epoch: Epoch,
+        /** The old parties that deal, ascending. */
+        dealers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(16)),
+      }),
+    ),
+  }),
+  v.check(({ parties, action }) => areRoles(parties, action !== undefined), ROLES),
+  v.check(
+    ({ action, reshare }) => action === undefined || action.authority.toLowerCase() !== reshare?.account.toLowerCase(),
+    'its own authority',
+  ),
+);
+
+/** Round, sender, and what it sent to all. */
+const DealMessage = v.strictTuple([v.picklist([1, 2, 3]), Index, bytes(1, 8192)]);
+export const DealMessages = v.pipe(
+  v.array(DealMessage),
+  v.maxLength(96),
+  v.check((all) => new Set(all.map(([round, sender]) => `${round}.${sender}`)).size === all.length, 'twice the same'),
+);
+
+/** A cold share's signature that the action may deal its own, and until when it is good. */
+export const ColdPermission = v.strictObject({
+  by: v.optional(Index),
+  signature: v.custom<`0x${string}`>((value) => typeof value === 'string' && /^0x(?:[0-9a-f]{2}){64,65}$/.test(value)),
+  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+});
+
+export const DealId = bytes(16, 16);
+
+/** What a machine keeps between two files, sealed like a share. */
+const DealSession = v.strictObject({
+  version: v.literal(DEAL_VERSION),
+  deal: DealId,
+  terms: DealTerms,
+  /** The parties of this machine, each with the rounds it has been through and what the next one needs: secret. */
+  here: v.array(v.strictObject({ index: Index, round: v.picklist([1, 2, 3]), session: bytes(0, 32 * 1024) })),
+  /** The action, on the machine that runs it: its source, its session between its two calls, its sealed share. */
+  action: v.optional(
+    v.strictObject({ source: v.string(), session: v.optional(v.string()), sealed: v.optional(v.string()) }),
+  ),
+  messages: DealMessages,
+  /** New shares: the words of round 1 were compared. */
+  isConfirmed: v.optional(v.boolean()),
+  authorization: v.optional(ColdPermission),
+});
+
+export type DealTerms = v.InferOutput<typeof DealTerms>;
+export type DealMessage = v.InferOutput<typeof DealMessage>;
+export type DealSession = v.InferOutput<typeof DealSession>;
+
+/** @throws UsageError if no machine would take these terms */
+export function assertTerms(terms: DealTerms): void {
+  const result = v.safeParse(DealTerms, terms);
+  if (result.success) return;
+  const where = v.getDotPath(result.issues[0]) ?? 'parties';
+  throw new UsageError(`These are no terms of a deal: ${where}: ${result.issues[0].message}.`, { next: ROLES_ADVICE });
+}
+
+const ROLES_ADVICE = 'party 1 is hot, 2 the action where there is one, and all others are cold.';
+
+/** Where sessions are kept, in the store. */
+function sessionsFolder(store: Store): string {
+  return join(store.dir, DEALS);
+}
+
+/** The id of a deal as it names files, and as people give it. */
+export function dealName(deal: Uint8Array): string {
+  return Buffer.from(deal).toString('hex');
+}
+
+/** The command that ends a deal here. */
+export function dropCommand(store: Store, deal: Uint8Array): string {
+  return `npx tsx scripts/party.ts drop --store ${store.dir} --deal ${dealName(deal)}`;
+}
+
+/** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
+export async function withMutex<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
+  const folder = sessionsFolder(store);
+  makeFolder(folder);
+  const release = await takeLock(join(folder, `${typeof what === 'string' ? what : dealName(what)}.lock`));
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+/** The deals that this machine takes part in. */
+export function listDeals(store: Store): Uint8Array[] {
+  let names: string[];
+  try {
+    names = readdirSync(sessionsFolder(store));
+  } catch {
+    return [];
+  }
+  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => Buffer.from(name.slice(0, 32), 'hex'));
+}
+
+/** A deal of new shares that is under way here. */
+interface ReshareDeal {
+  readonly deal: Uint8Array;
+  readonly account: string;
+  /** The sharing that it takes the place of. */
+  readonly keyId: string;
+  readonly isConfirmed: boolean;
+}
+
+/** The wallet that a deal gives new shares, if it does. @throws StoreError, if its session does not open */
+export async function reshareOf(store: Store, deal: Uint8Array): Promise<ReshareDeal | undefined> {
+  const { session } = await readSession(store, deal);
+  forget(session);
+  const { terms, isConfirmed = false } = session;
+  return terms.reshare && { deal, account: terms.reshare.account, keyId: terms.reshare.keyId, isConfirmed };
+}
+
+/** The deals that give a wallet new shares. @throws StoreError, if one does not open: it may be of this wallet */
+export async function resharesOf(store: Store, account: string): Promise<ReshareDeal[]> {
+  const found: ReshareDeal[] = [];
+  for (const deal of listDeals(store)) {
+    const reshare = await reshareOf(store, deal).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+      throw new StoreError(error.kind, `The offline deal ${dealName(deal)} does not open, and may be of this wallet.`, {
+        next: `use the key that it was begun with, or drop it on all machines: ${dropCommand(store, deal)} --yes`,
+        cause: error,
+      });
+    });
+    if (reshare?.account === account) found.push(reshare);
+  }
+  return found;
+}
+
+function sessionPath(store: Store, deal: Uint8Array): string {
+  return join(sessionsFolder(store), `${dealName(deal)}.age`);
+}
+
+export function hasSession(store: Store, deal: Uint8Array): boolean {
+  return existsSync(sessionPath(store, deal));
+}
+
+/** A session and the key it was opened with, for sealing the next. @throws StoreError */
+export async function readSession(store: Store, deal: Uint8Array): Promise<{ session: DealSession; key: Key }> {
+  const path = sessionPath(store, deal);
+  const { plain, key } = await openSealed(store, readLimited(path, MAX_SESSION), path);
+  try {
+    return { session: parseDeal(DealSession, plain, path, 'no session of a deal'), key };
+  } finally {
+    plain.fill(0);
+  }
+}
+
+/**
+ * Keeps a session in the place of the one before, which is gone once this returns: before the message of the new one
+ * leaves, as nobody must take the same step twice.
+ */
+export async function writeSession(store: Store, session: Omit<DealSession, 'version'>, key: Key): Promise<void> {
+  assertTerms(session.terms);
+  const plain = encodeCbor({ version: DEAL_VERSION, ...session });
+  try {
+    const sealed = await sealer(key)(plain);
+    makeFolder(sessionsFolder(store));
+    writeDurable(sessionPath(store, session.deal), sealed);
+  } finally {
+    plain.fill(0);
+  }
+}
+
+/** Clears what of a session is secret. */
+export function forget({ here }: Pick<DealSession, 'here'>): void {
+  for (const { session } of here) session.fill(0);
+}
+
+/** Where a copy of a deal's last file is kept, which all parties need and only this machine can write. */
+export function lastFilePath(store: Store, deal: Uint8Array): string {
+  return sessionPath(store, deal).replace(/age$/, 'deal');
+}
+
+export function removeSession(store: Store, deal: Uint8Array): void {
+  rmSync(sessionPath(store, deal), { force: true });
+  syncFolder(sessionsFolder(store));
+}
+
+/** Reads a file of an offline deal. @throws StoreError altered, version: `what` says what it is not */
+export function parseDeal<S extends v.GenericSchema>(
+  schema: S,
+  data: Uint8Array,
+  path: string,
+  what: string,
+): v.InferOutput<S> {
+  let value: unknown;
+  try {
+    value = plainObjects(decodeCbor(data));
+  } catch {
+    // The cause could quote a session; it is dropped.
+    throw new StoreError('altered', `${path} is cut short or altered: ${what}.`, { next: 'have it sent again.' });
+  }
+  const version = (value as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version !== DEAL_VERSION) {
+    throw new StoreError('version', `${path} has version ${version}; this tandem knows version ${DEAL_VERSION}.`, {
+      next: 'use the same version on all machines.',
+    });
+  }
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  if (result.issues[0].message === ROLES) {
+    throw new StoreError('altered', `${path} calls its parties what they are not: ${ROLES_ADVICE}`, {
+      next:
+        'confirm nothing. Somebody changed it on its way, or the machine that began is in the wrong hands: drop the deal on ' +
+        'all machines (party.ts drop --yes).',
+    });
+  }
+  // A name that nobody agreed on is the sender's, who could write anything on the screen with it.
+  const where = /^[\w.]{1,64}$/.exec(v.getDotPath(result.issues[0]) ?? '')?.[0] ?? 'content';
+  throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'have it sent again.' });
+}
+
+/** Maps with text keys, at any depth, as objects. */
+function plainObjects(value: unknown): unknown {
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([name, inner]) => [String(name), plainObjects(inner)]));
+  }
+  return Array.isArray(value) ? value.map(plainObjects) : value;
+}
