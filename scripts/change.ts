@@ -1,9 +1,11 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
 import { performance } from 'node:perf_hooks';
+import * as v from 'valibot';
 import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
 import type { Changed } from '../ts/deal/change.ts';
 import type { HostedAction } from '../ts/deal/plan.ts';
 import { UsageError } from '../ts/errors.ts';
+import { Hex } from '../ts/protocol/schema.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
 import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';
 import { environmentKey, print, progress } from './cli.ts';
@@ -23,7 +25,7 @@ export async function nextAction(
   only: { readonly minEpoch: number; readonly wallet?: string | undefined },
 ): Promise<HostedAction> {
   const wanted = policy ?? info.action?.policy ?? '';
-  if (/^0x[0-9a-f]{64}$/.test(wanted)) {
+  if (v.is(Hex(32), wanted)) {
     throw new UsageError('The policy of this wallet is rules of a file.', { next: 'name that file with --policy.' });
   }
   progress.step('building the action');

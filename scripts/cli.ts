@@ -1,10 +1,12 @@
 // What the commands have in common: exit codes, the key of the store, progress, hosts. Not a command itself.
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import * as v from 'valibot';
 import type { Hex } from '../ts/core/evm.ts';
 import { LockedError, PolicyError, UsageError, WalletError } from '../ts/errors.ts';
 import { makeFolder } from '../ts/files/files.ts';
-import { InputError } from '../ts/intent/json.ts';
+import { InputError } from '../ts/intent/read/json.ts';
+import { Address } from '../ts/protocol/schema.ts';
 import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
 import type { Finding } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
@@ -80,8 +82,8 @@ export function hostOptions(values: {
 /** The authority of the command line, as the client takes it. @throws UsageError */
 export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | undefined {
   if (text === undefined || text === 'cold' || text === 'none') return text;
-  const address = /^guardian:(0x[0-9a-fA-F]{40})$/.exec(text)?.[1];
-  if (address === undefined) throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
+  const [, address] = /^guardian:(.*)$/.exec(text) ?? [];
+  if (!v.is(Address, address)) throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
   return address as Hex;
 }
 

@@ -6,6 +6,7 @@ import { type AskAuthority, describePermission, type PermissionSignature } from 
 import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
 import { typedDataOf } from '../ts/protocol/permission.ts';
+import { Index, Signature } from '../ts/protocol/schema.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { progress } from './cli.ts';
 import { tell } from './terminal.ts';
@@ -19,13 +20,12 @@ export const permissionOptions = {
   authorization: { type: 'string' },
 } as const;
 
-const Signature = v.pipe(v.string(), v.regex(/^0x(?:[0-9a-f]{2}){64,65}$/));
 const File = v.union([
   v.pipe(
     v.string(),
     v.parseJson(),
     v.strictObject({
-      by: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255))),
+      by: v.optional(Index),
       signature: Signature,
     }),
   ),
@@ -76,5 +76,5 @@ export function askByFiles(
 function read(path: string): PermissionSignature | undefined {
   if (!existsSync(path)) return undefined;
   const result = v.safeParse(File, readFileSync(path, 'utf8'));
-  return result.success ? (result.output as PermissionSignature) : undefined;
+  return result.success ? result.output : undefined;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import * as v from 'valibot';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
 import { parsePath } from '../ts/core/evm.ts';
@@ -9,6 +10,7 @@ import { describePolicy } from '../ts/policy/describe.ts';
 import { readPolicy } from '../ts/policy/file.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
+import { Address as AnyAddress } from '../ts/protocol/schema.ts';
 import { cleanLine, cleanText } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
@@ -57,7 +59,7 @@ run(USAGE, async () => {
   }
   const { account, root, path } = values;
   for (const name of ['account', 'root'] as const) {
-    if (values[name] !== undefined && !/^0x[0-9a-fA-F]{40}$/.test(values[name])) {
+    if (values[name] !== undefined && !v.is(AnyAddress, values[name])) {
       throw new UsageError(`--${name} wants an address.`);
     }
   }

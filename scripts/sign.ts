@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
+import * as v from 'valibot';
 import type { Hex } from '../ts/core/evm.ts';
 import { UsageError } from '../ts/errors.ts';
+import { AnyHex } from '../ts/protocol/schema.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
 import { connect, environmentKey, print, progress, run } from './cli.ts';
@@ -86,6 +88,6 @@ run(USAGE, async (signal) => {
 
 function approvalOf(hexOrFile: string): Hex {
   const text = (hexOrFile.startsWith('0x') ? hexOrFile : textOf(hexOrFile)).trim();
-  if (!/^0x[0-9a-fA-F]{130}$/.test(text)) throw new UsageError('--approval wants a signature of 65 bytes in hex.');
+  if (!v.is(AnyHex(65), text)) throw new UsageError('--approval wants a signature of 65 bytes in hex.');
   return text as Hex;
 }

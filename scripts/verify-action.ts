@@ -1,11 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import * as v from 'valibot';
 import { type Manifest, readManifest, verifyManifest } from '../ts/build/manifest.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { UsageError } from '../ts/errors.ts';
 import { readLimited } from '../ts/files/files.ts';
 import { cidOf } from '../ts/protocol/cid.ts';
+import { Cid } from '../ts/protocol/schema.ts';
 import { sourceOf } from '../ts/protocol/source.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { run } from './cli.ts';
@@ -60,7 +62,7 @@ async function verify(): Promise<void> {
   const { values, positionals } = read();
   if (values.help) return say(USAGE);
   const [cid, ...given] = positionals;
-  if (cid === undefined || !/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(cid)) throw new UsageError('the CID (Qm…) comes first');
+  if (!v.is(Cid, cid)) throw new UsageError('the CID (Qm…) comes first');
   const [path, manifest] = await find(cid, given);
   const differences = [...(await fileDifferences(path, manifest)), ...(await verifyManifest(path, manifest))];
   if (values.json) sayJson({ cid, manifest: path, verified: differences.length === 0, differences });

@@ -19,7 +19,7 @@ import {
   UsageError,
   WalletError,
 } from '../ts/errors.ts';
-import { InputError } from '../ts/intent/json.ts';
+import { InputError } from '../ts/intent/read/json.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
 import { AgeError } from '../ts/store/age.ts';
 

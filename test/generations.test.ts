@@ -7,7 +7,7 @@ import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
-import { migrateWallet } from '../ts/deal/reshare.ts';
+import { migrateWallet } from '../ts/deal/migrate.ts';
 import { GENERATIONS, type GenerationName } from '../ts/runtime/local/generations.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { openWallet } from '../ts/signing/wallet.ts';

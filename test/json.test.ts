@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { actionMain } from '../actions/template/action.ts';
-import { parseJson } from '../ts/intent/json.ts';
+import { parseJson } from '../ts/intent/read/json.ts';
 import { MAX_DEPTH, readJson } from '../ts/json.ts';
 
 const root = join(import.meta.dirname, '..');

@@ -1,6 +1,9 @@
+// Not part of the action. The builder runs this file, in Node, to check what the action's source is built with: it looks for a
+// file of this name beside the entry. The rest of this folder runs in the host's sandbox.
 import * as v from 'valibot';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
 import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
+import { Epoch, LowerAddress } from '../../ts/protocol/schema.ts';
 import type { Json } from '../../ts/runtime/types.ts';
 
 /**
@@ -21,8 +24,8 @@ export const constants = v.strictObject({
       }
     }),
   ),
-  MIN_EPOCH: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)), 0),
-  WALLET: v.optional(v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{40})?$/, 'not an address'), v.toLowerCase()), ''),
+  MIN_EPOCH: v.optional(Epoch, 0),
+  WALLET: v.optional(v.union([v.literal(''), LowerAddress], 'not an address'), ''),
 });
 
 /** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. Relative to this file. */

@@ -2,15 +2,14 @@ import * as v from 'valibot';
 import { TandemError } from '../../ts/core/errors.ts';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { type Call, startModule } from '../../ts/core/module.ts';
+import { AnyHex } from '../../ts/protocol/schema.ts';
 import { actionMain } from '../template/action.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { recoverSigner } from './recover.ts';
 
-const hex = (bytes: number) => v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-fA-F]{${2 * bytes}}$`)));
-
 const requestSchema = v.strictObject({
   signatures: v.pipe(
-    v.array(v.strictObject({ digest: hex(32), signature: hex(65) })),
+    v.array(v.strictObject({ digest: AnyHex(32), signature: AnyHex(65) })),
     v.minLength(1),
     v.maxLength(200),
   ),

@@ -1,4 +1,4 @@
-import type { Host } from './host.ts';
+import type { Host } from './interface.ts';
 
 // Lit's older network: many nodes run each action, each with randomness of its own, and their answers have to agree.
 

@@ -1,18 +1,18 @@
 import * as v from 'valibot';
-import { fromHex, type Hex, recoverAddress, toHex } from '../core/evm.ts';
+import { fromHex, recoverAddress, toHex } from '../core/evm.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { UsageError, WalletError } from '../errors.ts';
 
 import { readJson } from '../json.ts';
 import { digestOfPermission, MAX_VALIDITY, type Permission, SAME, typedDataOf } from '../protocol/permission.ts';
 import { ACTION, areParties, coldOf, roleOf } from '../protocol/roles.ts';
-
+import { Cid, Epoch, Hex, Index } from '../protocol/schema.ts';
 import type { WalletInfo } from '../store/store.ts';
 
 /** What an authority answers: its signature of a permission, and of a cold share, whose. */
 export interface PermissionSignature {
   readonly by?: number | undefined;
-  readonly signature: Hex;
+  readonly signature: `0x${string}`;
 }
 
 /** Asks an authority that is elsewhere: shows it the permission, waits for its answer. */
@@ -101,23 +101,20 @@ export function assertSignable(known: ShareInfo, permission: Permission): void {
   }
 }
 
-const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
-const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
-const Bytes32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 /** A permission that an action can be asked for: the parties are those that every key with an action has. */
 const PermissionSchema = v.pipe(
   v.strictObject({
     what: v.picklist(['deal new shares', 'move the share']),
-    account: Address,
-    hostWallet: Address,
-    keyId: Bytes32,
-    epoch: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffff_ffff)),
-    dealers: v.array(index),
-    holders: v.array(index),
-    threshold: index,
-    action: v.pipe(v.string(), v.regex(new RegExp(`^(?:${SAME}|Qm[1-9A-HJ-NP-Za-km-z]{44})$`))),
-    authority: v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-f]{40})$/)),
-    messages: Bytes32,
+    account: Hex(20),
+    hostWallet: Hex(20),
+    keyId: Hex(32),
+    epoch: Epoch,
+    dealers: v.array(Index),
+    holders: v.array(Index),
+    threshold: Index,
+    action: v.union([v.literal(SAME), Cid]),
+    authority: v.union([v.picklist(['cold', 'none']), Hex(20)]),
+    messages: Hex(32),
     expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   }),
   v.check(({ what, dealers, holders, threshold, authority, account }) => {

@@ -1,7 +1,9 @@
+import * as v from 'valibot';
 import type { DealParams } from '../core/wasm.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import type { FORMAT } from '../protocol/cosigner.ts';
 import { roleOf } from '../protocol/roles.ts';
+import { Authority } from '../protocol/schema.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { PartyInfo, WalletInfo } from '../store/store.ts';
 
@@ -50,7 +52,7 @@ export function planAuthority(wanted: string | undefined, parties: readonly Part
       next: 'have 3 parties, or another authority.',
     });
   }
-  if (wanted !== undefined && !/^(cold|none|0x[0-9a-fA-F]{40})$/.test(wanted)) {
+  if (wanted !== undefined && !v.is(Authority, wanted)) {
     throw new UsageError(`"${wanted}" is no authority.`, { next: "choose cold, none or a guardian's address." });
   }
   return wanted?.toLowerCase() ?? (hasCold ? 'cold' : 'none');

@@ -1,7 +1,7 @@
 import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
 import { quoted } from '../text/untrusted.ts';
-import { chainOf } from './authorization.ts';
 import type { Domain, Intent } from './intent.ts';
+import { chainOf } from './transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction, transactionForms } from './transaction/transaction.ts';
 import type { TransactionForm } from './transaction/type.ts';
 import { encodeType, type Value } from './types.ts';

@@ -1,8 +1,8 @@
 import type { AuthorizationRequest, Hex, SignableMessage } from 'viem';
 import { getTransactionType, parseTransaction, toHex } from 'viem/utils';
 import { type Intent, parseIntent } from './intent.ts';
-import { InputError } from './json.ts';
-import { decimal, type Loose, lower, mapValues, record } from './loose.ts';
+import { InputError } from './read/json.ts';
+import { decimal, type Loose, lower, mapValues, record } from './read/loose.ts';
 import { commonDefaults, commonFields } from './transaction/fields.ts';
 import { transactionForms } from './transaction/transaction.ts';
 import type { TransactionForm } from './transaction/type.ts';

@@ -1,12 +1,12 @@
 import type { Address, Hex } from 'viem';
 import { hashAuthorization, hashMessage, hashTypedData, keccak256, serializeTransaction } from 'viem/utils';
-import { type Authorization, authorizationFields } from './authorization.ts';
-import { copyJson, InputError, type Json, parseJson } from './json.ts';
-import { address, entries, hex, list, literal, object, type Reader, text, uint, variant } from './read.ts';
+import { copyJson, InputError, type Json, parseJson } from './read/json.ts';
+import { address, entries, hex, list, literal, object, type Reader, text, uint, variant } from './read/strict.ts';
+import { type Authorization, authorizationFields } from './transaction/authorization.ts';
 import { readTransaction, type Transaction } from './transaction/transaction.ts';
 import { readStructs, readValue, type Structs, type Value } from './types.ts';
 
-export { InputError } from './json.ts';
+export { InputError } from './read/json.ts';
 
 /**
  * What is to be signed, parsed: a frozen object which the policy and the digest both read, and they read nothing else.

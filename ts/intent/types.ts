@@ -1,6 +1,6 @@
 import type { TypedDataParameter } from 'viem';
-import { InputError, type Json, within } from './json.ts';
-import { address, boolean, entries, hex, int, list, object, type Reader, text, uint } from './read.ts';
+import { InputError, type Json, within } from './read/json.ts';
+import { address, boolean, entries, hex, int, list, object, type Reader, text, uint } from './read/strict.ts';
 
 /** A type of Solidity's ABI or of EIP-712. Structs of a name that occurs twice are one object. */
 export type Type =

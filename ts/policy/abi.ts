@@ -1,6 +1,6 @@
 import type { AbiParameter, Hex } from 'viem';
 import { decodeAbiParameters, encodeAbiParameters, keccak256, stringToHex } from 'viem/utils';
-import { InputError } from '../intent/json.ts';
+import { InputError } from '../intent/read/json.ts';
 import {
   encodeType,
   type Field,

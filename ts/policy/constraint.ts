@@ -1,4 +1,4 @@
-import { InputError, within } from '../intent/json.ts';
+import { InputError, within } from '../intent/read/json.ts';
 import { readValue, type Type, type Value } from '../intent/types.ts';
 import type { Constraint, Constraints } from './schema.ts';
 

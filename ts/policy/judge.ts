@@ -1,6 +1,8 @@
+import * as v from 'valibot';
 import type { Address, Hex } from 'viem';
 import { hashMessage } from 'viem/utils';
 import { assertParsed as assertIntent, type Intent, intentJson, type MessageIntent } from '../intent/intent.ts';
+import { Address as AnyAddress, AnyHex, Hex as LowerHex } from '../protocol/schema.ts';
 import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData } from './kinds.ts';
 import { assertParsed, policyHash } from './policy.ts';
 import { type Fetch, readChain } from './reads.ts';
@@ -114,7 +116,7 @@ async function checkApproval(policy: Policy, guardian: string, intent: Intent, c
   if (guardian === account || guardian === root) return `the guardian ${guardian} is the account itself`;
   if (approval === undefined) return `the approval of the guardian ${guardian} is missing`;
   if (recover === undefined || root === undefined) return 'an approval cannot be checked here';
-  if (!/^0x[0-9a-fA-F]{130}$/.test(approval)) return 'the approval is not a signature of 65 bytes';
+  if (!v.is(AnyHex(65), approval)) return 'the approval is not a signature of 65 bytes';
   const digest = hashMessage(approvalText(policy, root, intent, path));
   const signer = await recover(digest, approval as Hex);
   return signer.toLowerCase() !== guardian && `the approval is not of the guardian ${guardian} for this intent`;
@@ -134,7 +136,7 @@ async function checkChain(read: ChainRead, context: Context): Promise<Check> {
 }
 
 function addressOf(text: string | undefined): Address | undefined {
-  return text !== undefined && /^0x[0-9a-fA-F]{40}$/.test(text) ? (text.toLowerCase() as Address) : undefined;
+  return v.is(AnyAddress, text) ? (text.toLowerCase() as Address) : undefined;
 }
 
 /** The path of a wallet's own key. */
@@ -164,7 +166,8 @@ export function approvalText(policy: Policy, account: Address, intent: Intent, p
 export function approvedAccount(message: MessageIntent['message']): string | undefined {
   const text = typeof message === 'string' ? message : textOf(message.raw);
   const [first, second = ''] = text.slice(0, HEAD).split('\n', 2);
-  return first === APPROVAL ? /^account (0x[0-9a-f]{40})$/.exec(second)?.[1] : undefined;
+  const account = /^account (.*)$/.exec(second)?.[1];
+  return first === APPROVAL && v.is(LowerHex(20), account) ? account : undefined;
 }
 
 /** More than the first two lines of an approval. */

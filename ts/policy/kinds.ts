@@ -1,7 +1,7 @@
 import type { Hex } from 'viem';
 import { keccak256, stringToHex } from 'viem/utils';
-import type { Authorization } from '../intent/authorization.ts';
 import type { Domain, TypedData } from '../intent/intent.ts';
+import type { Authorization } from '../intent/transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction } from '../intent/transaction/transaction.ts';
 import { encodeType } from '../intent/types.ts';
 import { decodeArguments, parseFunction, parseStructType } from './abi.ts';

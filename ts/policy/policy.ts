@@ -2,15 +2,15 @@ import * as v from 'valibot';
 import type { Hex } from 'viem';
 import { sha256, stringToHex } from 'viem/utils';
 import { readDomain } from '../intent/intent.ts';
-import { copyJson, InputError, type Json, parseJson, within } from '../intent/json.ts';
-import { address } from '../intent/read.ts';
+import { copyJson, InputError, type Json, parseJson, within } from '../intent/read/json.ts';
+import { address } from '../intent/read/strict.ts';
 import { isAtom, isName } from '../intent/types.ts';
 import { parseFunction, parseStructType } from './abi.ts';
 import { readConstraints } from './constraint.ts';
 import { parseRead } from './reads.ts';
 import { type Call, type Policy, PolicySchema, type Rule, type RuleOf } from './schema.ts';
 
-export { InputError } from '../intent/json.ts';
+export { InputError } from '../intent/read/json.ts';
 export type { Policy } from './schema.ts';
 
 const parsed = new WeakSet<Policy>();

@@ -1,7 +1,7 @@
 import type { Address, Hex } from 'viem';
 import { encodeAbiParameters } from 'viem/utils';
-import { InputError } from '../intent/json.ts';
-import { address } from '../intent/read.ts';
+import { InputError } from '../intent/read/json.ts';
+import { address } from '../intent/read/strict.ts';
 import { readValue, type Type } from '../intent/types.ts';
 import { readJson } from '../json.ts';
 import { type AbiFunction, parseFunction } from './abi.ts';

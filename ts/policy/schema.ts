@@ -1,11 +1,10 @@
 import * as v from 'valibot';
+import { Address, Hex } from '../protocol/schema.ts';
 
 // The form of a policy. What a schema cannot say (checksums, types of arguments) policy.ts checks after it.
 
 const Uint = v.pipe(v.string(), v.regex(/^(0|[1-9][0-9]{0,77})$/));
 const Int = v.pipe(v.string(), v.regex(/^(0|-?[1-9][0-9]{0,77})$/));
-const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/));
-const Bytes32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 
 const some = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.minLength(1));
 const anyOr = <T extends v.GenericSchema>(schema: T) => v.union([v.literal('any'), schema]);
@@ -68,7 +67,7 @@ const DomainSchema = v.strictObject({
   version: v.exactOptional(v.string()),
   chainId: v.exactOptional(Uint),
   verifyingContract: v.exactOptional(Address),
-  salt: v.exactOptional(Bytes32),
+  salt: v.exactOptional(Hex(32)),
 });
 
 const TypedDataRule = v.strictObject({
@@ -91,7 +90,7 @@ const TransactionRule = v.strictObject({
   maxGas: v.exactOptional(Uint),
   maxFeePerGas: v.exactOptional(Uint),
   calls: v.exactOptional(anyOr(some(CallSchema))),
-  create: v.exactOptional(anyOr(some(Bytes32))),
+  create: v.exactOptional(anyOr(some(Hex(32)))),
   accessList: v.exactOptional(v.literal('any')),
   maxBlobs: v.exactOptional(anyOr(Uint)),
   delegates: v.exactOptional(anyOr(some(Address))),

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { fromBase64 } from '../core/bytes.ts';
-import { MAX_JSON_SIZE } from '../intent/json.ts';
+import { MAX_JSON_SIZE } from '../intent/read/json.ts';
 import { ACTION } from './roles.ts';
+import { Cid, Epoch, Index, LowerAddress, Signature } from './schema.ts';
 
 // What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
 // what a caller sends, outputs what the action works with.
@@ -38,8 +39,6 @@ function converted<T>(convert: (text: string) => T) {
 
 const base64 = converted(fromBase64);
 const sealed = v.pipe(v.string(), v.nonEmpty(), v.maxLength(MAX_TEXT));
-const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
-const index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
 
 /** Messages of one round by the sender's index in decimal. */
 const messages = v.pipe(
@@ -51,31 +50,30 @@ const messages = v.pipe(
  * Who may ask the action to take part in dealing its share anew, fixed at key generation: a cold party, the owner of an
  * address, or nobody.
  */
-const authority = v.union([v.picklist(['cold', 'none']), address]);
+const authority = v.union([v.picklist(['cold', 'none']), LowerAddress]);
 
-const cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/));
-const indices = v.pipe(v.array(index), v.minLength(1), v.maxLength(MAX_PARTIES));
+const indices = v.pipe(v.array(Index), v.minLength(1), v.maxLength(MAX_PARTIES));
 
 /** A permission as the action takes it: until when it is good, which of the cold parties signed, and the signature in hex. */
 const signedPermission = v.strictObject({
   expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-  by: v.optional(index),
-  signature: v.pipe(v.string(), v.regex(/^0x(?:[0-9a-f]{2}){64,65}$/)),
+  by: v.optional(Index),
+  signature: Signature,
 });
 
 /** What all deals have in common: `parties` hold shares afterwards. */
 const deal = {
   op: v.literal('deal1'),
-  wallet: address,
+  wallet: LowerAddress,
   threshold: v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(MAX_PARTIES)),
-  parties: v.pipe(v.array(index), v.minLength(2), v.maxLength(MAX_PARTIES)),
+  parties: v.pipe(v.array(Index), v.minLength(2), v.maxLength(MAX_PARTIES)),
   authority,
   messages,
 };
 
 /** The action's place in a deal to which it brings nothing: with a share that it has, the place is as before. */
 const place = {
-  self: v.pipe(index, v.value(ACTION)),
+  self: v.pipe(Index, v.value(ACTION)),
   /** Whether the share may sign by dkls23, where whoever keeps the action's session can take the key. */
   interactive: v.optional(v.boolean(), false),
 };
@@ -91,17 +89,17 @@ const item = { ...judged, request: base64 };
 
 /** What the requests for signatures have in common: the wallet, the derivation path, who is to sign. */
 const key = {
-  wallet: address,
+  wallet: LowerAddress,
   share: sealed,
   path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
   /** The address that is to sign, for rules that need it before the share is opened. */
-  account: v.optional(address),
+  account: v.optional(LowerAddress),
   /** The wallet's own address, where another one is to sign: a guardian approves for it and the path. */
-  root: v.optional(address),
+  root: v.optional(LowerAddress),
 };
 
 /** What those by dkls18 have besides: the other party, by default the hot one. */
-const signing = { ...key, peer: v.optional(index) };
+const signing = { ...key, peer: v.optional(Index) };
 
 /** A request to the co-signer. */
 export const requestSchema = v.variant('op', [
@@ -116,7 +114,7 @@ export const requestSchema = v.variant('op', [
       ...place,
       kind: v.literal('receive'),
       contributors: indices,
-      epoch: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(0xffff_ffff)),
+      epoch: v.pipe(Epoch, v.minValue(1)),
       /** What is public about the key as it is shared now. */
       old: base64,
     }),
@@ -127,28 +125,28 @@ export const requestSchema = v.variant('op', [
       contributors: indices,
       share: sealed,
       /** The action that is to hold the new share, if it is another one. */
-      action: v.optional(cid),
+      action: v.optional(Cid),
       authorization: signedPermission,
     }),
   ]),
   /** A deal, second call: the others' second and third messages. */
   v.strictObject({
     op: v.literal('deal2'),
-    wallet: address,
+    wallet: LowerAddress,
     session: sealed,
     messages: v.strictObject({ round2: messages, round3: messages }),
   }),
   /** The action's share, as it is, for another action: only if its authority says so. */
   v.strictObject({
     op: v.literal('migrate'),
-    wallet: address,
+    wallet: LowerAddress,
     share: sealed,
-    action: cid,
+    action: Cid,
     authority,
     authorization: signedPermission,
   }),
   /** A share that another action gave out for this one. */
-  v.strictObject({ op: v.literal('adopt'), wallet: address, share: sealed }),
+  v.strictObject({ op: v.literal('adopt'), wallet: LowerAddress, share: sealed }),
   /** A signature. */
   v.strictObject({ op: v.literal('sign'), ...signing, ...item }),
   /** Several signatures, each from a request of its own. */
@@ -162,11 +160,11 @@ export const requestSchema = v.variant('op', [
     op: v.literal('dkls23Join'),
     ...key,
     ...judged,
-    signers: v.pipe(v.array(index), v.minLength(2), v.maxLength(MAX_PARTIES)),
+    signers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(MAX_PARTIES)),
     messages,
   }),
   /** Second call: the others' second messages. */
-  v.strictObject({ op: v.literal('dkls23Finish'), wallet: address, share: sealed, session: sealed, messages }),
+  v.strictObject({ op: v.literal('dkls23Finish'), wallet: LowerAddress, share: sealed, session: sealed, messages }),
 ]);
 
 /** A request as a caller writes it. */

@@ -4,20 +4,9 @@ import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
+import { Address, Authority, Epoch, Hex, Index, Signature } from '../protocol/schema.ts';
 import { type Key, sealer } from './age.ts';
-import {
-  ActionInfo,
-  Address,
-  Authority,
-  areRoles,
-  DEALS,
-  Epoch,
-  Hex,
-  Index,
-  openSealed,
-  Party,
-  type Store,
-} from './store.ts';
+import { ActionInfo, areRoles, DEALS, openSealed, Party, type Store } from './store.ts';
 
 // Offline deals in the store: what their machines agree on, and what this one keeps of each between two files.
 
@@ -72,7 +61,7 @@ export const DealMessages = v.pipe(
 /** A cold share's signature that the action may deal its own, and until when it is good. */
 export const ColdPermission = v.strictObject({
   by: v.optional(Index),
-  signature: v.custom<`0x${string}`>((value) => typeof value === 'string' && /^0x(?:[0-9a-f]{2}){64,65}$/.test(value)),
+  signature: Signature,
   expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 });
 

@@ -23,6 +23,7 @@ import { readJson } from '../json.ts';
 import { cidOf } from '../protocol/cid.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
 import { areParties, roleOf } from '../protocol/roles.ts';
+import { Address, Authority, Cid, Epoch, Hex, Index } from '../protocol/schema.ts';
 import { wellFormed } from '../protocol/source.ts';
 import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
@@ -38,7 +39,7 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
  *     0x…/lock            there while a process uses the wallet
- *     deals/<id>.age      a session of a deal by files; <id>.deal the last file of one that is done
+ *     deals/<id>.age      a session of an offline deal; <id>.deal the last file of one that is done
  *
  * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,
  * wallet.json says: they are written first, and its rename is what makes them the wallet's.
@@ -63,19 +64,12 @@ const VERSION = 1;
 const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
 const LOCK = 'lock';
-/** Where sessions of deals by files are, in the store. */
+/** Where sessions of offline deals are, in the store. */
 export const DEALS = 'deals';
 
-export const Hex = (bytes: number) =>
-  v.pipe(v.string(), v.regex(new RegExp(`^0x[0-9a-f]{${2 * bytes}}$`), `not ${bytes} bytes of hex`));
-export const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/, 'not an address'));
-export const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
-export const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
-export const Short = v.pipe(v.string(), v.maxLength(256));
+const Short = v.pipe(v.string(), v.maxLength(256));
 /** What is shown to people comes from other machines too: nothing in it moves the cursor or makes a line of its own. */
 const Name = v.pipe(Short, v.regex(/^[!-~]*$/, 'not a name'));
-export const Authority = v.pipe(v.string(), v.regex(/^(?:cold|none|0x[0-9a-fA-F]{40})$/, 'no authority'));
-export const Epoch = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
 /** Whether these can be all parties of a key, each with the role of its index. */

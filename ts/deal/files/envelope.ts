@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { encodeCbor } from '../../core/cbor.ts';
 import { readLimited, writeDurable } from '../../files/files.ts';
+import { Index } from '../../protocol/schema.ts';
 import {
   assertTerms,
   ColdPermission,
@@ -11,7 +12,7 @@ import {
   lastFilePath,
   parseDeal,
 } from '../../store/deals.ts';
-import { Index, type Store } from '../../store/store.ts';
+import type { Store } from '../../store/store.ts';
 
 // The files that go between the machines of an offline deal.
 

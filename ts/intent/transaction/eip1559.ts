@@ -1,4 +1,4 @@
-import { address, nullable, object } from '../read.ts';
+import { address, nullable, object } from '../read/strict.ts';
 import { type Access, access, atMaxFee, type Common, call, type Fees, fees, feesInOrder, head } from './fields.ts';
 import type { TransactionForm, TransactionType } from './type.ts';
 

@@ -1,8 +1,8 @@
 import type { Address, Hex } from 'viem';
 import { formatGwei } from 'viem/utils';
-import { InputError, type Json } from '../json.ts';
-import { decimal, each, lower } from '../loose.ts';
-import { address, hex, list, object, uint } from '../read.ts';
+import { InputError, type Json } from '../read/json.ts';
+import { decimal, each, lower } from '../read/loose.ts';
+import { address, hex, list, object, uint } from '../read/strict.ts';
 import {
   type Access,
   access,

@@ -1,9 +1,9 @@
 import type { Address, Hex } from 'viem';
 import { getAddress } from 'viem/utils';
-import { type Authorization, authorizationFields, chainOf } from '../authorization.ts';
-import { InputError, type Json } from '../json.ts';
-import { decimal, each, mapValues, padded, record } from '../loose.ts';
-import { address, hex, list, object } from '../read.ts';
+import { InputError, type Json } from '../read/json.ts';
+import { decimal, each, mapValues, padded, record } from '../read/loose.ts';
+import { address, hex, list, object } from '../read/strict.ts';
+import { type Authorization, authorizationFields, chainOf } from './authorization.ts';
 import { type Access, access, atMaxFee, type Common, call, type Fees, fees, feesInOrder, head } from './fields.ts';
 import type { TransactionForm, TransactionType } from './type.ts';
 

@@ -1,7 +1,7 @@
 import type { AccessList, Address, Hex } from 'viem';
-import { InputError } from '../json.ts';
-import { decimal, each, lower, mapValues } from '../loose.ts';
-import { address, count, hex, list, literal, object, type Reader, uint } from '../read.ts';
+import { InputError } from '../read/json.ts';
+import { decimal, each, lower, mapValues } from '../read/loose.ts';
+import { address, count, hex, list, literal, object, type Reader, uint } from '../read/strict.ts';
 import type { Conversions } from './type.ts';
 
 // The fields that several types of transactions have. A field of one type alone is in that type's file.

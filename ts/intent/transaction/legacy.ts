@@ -1,4 +1,4 @@
-import { address, nullable, object } from '../read.ts';
+import { address, nullable, object } from '../read/strict.ts';
 import { atGasPrice, type Common, call, type GasPrice, gasPrice, head } from './fields.ts';
 import type { TransactionForm, TransactionType } from './type.ts';
 

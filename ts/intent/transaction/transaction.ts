@@ -1,4 +1,4 @@
-import { type Reader, variant } from '../read.ts';
+import { type Reader, variant } from '../read/strict.ts';
 import { type Eip1559, eip1559, eip1559Form } from './eip1559.ts';
 import { type Eip2930, eip2930, eip2930Form } from './eip2930.ts';
 import { type Eip4844, eip4844, eip4844Form } from './eip4844.ts';

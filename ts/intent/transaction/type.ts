@@ -1,5 +1,5 @@
-import type { Loose } from '../loose.ts';
-import type { Reader } from '../read.ts';
+import type { Loose } from '../read/loose.ts';
+import type { Reader } from '../read/strict.ts';
 
 // What the file of a transaction type says of it, in two parts: an action's bundle has the first and not the second.
 

@@ -1,5 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
+import { LowerAddress } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Limits } from '../types.ts';
 import { type LitHttp, type LitRequest, MAX_BODY } from './http.ts';
@@ -12,7 +13,6 @@ const MAX_PAGES = 100;
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const positive = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 const short = v.pipe(v.string(), v.maxLength(4096));
-const address = v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{40}$/), v.toLowerCase());
 /** An id of a group, which the API gives in decimal, in hex and as a number: always in decimal, so that one is one text. */
 const groupId = v.pipe(
   v.union([count, v.pipe(v.string(), v.regex(/^(?:0x[0-9a-fA-F]{1,64}|[0-9]{1,78})$/))]),
@@ -21,7 +21,7 @@ const groupId = v.pipe(
 const done = v.object({ success: v.literal(true) });
 
 const groupItem = v.object({ id: groupId, name: short });
-const walletItem = v.object({ id: short, wallet_address: address });
+const walletItem = v.object({ id: short, wallet_address: LowerAddress });
 const actionItem = v.object({ id: short });
 const keyItem = v.object({
   api_key_hash: v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{64}$/), v.toLowerCase()),
@@ -121,7 +121,7 @@ export class LitAccount {
 
   /** Makes a wallet and returns its address in lower case. */
   async createWallet(): Promise<string> {
-    const made = v.object({ wallet_address: address });
+    const made = v.object({ wallet_address: LowerAddress });
     const post = this.#post(made, 'create_wallet', {}).catch((error: unknown) => {
       if (!(error instanceof RuntimeError) || (error.status !== 404 && error.status !== 405)) throw error;
       // Before v1.1.10 it was a GET. It is one wallet each time, so it is not repeated either.

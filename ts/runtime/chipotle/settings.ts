@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { readLimited, writeDurable } from '../../files/files.ts';
+import { Cid, Hex } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 
 /** Where Lit's own API is. */
@@ -9,15 +10,18 @@ export const LIT_URL = 'https://api.chipotle.litprotocol.com';
 
 const NAME = 'lit.env';
 
-const Address = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{40}$/));
-const Cids = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}(?: Qm[1-9A-HJ-NP-Za-km-z]{44}){0,15}$/));
+/** CIDs, with a space between them. */
+const Cids = v.pipe(
+  v.string(),
+  v.check((text) => v.is(v.pipe(v.array(Cid), v.maxLength(16)), text.split(' '))),
+);
 const Line = v.pipe(v.string(), v.regex(/^[\x20-\x7e]+$/));
 
 const settingsSchema = v.strictObject({
   /** Where the API is. */
   LIT_API_URL: Line,
   /** The wallet (PKP) under whose encryption the action's share is. */
-  LIT_WALLET: v.optional(Address),
+  LIT_WALLET: v.optional(Hex(20)),
   /** The policy the action is built with: a name, or the path of a file. */
   LIT_POLICY: v.optional(Line),
   /** The one action that may use the wallet; more while shares go from one to another. */

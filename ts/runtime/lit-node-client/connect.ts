@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import { privateKeyToAccount } from 'viem/accounts';
+import { AnyHex } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { LitNodeClientRuntime, type NodeClient } from './runtime.ts';
 
@@ -66,7 +68,7 @@ export async function connectLitNodeClient(
 ): Promise<{ runtime: LitNodeClientRuntime<SessionSigs>; close: () => void }> {
   const { LIT_NETWORK = 'datil', LIT_RPC_URL, LIT_ETHEREUM_KEY = '' } = env;
   const litNetwork = NETWORKS.find((name) => name === LIT_NETWORK);
-  if (litNetwork === undefined || !/^0x[0-9a-fA-F]{64}$/.test(LIT_ETHEREUM_KEY)) {
+  if (litNetwork === undefined || !v.is(AnyHex(32), LIT_ETHEREUM_KEY)) {
     throw new RuntimeError('input', 'LIT_NETWORK names no network, or LIT_ETHEREUM_KEY is no private key', {
       next: `set LIT_NETWORK to one of ${NETWORKS.join(', ')}, and LIT_ETHEREUM_KEY to 0x and 64 digits`,
     });

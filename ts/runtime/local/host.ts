@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
+import * as v from 'valibot';
 import { readJson } from '../../json.ts';
+import { Cid } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { sourceCid } from '../source.ts';
 import type { Json, Limits } from '../types.ts';
@@ -63,7 +65,6 @@ const MAX_CIDS = 8;
 const FAILS_AT = 262_144;
 /** What to do then. */
 export const ANOTHER_LENGTH = 'add a byte, such as a line feed at the end: it is another action then';
-const CID = /^Qm[1-9A-HJ-NP-Za-km-z]{44}$/;
 
 /**
  * A host for Lit Actions on this machine: wallets, groups, keys, and calls, each in a Deno process of its own. The keys
@@ -332,7 +333,7 @@ class Session {
 
   #action(cid: string): HexKey {
     this.#countKeyOperation();
-    if (!CID.test(cid)) throw new OpError('not a CID of version 0');
+    if (!v.is(Cid, cid)) throw new OpError('not a CID of version 0');
     return signingKey(this.#state.root, 'action', cid);
   }
 
@@ -365,7 +366,7 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 }
 
 function checkCid(cid: string): string {
-  if (!CID.test(cid)) throw new RuntimeError('input', `not the CID of an action: ${cid}`);
+  if (!v.is(Cid, cid)) throw new RuntimeError('input', `not the CID of an action: ${cid}`);
   return cid;
 }
 

@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import { readLimited, takeLock, writeDurable } from '../../files/files.ts';
 import { readJson } from '../../json.ts';
 import { actionHash } from '../../protocol/cid.ts';
+import { Hex } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { signingKey } from './keys.ts';
 
@@ -16,7 +17,6 @@ export const MAX_ACCOUNTS = 200;
 export const ACCOUNT_ROOM = 64 * 1024;
 
 const hex32 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
-const hex0x32 = v.pipe(v.string(), v.regex(/^0x[0-9a-f]{64}$/));
 const groupId = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 /** What a usage key may do, by the names that Lit's API gives it; in a list of groups 0 stands for all. */
@@ -60,7 +60,7 @@ const stateSchema = v.strictObject({
         account: v.number(),
         keyHash: hex32,
         /** By which the lists name it: Keccak-256. Keys of version 0.1.0 have none. */
-        listedHash: v.optional(hex0x32),
+        listedHash: v.optional(Hex(32)),
         /** In seconds since 1970. */
         expiration: v.optional(v.number(), 0),
         scope: scopeSchema,
@@ -71,7 +71,7 @@ const stateSchema = v.strictObject({
   /** Whose the wallets made over the API are. */
   owners: v.optional(v.record(v.string(), v.strictObject({ ...named, account: v.number() })), {}),
   /** Actions that accounts have given a name. */
-  actions: v.optional(v.array(v.strictObject({ ...named, account: v.number(), hash: hex0x32 })), []),
+  actions: v.optional(v.array(v.strictObject({ ...named, account: v.number(), hash: Hex(32) })), []),
 });
 
 /** What a local host keeps. */

@@ -1,5 +1,5 @@
-import { CodedError } from '../errors.ts';
-import { MAX_DEPTH, readJson } from '../json.ts';
+import { CodedError } from '../../errors.ts';
+import { MAX_DEPTH, readJson } from '../../json.ts';
 
 /** A value of JSON as {@link parseJson} and {@link copyJson} give it: frozen, objects without a prototype. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

@@ -1,5 +1,5 @@
 import type { Address } from 'viem';
-import { address, count } from './read.ts';
+import { address, count } from '../read/strict.ts';
 
 /** EIP-7702: lets the code at `address` act for the signing account. */
 export interface Authorization {
