@@ -57,7 +57,7 @@ import {
 } from './reshare.ts';
 import { phraseOf, round1PhraseOf } from './words.ts';
 
-// Keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
+// Offline deals: keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
 // Each file holds every message that its writer knows, so that they may go round in any way. A machine goes as far as the
 // messages allow, keeps its session in the place of the one before, and only then writes its own file: a step that was
@@ -69,12 +69,12 @@ import { phraseOf, round1PhraseOf } from './words.ts';
 //     cold → hot, action   rounds 2 and 3 of cold
 //     hot, action → cold   round 3 of both
 //
-// At the end both show the same six words. Until somebody has compared them there is no wallet: whoever stands between the
+// At the end both show the same six words. Until somebody has compared them there is no wallet: an attacker between the
 // machines could have dealt with each of them alone.
 //
-// Of new shares for a key that exists, a part would be lost to him by then. There twelve words come once round 1 is complete,
-// but for the action's, and nothing is dealt, nor the action asked to deal, on a machine where they were not compared. What
-// comes after round 1 follows from it, so the deal ends without any: docs/protocol.md.
+// With new shares of a key that exists, the attacker would have a part of it by then. There twelve words come once round 1 is
+// complete, except that of the action, and nothing is dealt, nor the action asked to deal, on a machine where they were not
+// compared. What comes after round 1 follows from it, so the deal ends without any: docs/protocol.md.
 
 interface PartyOptions extends AskOptions {
   readonly store: Store;
@@ -93,7 +93,7 @@ export interface DealState {
   readonly waitingFor: readonly number[];
   /** New shares: the words to compare, as long as nobody has here. */
   readonly phrase?: string;
-  /** New shares that a guardian allows: what he is to sign as `messages`, once round 1 is complete. */
+  /** New shares that a guardian permits: what the guardian is to sign as `messages`, once round 1 is complete. */
   readonly messages?: string;
   /** Once all have confirmed their shares: the key's address, and of a new key the words to compare. */
   readonly dealt?: { readonly address: string; readonly phrase?: string };
