@@ -52,9 +52,7 @@ async function granted(request: CosignerRequest, action = any): Promise<Fields> 
 
 async function newWallet(...actions: BuiltAction[]): Promise<string> {
   const wallet = await runtime.createWallet();
-  const group = await runtime.host.createGroup(wallet);
-  await runtime.host.changeGroup(group, 'add', { wallet });
-  for (const { cid } of actions) await runtime.host.changeGroup(group, 'add', { cid });
+  await runtime.permit(wallet, ...actions.map(({ cid }) => cid));
   return wallet;
 }
 
@@ -509,9 +507,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
   });
 
   test('the co-signer refuses like all else what another source sealed, though both may use the wallet', async () => {
-    const group = runtime.host.groups().find(({ name }) => name === key.deal1.wallet);
-    assert.ok(group);
-    await runtime.host.changeGroup(group.id, 'add', { cid: messages.cid });
+    await runtime.permit(key.deal1.wallet, any.cid, messages.cid);
     await refuses({ share: sign, session: key.deal2 as Json }, messages);
     assert.ok('ok' in (await ask(sign)));
   });

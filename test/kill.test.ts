@@ -175,7 +175,7 @@ async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<
   return `the ${epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
 }
 
-/** The hot machine and the cold one of a wallet, in the midst of new shares by files. */
+/** The hot machine and the cold one of a wallet, in the midst of new shares offline. */
 interface Machines {
   readonly address: string;
   readonly hot: Store;
@@ -285,7 +285,7 @@ describe('killed before a change of a file', () => {
       assert.ok(found.has(outcome), outcome);
   });
 
-  test('new shares by files, killed before a change of a file: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
+  test('new shares offline, killed before a change of a file: a step is taken once, or again; who finishes has the old share or the new', async (t) => {
     const origin = openAt(emptyStore());
     const { address } = (await createWallet({ store: origin, threshold: 2, parties: 2 })).wallet;
     const machines = await dealing(address, origin);
@@ -307,7 +307,7 @@ describe('killed before a change of a file', () => {
     for (const epoch of ['old', 'new']) assert.ok(found.has(`the ${epoch} one, and finished again`), epoch);
   });
 
-  test('new shares by files with an action, killed before a change of a file: the step that calls it is taken once, or again', async (t) => {
+  test('new shares offline, with an action, killed before a change of a file: the step that calls it is taken once, or again', async (t) => {
     const origin = openAt(emptyStore());
     const runtime = await LocalRuntime.open({ dir: join(origin.dir, 'local-lit') });
     const made = await createWallet({ store: origin, action: { runtime, ...action }, threshold: 2, parties: 3 });

@@ -282,7 +282,7 @@ describe('new shares', () => {
   });
 });
 
-describe('an authorization by files', () => {
+describe('a permission by files', () => {
   const paths = (name: string) => [join(root, `${name}.request`), join(root, `${name}.authorization`)] as const;
 
   /** Runs a command that asks an authority, which answers once the request is there. */
@@ -296,7 +296,7 @@ describe('an authorization by files', () => {
     return outcome;
   }
 
-  test('the authorization of the cold share, by files from another machine, lets the hot share and the action deal, and revokes the old ones', async () => {
+  test('the permission of the cold share, by files from another machine, lets the hot share and the action deal, and revokes the old ones', async () => {
     const old = await newWallet();
     const backup = join(root, 'revoked', old.address);
     cpSync(join(store.dir, old.address), backup, { recursive: true });
@@ -331,7 +331,7 @@ describe('an authorization by files', () => {
     });
   });
 
-  test('the authorization of a guardian is a signature of the typed data in the file, by any tool; another one is refused', async () => {
+  test('the permission of a guardian is a signature of the typed data in the file, by any tool; another one is refused', async () => {
     const old = await newWallet(guardian.address);
     lose(old, 3);
     for (const [account, isRight] of [
@@ -351,7 +351,7 @@ describe('an authorization by files', () => {
     await signs(old);
   });
 
-  test('an authorization by files is asked for in a form that says all of it, and waits in a file that is not there yet', async () => {
+  test('a permission by files is asked for in a form that says all of it, and waits in a file that is not there yet', async () => {
     const old = await newWallet();
     const [request, authorization] = paths('form');
     const args = ['--share', file(old, 3), '--request', request, '--out', authorization, '--yes'];

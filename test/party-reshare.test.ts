@@ -43,7 +43,7 @@ import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from
 import { command, json, onTerminal } from './support/command.ts';
 import { type Machine, newMachine } from './support/machines.ts';
 
-// New shares of a key, by files. Machines are stores, each with a key of its own; the action is the real one.
+// New shares of a key, offline. Machines are stores, each with a key of its own; the action is the real one.
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-party-reshare-'));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -83,7 +83,7 @@ async function signs(info: WalletInfo, shares: readonly (readonly [Machine, numb
   assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
 }
 
-/** A key without an action, one share on each machine: made by files, and a copy of each machine's folder. */
+/** A key without an action, one share on each machine: made offline, and a copy of each machine's folder. */
 async function people(machines: readonly Machine[], threshold = 2): Promise<WalletInfo> {
   const files = machines.map(file);
   const at = (n: number) => files[n] as string;
@@ -400,7 +400,7 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ store: two.store, deal, phrase, out: b });
   });
 
-  test('new shares by files: a confirmation that was changed on its way does not leave out its reader when the others finish', async () => {
+  test('new shares offline: a confirmation that was changed on its way does not leave out its reader when the others finish', async () => {
     const [one, two, three] = [await machine(), await machine(), await machine()];
     await people([one, two, three], 3);
     const [a, b, c, changed] = [file(), file(), file(), file()];
@@ -433,7 +433,7 @@ describe('nothing is dealt before the words were compared', () => {
     ]);
   });
 
-  test('new shares by files: two deals at a time are not both confirmed', async () => {
+  test('new shares offline: two deals at a time are not both confirmed', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     const [c, d] = [file(), file()];
     await beginReshare({ store: one.store, here: [1], out: c });
@@ -451,7 +451,7 @@ describe('nothing is dealt before the words were compared', () => {
     await confirmDeal({ ...lost, store: two.store, out: b });
   });
 
-  test('new shares by files: who has confirmed does not drop the deal by mistake; the last file is kept', async () => {
+  test('new shares offline: who has confirmed does not drop the deal by mistake; the last file is kept', async () => {
     const { one, two, old, a, b, deal, phrase } = await pair();
     await confirmDeal({ store: one.store, deal, phrase, out: a });
     await confirmDeal({ store: two.store, deal, phrase, out: b });
@@ -508,7 +508,7 @@ describe('nothing is dealt before the words were compared', () => {
     assert.equal(old.address, finished.address);
   });
 
-  test('new shares by files: who takes a step of another deal while one is finished leaves no session of it', async () => {
+  test('new shares offline: who takes a step of another deal while one is finished leaves no session of it', async () => {
     const { one, two, a, b, deal, phrase } = await pair();
     await confirmDeal({ store: one.store, deal, phrase, out: a });
     await confirmDeal({ store: two.store, deal, phrase, out: b });
@@ -528,7 +528,7 @@ describe('nothing is dealt before the words were compared', () => {
     assert.ok(!listDeals(one.store).some((left) => Buffer.compare(left, id(other)) === 0));
   });
 
-  test('new shares by files: as long as a session does not open nothing is changed; it can be dropped', async () => {
+  test('new shares offline: as long as a session does not open nothing is changed; it can be dropped', async () => {
     const { one, a, deal, phrase } = await pair();
     const damaged = '0'.repeat(32);
     writeFileSync(join(one.store.dir, 'deals', `${damaged}.age`), 'x');
@@ -911,7 +911,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
-    test('new shares by files are not begun beside new shares by command, which are not stored then', async () => {
+    test('new shares offline are not begun beside new shares by command, which are not stored then', async () => {
       const { hot, wallet, path, runtime } = await made(guardian.address);
       rmSync(path);
       const { store } = hot;

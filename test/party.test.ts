@@ -139,8 +139,8 @@ before(async () => {
   store = (await machine()).store;
 });
 
-describe('a deal by files', () => {
-  test('a deal by files without an action takes four', async () => {
+describe('an offline deal', () => {
+  test('an offline deal without an action takes four', async () => {
     const { one, two, states } = await pair(4);
     const { deal, dealt } = states[3] as DealState;
     assert.deepEqual(states[2]?.dealt, undefined);
@@ -150,7 +150,7 @@ describe('a deal by files', () => {
     await assert.rejects(finishDeal({ store: one.store, deal: id, phrase: dealt.phrase }), UsageError);
   });
 
-  test('a deal by files of three machines goes round in any way, and step may be repeated', async () => {
+  test('an offline deal of three machines goes round in any way, and step may be repeated', async () => {
     const machines = [await machine(), await machine(), await machine()] as const;
     const files = machines.map(file);
     const at = (n: number) => files[n] as string;
@@ -184,7 +184,7 @@ describe('a deal by files', () => {
     assert.deepEqual(infos[2], infos[0]);
   });
 
-  test('a deal by files keeps one session, sealed, in the place of the one before', async () => {
+  test('an offline deal keeps one session, sealed, in the place of the one before', async () => {
     const pairing = await pair(2);
     const sessions = join(pairing.one.store.dir, 'deals');
     const [name = ''] = readdirSync(sessions);
@@ -198,7 +198,7 @@ describe('a deal by files', () => {
     await assert.rejects(next(pairing, 2), UsageError);
   });
 
-  test('in a deal by files, a file that cannot be written leaves the step taken: the same file comes when it can', async () => {
+  test('in an offline deal, a file that cannot be written leaves the step taken: the same file comes when it can', async () => {
     const pairing = await pair(2);
     const { one, b, a } = pairing;
     await assert.rejects(

@@ -187,7 +187,7 @@ describe('audit 8: one look at a finished deal', () => {
     assert.deepEqual(listWallets(store), []);
   });
 
-  test('audit 8: by files, which makes no wallet of any of these', async () => {
+  test('audit 8: offline, which makes no wallet of any of these', async () => {
     const [one, two] = [await newMachine(join(root, 'a')), await newMachine(join(root, 'b'))];
     const [a, b] = [join(root, 'a.deal'), join(root, 'b.deal')];
     await beginDeal({ store: one.store, threshold: 2, parties: planParties(2, 3, undefined), here: [1, 3], out: a });

@@ -444,17 +444,16 @@ describe('keys', () => {
   test('the keys of a host need action and wallet in one group', async () => {
     const wallet = await host.createWallet();
     const cid = await host.cidOf(both);
-    const [one, two] = [await host.createGroup('one'), await host.createGroup('two')];
-    await host.changeGroup(one, 'add', { cid });
-    await host.changeGroup(two, 'add', { wallet });
+    await host.permit(await host.createWallet(), cid);
     await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
-    await host.changeGroup(one, 'add', { wallet });
+    await host.permit(wallet, await host.cidOf(`${both}//2`));
+    await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
+    await host.permit(wallet, cid);
     await call(both, { wallet, message: 'm' });
-    await host.changeGroup(one, 'remove', { cid });
+    await host.permit(wallet);
     await fails(call(both, { wallet, message: 'm' }), 'action', /may not use this wallet/);
-    await fails(host.changeGroup(one, 'add', { cid: '0' }), 'input');
-    await fails(host.changeGroup(one, 'add', { wallet: `0x${'0'.repeat(40)}` }), 'input');
-    await fails(host.permit(wallet, '*'), 'input');
+    for (const wrong of ['0', '*']) await fails(host.permit(wallet, wrong), 'input');
+    await fails(host.permit(`0x${'0'.repeat(40)}`, cid), 'input');
   });
 
   test('the key of a wallet at a host is that of its address', async () => {
@@ -516,7 +515,7 @@ describe('the state', () => {
     const folder = join(dir, 'shared');
     const hosts = await Promise.all([1, 2, 3].map(() => LitHost.open({ dir: folder })));
     const made = await Promise.all(hosts.flatMap((each) => [1, 2, 3].map(() => each.createWallet())));
-    assert.deepEqual(hosts[0]?.wallets().sort(), made.sort());
+    assert.deepEqual(Object.keys(hosts[0]?.state.read().wallets ?? {}).sort(), made.sort());
   });
 
   test('the state of a host that is damaged is neither used nor replaced', async () => {

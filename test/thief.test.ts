@@ -501,7 +501,7 @@ async function credulousMachine(owned: Owned): Promise<ColdMachine> {
 }
 
 /**
- * The thief begins new shares by files, for 2, the action; 3, cold; and 5, a share of the thief's, which is hot: so the terms
+ * The thief begins new shares offline, for 2, the action; 3, cold; and 5, a share of the thief's, which is hot: so the terms
  * say. To an action that takes the lowest other index for the hot party, 3 is hot and 5 is cold: the authority.
  *
  * @returns the private key, which the thief has in the end; and the share of 5, the authority, with the action's beside it
@@ -813,7 +813,7 @@ describe('audit 1: facts that one side infers and another is told', () => {
     assert.throws(() => signPermission(tandem, owned.hot, terms), /party 1 is not a cold one/);
   });
 
-  test('audit 1: terms of a deal by files that were changed are refused by a machine that knows better, or its words differ', async () => {
+  test('audit 1: terms of an offline deal that were changed are refused by a machine that knows better, or its words differ', async () => {
     const owned = await newWallet('cold');
     const { info, hot } = owned;
     const cold = mkdtempSync(join(root, 'told-'));

@@ -23,7 +23,7 @@ export interface Task {
   readonly action: Action & { readonly policy: string };
   /** Of a reshare with an action: the next one. */
   readonly next?: Action & { readonly policy: string };
-  /** Of new shares by files: which deal, in hex. */
+  /** Of new shares offline: which deal, in hex. */
   readonly deal?: string;
 }
 

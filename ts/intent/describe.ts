@@ -60,7 +60,7 @@ function describeTransaction(transaction: Transaction): string {
   ]);
 }
 
-export function describeDomain(domain: Domain): string {
+function describeDomain(domain: Domain): string {
   const parts = Object.entries<string | bigint>({ ...domain }).map(([key, value]) => `${key} ${plain(value)}`);
   return parts.length === 0 ? 'none' : parts.join(', ');
 }

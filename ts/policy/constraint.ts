@@ -7,7 +7,7 @@ import type { Constraint, Constraints } from './schema.ts';
  *
  * @throws {@link InputError} if it does not
  */
-export function readConstraint(type: Type, constraint: Constraint, path: string): Constraint {
+function readConstraint(type: Type, constraint: Constraint, path: string): Constraint {
   const isNumber = type.kind === 'atom' && /^u?int/.test(type.name);
   const allowed =
     type.kind === 'list' ? ['each'] : type.kind === 'struct' ? ['fields'] : isNumber ? ['in', 'min', 'max'] : ['in'];

@@ -116,38 +116,6 @@ export class LitHost {
     return this.#state.update(newWallet);
   }
 
-  /** All wallets' addresses. */
-  wallets(): string[] {
-    return Object.keys(this.#state.read().wallets);
-  }
-
-  /** All groups. */
-  groups(): Group[] {
-    return this.#state.read().groups;
-  }
-
-  /** Makes an empty group and returns its id. */
-  async createGroup(name: string): Promise<number> {
-    return this.#state.update((state) => newGroup(state, name).id);
-  }
-
-  /**
-   * Puts an action or a wallet into a group, or takes it out. There is no wildcard: each is named.
-   *
-   * @throws {RuntimeError} `input` if the group or the wallet does not exist, or the CID is not one
-   */
-  async changeGroup(id: number, change: 'add' | 'remove', member: { cid: string } | { wallet: string }): Promise<void> {
-    await this.#state.update((state) => {
-      const group = state.groups.find((candidate) => candidate.id === id);
-      if (!group) throw new RuntimeError('input', `no group ${id}`);
-      const [list, value] =
-        'cid' in member ? [group.cids, checkCid(member.cid)] : [group.wallets, knownWallet(state, member.wallet)];
-      const at = list.indexOf(value);
-      if (change === 'add' && at < 0) list.push(value);
-      if (change === 'remove' && at >= 0) list.splice(at, 1);
-    });
-  }
-
   /** Lets exactly these actions use the wallet: the wallet leaves every other group. */
   async permit(wallet: string, ...cids: string[]): Promise<void> {
     cids.forEach(checkCid);
