@@ -23,6 +23,7 @@ const USAGE = `Makes a wallet whose parties are on several machines, or gives on
 exchange files, by stick, mail or chat: who carries them learns the public key and nothing of a share.
 
 usage: npx tsx scripts/party.ts begin --store DIR --out FILE [--parties N] [--runtime NAME] [--policy P] [--here LIST]
+                                           [--allow-interactive]
        npx tsx scripts/party.ts begin --reshare --store DIR --out FILE [--wallet ID] [--parties N] [--from LIST] [--here LIST]
        npx tsx scripts/party.ts step --store DIR --in FILE [--in FILE …] --out FILE [--here LIST]
        npx tsx scripts/party.ts confirm --store DIR --out FILE [--deal ID] [--phrase WORDS]
@@ -48,6 +49,7 @@ usage: npx tsx scripts/party.ts begin --store DIR --out FILE [--parties N] [--ru
   --threshold N    how many shares sign (2; likewise)
   --runtime NAME   where the action runs: local (default); none, no action
   --policy P       what the action signs, as for keygen
+  --allow-interactive  as for keygen: a threshold above 2 needs it where there is an action
   --authority A    who may ask the action to give its share away: cold (default), guardian:0x… or none; of new shares as before
   --wallet ID      which wallet gets new shares, if there are several
   --from LIST      which old parties deal, without an action; by default the first ones
@@ -75,6 +77,7 @@ run(USAGE, async (signal) => {
       threshold: { type: 'string' },
       runtime: { type: 'string' },
       policy: { type: 'string' },
+      'allow-interactive': { type: 'boolean', default: false },
       authority: { type: 'string' },
       ...permissionOptions,
       yes: { type: 'boolean', default: false },
@@ -104,9 +107,9 @@ run(USAGE, async (signal) => {
         const here = indices(values.here ?? '1', 'here');
         const authority = authorityOf(values.authority);
         if (values.reshare) {
-          if (values.runtime !== undefined || values.policy !== undefined) {
+          if (values.runtime !== undefined || values.policy !== undefined || values['allow-interactive']) {
             throw new UsageError('The action stays the same with new shares.', {
-              next: 'leave out --runtime and --policy; scripts/migrate.ts moves its share to another action.',
+              next: 'leave out --runtime, --policy and --allow-interactive; scripts/migrate.ts moves its share to another action.',
             });
           }
           const { address: id, runtime: host } = readWallet(store, findWallet(store, values.wallet));
@@ -122,10 +125,11 @@ run(USAGE, async (signal) => {
         }
         const name = values.runtime ?? 'local';
         const threshold = wholeNumber(values.threshold ?? '2', 'threshold');
+        const interactive = values['allow-interactive'];
         const parties = planParties(
           threshold,
           wholeNumber(values.parties ?? '3', 'parties'),
-          name === 'none' ? undefined : {},
+          name === 'none' ? undefined : { interactive },
         );
         if (name === 'none' && authority !== undefined) {
           throw new UsageError('An authority is over the share of an action.', { next: 'leave out --authority.' });
@@ -138,7 +142,7 @@ run(USAGE, async (signal) => {
           authority: wanted,
           ...(await buildCosigner(values.policy ?? 'messages', hostKind(runtime.name))),
         };
-        return show(json, await beginDeal({ ...options, threshold, parties, here, action, out }), out);
+        return show(json, await beginDeal({ ...options, threshold, parties, here, action, interactive, out }), out);
       }
       case 'step': {
         const [files, out] = [values.in ?? [], needed(values.out, '--out')];
@@ -253,7 +257,10 @@ function linesOf({ terms, here, messages }: DealState): Record<string, string> {
   return {
     ...(reshare && { wallet: reshare.account, epoch: `${reshare.epoch}, dealt by ${reshare.dealers.join(', ')}` }),
     parties: `${roles.join(', ')}; ${threshold} of them sign`,
-    ...(action && { action: `${action.cid}, policy ${action.policy}`, authority: action.authority + until }),
+    ...(action && {
+      action: `${action.cid}, policy ${action.policy}${action.interactive ? ', may sign by dkls23 too' : ''}`,
+      authority: action.authority + until,
+    }),
     ...(messages && { messages: `${messages}, as the guardian is to see it` }),
   };
 }

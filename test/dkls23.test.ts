@@ -12,7 +12,9 @@ import { decodeCbor } from '../ts/core/cbor.ts';
 import { fromHex } from '../ts/core/evm.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { Messages, Tandem } from '../ts/core/wasm.ts';
+import { beginDeal, finishDeal, stepDeal } from '../ts/deal/files/party.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
+import { planParties } from '../ts/deal/plan.ts';
 import { PolicyError, ProtocolError, RefusedError, UsageError } from '../ts/errors.ts';
 import { messageIntent } from '../ts/intent/from.ts';
 import { digestOf, intentJson } from '../ts/intent/intent.ts';
@@ -25,6 +27,7 @@ import { concat, inverse, lagrange, mod, scalarBytes, toScalar, u32 } from './re
 import { expand, hashToScalar } from './reference/transcript.ts';
 import { bytes, decode, encode, list, map } from './reference/wire.ts';
 import { command, json, type Outcome } from './support/command.ts';
+import { newMachine } from './support/machines.ts';
 
 // dkls23 end to end: shares here, and the real action in the real Deno.
 
@@ -239,6 +242,37 @@ describe('a threshold of 3', () => {
   test('a threshold of 3 with an action has to be interactive', async () => {
     await assert.rejects(newWallet({ threshold: 3, parties: 5, interactive: false }), /--allow-interactive/);
     await assert.rejects(newWallet({ threshold: 4, parties: 3 }), UsageError);
+  });
+
+  test('dkls23: 3 of 4 of an offline deal, two shares on the machine that calls the action', async () => {
+    const [one, two] = [await newMachine(join(root, 'one')), await newMachine(join(root, 'two'))];
+    const [a, b] = [join(root, 'a.deal'), join(root, 'b.deal')];
+    const parties = planParties(3, 4, { interactive: true });
+    const action = { runtime, ...cosigner, authority: 'cold' };
+    const deal = { store: one.store, threshold: 3, parties, here: [1, 3], action, out: a };
+    await assert.rejects(beginDeal(deal), /--allow-interactive/);
+    await beginDeal({ ...deal, interactive: true });
+    const connect = async () => runtime;
+    await stepDeal({ store: two.store, files: [a], out: b, here: [4] });
+    for (let n = 0; n < 2; n++) {
+      await stepDeal({ store: one.store, files: [b], out: a, connect });
+      await stepDeal({ store: two.store, files: [a], out: b });
+    }
+    const { deal: id, dealt } = await stepDeal({ store: two.store, files: [a], out: b });
+    const finished = [];
+    for (const { store } of [one, two]) {
+      finished.push(await finishDeal({ store, deal: Buffer.from(id, 'hex'), phrase: dealt?.phrase }));
+    }
+    assert.deepEqual(finished[1], finished[0]);
+    assert.deepEqual([finished[0]?.threshold, finished[0]?.action?.interactive], [3, true]);
+
+    const wide = await LocalRuntime.open({ dir: join(root, 'lit'), limits: { ...STRICT_LIMITS, ...WIDE } });
+    try {
+      const signed = await openWallet(one.store, { runtime: wide }).signMessage('hello');
+      assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), dealt?.address);
+    } finally {
+      wide.close();
+    }
   });
 });
 

@@ -34,14 +34,21 @@ export function planParties(
   if (!Number.isInteger(threshold) || threshold < 2 || threshold > count) {
     throw new UsageError(`A threshold of ${threshold} is not possible.`, { next: `choose from 2 to ${count}.` });
   }
-  if (threshold > 2 && action !== undefined && action.interactive !== true) {
-    throw new UsageError(`With a threshold of ${threshold} the action can sign by dkls23 only.`, {
-      next:
-        'allow it with --allow-interactive (docs/security.md#the-attack says what that costs) when the wallet is made, ' +
-        'choose a threshold of 2, or have no action (--runtime none).',
-    });
-  }
+  assertSigns(threshold, action);
   return Array.from({ length: count }, (_, i) => ({ index: i + 1, role: roleOf(i + 1, action !== undefined) }));
+}
+
+/** @throws UsageError if the action could sign with so many others only by a protocol that it is not to take part in */
+export function assertSigns(
+  threshold: number,
+  action: { readonly interactive?: boolean | undefined } | undefined,
+): void {
+  if (threshold <= 2 || action === undefined || action.interactive === true) return;
+  throw new UsageError(`With a threshold of ${threshold} the action can sign by dkls23 only.`, {
+    next:
+      'allow it with --allow-interactive (docs/security.md#the-attack says what that costs) when the wallet is made, ' +
+      'choose a threshold of 2, or have no action (--runtime none).',
+  });
 }
 
 /** The authority wanted over the action's share: by default the cold share, if there is one. @throws UsageError */

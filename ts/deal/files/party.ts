@@ -27,7 +27,7 @@ import {
 import { draftWallet, localParties, readWallet, type Store, type WalletInfo } from '../../store/store.ts';
 import { describeAction, describeKey } from '../describe.ts';
 import type { AskAuthority } from '../permission.ts';
-import { type HostedAction, paramsOf, participantsOf } from '../plan.ts';
+import { assertSigns, type HostedAction, paramsOf, participantsOf } from '../plan.ts';
 import {
   advance,
   begin,
@@ -107,25 +107,26 @@ export interface BeginOptions extends PartyOptions {
   readonly here: readonly number[];
   /** The action, and where it runs: this machine calls it. */
   readonly action?: (HostedAction & { readonly authority: string }) | undefined;
+  /** Let the action sign by dkls23 too, as in `KeygenOptions`. */
+  readonly interactive?: boolean | undefined;
   /** The file for the other machines. */
   readonly out: string;
 }
 
 /** Begins a deal. @throws UsageError, StoreError; RuntimeError of the host */
 export async function beginDeal(options: BeginOptions): Promise<DealState> {
-  const { store, threshold, parties, here, action } = options;
-  if (action && threshold > 2) {
-    throw new UsageError('With a threshold above 2 the action could not sign.', {
-      next: 'have no action: --runtime none.',
-    });
-  }
+  const { store, threshold, parties, here, action, interactive } = options;
+  assertSigns(threshold, action && { interactive });
   const key = await store.key('any', 'the session');
   const wallet = action && (await hostWallet(action, options));
   const terms: DealTerms = {
     threshold,
     parties,
     runtime: action?.runtime.name ?? 'none',
-    ...(action && wallet !== undefined && { action: describeAction(action, { wallet, authority: action.authority }) }),
+    ...(action &&
+      wallet !== undefined && {
+        action: describeAction(action, { wallet, authority: action.authority, interactive }),
+      }),
     created: new Date().toISOString(),
   };
   const session = await newSession(options, randomBytes(16), terms, here);

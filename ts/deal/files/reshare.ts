@@ -58,7 +58,7 @@ export async function planReshare(
   const { store, runtime, load } = options;
   const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
   const threshold = options.threshold ?? old.threshold;
-  const parties = planParties(threshold, options.parties ?? old.parties.length, old.action && {});
+  const parties = planParties(threshold, options.parties ?? old.parties.length, old.action);
   const dealers = dealersOf(old, options.dealers);
   const { source, authority } = await actionTo(options, old, parties);
   const shares = await oldShares(store, old, load);
