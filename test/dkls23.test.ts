@@ -266,7 +266,7 @@ describe('a threshold of 3', () => {
     assert.deepEqual(finished[1], finished[0]);
     assert.deepEqual([finished[0]?.threshold, finished[0]?.action?.interactive], [3, true]);
 
-    const wide = await LocalRuntime.open({ dir: join(root, 'lit'), limits: { ...STRICT_LIMITS, ...WIDE } });
+    const wide = await LocalRuntime.open({ dir: join(root, 'lit') });
     try {
       const signed = await openWallet(one.store, { runtime: wide }).signMessage('hello');
       assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), dealt?.address);

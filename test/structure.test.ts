@@ -7,13 +7,14 @@ import { describe, test } from 'node:test';
 
 const root = join(import.meta.dirname, '..');
 
-const BASE = ['ts/errors.ts', 'ts/text'];
+const BASE = ['ts/errors.ts', 'ts/text', 'ts/json.ts'];
 const INTENT = ['ts/intent', 'ts/intent/transaction', 'ts/intent/read'];
 const SHARED = [...BASE, 'ts/core', ...INTENT, 'ts/protocol', 'ts/policy'];
 
 /** Each folder, and those that it may import from besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/text': [],
+  'ts/json.ts': [],
   'ts/errors.ts': ['ts/text'],
   'ts/files': BASE,
   'ts/core': BASE,

@@ -5,7 +5,7 @@ import { MAX_DEPTH, readJson } from '../../json.ts';
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /** The size limit of an intent or a policy, as JSON text or as the strings within an object: UTF-16 code units. */
-const MAX_JSON_SIZE = 131_072;
+export const MAX_JSON_SIZE = 131_072;
 const MAX_NODES = 8192;
 
 /** Input that is not what it must be. The message names the place and what is wrong there. */

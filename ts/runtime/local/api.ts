@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
+import { Cid, LowerAddress } from '../../protocol/schema.ts';
 import { MAX_BODY } from '../limits.ts';
 import { ApiError } from './api-errors.ts';
 import { GENERATIONS, type Generation } from './generations.ts';
@@ -112,7 +113,7 @@ const keyItem = v.object({
 // What is of the right type and still no CID, hash, wallet or id is refused inside the endpoint, as at Lit.
 
 function cidHash(cid: string): string {
-  if (!/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/.test(cid)) throw new ApiError(400, 'the CID is not one of version 0');
+  if (!v.is(Cid, cid)) throw new ApiError(400, 'the CID is not one of version 0');
   return actionHash(cid);
 }
 
@@ -131,9 +132,9 @@ function oneHash(hash: string): string {
 }
 
 function walletEntry(id: string): string {
-  const digits = /^(?:0x)?([0-9a-fA-F]{40})$/.exec(id)?.[1];
-  if (digits === undefined) throw new ApiError(400, 'a wallet is an address of 40 digits of hex');
-  return /^0+$/.test(digits) ? ANY : `0x${digits.toLowerCase()}`;
+  const { success, output } = v.safeParse(LowerAddress, id.startsWith('0x') ? id : `0x${id}`);
+  if (!success) throw new ApiError(400, 'a wallet is an address of 40 digits of hex');
+  return /^0x0+$/.test(output) ? ANY : output;
 }
 
 /** The id of a group as a text: decimal, or hex with `0x`. */

@@ -10,7 +10,7 @@ import { type Answer, GuestProcess, OpError } from './guest-process.ts';
 import { hasImports, inlineImports } from './imports.ts';
 import { decryptFor, encryptFor, type HexKey, signingKey } from './keys.ts';
 import { library } from './libraries.ts';
-import { type Group, holdsAction, holdsWallet, newGroup, newWallet, type State, StateFile } from './state.ts';
+import { holdsAction, holdsWallet, newGroup, newWallet, type State, StateFile } from './state.ts';
 import { Turns } from './turns.ts';
 
 /** Options of a {@link LitHost}. */
