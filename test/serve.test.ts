@@ -547,7 +547,7 @@ describe('the API', () => {
     assert.equal((await call('health')).body.lit_actions_reachable, true);
     for (const path of NOT_HERE) {
       const { status, body } = await call(path, { body: {} });
-      assert.deepEqual([status, body.message], [404, "this endpoint of Lit's is not here"]);
+      assert.deepEqual([status, body.message], [404, 'the local server does not have this endpoint of Lit']);
     }
   });
 
