@@ -4,11 +4,11 @@
 package bip32
 
 import (
-	"crypto/sha512"
 	"strconv"
 	"strings"
 
 	"tandem/go/internal/mac"
+	"tandem/go/internal/sha2"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -71,8 +71,8 @@ func Derive(q *secp256k1.Point, chainCode []byte, path []uint32) (*Child, error)
 		if index >= hardened {
 			return nil, wire.Errorf(wire.CodeInput, "derivation index %d is hardened", index)
 		}
-		sum := make([]byte, sha512.Size)
-		mac.HMAC(sum, sha512.New, child.ChainCode, child.Q.Bytes(), transcript.U32(int(index)))
+		sum := make([]byte, 64)
+		mac.HMAC(sum, sha2.New512(), child.ChainCode, child.Q.Bytes(), transcript.U32(int(index)))
 		tweak, err := new(secp256k1.Scalar).SetBytes(sum[:32])
 		if err != nil {
 			return nil, wire.Errorf(wire.CodeInput, "derivation index %d gives no key", index)

@@ -1,13 +1,11 @@
 package correlation
 
 import (
-	"crypto/sha256"
-	"encoding"
 	"encoding/binary"
-	"hash"
 	"unsafe"
 
 	"tandem/go/internal/chacha"
+	"tandem/go/internal/sha2"
 )
 
 // tree is one tree, of which only the nodes of one depth are there at a time. It holds secrets: clear it.
@@ -63,39 +61,29 @@ func xor(dst, a *chacha.Key) {
 	}
 }
 
-// checker computes check values: one compression each, in place. It holds a leaf: clear it.
+// checker computes check values: a block each. It holds a leaf: clear it.
 type checker struct {
-	hash  hash.Hash
-	block [sha256.BlockSize]byte // tag, leaf, and what SHA-256 pads them with
-	state [stateSize]byte
+	hash  *sha2.State256
+	block [64]byte // tag, leaf, and what SHA-256 pads them with
 }
 
-// stateSize is the length of a marshaled SHA-256, whose chaining value comes after four bytes.
-const stateSize = 4 + sha256.Size + sha256.BlockSize + 8
-
 func newChecker() *checker {
-	c := &checker{hash: sha256.New()}
+	c := &checker{hash: sha2.New256()}
 	copy(c.block[:], tagCheck)
 	c.block[len(tagCheck)+nodeSize] = 0x80
 	binary.BigEndian.PutUint16(c.block[len(c.block)-2:], uint16(8*(len(tagCheck)+nodeSize)))
 	return c
 }
 
-// put puts the check value of a leaf in dst. It gives the hash a whole block, for the hash to keep none of it.
+// put puts the check value of a leaf in dst.
 func (c *checker) put(dst []byte, leaf *chacha.Key) {
 	leaf.Put(c.block[len(tagCheck):])
-	c.hash.Reset()
-	c.hash.Write(c.block[:])
-	state, err := c.hash.(encoding.BinaryAppender).AppendBinary(c.state[:0])
-	if err != nil {
-		panic("correlation: " + err.Error())
-	}
-	copy(dst[:hashSize], state[4:])
+	c.hash.Block(dst, &c.block)
 }
 
 func (c *checker) clear() {
 	clear(c.block[:])
-	c.hash.Reset()
+	c.hash.Clear()
 }
 
 // forest makes the action's trees, one at a time.

@@ -72,12 +72,11 @@
 package onecall
 
 import (
-	"crypto/sha256"
-
 	"tandem/go/bip32"
 	"tandem/go/correlation"
 	"tandem/go/deal"
 	"tandem/go/internal/mac"
+	"tandem/go/internal/sha2"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -247,7 +246,7 @@ func (m *responseMessage) mac(key, ssid, t *[32]byte) [32]byte {
 		parts = append(parts, m.Items[i].RPrime[:], m.Items[i].Proof[:], m.Items[i].Eta[:])
 	}
 	var sum [32]byte
-	mac.HMAC(sum[:], sha256.New, key[:], parts...)
+	mac.HMAC(sum[:], sha2.New256(), key[:], parts...)
 	return sum
 }
 

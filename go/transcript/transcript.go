@@ -6,11 +6,9 @@
 package transcript
 
 import (
-	"crypto/sha256"
-	"encoding"
 	"encoding/binary"
-	"hash"
 
+	"tandem/go/internal/sha2"
 	"tandem/go/secp256k1"
 )
 
@@ -23,16 +21,27 @@ const (
 // Expand returns n bytes that depend on the label and on all parts. It panics if the label is too long or n is above 8160.
 func Expand(label string, n int, parts ...[]byte) []byte {
 	out := make([]byte, n)
-	NewPrefix(label).Expand(out, parts...)
+	expand(out, label, parts)
 	return out
 }
 
+func expand(dst []byte, label string, parts [][]byte) {
+	p := NewPrefix(label)
+	p.Expand(dst, parts...)
+	p.Clear()
+}
+
 // Hash returns the 32 bytes that Expand gives.
-func Hash(label string, parts ...[]byte) [32]byte { return [32]byte(Expand(label, 32, parts...)) }
+func Hash(label string, parts ...[]byte) (hash [32]byte) {
+	expand(hash[:], label, parts)
+	return hash
+}
 
 // Scalar hashes to a scalar: 48 bytes of output modulo q.
 func Scalar(label string, parts ...[]byte) *secp256k1.Scalar {
-	return new(secp256k1.Scalar).SetUniformBytes(Expand(label, secp256k1.UniformSize, parts...))
+	uniform := Expand(label, secp256k1.UniformSize, parts...)
+	defer clear(uniform)
+	return new(secp256k1.Scalar).SetUniformBytes(uniform)
 }
 
 // Point hashes to a point other than the identity: hash_to_curve of RFC 9380 with the suite
@@ -51,10 +60,10 @@ func U32(i int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(i)) }
 // Prefix is the state of a transcript after its label and constant first parts. Expanding it hashes the other parts alone,
 // and allocates nothing.
 type Prefix struct {
-	h     hash.Hash
-	state []byte // of h, after the zero block and the constant parts
-	tag   []byte // DST_prime
-	block []byte // scratch
+	start sha2.State256 // after the zero block and the constant parts
+	hash  sha2.State256
+	tag   []byte          // DST_prime
+	block [blockSize]byte // scratch
 	b0    [32]byte
 	bi    [32]byte
 }
@@ -64,39 +73,37 @@ func NewPrefix(label string, constant ...[]byte) *Prefix {
 	if len(label) > maxLabel {
 		panic("transcript: label too long")
 	}
-	p := &Prefix{h: sha256.New()}
+	p := new(Prefix)
 	p.tag = append(append(p.tag, tagPrefix...), label...)
 	p.tag = append(p.tag, byte(len(p.tag)))
-	p.block = make([]byte, blockSize)
-	p.h.Write(p.block)
+	p.hash.Clear()
+	p.hash.Write(p.block[:])
 	p.write(constant)
-	p.state, _ = p.h.(encoding.BinaryMarshaler).MarshalBinary()
+	p.start = p.hash
 	return p
 }
 
 func (p *Prefix) write(parts [][]byte) {
 	for _, part := range parts {
-		binary.BigEndian.PutUint32(p.block, uint32(len(part)))
-		p.h.Write(p.block[:4])
-		p.h.Write(part)
+		binary.BigEndian.PutUint32(p.block[:], uint32(len(part)))
+		p.hash.Write(p.block[:4])
+		p.hash.Write(part)
 	}
 }
 
 // Expand fills dst with what [Expand] returns for the label, the constant parts and these parts. It panics if dst is longer
 // than 8160 bytes.
 func (p *Prefix) Expand(dst []byte, parts ...[]byte) {
-	if len(dst) > 255*sha256.Size {
+	if len(dst) > 255*len(p.bi) {
 		panic("transcript: output too long")
 	}
-	if err := p.h.(encoding.BinaryUnmarshaler).UnmarshalBinary(p.state); err != nil {
-		panic("transcript: " + err.Error())
-	}
+	p.hash = p.start
 	p.write(parts)
-	binary.BigEndian.PutUint16(p.block, uint16(len(dst)))
+	binary.BigEndian.PutUint16(p.block[:], uint16(len(dst)))
 	p.block[2] = 0
-	p.h.Write(p.block[:3])
-	p.h.Write(p.tag)
-	p.h.Sum(p.b0[:0])
+	p.hash.Write(p.block[:3])
+	p.hash.Write(p.tag)
+	p.hash.Sum(p.b0[:])
 	clear(p.bi[:])
 	n := copy(p.block[33:], p.tag) + 33
 	for i := 1; len(dst) > 0; i++ {
@@ -104,18 +111,11 @@ func (p *Prefix) Expand(dst []byte, parts ...[]byte) {
 			p.block[j] = p.b0[j] ^ p.bi[j]
 		}
 		p.block[32] = byte(i)
-		p.h.Reset()
-		p.h.Write(p.block[:n])
-		p.h.Sum(p.bi[:0])
+		p.hash.Write(p.block[:n])
+		p.hash.Sum(p.bi[:])
 		dst = dst[copy(dst, p.bi[:]):]
 	}
 }
 
-// Clear forgets what the last expansion left behind.
-func (p *Prefix) Clear() {
-	p.h.Reset()
-	clear(p.state)
-	clear(p.block)
-	clear(p.b0[:])
-	clear(p.bi[:])
-}
+// Clear forgets the parts, and what the last expansion left behind. The prefix is of no more use.
+func (p *Prefix) Clear() { *p = Prefix{} }
