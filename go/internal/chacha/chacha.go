@@ -22,8 +22,8 @@ func (k *Key) Set(b []byte) {
 
 // Put writes the 32 bytes of the key to dst.
 func (k *Key) Put(dst []byte) {
-	for i, word := range k {
-		binary.LittleEndian.PutUint32(dst[4*i:], word)
+	for i, w := range k {
+		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = byte(w), byte(w>>8), byte(w>>16), byte(w>>24)
 	}
 }
 

@@ -82,14 +82,17 @@ func (s *State256) reset() {
 func (s *State256) Write(p []byte) {
 	at := int(s.length % 64)
 	s.length += uint64(len(p))
-	for len(p) > 0 {
+	if at > 0 {
 		n := copy(s.block[at:], p)
-		at, p = at+n, p[n:]
-		if at == len(s.block) {
-			s.compress()
-			at = 0
+		if p = p[n:]; at+n < len(s.block) {
+			return
 		}
+		s.compress(&s.block)
 	}
+	for ; len(p) >= len(s.block); p = p[len(s.block):] {
+		s.compress((*[64]byte)(p))
+	}
+	copy(s.block[:], p)
 }
 
 // Sum puts the 32 bytes of the hash in dst, and begins anew.
@@ -98,34 +101,37 @@ func (s *State256) Sum(dst []byte) {
 	s.block[at] = 0x80
 	clear(s.block[at+1:])
 	if at >= 56 {
-		s.compress()
+		s.compress(&s.block)
 		clear(s.block[:])
 	}
 	binary.BigEndian.PutUint64(s.block[56:], 8*s.length)
-	s.compress()
-	for i, word := range s.h {
-		binary.BigEndian.PutUint32(dst[4*i:], word)
+	s.compress(&s.block)
+	s.put(dst)
+}
+
+// put puts the state in dst, and begins anew.
+func (s *State256) put(dst []byte) {
+	// Bytes are put together here and in compress because TinyGo would call functions of encoding/binary for it.
+	for i, h := range s.h {
+		dst[4*i], dst[4*i+1], dst[4*i+2], dst[4*i+3] = byte(h>>24), byte(h>>16), byte(h>>8), byte(h)
 	}
 	s.reset()
 }
 
 // Block sets s to SHA-256 after one block alone and puts its state in dst: the hash of a message of at most 55 bytes that was padded
-// already. It keeps nothing.
+// already.
 func (s *State256) Block(dst []byte, block *[64]byte) {
 	s.reset()
-	s.block = *block
-	s.compress()
-	for i, word := range s.h {
-		binary.BigEndian.PutUint32(dst[4*i:], word)
-	}
-	s.reset()
+	s.compress(block)
+	s.put(dst)
 }
 
 //go:noinline
-func (s *State256) compress() {
+func (s *State256) compress(block *[64]byte) {
 	w := &s.w
 	for i := range 16 {
-		w[i] = binary.BigEndian.Uint32(s.block[4*i:])
+		b := (*[4]byte)(block[4*i:])
+		w[i] = uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
 	}
 	for i := 16; i < 64; i++ {
 		x, y := w[i-15], w[i-2]
