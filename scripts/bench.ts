@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -48,6 +48,11 @@ const WARM_FROM = 4;
 const MANY = 8;
 /** How many calls the processor time of a call is measured over. */
 const CALLS = 3;
+/** What a new process is asked to do with the module alone. */
+const MODULE_STEPS = ['onecallUser', 'onecallAction', 'onecallMany', 'correlateUser', 'correlateAction'] as const;
+/** The signers then: the shares that are at hand. */
+const USER = 1;
+const ACTION = 3;
 
 run(USAGE, async () => {
   const { values } = parseArgs({
@@ -66,7 +71,7 @@ run(USAGE, async () => {
     const identity = process.env.BENCH_IDENTITY ?? '';
     const store = openStore(dir, async () => ({ identities: [identity] }));
     const once = { keygen: keygenOnce, sign: signOnce, dkls23: dkls23Once }[child];
-    sayJson(await once?.(store));
+    sayJson(await (isModuleStep(child) ? moduleOnce(child, dir) : once?.(store)));
     return;
   }
   const runs = wholeNumber(values.runs, 'runs');
@@ -124,6 +129,14 @@ async function measure(runs: number) {
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
     const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
     const host = await measureHost(join(dir, 'host'));
+    const module = await measureModule(join(dir, '0'), identity, async (step, file) => {
+      const all: Times[] = [];
+      for (let i = 0; i < runs; i++) all.push(await once<Times>(step, file));
+      return all;
+    });
+    const coldAndWarmUnits = ({ coldMs, warmMs }: { coldMs: number; warmMs: number }) => {
+      return { coldMs, warmMs, coldUnits: units(coldMs), warmUnits: units(warmMs) };
+    };
     const { userMs, actionMs, ...sizes } = round;
     const roundsMs = median(rounds.map((one) => one.userMs + one.actionMs));
     return {
@@ -165,6 +178,17 @@ async function measure(runs: number) {
         unitsPerSignature: many.units,
         paramsBytesPerSignature: Math.round(sign.many.paramsBytes / MANY),
         answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
+      },
+      onecall: {
+        ...module.onecall,
+        user: coldAndWarmUnits(module.onecall.user),
+        action: coldAndWarmUnits(module.onecall.action),
+        many: { ...module.onecall.many, ...coldAndWarmUnits(module.onecall.many) },
+      },
+      correlate: {
+        ...module.correlate,
+        user: coldAndWarmUnits(module.correlate.user),
+        action: coldAndWarmUnits(module.correlate.action),
       },
       policy: { ...policy, extraUnits: units(policy.extraMs), guardianUnits: units(policy.guardianMs) },
       host,
@@ -552,6 +576,115 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
   };
 }
 
+type ModuleStep = (typeof MODULE_STEPS)[number];
+
+function isModuleStep(name: string): name is ModuleStep {
+  return MODULE_STEPS.some((step) => step === name);
+}
+
+/** One set-up and its correlation, a signature of one digest and one of several: what the new processes work on, in hexadecimal. */
+interface Materials {
+  shares: { user: string; action: string };
+  setup: { session: string; request: string; answer: string; correlation: string };
+  one: Exchange;
+  many: Exchange;
+}
+
+interface Exchange {
+  digests: string[];
+  session: string;
+  request: string;
+  response: string;
+}
+
+/** The module alone, with shares in the clear: each part in new processes that have what the other side sends. */
+async function measureModule(
+  store: string,
+  identity: string,
+  times: (step: ModuleStep, file: string) => Promise<Times[]>,
+) {
+  const opened = openStore(store, async () => ({ identities: [identity] }));
+  const info = readWallet(opened, findWallet(opened));
+  const [user, action] = [await readShare(opened, info, USER), await readShare(opened, info, ACTION)];
+  const tandem = await loadTandem();
+  const setup = tandem.correlateRequest({ hedge: user, peer: ACTION });
+  const answer = tandem.correlateRespond({ share: action, peer: USER, request: setup.request });
+  const { correlation } = tandem.correlateAccept({ share: user, session: setup.session, answer });
+  const exchange = (count: number): Exchange => {
+    const digests = Array.from({ length: count }, (_, i) => DIGEST.map((byte) => byte ^ i));
+    const terms = { digests, path: 'm' };
+    const { session, request } = tandem.onecallRequest({ share: user, correlation, peer: ACTION, ...terms });
+    const response = tandem.onecallRespond({ share: action, peer: USER, ...terms, request, inputs: new Uint8Array() });
+    return { digests: digests.map(toHex), session: toHex(session), request: toHex(request), response: toHex(response) };
+  };
+  const materials: Materials = {
+    shares: { user: toHex(user), action: toHex(action) },
+    setup: {
+      session: toHex(setup.session),
+      request: toHex(setup.request),
+      answer: toHex(answer),
+      correlation: toHex(correlation),
+    },
+    one: exchange(1),
+    many: exchange(MANY),
+  };
+  const file = join(store, 'materials.json');
+  writeFileSync(file, JSON.stringify(materials), { mode: 0o600 });
+  const medians = async (step: ModuleStep) => {
+    const all = await times(step, file);
+    return { coldMs: median(all.map(({ cold }) => cold)), warmMs: median(all.map(({ warm }) => warm)) };
+  };
+  const size = (text: string) => fromHex(text).length;
+  return {
+    onecall: {
+      requestBytes: size(materials.one.request),
+      responseBytes: size(materials.one.response),
+      user: await medians('onecallUser'),
+      action: await medians('onecallAction'),
+      many: { count: MANY, responseBytes: size(materials.many.response), ...(await medians('onecallMany')) },
+    },
+    correlate: {
+      requestBytes: setup.request.length,
+      answerBytes: answer.length,
+      correlationBytes: correlation.length,
+      user: await medians('correlateUser'),
+      action: await medians('correlateAction'),
+    },
+  };
+}
+
+/**
+ * One part, cold and then warm: the user's with compiling and with an instance for each step, as a wallet has it, the action's from
+ * request bytes to response bytes.
+ */
+async function moduleOnce(step: ModuleStep, file: string): Promise<Times> {
+  const { shares, setup, one, many } = JSON.parse(readFileSync(file, 'utf8')) as Materials;
+  const [user, action] = [fromHex(shares.user), fromHex(shares.action)];
+  const { digests, request, session, response } = step === 'onecallMany' ? many : one;
+  const terms = { digests: digests.map((digest) => fromHex(digest)), path: 'm' };
+  const correlation = fromHex(setup.correlation);
+  const asked = { share: action, peer: USER, ...terms, request: fromHex(request), inputs: new Uint8Array() };
+  const received = { correlation, session: fromHex(session), response: fromHex(response) };
+  const setupAsked = { share: action, peer: USER, request: fromHex(setup.request) };
+  const setupReceived = { share: user, session: fromHex(setup.session), answer: fromHex(setup.answer) };
+  const isUser = step === 'onecallUser' || step === 'correlateUser';
+  const measured: number[] = [];
+  for (let i = 0; i < REPEATS; i++) {
+    const before = isUser ? undefined : await loadTandem();
+    const start = performance.now();
+    if (step === 'onecallUser') {
+      (await loadTandem()).onecallRequest({ share: user, correlation, peer: ACTION, ...terms });
+      (await loadTandem()).onecallFinish(received);
+    } else if (step === 'correlateUser') {
+      (await loadTandem()).correlateRequest({ hedge: user, peer: ACTION });
+      (await loadTandem()).correlateAccept(setupReceived);
+    } else if (step === 'correlateAction') before?.correlateRespond(setupAsked);
+    else before?.onecallRespond(asked);
+    measured.push(performance.now() - start);
+  }
+  return coldAndWarm(measured);
+}
+
 /** A signature by dkls23 with the action. */
 interface Rounds {
   calls: number;
@@ -664,6 +797,8 @@ function table(report: Report): string {
     keygen,
     sign,
     signMany,
+    onecall,
+    correlate,
     policy,
     host,
     dkls23,
@@ -697,6 +832,17 @@ function table(report: Report): string {
     `signMany, ${signMany.count} in 1 call, for each`,
     `  main, cold             ${time(signMany.msPerSignature, signMany.unitsPerSignature)}`,
     `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
+    `onecall, the module alone`,
+    `  request, response      ${bytes(onecall.requestBytes)}, ${bytes(onecall.responseBytes)}; of ${onecall.many.count} ${bytes(onecall.many.responseBytes)}`,
+    `  user, cold             ${time(onecall.user.coldMs, onecall.user.coldUnits)}`,
+    `  user, warm             ${time(onecall.user.warmMs, onecall.user.warmUnits)}`,
+    `  action, cold           ${time(onecall.action.coldMs, onecall.action.coldUnits)}`,
+    `  action, warm           ${time(onecall.action.warmMs, onecall.action.warmUnits)}`,
+    `  action, ${onecall.many.count} digests      ${time(onecall.many.coldMs, onecall.many.coldUnits)}`,
+    `correlation, once`,
+    `  request, answer        ${bytes(correlate.requestBytes)}, ${bytes(correlate.answerBytes)}; kept ${bytes(correlate.correlationBytes)}`,
+    `  user, cold             ${time(correlate.user.coldMs, correlate.user.coldUnits)}`,
+    `  action, cold           ${time(correlate.action.coldMs, correlate.action.coldUnits)}`,
     `rules and a transaction, not any and a digest`,
     `  main but for signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
     `  a guardian's approval  ${time(policy.guardianMs, policy.guardianUnits)} more`,
