@@ -26,7 +26,7 @@ usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits SET] [--spare
 
 Clients find it at http://127.0.0.1:8787, the description of the API under /core/v1/openapi.json.`;
 
-/** More of a path, which is whatever a client sends, is not printed. */
+/** How much of a path is printed: a client can send any. */
 const MAX_PATH = 64;
 
 run(USAGE, async (signal) => {

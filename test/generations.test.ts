@@ -39,7 +39,7 @@ async function signs(id: string, generation: GenerationName): Promise<void> {
 
 describe('the co-signer', () => {
   for (const [name, { deno }] of Object.entries(GENERATIONS) as [GenerationName, { deno: string }][]) {
-    test(`makes a key and signs on Deno ${deno}, then on the other, and hands its share on`, async () => {
+    test(`the co-signer makes a key and signs on Deno ${deno}, then on the other, and hands its share on`, async () => {
       const runtime = await host(name);
       const { response } = await runtime.host.execute({
         source: 'async function main() { return navigator.userAgent }',

@@ -113,7 +113,7 @@ describe('the script', () => {
 });
 
 describe('the globals', () => {
-  test('are those of a Lit host, of the newest and of April', async () => {
+  test('the globals of an action are those of a Lit host, of the newest and of April', async () => {
     const source = main(`return {
       same: [Lit.Actions === LitActions, Lit.Headers === LitHeaders, global === globalThis],
       frozen: [Object.isFrozen(Lit), Object.isFrozen(Lit.Actions)],
@@ -156,7 +156,7 @@ describe('the globals', () => {
     });
   });
 
-  test('include ethers 5.7.2, and in April viem', async () => {
+  test('the globals of an action include ethers 5.7.2, and in April viem', async () => {
     const same = 'return ethers.utils.id("x") === viem.keccak256(viem.stringToHex("x"))';
     assert.equal(await response(same, {}, april), true);
     for (const on of [host, april]) assert.equal(await response('return ethers.version', {}, on), 'ethers/5.7.2');
@@ -164,7 +164,7 @@ describe('the globals', () => {
       assert.equal((await call(`var viem = 5; ${main('return viem')}`, {}, on)).response, 5);
   });
 
-  test('have a proxiedFetch, which counts as a request', async () => {
+  test('the globals of an action have a proxiedFetch, which counts as a request', async () => {
     const none = await limited({ maxFetchCount: 0 });
     await fails(response('await Lit.Actions.proxiedFetch("http://127.0.0.1:1/")', {}, none), 'action', /HTTP requests/);
   });
@@ -293,7 +293,7 @@ describe('an action that misbehaves', () => {
     await assertGuests(0);
   });
 
-  test('is stopped when it grows too large', async () => {
+  test('an action that misbehaves is stopped when it grows too large', async () => {
     const message = /maximum memory of 128 MB/;
     await fails(response('const a = []; for (;;) a.push(new Array(1000).fill(1))'), 'memory', message);
     await fails(response('let s = ""; for (;;) { s += "hello"; if (s.length % 1e6 === 0) s[5] }'), 'memory', message);
@@ -315,7 +315,7 @@ describe('an action that misbehaves', () => {
 });
 
 describe('the limits', () => {
-  test('are those of the generation, and the strict ones suit every host', async () => {
+  test('the limits of a host are those of its generation, and the strict ones suit every host', async () => {
     assert.deepEqual([host.limits, april.limits], [NEWEST_LIMITS, APRIL_LIMITS]);
     assert.deepEqual([APRIL_LIMITS.maxResponseLength, NEWEST_LIMITS.maxResponseLength], [102_400, 1_048_576]);
     assert.deepEqual([DOCUMENTED_LIMITS.maxParamsLength, NEWEST_LIMITS.maxParamsLength], [65_536, 10 << 20]);
@@ -356,7 +356,7 @@ describe('the limits', () => {
     }
   });
 
-  test('refuse a source of one whole chunk, on which Lit fails', async () => {
+  test('a host refuses a source of one whole chunk, on which Lit fails', async () => {
     const source = main('return 1').padEnd(262_144);
     await fails(call(source), 'input', /exactly 262144 bytes/);
     for (const other of [source.slice(0, -1), `${source} `]) assert.equal((await call(other)).response, 1);

@@ -459,7 +459,7 @@ describe('the API', () => {
     assert.equal(await bearer.json(), true);
   });
 
-  test('the API of the server is closed to pages of other sites', async () => {
+  test('the API of the server answers to the name localhost only, and to JSON', async () => {
     const foreign = request(`${server.url}/core/v1/get_lit_action_client_config`, {
       headers: { host: 'evil.example' },
     });
@@ -470,7 +470,7 @@ describe('the API', () => {
     assert.equal(simple.status, 404);
   });
 
-  test('may be called by pages of every site, without what a browser would send by itself', async () => {
+  test('the API of the server may be called by pages of every site, without what a browser would send by itself', async () => {
     const asked = {
       origin: 'https://page.example',
       'access-control-request-method': 'POST',
@@ -487,7 +487,7 @@ describe('the API', () => {
     }
   });
 
-  test('tells an action the ids of its request', async () => {
+  test('the API of the server tells an action the ids of its request', async () => {
     const code =
       'async function main() { return [..."rc"].map((c) => Lit.Headers.get(c === "r" ? "x-request-id" : "x-correlation-id")) }';
     const send = async (id: string) => {
@@ -506,7 +506,7 @@ describe('the API', () => {
     assert.deepEqual((await send('x'.repeat(129))).ids[1], null);
   });
 
-  test('lets what is permitted count after a while, if it is asked to', async () => {
+  test('the API of the server lets a permission take effect after a while, if it is asked to', async () => {
     const slow = await start({ settleMs: 1500, dir: join(dir, 'slow') });
     const at = { url: slow.url };
     const key = (await call('new_account', { ...at, body: { account_name: 'a', account_description: '' } })).body
@@ -525,7 +525,7 @@ describe('the API', () => {
     await slow.close();
   });
 
-  test('is that of April, if it is asked to: wallets are made by GET', async () => {
+  test('the API of the server is that of April, if it is asked to: wallets are made by GET', async () => {
     const april = await start({ generation: 'april' });
     const at = { url: april.url, key: await account() };
     assert.match((await call('create_wallet', at)).body.wallet_address, /^0x/);
@@ -542,7 +542,7 @@ describe('the API', () => {
     await april.close();
   });
 
-  test('answers what it has no part in: the chain, its health', async () => {
+  test('the API of the server tells that it has no chain, its health, and what it lacks', async () => {
     assert.equal((await call('get_node_chain_config')).body.chain_name, 'none');
     assert.equal((await call('health')).body.lit_actions_reachable, true);
     for (const path of NOT_HERE) {
@@ -551,7 +551,7 @@ describe('the API', () => {
     }
   });
 
-  test('fails on a source of one whole chunk, as Lit does', async () => {
+  test('the API of the server fails on a source of one whole chunk, as Lit does', async () => {
     const code = 'async function main() { return 1 }'.padEnd(262_144);
     const isFailure = ({ status, body }: Reply) => assert.deepEqual([status, body.error], [500, 'internal_error']);
     isFailure(await run(await runner(), code));
