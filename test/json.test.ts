@@ -59,7 +59,7 @@ test('audit 2: nothing else parses JSON', () => {
     'scripts/try-lit.ts',
     'ts/build/apart.ts', // in the sandbox, what the builder sends
     'ts/build/cosigner.ts',
-    'ts/intent/json.ts', // tokens that readJson took
+    'ts/intent/read/json.ts', // tokens that readJson took
     'ts/json.ts',
     'ts/runtime/local/guest.js', // what the host sends, which bounds it
   ]);
