@@ -23,7 +23,7 @@ export interface KeygenOptions extends AskOptions {
    * docs/security.md, "The attack".
    */
   readonly interactive?: boolean | undefined;
-  /** A private key (32 bytes, from 1 to q - 1) that becomes the wallet's. Whoever has it can still sign alone. */
+  /** A private key (32 bytes, from 1 to q - 1) that becomes the wallet's. It still signs alone, wherever it is kept. */
   readonly secret?: Uint8Array | undefined;
 }
 

@@ -2,7 +2,6 @@ import * as v from 'valibot';
 import { fromHex, recoverAddress, toHex } from '../core/evm.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { UsageError, WalletError } from '../errors.ts';
-
 import { readJson } from '../json.ts';
 import { digestOfPermission, MAX_VALIDITY, type Permission, SAME, typedDataOf } from '../protocol/permission.ts';
 import { ACTION, areParties, coldOf, roleOf } from '../protocol/roles.ts';
@@ -36,7 +35,7 @@ export function signPermission(tandem: Tandem, share: Uint8Array, permission: Pe
 }
 
 /**
- * The signature that the action will ask for: of a cold share that is here, or of whoever `ask` reaches. What it gives
+ * The signature that the action will ask for: of a cold share that is here, or of the authority that `ask` reaches. What it gives
  * is checked here, because the action would not say what is wrong with it.
  *
  * @throws UsageError if there is nobody to ask; WalletError if the answer is not the authority's

@@ -3,14 +3,12 @@ import type { DealParams } from '../core/wasm.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import type { FORMAT } from '../protocol/cosigner.ts';
 import { roleOf } from '../protocol/roles.ts';
-import { Authority } from '../protocol/schema.ts';
+import { Authority, MAX_PARTIES } from '../protocol/schema.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { PartyInfo, WalletInfo } from '../store/store.ts';
 
 // What a deal is to be, before anybody is asked: who the parties are, who has a say over the action's share, and what each
 // party on this machine begins with.
-
-const MAX_PARTIES = 16;
 
 /** An action, where it runs, and what its policy is called, for people. */
 export interface HostedAction extends Action {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { fromBase64 } from '../core/bytes.ts';
 import { MAX_JSON_SIZE } from '../intent/read/json.ts';
 import { ACTION } from './roles.ts';
-import { Cid, Epoch, Index, LowerAddress, Signature } from './schema.ts';
+import { Cid, Epoch, Index, LowerAddress, MAX_PARTIES, Signature } from './schema.ts';
 
 // What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
 // what a caller sends, outputs what the action works with.
@@ -12,7 +12,6 @@ const MAX_TEXT = 64 * 1024;
 
 /** How many signatures one call makes at most, and how many parties take part. */
 export const MAX_SIGNATURES = 8;
-const MAX_PARTIES = 16;
 
 /**
  * The longest parameters and answer, as JSON in bytes: the most signatures, each with a request and an intent of any length, in
@@ -74,7 +73,7 @@ const deal = {
 /** The action's place in a deal to which it brings nothing: with a share that it has, the place is as before. */
 const place = {
   self: v.pipe(Index, v.value(ACTION)),
-  /** Whether the share may sign by dkls23, where whoever keeps the action's session can take the key. */
+  /** Whether the share may sign by dkls23, where an attacker who keeps the action's session can take the key. */
   interactive: v.optional(v.boolean(), false),
 };
 

@@ -30,7 +30,7 @@ export interface Permission {
   readonly action: string;
   /** The authority over that share from then on. */
   readonly authority: string;
-  /** {@link hashOf} the first messages of all others: whoever made them is dealt to, and nobody else. */
+  /** {@link hashOf} the first messages of all others: those who made them are dealt to, and nobody else. */
   readonly messages: string;
   /** Unix time in seconds. */
   readonly expires: number;

@@ -28,6 +28,9 @@ export const Signature = v.pipe(
   v.transform((text) => text as `0x${string}`),
 );
 
+/** How many parties a key has at most. */
+export const MAX_PARTIES = 16;
+
 /** The index of a party. */
 export const Index = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255));
 

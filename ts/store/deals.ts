@@ -4,7 +4,7 @@ import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
-import { Address, Authority, Epoch, Hex, Index, Signature } from '../protocol/schema.ts';
+import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES, Signature } from '../protocol/schema.ts';
 import { type Key, sealer } from './age.ts';
 import { ActionInfo, areRoles, DEALS, openSealed, Party, type Store } from './store.ts';
 
@@ -23,7 +23,7 @@ const ROLES = 'other roles than those of the indices';
 export const DealTerms = v.pipe(
   v.strictObject({
     threshold: Index,
-    parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(16)),
+    parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(MAX_PARTIES)),
     runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
     action: v.optional(v.omit(ActionInfo, ['retired'])),
     created: v.pipe(v.string(), v.isoTimestamp()),
@@ -39,7 +39,7 @@ export const DealTerms = v.pipe(
         /** Of the new shares. */
         epoch: Epoch,
         /** The old parties that deal, ascending. */
-        dealers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(16)),
+        dealers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(MAX_PARTIES)),
       }),
     ),
   }),

@@ -562,7 +562,7 @@ function stateOf(session: Live, dealt?: Finished): DealState {
   };
 }
 
-/** The words are not in what a guardian signs; a hash of the same messages is, which the machines show for him. */
+/** The words are not in what a guardian signs; a hash of the same messages is, which the machines show for the guardian. */
 function guardedBy(session: Live): Pick<DealState, 'messages'> {
   const { terms } = session;
   const remote = actionOf(terms);

@@ -1,4 +1,6 @@
+import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
+import { Hex } from '../../protocol/schema.ts';
 import { Untrusted } from '../../text/untrusted.ts';
 import { RuntimeError } from '../errors.ts';
 import { EVERY_GROUP, EVERY_WALLET, type LitAccount, type UsageKey, usageKeyHash } from './account.ts';
@@ -109,5 +111,5 @@ export async function setActions(account: LitAccount, group: string, cids: reado
 
 /** Whether an entry of a group is the hash of one action. */
 function isHash(hash: string): boolean {
-  return /^0x(?!0+$)[0-9a-f]{64}$/.test(hash);
+  return v.is(Hex(32), hash) && !/^0x0+$/.test(hash);
 }

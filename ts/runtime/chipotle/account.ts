@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
-import { LowerAddress } from '../../protocol/schema.ts';
+import { AnyHex, LowerAddress } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import type { Limits } from '../types.ts';
 import { type LitHttp, type LitRequest, MAX_BODY } from './http.ts';
@@ -24,7 +24,7 @@ const groupItem = v.object({ id: groupId, name: short });
 const walletItem = v.object({ id: short, wallet_address: LowerAddress });
 const actionItem = v.object({ id: short });
 const keyItem = v.object({
-  api_key_hash: v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{64}$/), v.toLowerCase()),
+  api_key_hash: v.pipe(AnyHex(32), v.toLowerCase()),
   name: short,
   can_create_groups: v.boolean(),
   can_manage_ipfs_ids_in_groups: v.array(groupId),

@@ -54,8 +54,6 @@ export interface CallResult {
   readonly logs: string;
 }
 
-export type { Group } from './state.ts';
-
 /** How many calls run at once for each processor, and how many wait, unless it is said. */
 export const CALLS_PER_PROCESSOR = 4;
 export const MAX_WAITING = 1000;
