@@ -27,7 +27,7 @@ import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { LitServer } from '../ts/runtime/local/server.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { SigningRequest } from '../ts/signing/request.ts';
+import { SigningRequest } from '../ts/signing/prepared.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { findWallet, openStore, readAction, readShare, readWallet, type Store } from '../ts/store/store.ts';
 import { run, wholeNumber } from './cli.ts';

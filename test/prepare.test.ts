@@ -24,7 +24,7 @@ import { RuntimeError } from '../ts/runtime/errors.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { SigningRequest } from '../ts/signing/request.ts';
+import { SigningRequest } from '../ts/signing/prepared.ts';
 import { openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
 import { openStore, readShare, type Store, type WalletInfo } from '../ts/store/store.ts';
 

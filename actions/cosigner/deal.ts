@@ -3,22 +3,22 @@ import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
 import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from '../../ts/protocol/cosigner.ts';
 import { permissionToDeal } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { boundInfo, type Context, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
+import { boundInfo, type Cosigner, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
 
 /** A deal, first call: the action's first and second messages, and its session, sealed. */
-export async function deal1(context: Context, request: Deal1Request): Promise<Deal1Answer> {
-  const tandem = await context.start();
-  if (request.kind === 'reshare') return reshare(context, tandem, request);
+export async function deal1(cosigner: Cosigner, request: Deal1Request): Promise<Deal1Answer> {
+  const tandem = await cosigner.start();
+  if (request.kind === 'reshare') return reshare(cosigner, tandem, request);
   const { kind, threshold, parties, self } = request;
   const common = { threshold, parties, self };
   switch (kind) {
     case 'keygen':
-      return join(context, tandem, request, { kind, ...common, contributors: parties, epoch: 0 });
+      return join(cosigner, tandem, request, { kind, ...common, contributors: parties, epoch: 0 });
     case 'import':
-      return join(context, tandem, request, { kind, ...common, contributors: request.contributors, epoch: 0 });
+      return join(cosigner, tandem, request, { kind, ...common, contributors: request.contributors, epoch: 0 });
     case 'receive': {
       const { contributors, epoch, old } = request;
-      return join(context, tandem, request, { kind: 'reshare', ...common, contributors, epoch, old });
+      return join(cosigner, tandem, request, { kind: 'reshare', ...common, contributors, epoch, old });
     }
   }
 }
@@ -26,9 +26,9 @@ export async function deal1(context: Context, request: Deal1Request): Promise<De
 type Reshare = Extract<Deal1Request, { kind: 'reshare' }>;
 
 /** Contributes the action's share to new ones, if its authority allows exactly that. */
-async function reshare(context: Context, tandem: Tandem, request: Reshare): Promise<Deal1Answer> {
+async function reshare(cosigner: Cosigner, tandem: Tandem, request: Reshare): Promise<Deal1Answer> {
   const { wallet, threshold, parties, contributors, authority, action, messages, authorization } = request;
-  const { bound, info } = await openShare(context, tandem, wallet, request.share);
+  const { bound, info } = await openShare(cosigner, tandem, wallet, request.share);
   try {
     const { index: self, share } = bound;
     const epoch = bound.epoch + 1;
@@ -36,10 +36,10 @@ async function reshare(context: Context, tandem: Tandem, request: Reshare): Prom
     const deal = { epoch, threshold, parties, contributors };
     const { expires } = authorization;
     const permission = permissionToDeal(now, deal, { action, authority, round1: messages, expires });
-    assertOthers(info.address, authority, context.policy);
+    assertOthers(info.address, authority, cosigner.policy);
     checkAuthority(tandem, bound, permission, authorization);
     return await join(
-      context,
+      cosigner,
       tandem,
       { ...request, interactive: bound.interactive },
       { kind: 'reshare', ...deal, self, share },
@@ -51,7 +51,7 @@ async function reshare(context: Context, tandem: Tandem, request: Reshare): Prom
 
 /** Rounds 1 and 2 at once, of a deal in which the action gets a share. */
 async function join(
-  context: Context,
+  cosigner: Cosigner,
   tandem: Tandem,
   request: Pick<Deal1Request, 'wallet' | 'authority' | 'messages'> & {
     interactive: boolean;
@@ -64,7 +64,7 @@ async function join(
   const parties = [...params.parties];
   assertPossible(authority, parties);
   const joined = tandem.dealJoin(params, messages);
-  const session = await sealSession(context, wallet, {
+  const session = await sealSession(cosigner, wallet, {
     round: 2,
     threshold,
     parties,
@@ -78,18 +78,18 @@ async function join(
 }
 
 /** A deal, second call: the action's third message, and its key share, sealed for it or for the action to hold it. */
-export async function deal2(context: Context, request: Deal2Request): Promise<Deal2Answer> {
+export async function deal2(cosigner: Cosigner, request: Deal2Request): Promise<Deal2Answer> {
   const { wallet, messages } = request;
-  const tandem = await context.start();
-  const { session, round: _, action, ...place } = await unsealSession(context, wallet, request.session);
+  const tandem = await cosigner.start();
+  const { session, round: _, action, ...place } = await unsealSession(cosigner, wallet, request.session);
   const third = tandem.dealRound3(session, messages.round2);
   const { share, info } = tandem.dealFinish(third.session, messages.round3);
   const { keyId, epoch } = info;
   const bound = { ...place, keyId, epoch, share: new Uint8Array(share) };
-  assertOthers(boundInfo(tandem, bound).address, bound.authority, context.policy);
+  assertOthers(boundInfo(tandem, bound).address, bound.authority, cosigner.policy);
   const sealed =
     action === undefined
-      ? await sealShare(context, wallet, bound)
-      : await sealForAction(context, tandem, wallet, action, bound);
+      ? await sealShare(cosigner, wallet, bound)
+      : await sealForAction(cosigner, tandem, wallet, action, bound);
   return { message: toBase64(third.message), share: sealed };
 }

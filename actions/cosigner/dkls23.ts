@@ -7,19 +7,19 @@ import type {
   Dkls23JoinAnswer,
   Dkls23JoinRequest,
 } from '../../ts/protocol/cosigner.ts';
-import { type BoundShare, type Context, openShare, sealSigning, unsealSigning } from './secrets.ts';
+import { type BoundShare, type Cosigner, openShare, sealSigning, unsealSigning } from './secrets.ts';
 import { allowed, checkSigner } from './sign.ts';
 
 // The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
 // go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
 
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
-export async function dkls23Join(context: Context, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
+export async function dkls23Join(cosigner: Cosigner, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
   const { wallet, path, signers, messages } = request;
-  const intent = await allowed(context, request, request, '');
+  const intent = await allowed(cosigner, request, request, '');
   const digest = fromHex(digestOf(intent));
-  const tandem = await context.start();
-  const { bound, info } = await openInteractive(context, tandem, request);
+  const tandem = await cosigner.start();
+  const { bound, info } = await openInteractive(cosigner, tandem, request);
   try {
     checkSigner(tandem, info, request, [intent]);
     const { share, keyId, epoch, index } = bound;
@@ -28,7 +28,7 @@ export async function dkls23Join(context: Context, request: Dkls23JoinRequest): 
     try {
       const signing = { kind: 'dkls23', round: 2, index, digest, session } as const;
       return {
-        session: await sealSigning(context, wallet, { ...signing, keyId, epoch }),
+        session: await sealSigning(cosigner, wallet, { ...signing, keyId, epoch }),
         messages: { round1: toBase64(joined.message1), round2: toBase64(joined.message2) },
       };
     } finally {
@@ -41,12 +41,12 @@ export async function dkls23Join(context: Context, request: Dkls23JoinRequest): 
 }
 
 /** Second call: the action's share of the signature. */
-export async function dkls23Finish(context: Context, request: Dkls23FinishRequest): Promise<Dkls23FinishAnswer> {
+export async function dkls23Finish(cosigner: Cosigner, request: Dkls23FinishRequest): Promise<Dkls23FinishAnswer> {
   const { wallet, messages } = request;
-  const tandem = await context.start();
-  const { bound } = await openInteractive(context, tandem, request);
+  const tandem = await cosigner.start();
+  const { bound } = await openInteractive(cosigner, tandem, request);
   try {
-    const { keyId, epoch, session } = await unsealSigning(context, wallet, request.session);
+    const { keyId, epoch, session } = await unsealSigning(cosigner, wallet, request.session);
     try {
       if (!equalBytes(keyId, bound.keyId) || epoch !== bound.epoch) throw new Error('a session of another share');
       return { message: toBase64(tandem.dkls23Round3({ share: bound.share, session, messages }).message) };
@@ -60,11 +60,11 @@ export async function dkls23Finish(context: Context, request: Dkls23FinishReques
 
 /** Opens the share, if it was sealed for dkls23. The caller clears it. */
 async function openInteractive(
-  context: Context,
+  cosigner: Cosigner,
   tandem: Tandem,
   { wallet, share }: { wallet: string; share: string },
 ): Promise<{ bound: BoundShare; info: ShareInfo }> {
-  const opened = await openShare(context, tandem, wallet, share);
+  const opened = await openShare(cosigner, tandem, wallet, share);
   if (opened.bound.interactive) return opened;
   opened.bound.share.fill(0);
   throw new Error('this share is not for an interactive protocol');

@@ -50,7 +50,7 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
   if (WALLET !== '' && request.wallet !== WALLET) throw new Error('built for another wallet');
   const host = currentHost();
   if (!host.hasSecret) assertNoSession(request);
-  const context = {
+  const cosigner = {
     host,
     policy,
     policyHash: fromHex(policyHash(policy)),
@@ -60,21 +60,21 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
   };
   switch (request.op) {
     case 'deal1':
-      return deal1(context, request);
+      return deal1(cosigner, request);
     case 'deal2':
-      return deal2(context, request);
+      return deal2(cosigner, request);
     case 'migrate':
-      return migrate(context, request);
+      return migrate(cosigner, request);
     case 'adopt':
-      return adopt(context, request);
+      return adopt(cosigner, request);
     case 'sign':
-      return sign(context, request);
+      return sign(cosigner, request);
     case 'signMany':
-      return signMany(context, request);
+      return signMany(cosigner, request);
     case 'dkls23Join':
-      return dkls23Join(context, request);
+      return dkls23Join(cosigner, request);
     case 'dkls23Finish':
-      return dkls23Finish(context, request);
+      return dkls23Finish(cosigner, request);
   }
 }
 

@@ -2,32 +2,32 @@ import { toHex } from '../../ts/core/bytes.ts';
 import type { AdoptRequest, MigrateRequest, ShareAnswer } from '../../ts/protocol/cosigner.ts';
 import { permissionToMove } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { type Context, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
+import { type Cosigner, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
 
 /** Gives the action's share to another action, if its authority allows exactly that. */
-export async function migrate(context: Context, request: MigrateRequest): Promise<ShareAnswer> {
+export async function migrate(cosigner: Cosigner, request: MigrateRequest): Promise<ShareAnswer> {
   const { wallet, action, authority, authorization } = request;
-  const tandem = await context.start();
-  const { bound, info } = await openShare(context, tandem, wallet, request.share);
+  const tandem = await cosigner.start();
+  const { bound, info } = await openShare(cosigner, tandem, wallet, request.share);
   try {
     const { parties } = bound;
     const now = { account: toHex(info.address), hostWallet: wallet, keyId: toHex(bound.keyId) };
     const permission = permissionToMove(now, bound, { action, authority, expires: authorization.expires });
     assertPossible(authority, parties);
-    assertOthers(info.address, authority, context.policy);
+    assertOthers(info.address, authority, cosigner.policy);
     checkAuthority(tandem, bound, permission, authorization);
-    return { share: await sealForAction(context, tandem, wallet, action, { ...bound, authority }) };
+    return { share: await sealForAction(cosigner, tandem, wallet, action, { ...bound, authority }) };
   } finally {
     bound.share.fill(0);
   }
 }
 
-/** Takes a share that another action gave this one. An attacker who made it up has a share of their own key here. */
-export async function adopt(context: Context, { wallet, share }: AdoptRequest): Promise<ShareAnswer> {
-  const { bound, info } = await openFromAction(context, await context.start(), wallet, share);
+/** Takes a share that another action gave this one. Whoever made it up has a share of a key of his own here. */
+export async function adopt(cosigner: Cosigner, { wallet, share }: AdoptRequest): Promise<ShareAnswer> {
+  const { bound, info } = await openFromAction(cosigner, await cosigner.start(), wallet, share);
   try {
-    assertOthers(info.address, bound.authority, context.policy);
-    return { share: await sealShare(context, wallet, bound) };
+    assertOthers(info.address, bound.authority, cosigner.policy);
+    return { share: await sealShare(cosigner, wallet, bound) };
   } finally {
     bound.share.fill(0);
   }

@@ -9,7 +9,7 @@ import type { Host } from '../template/host.ts';
 import { fields, seal, unseal } from '../template/seal.ts';
 
 /** What a request is handled with. */
-export interface Context {
+export interface Cosigner {
   readonly host: Host;
   readonly policy: Policy;
   /** The policy's hash as bytes: what a share is sealed under. */
@@ -66,22 +66,22 @@ export type BoundShare = Omit<v.InferOutput<typeof shareSchema>, 'policy'> & { k
 export type SigningSession = Omit<v.InferOutput<typeof signingSchema>, 'policy'> & { keyId: Uint8Array; epoch: number };
 
 /** Seals a deal's session for the second call. */
-export function sealSession({ host, policyHash }: Context, wallet: string, session: DealSession): Promise<string> {
+export function sealSession({ host, policyHash }: Cosigner, wallet: string, session: DealSession): Promise<string> {
   return sealed(host, { purpose: 'session', wallet, epoch: 0 }, { ...session, policy: policyHash });
 }
 
 /** Opens a deal's session. @throws Error if it is not one, of this wallet and this policy */
-export async function unsealSession(context: Context, wallet: string, text: string): Promise<DealSession> {
-  const { header, body } = await unsealed(context.host, 'session', wallet, text);
+export async function unsealSession(cosigner: Cosigner, wallet: string, text: string): Promise<DealSession> {
+  const { header, body } = await unsealed(cosigner.host, 'session', wallet, text);
   const { policy, ...session } = v.parse(sessionSchema, body);
-  checkPolicyHash(context, policy);
+  checkPolicyHash(cosigner, policy);
   if (header.epoch !== 0 || header.keyId) throw new Error('not a session');
   return session;
 }
 
 /** Seals the action's key share. */
 export async function sealShare(
-  { host, policyHash, minEpoch }: Context,
+  { host, policyHash, minEpoch }: Cosigner,
   wallet: string,
   bound: BoundShare,
 ): Promise<string> {
@@ -96,17 +96,17 @@ export async function sealShare(
  * @throws Error if it is not one, of this wallet and this policy, in an epoch that counts, and all that was sealed with it
  */
 export async function openShare(
-  context: Context,
+  cosigner: Cosigner,
   tandem: Tandem,
   wallet: string,
   text: string,
 ): Promise<{ bound: BoundShare; info: ShareInfo }> {
-  const { header, body } = await unsealed(context.host, 'share', wallet, text);
+  const { header, body } = await unsealed(cosigner.host, 'share', wallet, text);
   const { policy, ...rest } = v.parse(shareSchema, body);
   try {
-    checkPolicyHash(context, policy);
+    checkPolicyHash(cosigner, policy);
     if (!header.keyId) throw new Error('not the share of a key');
-    if (header.epoch < context.minEpoch) throw new Error('a share of an epoch that is over');
+    if (header.epoch < cosigner.minEpoch) throw new Error('a share of an epoch that is over');
     const bound = { ...rest, keyId: header.keyId, epoch: header.epoch };
     return { bound, info: boundInfo(tandem, bound) };
   } catch (error) {
@@ -131,7 +131,7 @@ const labelSchema = v.strictObject({
 
 /** Seals a key share for another action, which alone can open it: under its public key, and the wallet's encryption. */
 export async function sealForAction(
-  { host }: Context,
+  { host }: Cosigner,
   tandem: Tandem,
   wallet: string,
   action: string,
@@ -144,7 +144,7 @@ export async function sealForAction(
 
 /** Opens what another action sealed for this one. The caller clears it. @throws Error if it is nothing of the kind */
 export async function openFromAction(
-  { host }: Context,
+  { host }: Cosigner,
   tandem: Tandem,
   wallet: string,
   text: string,
@@ -183,16 +183,16 @@ export function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
 }
 
 /** Seals the session of a signature for the second call. */
-export function sealSigning({ host, policyHash }: Context, wallet: string, session: SigningSession): Promise<string> {
+export function sealSigning({ host, policyHash }: Cosigner, wallet: string, session: SigningSession): Promise<string> {
   const { keyId, epoch, ...body } = session;
   return sealed(host, { purpose: 'dkls23', wallet, keyId, epoch }, { ...body, policy: policyHash });
 }
 
 /** Opens the session of a signature. @throws Error if it is not one, of this wallet and this policy */
-export async function unsealSigning(context: Context, wallet: string, text: string): Promise<SigningSession> {
-  const { header, body } = await unsealed(context.host, 'dkls23', wallet, text);
+export async function unsealSigning(cosigner: Cosigner, wallet: string, text: string): Promise<SigningSession> {
+  const { header, body } = await unsealed(cosigner.host, 'dkls23', wallet, text);
   const { policy, ...session } = v.parse(signingSchema, body);
-  checkPolicyHash(context, policy);
+  checkPolicyHash(cosigner, policy);
   if (!header.keyId) throw new Error('not a session of a signature');
   return { ...session, keyId: header.keyId, epoch: header.epoch };
 }
@@ -215,6 +215,6 @@ async function unsealed(host: Host, purpose: string, wallet: string, text: strin
   }
 }
 
-function checkPolicyHash(context: Context, policyHash: Uint8Array): void {
-  if (!equalBytes(policyHash, context.policyHash)) throw new Error('sealed under another policy');
+function checkPolicyHash(cosigner: Cosigner, policyHash: Uint8Array): void {
+  if (!equalBytes(policyHash, cosigner.policyHash)) throw new Error('sealed under another policy');
 }

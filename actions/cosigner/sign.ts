@@ -6,37 +6,40 @@ import type { SignAnswer, SignManyAnswer, SignManyRequest, SignRequest } from '.
 import { ACTION, HOT } from '../../ts/protocol/roles.ts';
 import { PublicRefusal } from '../template/action.ts';
 import { isOwnConsent } from './consent.ts';
-import { type Context, openShare } from './secrets.ts';
+import { type Cosigner, openShare } from './secrets.ts';
 
 /** Answers a signing request, if the policy allows the intent. Every answer is a complete, independent execution. */
-export async function sign(context: Context, { intent, approval, request, ...rest }: SignRequest): Promise<SignAnswer> {
-  const [response = ''] = await responses(context, { ...rest, requests: [{ intent, approval, request }] });
+export async function sign(
+  cosigner: Cosigner,
+  { intent, approval, request, ...rest }: SignRequest,
+): Promise<SignAnswer> {
+  const [response = ''] = await responses(cosigner, { ...rest, requests: [{ intent, approval, request }] });
   return { response };
 }
 
 /** Answers several signing requests, if the policy allows all their intents: all of them or none. */
-export async function signMany(context: Context, request: SignManyRequest): Promise<SignManyAnswer> {
-  return { responses: await responses(context, request) };
+export async function signMany(cosigner: Cosigner, request: SignManyRequest): Promise<SignManyAnswer> {
+  return { responses: await responses(cosigner, request) };
 }
 
 type Signing = Omit<SignManyRequest, 'op'>;
 
-async function responses(context: Context, signing: Signing): Promise<string[]> {
+async function responses(cosigner: Cosigner, signing: Signing): Promise<string[]> {
   const { wallet, share, requests, path, peer = HOT } = signing;
   const intents: Intent[] = [];
   for (const [i, item] of requests.entries()) {
     const which = requests.length === 1 ? '' : `intent ${i + 1} of ${requests.length}: `;
-    intents.push(await allowed(context, item, signing, which));
+    intents.push(await allowed(cosigner, item, signing, which));
   }
-  const first = await context.start();
-  const { bound, info } = await openShare(context, first, wallet, share);
+  const first = await cosigner.start();
+  const { bound, info } = await openShare(cosigner, first, wallet, share);
   try {
     checkSigner(first, info, signing, intents);
     if (peer === ACTION || !bound.parties.includes(peer)) throw new Error('no other party');
     const answers: string[] = [];
     for (const [i, { request }] of requests.entries()) {
       // An instance frees nothing: one for each signature bounds the memory and leaves no execution another's remains.
-      const tandem = i === 0 ? first : await context.start();
+      const tandem = i === 0 ? first : await cosigner.start();
       const digest = fromHex(digestOf(intents[i] as Intent));
       answers.push(toBase64(tandem.dkls18Respond({ share: bound.share, peer, digest, path, request })));
     }
@@ -54,7 +57,7 @@ type Signer = Pick<SignManyRequest, 'path' | 'account' | 'root'>;
 
 /** The intent, parsed, if the policy allows it. @throws {PublicRefusal} with code `policy` and the reason */
 export async function allowed(
-  { policy, recover }: Context,
+  { policy, recover }: Cosigner,
   { intent: text, approval }: Pick<Signing['requests'][number], 'intent' | 'approval'>,
   { path, account, root }: Signer,
   which: string,

@@ -1,12 +1,78 @@
-import * as v from 'valibot';
+import { performance } from 'node:perf_hooks';
 import { TandemError } from '../core/errors.ts';
-import type { Hex } from '../core/evm.ts';
-import type { Dkls23Step, Messages, Signature, Tandem } from '../core/wasm.ts';
+import type { Dkls23Step, Messages, ShareInfo, Signature, Tandem } from '../core/wasm.ts';
 import { ProtocolError, UsageError } from '../errors.ts';
-import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
-import type { Action, Limits, Runtime } from '../runtime/types.ts';
+import { checkShare, type PartyInfo, readShare, type Store, shareFileHash, type WalletInfo } from '../store/store.ts';
+import { hostedAction } from './action.ts';
+import { actionSigner } from './dkls23-action.ts';
+import { holdOpened } from './hold.ts';
+import { type Job, rootFor, type SignOptions } from './job.ts';
+import { addressAt, type Opened } from './opened.ts';
+import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
 // A signature in three rounds between signers on this machine and, if it is one of them, the wallet's action.
+
+/** Signs by dkls23: with shares that are here, and the action if it is one of the signers. */
+export async function signByDkls23(
+  opened: Opened,
+  job: Job,
+  options: SignOptions,
+): Promise<(Signed | SignedTransaction)[]> {
+  const start = performance.now();
+  const { store, info, load } = opened;
+  const { items, path, steps } = job;
+  const [item, ...more] = items;
+  if (item === undefined || more.length > 0) throw new UsageError('With dkls23 one thing is signed at a time.');
+  const { intent, text, digest } = item;
+  const { approval } = options;
+  const isRecovery = options.recovery === true || info.action === undefined;
+  const host = isRecovery ? undefined : await interactiveAction(opened);
+  const here = signersHere(store, info, host ? info.threshold - 1 : info.threshold);
+  const signers = (host ? [...here, host.index] : here).sort((a, b) => a - b);
+
+  const hold = await holdOpened(opened, isRecovery, options.signal);
+  const shares = new Map<number, Uint8Array>();
+  try {
+    const known: ShareInfo[] = [];
+    for (const index of here) {
+      const share = await readShare(store, info, index);
+      shares.set(index, share);
+      known.push((await load()).shareInfo(share));
+      checkShare(store, info, index, known.at(-1) as ShareInfo);
+    }
+    const [first] = known as [ShareInfo];
+    const account = addressAt(first, steps);
+    const remote =
+      host &&
+      actionSigner(host, { intent: text, path, account, ...rootFor(info, path, approval), signers, approval }, options);
+    options.onProgress?.('signing');
+    const parts = await runDkls23(load, shares, { signers, digest, path }, remote);
+    return [signedBy(intent, parts, { address: account, protocol: 'dkls23', calls: host ? 2 : 0, start })];
+  } finally {
+    for (const share of shares.values()) share.fill(0);
+    hold.release();
+  }
+}
+
+/** The action as a signer by dkls23. @throws UsageError if that was not allowed when the wallet was made */
+async function interactiveAction(opened: Opened): ReturnType<typeof hostedAction> {
+  const { info } = opened;
+  if (info.action?.interactive === true) return hostedAction(opened);
+  throw new UsageError('The action of this wallet does not sign by dkls23.', {
+    next:
+      'sign by dkls18, or with --recovery. An action forgets: what it must remember between the two calls of dkls23 lies ' +
+      'with this machine, and whoever hands it in twice gets the whole key: "the attack" in test/dkls23.test.ts does it, and ' +
+      'docs/security.md#the-attack says how. So a wallet has to be made with --allow-interactive for it.',
+  });
+}
+
+/** Who signs here: the hot party, and of the cold ones first those whose share is here. */
+function signersHere(store: Store, info: WalletInfo, count: number): number[] {
+  const indices = (role: PartyInfo['role']) => info.parties.filter((p) => p.role === role).map((p) => p.index);
+  const isHere = (index: number) => shareFileHash(store, info, index) !== undefined;
+  const cold = indices('cold');
+  return [...indices('hot'), ...cold.filter(isHere), ...cold.filter((index) => !isHere(index))].slice(0, count);
+}
 
 /** What is signed, by whom: the same for all signers. */
 export interface Terms {
@@ -108,72 +174,4 @@ function besides(messages: Messages, index: number): Messages {
 /** Of each message what is for one party. */
 function forParty(relay: Tandem, party: number, messages: Messages): Messages {
   return new Map([...messages].map(([sender, message]) => [sender, relay.dkls23For(party, message)]));
-}
-
-/** An action that is to sign, where it runs, and its sealed share. */
-export interface HostedSigner extends Action {
-  readonly runtime: Runtime;
-  readonly index: number;
-  /** At the host. */
-  readonly wallet: string;
-  readonly sealed: string;
-}
-
-const Joined = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
-const Finished = v.object({ message: Message });
-
-/** The most bytes that a message of round 1 or 2 has for one receiver, with what else there is in it. */
-const MESSAGE1 = 27_500;
-const MESSAGE2 = 41_000;
-/** The most characters of a sealed session. */
-const SESSION = 4096;
-
-/**
- * The action as a signer of an intent.
- *
- * @throws UsageError, of `join` too, if the host's limits would refuse one of the two calls or its answer
- */
-export function actionSigner(
-  { runtime, index, wallet, sealed, ...action }: HostedSigner,
-  job: { intent: string; path: string; account: Hex; root?: string; signers: number[]; approval?: string | undefined },
-  options: AskOptions,
-): RemoteSigner {
-  const { approval, ...rest } = job;
-  const common = { wallet, share: sealed };
-  const begin = { op: 'dkls23Join' as const, ...common, ...rest, ...(approval !== undefined && { approval }) };
-  let session = '';
-  return {
-    index,
-    join: async (round1) => {
-      assertFits(await runtime.limits(), job.signers.length - 1, JSON.stringify(begin).length);
-      options.onProgress?.('first call of the action: it takes part');
-      const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
-      session = joined.session;
-      return { round1: fromBase64(joined.messages.round1), round2: fromBase64(joined.messages.round2) };
-    },
-    finish: async (round2) => {
-      options.onProgress?.('second call of the action: its share of the signature');
-      const finish = { op: 'dkls23Finish' as const, ...common, session, messages: encodeAll(round2) };
-      const { message } = await ask(runtime, action, finish, Finished, options);
-      session = '';
-      return fromBase64(message);
-    },
-  };
-}
-
-function encodeAll(messages: Messages): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
-}
-
-/** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
-function assertFits({ maxParamsLength, maxResponseLength }: Limits, others: number, rest: number): void {
-  const inBase64 = (bytes: number) => Math.ceil(bytes / 3) * 4;
-  const params = rest + SESSION + others * inBase64(MESSAGE2);
-  const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
-  if (params <= maxParamsLength && answer <= maxResponseLength) return;
-  throw new UsageError(
-    `With ${others} other signers the action needs parameters of ${params} bytes and an answer of ${answer}, ` +
-      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
-    { next: 'sign with the shares of people (--recovery), or at a host that takes more.' },
-  );
 }

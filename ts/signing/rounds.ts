@@ -1,22 +1,19 @@
-import { rmSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
-import { decodeCbor, encodeCbor } from '../core/cbor.ts';
+import { decodeCbor } from '../core/cbor.ts';
 import { TandemError } from '../core/errors.ts';
-import { fromHex } from '../core/evm.ts';
+import { fromHex, parsePath } from '../core/evm.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
-import { StoreError, UsageError } from '../errors.ts';
-import { fileError, readLimited, syncFolder, writeDurable } from '../files/files.ts';
+import { UsageError } from '../errors.ts';
 import { digestOf, type Intent, intentJson, parseIntentJson } from '../intent/intent.ts';
-import { type Key, sealer } from '../store/age.ts';
+import type { Key } from '../store/age.ts';
 import {
   assertCurrent,
   checkShare,
   findWallet,
   holdWallet,
-  openSealed,
   readShare,
   readWallet,
   type Store,
@@ -24,11 +21,13 @@ import {
   type WalletInfo,
 } from '../store/store.ts';
 import { brokenProtocol } from './dkls23.ts';
-import { type Signed, type SignedTransaction, signedBy } from './wallet.ts';
+import { addressAt } from './opened.ts';
+import { forget, keep, readSession, type Session, sessionPath } from './rounds-session.ts';
+import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
-// A signature by dkls23 between people on different machines, who pass messages by any channel: a step for each round. What
-// one step leaves for the next is an age file in the wallet's folder. A session used twice gives the key away, so it is
-// deleted, durably, before the message that comes of it leaves: a step that fails ends the signature for this party.
+// A signature by dkls23 between people on different machines, who pass messages by any channel: a step for each round.
+// The session is deleted, durably, before the message that comes of it leaves: a step that fails ends the signature for
+// this party.
 
 export interface RoundsOptions {
   readonly store: Store;
@@ -51,19 +50,6 @@ export interface Sent {
 
 /** The longest message: of round 2, for 15 others. */
 export const MESSAGE_LIMIT = 700_000;
-const SESSION_LIMIT = 64 * 1024;
-const Session = v.strictObject({
-  version: v.literal(1),
-  wallet: v.string(),
-  keyId: v.string(),
-  party: v.number(),
-  round: v.picklist([1, 2, 3]),
-  signers: v.array(v.number()),
-  intent: v.string(),
-  path: v.string(),
-  session: v.instance(Uint8Array<ArrayBufferLike>),
-});
-type Session = v.InferOutput<typeof Session>;
 
 /**
  * The first step: each signer names what is signed, and who signs, for itself. A signature of this party that was under way
@@ -131,7 +117,8 @@ export async function finishRounds(options: StepOptions): Promise<Signed | Signe
         throw new UsageError('Not all rounds are done.', { next: 'next, with the newest files.' });
       forget(sessionPath(options.store, info, party));
       const parts = tandem.dkls23Finish(input);
-      return signedBy(parseIntentJson(session.intent), known, session.path, parts, { calls: 0, start });
+      const address = addressAt(known, parsePath(session.path));
+      return signedBy(parseIntentJson(session.intent), parts, { address, protocol: 'dkls23', calls: 0, start });
     }),
   );
 }
@@ -182,56 +169,6 @@ async function held<T>(options: RoundsOptions, step: (info: WalletInfo, party: n
     return await step(info, party);
   } finally {
     hold.release();
-  }
-}
-
-function sessionPath(store: Store, info: WalletInfo, party: number): string {
-  return join(store.dir, info.address, `signing-${party}.age`);
-}
-
-/** Keeps the session for the next step, in the place of any other of this party. */
-async function keep(store: Store, info: WalletInfo, session: Session, key: Key): Promise<void> {
-  const plain = encodeCbor(session);
-  try {
-    writeDurable(sessionPath(store, info, session.party), await sealer(key)(plain));
-  } finally {
-    plain.fill(0);
-    session.session.fill(0);
-  }
-}
-
-async function readSession(store: Store, info: WalletInfo, party: number): Promise<{ session: Session; key: Key }> {
-  const path = sessionPath(store, info, party);
-  let file: Uint8Array;
-  try {
-    file = readLimited(path, SESSION_LIMIT);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
-    throw new UsageError(`Party ${party} has no signature under way here.`, {
-      next: 'begin one. A step that failed ended the one there was, for all signers.',
-      cause: error,
-    });
-  }
-  const { plain, key } = await openSealed(store, file, path);
-  try {
-    const session = v.parse(Session, Object.fromEntries(decodeCbor(plain) as Map<string, unknown>));
-    if (session.wallet === info.address && session.keyId === info.keyId && session.party === party)
-      return { session, key };
-  } catch {
-    // What was found is not quoted.
-  } finally {
-    plain.fill(0);
-  }
-  throw new StoreError('altered', `${path} is not a session of this wallet.`, { next: 'begin the signature anew.' });
-}
-
-/** Deletes a session so that no loss of power brings it back. */
-function forget(path: string): void {
-  try {
-    rmSync(path);
-    syncFolder(join(path, '..'));
-  } catch (error) {
-    throw fileError(error, path, 'write');
   }
 }
 

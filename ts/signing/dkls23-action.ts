@@ -1,0 +1,70 @@
+import * as v from 'valibot';
+import type { Hex } from '../core/evm.ts';
+import type { Messages } from '../core/wasm.ts';
+import { UsageError } from '../errors.ts';
+import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import type { Limits } from '../runtime/types.ts';
+import type { Holder } from '../store/action.ts';
+import type { RemoteSigner } from './dkls23.ts';
+
+// The action as a signer by dkls23: three rounds in two calls.
+
+const Joined = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
+const Finished = v.object({ message: Message });
+
+/** The most bytes that a message of round 1 or 2 has for one receiver, with what else there is in it. */
+const MESSAGE1 = 27_500;
+const MESSAGE2 = 41_000;
+/** The most characters of a sealed session. */
+const SESSION = 4096;
+
+/**
+ * The action as a signer of an intent.
+ *
+ * @throws UsageError, of `join` too, if the host's limits would refuse one of the two calls or its answer
+ */
+export function actionSigner(
+  { runtime, index, wallet, sealed, cid, source }: Holder & { readonly index: number },
+  job: { intent: string; path: string; account: Hex; root?: string; signers: number[]; approval?: string | undefined },
+  options: AskOptions,
+): RemoteSigner {
+  const action = { cid, source };
+  const { approval, ...rest } = job;
+  const common = { wallet, share: sealed };
+  const begin = { op: 'dkls23Join' as const, ...common, ...rest, ...(approval !== undefined && { approval }) };
+  let session = '';
+  return {
+    index,
+    join: async (round1) => {
+      assertFits(await runtime.limits(), job.signers.length - 1, JSON.stringify(begin).length);
+      options.onProgress?.('first call of the action: it takes part');
+      const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
+      session = joined.session;
+      return { round1: fromBase64(joined.messages.round1), round2: fromBase64(joined.messages.round2) };
+    },
+    finish: async (round2) => {
+      options.onProgress?.('second call of the action: its share of the signature');
+      const finish = { op: 'dkls23Finish' as const, ...common, session, messages: encodeAll(round2) };
+      const { message } = await ask(runtime, action, finish, Finished, options);
+      session = '';
+      return fromBase64(message);
+    },
+  };
+}
+
+function encodeAll(messages: Messages): Record<string, string> {
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+}
+
+/** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
+function assertFits({ maxParamsLength, maxResponseLength }: Limits, others: number, rest: number): void {
+  const inBase64 = (bytes: number) => Math.ceil(bytes / 3) * 4;
+  const params = rest + SESSION + others * inBase64(MESSAGE2);
+  const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
+  if (params <= maxParamsLength && answer <= maxResponseLength) return;
+  throw new UsageError(
+    `With ${others} other signers the action needs parameters of ${params} bytes and an answer of ${answer}, ` +
+      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
+    { next: 'sign with the shares of people (--recovery), or at a host that takes more.' },
+  );
+}

@@ -1,0 +1,53 @@
+import { fromHex, type Hex, parsePath } from '../core/evm.ts';
+import { UsageError } from '../errors.ts';
+import { digestOf, type Intent, intentJson } from '../intent/intent.ts';
+import { MAX_SIGNATURES } from '../protocol/cosigner.ts';
+import type { AskOptions } from '../runtime/ask.ts';
+import type { WalletInfo } from '../store/store.ts';
+import type { Protocol } from './signed.ts';
+
+// The first two steps: what is signed, and what the policy needs to judge it.
+
+export interface SignOptions extends AskOptions {
+  /** Sign with the hot and cold shares, all here, instead of the action. */
+  readonly recovery?: boolean | undefined;
+  /** Sign with the key at this path of non-hardened BIP32 steps; default `m`, the wallet's own. */
+  readonly path?: string | undefined;
+  /** Give up after this time, with a TimeoutError. */
+  readonly timeoutMs?: number | undefined;
+  /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
+  readonly approval?: Hex | undefined;
+  /**
+   * dkls18, between two shares, which is the default for a threshold of 2; or dkls23, in three rounds between as many as
+   * the threshold. With the action in it: only if that was allowed when the wallet was made.
+   */
+  readonly protocol?: Protocol | undefined;
+}
+
+/** What is signed, as both sides of a protocol get it. */
+export interface Job {
+  readonly items: readonly Item[];
+  readonly path: string;
+  readonly steps: readonly number[];
+}
+
+export interface Item {
+  readonly intent: Intent;
+  /** As the action gets it. */
+  readonly text: string;
+  readonly digest: Uint8Array;
+}
+
+/** @throws UsageError, InputError */
+export function jobOf(intents: readonly Intent[], { path = 'm' }: Pick<SignOptions, 'path'>): Job {
+  if (intents.length < 1 || intents.length > MAX_SIGNATURES) {
+    throw new UsageError(`${intents.length} signatures at a time are not possible; 1 to ${MAX_SIGNATURES} are.`);
+  }
+  const items = intents.map((intent) => ({ intent, text: intentJson(intent), digest: fromHex(digestOf(intent)) }));
+  return { items, path, steps: parsePath(path) };
+}
+
+/** A guardian approves for the wallet's own address, which the action has to be told where another one signs. */
+export function rootFor({ address, action }: WalletInfo, path: string, approval: Hex | undefined): { root?: string } {
+  return path !== 'm' && approval !== undefined && action?.format !== undefined ? { root: address } : {};
+}
