@@ -490,6 +490,7 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
   test('the co-signer refuses like all else an altered, foreign or other kind of sealed secret', async () => {
     const two = await newWallet(any);
     const other = await keygen(two, [1, 2], 'none');
+    const { correlate: _, ...deal2 } = key.deal2;
     await refuses({
       empty: { ...sign, share: '' },
       'no hex': { ...sign, share: 'zz' },
@@ -500,9 +501,9 @@ describe('the co-signer refuses alike', { concurrency: 2 }, () => {
       'of another wallet of the same action': { ...sign, share: other.sealed },
       'under another wallet': { ...sign, wallet: two },
       'a session for a share': { ...sign, share: key.deal2.session },
-      'a share for a session': { ...key.deal2, session: key.sealed },
-      'an altered session': { ...key.deal2, session: flip(key.deal2.session, 60) },
-      'another wallet of the same action for a session': { ...key.deal2, wallet: two },
+      'a share for a session': { ...deal2, session: key.sealed },
+      'an altered session': { ...deal2, session: flip(key.deal2.session, 60) },
+      'another wallet of the same action for a session': { ...deal2, wallet: two },
     });
   });
 

@@ -69,7 +69,7 @@ describe('onecall, in the built module', () => {
       path,
     });
     const params = { share: key.action, peer: USER, digests: all, path, inputs: new Uint8Array() };
-    const response = (await loadTandem()).onecallRespond({ ...params, request });
+    const { response } = (await loadTandem()).onecallRespond({ ...params, request });
     return { session, request, response, params };
   }
 
@@ -121,7 +121,7 @@ describe('onecall, in the built module', () => {
     assert.throws(() => finishing.onecallCheck({ session, response: changed }), { code: 'stale' });
     assert.throws(() => finishing.onecallFinish({ correlation, session, response: changed }), { code: 'stale' });
     const seed = request.findIndex((_, i) => Buffer.from(request.subarray(i)).indexOf(Buffer.from(made.id)) === 0) + 35;
-    const other = tandem.onecallRespond({ ...params, request: flipped(request, seed) });
+    const { response: other } = tandem.onecallRespond({ ...params, request: flipped(request, seed) });
     assert.throws(() => finishing.onecallFinish({ correlation, session, response: other }), { code: 'stale' });
     assert.equal(finishing.onecallFinish({ correlation, session, response }).length, 2);
 

@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
 import type { Address, Hex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { sign } from '../actions/cosigner/sign.ts';
+import { sign } from '../actions/cosigner/dkls18.ts';
 import { recoverSigner } from '../actions/ecrecover/recover.ts';
 import { PublicRefusal } from '../actions/template/action.ts';
 import { currentHost, type Host } from '../actions/template/host.ts';

@@ -2,8 +2,17 @@ import { toBase64, toHex } from '../../ts/core/bytes.ts';
 import type { DealParams, Tandem } from '../../ts/core/wasm.ts';
 import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from '../../ts/protocol/cosigner.ts';
 import { permissionToDeal } from '../../ts/protocol/permission.ts';
+import { HOT } from '../../ts/protocol/roles.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { boundInfo, type Cosigner, openShare, sealForAction, sealSession, sealShare, unsealSession } from './secrets.ts';
+import {
+  boundInfo,
+  type Cosigner,
+  openShare,
+  sealForAction,
+  sealSession,
+  sealShare,
+  unsealSession,
+} from './secrets.ts';
 
 /** A deal, first call: the action's first and second messages, and its session, sealed. */
 export async function deal1(cosigner: Cosigner, request: Deal1Request): Promise<Deal1Answer> {
@@ -77,7 +86,10 @@ async function join(
   return { session, messages: { round1: toBase64(joined.message1), round2: toBase64(joined.message2) } };
 }
 
-/** A deal, second call: the action's third message, and its key share, sealed for it or for the action to hold it. */
+/**
+ * A deal, second call: the action's third message, and its key share, sealed for it or for the action to hold it; and if it is
+ * asked, its answer to the hot party's set-up of a correlation.
+ */
 export async function deal2(cosigner: Cosigner, request: Deal2Request): Promise<Deal2Answer> {
   const { wallet, messages } = request;
   const tandem = await cosigner.start();
@@ -87,9 +99,12 @@ export async function deal2(cosigner: Cosigner, request: Deal2Request): Promise<
   const { keyId, epoch } = info;
   const bound = { ...place, keyId, epoch, share: new Uint8Array(share) };
   assertOthers(boundInfo(tandem, bound).address, bound.authority, cosigner.policy);
+  // The share is there, all checks of the deal behind it: now, and not before, it may answer.
+  const { correlate } = request;
+  const answer = correlate && tandem.correlateRespond({ share, peer: HOT, request: correlate });
   const sealed =
     action === undefined
       ? await sealShare(cosigner, wallet, bound)
       : await sealForAction(cosigner, tandem, wallet, action, bound);
-  return { message: toBase64(third.message), share: sealed };
+  return { message: toBase64(third.message), share: sealed, ...(answer && { correlation: toBase64(answer) }) };
 }

@@ -7,8 +7,8 @@ import type {
   Dkls23JoinAnswer,
   Dkls23JoinRequest,
 } from '../../ts/protocol/cosigner.ts';
+import { allowedAll, checkSigner } from './judged.ts';
 import { type BoundShare, type Cosigner, openShare, sealSigning, unsealSigning } from './secrets.ts';
-import { allowed, checkSigner } from './sign.ts';
 
 // The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
 // go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
@@ -16,12 +16,12 @@ import { allowed, checkSigner } from './sign.ts';
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
 export async function dkls23Join(cosigner: Cosigner, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {
   const { wallet, path, signers, messages } = request;
-  const intent = await allowed(cosigner, request, request, '');
-  const digest = fromHex(digestOf(intent));
+  const { intents } = await allowedAll(cosigner, [request], request);
+  const [digest = new Uint8Array()] = intents.map((intent) => fromHex(digestOf(intent)));
   const tandem = await cosigner.start();
   const { bound, info } = await openInteractive(cosigner, tandem, request);
   try {
-    checkSigner(tandem, info, request, [intent]);
+    checkSigner(tandem, info, request, intents);
     const { share, keyId, epoch, index } = bound;
     const joined = tandem.dkls23Join({ share, signers, digest, path }, messages);
     const session = new Uint8Array(joined.session);

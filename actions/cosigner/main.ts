@@ -8,12 +8,14 @@ import { type Call, startModule } from '../../ts/core/module.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
 import {
+  type CorrelateAnswer,
   type Deal1Answer,
   type Deal2Answer,
   type Dkls23FinishAnswer,
   type Dkls23JoinAnswer,
   MAX_PARAMS,
   MAX_RESPONSE,
+  type OnecallAnswer,
   requestSchema,
   type ShareAnswer,
   type SignAnswer,
@@ -24,14 +26,17 @@ import { type Answer, actionMain, PublicRefusal } from '../template/action.ts';
 import { currentHost } from '../template/host.ts';
 import { loadWasm } from '../template/wasm.ts';
 import { deal1, deal2 } from './deal.ts';
+import { sign, signMany } from './dkls18.ts';
 import { dkls23Finish, dkls23Join } from './dkls23.ts';
 import { adopt, migrate } from './migrate.ts';
-import { sign, signMany } from './sign.ts';
+import { correlate, onecall } from './onecall.ts';
 
 type CosignerAnswer =
   | Deal1Answer
   | Deal2Answer
   | ShareAnswer
+  | CorrelateAnswer
+  | OnecallAnswer
   | SignAnswer
   | SignManyAnswer
   | Dkls23JoinAnswer
@@ -67,6 +72,10 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
       return migrate(cosigner, request);
     case 'adopt':
       return adopt(cosigner, request);
+    case 'correlate':
+      return correlate(cosigner, request);
+    case 'onecall':
+      return onecall(cosigner, request);
     case 'sign':
       return sign(cosigner, request);
     case 'signMany':
@@ -83,7 +92,7 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
  * polynomial of the thief's choice) would have the share told. A signature in one call has none.
  */
 function assertNoSession(request: { readonly op: string }): void {
-  if (!('share' in request) || request.op === 'sign' || request.op === 'signMany') return;
+  if (!('share' in request) || ['correlate', 'onecall', 'sign', 'signMany'].includes(request.op)) return;
   throw new PublicRefusal('host', `this host is not one for ${request.op}: what is sealed there may be anybody's`);
 }
 

@@ -91,9 +91,28 @@ export async function sealShare(
 }
 
 /**
- * Opens the action's key share. The caller clears it.
+ * Opens the action's key share. The caller clears it, and compares what it says of itself: {@link checkBound}.
  *
- * @throws Error if it is not one, of this wallet and this policy, in an epoch that counts, and all that was sealed with it
+ * @throws Error if it is not one, of this wallet and this policy, in an epoch that counts
+ */
+export async function unsealShare(cosigner: Cosigner, wallet: string, text: string): Promise<BoundShare> {
+  const { header, body } = await unsealed(cosigner.host, 'share', wallet, text);
+  const { policy, ...rest } = v.parse(shareSchema, body);
+  try {
+    checkPolicyHash(cosigner, policy);
+    if (!header.keyId) throw new Error('not the share of a key');
+    if (header.epoch < cosigner.minEpoch) throw new Error('a share of an epoch that is over');
+    return { ...rest, keyId: header.keyId, epoch: header.epoch };
+  } catch (error) {
+    rest.share.fill(0);
+    throw error;
+  }
+}
+
+/**
+ * Opens the action's key share, with what it says of itself. The caller clears it.
+ *
+ * @throws Error as {@link unsealShare} does, or if it is not all that was sealed with it
  */
 export async function openShare(
   cosigner: Cosigner,
@@ -101,18 +120,18 @@ export async function openShare(
   wallet: string,
   text: string,
 ): Promise<{ bound: BoundShare; info: ShareInfo }> {
-  const { header, body } = await unsealed(cosigner.host, 'share', wallet, text);
-  const { policy, ...rest } = v.parse(shareSchema, body);
+  const bound = await unsealShare(cosigner, wallet, text);
   try {
-    checkPolicyHash(cosigner, policy);
-    if (!header.keyId) throw new Error('not the share of a key');
-    if (header.epoch < cosigner.minEpoch) throw new Error('a share of an epoch that is over');
-    const bound = { ...rest, keyId: header.keyId, epoch: header.epoch };
     return { bound, info: boundInfo(tandem, bound) };
   } catch (error) {
-    rest.share.fill(0);
+    bound.share.fill(0);
     throw error;
   }
+}
+
+/** @throws Error unless the index is another party's of the key */
+export function checkPeer({ parties }: BoundShare, peer: number): void {
+  if (peer === ACTION || !parties.includes(peer)) throw new Error('no other party');
 }
 
 const movedSchema = v.strictTuple([bytes, bytes]);
@@ -163,13 +182,19 @@ export async function openFromAction(
   }
 }
 
-/**
- * What a share says of itself, which must be what was sealed beside it: the action's, of a key of which every index has its role.
- *
- * @throws Error if it is not
- */
+/** What a share says of itself, once it is checked. @throws Error as {@link checkBound} does */
 export function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
   const info = tandem.shareInfo(bound.share);
+  checkBound(bound, info);
+  return info;
+}
+
+/**
+ * Compares what a share says of itself with what was sealed beside it: the action's, of a key of which every index has its role.
+ *
+ * @throws Error if it is another one
+ */
+export function checkBound(bound: BoundShare, info: ShareInfo): void {
   const isSame =
     bound.index === ACTION &&
     areParties(bound.parties, true) &&
@@ -179,7 +204,6 @@ export function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
     bound.threshold === info.threshold &&
     String(bound.parties) === String(info.parties);
   if (!isSame) throw new Error('the share is not the one that was sealed');
-  return info;
 }
 
 /** Seals the session of a signature for the second call. */

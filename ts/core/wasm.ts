@@ -262,7 +262,8 @@ export class Tandem {
   }
 
   /**
-   * The action's only step: answers the request of `peer` for digests that it has computed itself.
+   * The action's only step: answers the request of `peer` for digests that it has computed itself. It also tells what the share
+   * says of itself, which the caller compares with what it knows of the share before the response leaves.
    *
    * @param input.inputs what else the caller's decision rests on, or a hash of it: with it, a random source that repeats
    *   itself still gives unrelated nonces to calls that have read different things. May be empty.
@@ -274,9 +275,10 @@ export class Tandem {
     path: string;
     request: Uint8Array;
     inputs: Uint8Array;
-  }): Uint8Array {
+  }): { response: Uint8Array; info: ShareInfo } {
     const { share, peer, digests, path, request, inputs } = input;
-    return this.#call('onecall_respond', { share, peer, digests, path, request, inputs }).bytes('response');
+    const out = this.#call('onecall_respond', { share, peer, digests, path, request, inputs });
+    return { response: out.bytes('response'), info: shareInfo(out.child('info')) };
   }
 
   /**

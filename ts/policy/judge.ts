@@ -25,6 +25,8 @@ export interface Context {
   /** Recovers the address whose key made a signature of 65 bytes. */
   readonly recover?: ((digest: Hex, signature: Hex) => Promise<string> | string) | undefined;
   readonly fetch?: Fetch | undefined;
+  /** Told every number that a rule read. */
+  readonly onRead?: ((value: bigint) => void) | undefined;
 }
 
 export type Verdict = { readonly allowed: true; readonly rule: string } | Refusal;
@@ -131,6 +133,7 @@ async function checkChain(read: ChainRead, context: Context): Promise<Check> {
   } catch (error) {
     return `${what} could not be read: ${error instanceof Error ? error.message : 'unknown error'}`;
   }
+  context.onRead?.(value);
   if (read.min !== undefined && value < BigInt(read.min)) return `${what} is ${value}, below ${read.min}`;
   return read.max !== undefined && value > BigInt(read.max) && `${what} is ${value}, above ${read.max}`;
 }

@@ -97,8 +97,11 @@ const key = {
   root: v.optional(LowerAddress),
 };
 
-/** What those by dkls18 have besides: the other party, by default the hot one. */
-const signing = { ...key, peer: v.optional(Index) };
+/** The other party, by default the hot one. */
+const peer = v.optional(Index);
+
+/** What the requests for signatures between the action and one other party have in common. */
+const signing = { ...key, peer };
 
 /** A request to the co-signer. */
 export const requestSchema = v.variant('op', [
@@ -134,6 +137,8 @@ export const requestSchema = v.variant('op', [
     wallet: LowerAddress,
     session: sealed,
     messages: v.strictObject({ round2: messages, round3: messages }),
+    /** The hot party's request for a correlation, which is answered once the share is there. */
+    correlate: v.optional(base64),
   }),
   /** The action's share, as it is, for another action: only if its authority says so. */
   v.strictObject({
@@ -146,9 +151,18 @@ export const requestSchema = v.variant('op', [
   }),
   /** A share that another action gave out for this one. */
   v.strictObject({ op: v.literal('adopt'), wallet: LowerAddress, share: sealed }),
-  /** A signature. */
+  /** The set-up of a correlation. */
+  v.strictObject({ op: v.literal('correlate'), wallet: LowerAddress, share: sealed, peer, request: base64 }),
+  /** Signatures by onecall, of all intents or none. */
+  v.strictObject({
+    op: v.literal('onecall'),
+    ...signing,
+    intents: v.pipe(v.array(v.strictObject(judged)), v.minLength(1), v.maxLength(MAX_SIGNATURES)),
+    request: base64,
+  }),
+  /** A signature by dkls18. */
   v.strictObject({ op: v.literal('sign'), ...signing, ...item }),
-  /** Several signatures, each from a request of its own. */
+  /** Several, each from a request of its own. */
   v.strictObject({
     op: v.literal('signMany'),
     ...signing,
@@ -175,6 +189,8 @@ export type Deal2Request = Parsed<'deal2'>;
 export type MigrateRequest = Parsed<'migrate'>;
 export type AdoptRequest = Parsed<'adopt'>;
 export type SignedPermission = v.InferOutput<typeof signedPermission>;
+export type CorrelateRequest = Parsed<'correlate'>;
+export type OnecallRequest = Parsed<'onecall'>;
 export type SignRequest = Parsed<'sign'>;
 export type SignManyRequest = Parsed<'signMany'>;
 export type Dkls23JoinRequest = Parsed<'dkls23Join'>;
@@ -182,8 +198,10 @@ export type Dkls23FinishRequest = Parsed<'dkls23Finish'>;
 
 /** What the co-signer answers, inside `ok`. Bytes are base64; `session` and `share` are sealed, for it or the next action. */
 export type Deal1Answer = { session: string; messages: { round1: string; round2: string } };
-export type Deal2Answer = { message: string; share: string };
+export type Deal2Answer = { message: string; share: string; correlation?: string };
 export type ShareAnswer = { share: string };
+export type CorrelateAnswer = { answer: string };
+export type OnecallAnswer = { response: string };
 export type SignAnswer = { response: string };
 export type SignManyAnswer = { responses: string[] };
 export type Dkls23JoinAnswer = { session: string; messages: { round1: string; round2: string } };
@@ -191,6 +209,6 @@ export type Dkls23FinishAnswer = { message: string };
 
 /**
  * The format that an action of this version understands. Where wallet.json names none, the action is of version 0.1.0. Since
- * format 2, a request may name the wallet's own address (`root`) besides the account at a path.
+ * format 2, a request may name the wallet's own address (`root`) besides the account at a path, and the action signs by onecall.
  */
 export const FORMAT = 2;

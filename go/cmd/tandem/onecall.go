@@ -46,9 +46,12 @@ type onecallRespondInput struct {
 }
 
 type onecallRespondOutput struct {
-	Response []byte `cbor:"response"`
+	Response []byte     `cbor:"response"`
+	Info     *deal.Info `cbor:"info"`
 }
 
+// onecallRespond also tells what the share says of itself: to decode one a second time would cost as much as half an answer. The
+// caller compares it with what it knows of the share before the response leaves.
 func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 	share, err := deal.DecodeKeyShare(in.Share)
 	if err != nil {
@@ -56,7 +59,10 @@ func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 	}
 	defer share.Clear()
 	response, err := onecall.Respond(share, in.Peer, in.Digests, in.Path, in.Request, in.Inputs, rand.Reader)
-	return &onecallRespondOutput{response}, err
+	if err != nil {
+		return nil, err
+	}
+	return &onecallRespondOutput{response, share.Info()}, nil
 }
 
 type onecallCheckInput struct {
