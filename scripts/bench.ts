@@ -27,9 +27,17 @@ import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { LitServer } from '../ts/runtime/local/server.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { SigningRequest } from '../ts/signing/prepared.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { findWallet, openStore, readAction, readShare, readWallet, type Store } from '../ts/store/store.ts';
+import { Correlations, correlationKey, folderShelf } from '../ts/store/correlations.ts';
+import {
+  findWallet,
+  openStore,
+  readAction,
+  readShare,
+  readWallet,
+  type Store,
+  type WalletInfo,
+} from '../ts/store/store.ts';
 import { run, wholeNumber } from './cli.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -88,6 +96,7 @@ async function measure(runs: number) {
   const wasm = readFileSync(`${buildPath}tandem.wasm`);
   const action = await buildCosigner('messages');
   const dir = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+  process.env.XDG_STATE_HOME = join(dir, 'state');
   const identity = await generateIdentity();
   const once = async <T>(child: string, store: string): Promise<T> => {
     const args = ['--import', 'tsx', fileURLToPath(import.meta.url), '--child', child, '--store', store];
@@ -421,7 +430,7 @@ interface Sign {
   user: Times;
   /** The part of it that comes after the answer, the first time in the process. */
   finish: number;
-  /** The action from request bytes to response bytes: the module's dkls18_respond alone, in Deno. */
+  /** The action from request bytes to response bytes: the module's onecall_respond alone, in Deno. */
   respond: Times;
   /** The action's main, from parameters to answer. */
   main: Times;
@@ -439,9 +448,24 @@ interface Times {
   warm: number;
 }
 
+/** What a signature is made from: the share, and the correlation with the other signer. */
+interface Signer {
+  readonly share: Uint8Array;
+  readonly correlation: Uint8Array;
+  readonly peer: number;
+}
+
+/** The hot share and the correlation that the deal has left. */
+async function hotSigner(store: Store, info: WalletInfo): Promise<Signer> {
+  const share = await readShare(store, info, 1);
+  const kept = await new Correlations(store, info, folderShelf(store)).read(await correlationKey(share), 1, 2);
+  if (kept === undefined) throw new Error('there is no correlation');
+  return { share, correlation: kept.bytes, peer: 2 };
+}
+
 async function signOnce(store: Store): Promise<Sign> {
   const info = readWallet(store, findWallet(store));
-  const [hot, cold] = [await readShare(store, info, 1), await readShare(store, info, 3)];
+  const hot = await hotSigner(store, info);
   const { wallet, cid, source, sealed } = readAction(store, info);
   const action = { cid, source };
   const runtime = await openRuntime(store);
@@ -449,30 +473,38 @@ async function signOnce(store: Store): Promise<Sign> {
 
   let laps: Lap[] = [];
   let bytes = { paramsBytes: 0, answerBytes: 0, requestBytes: 0, responseBytes: 0 };
-  let asked = new Uint8Array();
-  const common = { wallet, share: sealed, path: 'm' };
-  const first = await signTimed(hot, 2, async (request) => {
-    const params = { op: 'sign', ...common, intent: intentJson(INTENT), request: base64(request) };
+  const common = { op: 'onecall', wallet, share: sealed, path: 'm' };
+  const paramsOf = (request: Uint8Array, count: number) => {
+    return { ...common, intents: Array(count).fill({ intent: intentJson(INTENT) }), request: base64(request) };
+  };
+  let asked: object = {};
+  const first = await signTimed(hot, async (request) => {
+    const params = paramsOf(request, 1);
     const timed = await timedRun(runtime, action, params, REPEATS);
     laps = timed.laps;
     const response = fromBase64((timed.answer as { ok: { response: string } }).ok.response);
-    asked = new Uint8Array(request);
+    asked = params;
     const [requestBytes, responseBytes] = [request.length, response.length];
     bytes = { requestBytes, responseBytes, paramsBytes: jsonBytes(params), answerBytes: jsonBytes(timed.answer) };
     return response;
   });
   const userMemory = watch.memory; // before this process answers requests itself
-  const item = { intent: intentJson(INTENT), request: base64(asked) };
-  const callCpuMs = await childCpuMs(CALLS, () => runtime.run(action, { op: 'sign', ...common, ...item } as Json));
-  const params = { op: 'signMany', ...common, requests: Array(MANY).fill(item) };
+  const callCpuMs = await childCpuMs(CALLS, () => runtime.run(action, asked as Json));
+  const digests = Array(MANY).fill(DIGEST);
+  const { request } = (await loadTandem()).onecallRequest({ ...hot, digests, path: 'm' });
+  const params = paramsOf(request, MANY);
   const many = await timedRun(runtime, action, params, 1);
   runtime.close();
 
   const userTimes = [first];
+  const cold = await readShare(store, info, 3);
+  const local = await localSigner(hot.share, cold);
   for (let i = 1; i < REPEATS; i++) {
-    const local = async (request: Uint8Array) =>
-      (await loadTandem()).dkls18Respond({ share: cold, peer: 1, digest: DIGEST, path: 'm', request });
-    userTimes.push(await signTimed(hot, 3, local));
+    const answer = async (request: Uint8Array) => {
+      const job = { share: cold, peer: 1, digests: [DIGEST], path: 'm', request, inputs: new Uint8Array() };
+      return (await loadTandem()).onecallRespond(job).response;
+    };
+    userTimes.push(await signTimed(local, answer));
   }
   const [lap] = laps;
   const [manyLap] = many.laps;
@@ -481,13 +513,21 @@ async function signOnce(store: Store): Promise<Sign> {
     ...bytes,
     user: coldAndWarm(userTimes.map(({ ms }) => ms)),
     finish: first.finishMs,
-    respond: coldAndWarm(laps.map((one) => callMs(one.watch, 'dkls18_respond'))),
+    respond: coldAndWarm(laps.map((one) => callMs(one.watch, 'onecall_respond'))),
     main: coldAndWarm(laps.map(({ ms }) => ms)),
     instantiateMs: lap.watch.compileMs + lap.watch.startMs,
     memory: { user: userMemory, action: Math.max(...[...laps, manyLap].map((one) => one.watch.memory)) },
     many: { ms: manyLap.ms, paramsBytes: jsonBytes(params), answerBytes: jsonBytes(many.answer) },
     callCpuMs,
   };
+}
+
+/** The hot share with the cold one in the action's place, which is here. */
+async function localSigner(share: Uint8Array, cold: Uint8Array): Promise<Signer> {
+  const tandem = await loadTandem();
+  const { session, request } = tandem.correlateRequest({ hedge: share, peer: 3 });
+  const answer = tandem.correlateRespond({ share: cold, peer: 1, request });
+  return { share, correlation: tandem.correlateAccept({ share, session, answer }).correlation, peer: 3 };
 }
 
 const PAYEE = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
@@ -539,22 +579,23 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
     const source = built.source + STOPWATCH;
     const action = { ...built, source, cid: await cidOf(source), runtime };
     const info = (await createWallet({ store, action, threshold: 2, parties: 2 })).wallet;
-    const hot = await readShare(store, info, 1);
-    const tandem = await loadTandem();
-    const { message } = new SigningRequest(tandem, tandem.shareInfo(hot), hot, 2);
+    const digests = [fromHex(digestOf(intent))];
+    const hot = await hotSigner(store, info);
+    const { request } = (await loadTandem()).onecallRequest({ ...hot, digests, path: 'm' });
     const { wallet, sealed: share } = readAction(store, info);
     const { address: account } = info;
     const approval =
       policy === 'any'
         ? undefined
         : await guardian.signMessage({ message: approvalText(policy, account as Address, intent) });
-    const params = { op: 'sign', wallet, share, account, intent: intentJson(intent), ...(approval && { approval }) };
+    const intents = [{ intent: intentJson(intent), ...(approval && { approval }) }];
+    const params = { op: 'onecall', wallet, share, account, intents, request: base64(request) };
     const times: number[] = [];
     return {
       times,
       bytes: Buffer.byteLength(built.source),
       run: async () => {
-        const { answer, laps } = await timedRun(runtime, action, { ...params, request: base64(message) }, 1);
+        const { answer, laps } = await timedRun(runtime, action, params, 1);
         if (!Object.hasOwn(answer as object, 'ok')) throw new Error(`refused: ${JSON.stringify(answer)}`);
         for (const { ms, watch } of laps) times.push(ms - callMs(watch) + callMs(watch, 'recover_signer'));
       },
@@ -614,7 +655,13 @@ async function measureModule(
     const digests = Array.from({ length: count }, (_, i) => DIGEST.map((byte) => byte ^ i));
     const terms = { digests, path: 'm' };
     const { session, request } = tandem.onecallRequest({ share: user, correlation, peer: ACTION, ...terms });
-    const response = tandem.onecallRespond({ share: action, peer: USER, ...terms, request, inputs: new Uint8Array() });
+    const { response } = tandem.onecallRespond({
+      share: action,
+      peer: USER,
+      ...terms,
+      request,
+      inputs: new Uint8Array(),
+    });
     return { digests: digests.map(toHex), session: toHex(session), request: toHex(request), response: toHex(response) };
   };
   const materials: Materials = {
@@ -723,14 +770,17 @@ async function dkls23Once(store: Store): Promise<Rounds> {
 }
 
 /** The user's side of one signature, without the time of the other side. */
-async function signTimed(share: Uint8Array, peer: number, answer: (request: Uint8Array) => Promise<Uint8Array>) {
+async function signTimed({ share, correlation, peer }: Signer, answer: (request: Uint8Array) => Promise<Uint8Array>) {
   const start = performance.now();
   const tandem = await loadTandem();
-  const request = new SigningRequest(tandem, tandem.shareInfo(share), share, peer);
+  tandem.shareInfo(share);
+  const made = tandem.onecallRequest({ share, correlation, peer, digests: [DIGEST], path: 'm' });
   const asked = performance.now();
-  const response = await answer(request.message);
+  const response = await answer(made.request);
   const answered = performance.now();
-  request.finish(await loadTandem(), { digest: DIGEST, path: 'm', response });
+  const finishing = await loadTandem();
+  finishing.onecallCheck({ session: made.session, response });
+  finishing.onecallFinish({ correlation, session: made.session, response });
   const finishMs = performance.now() - answered;
   return { ms: asked - start + finishMs, finishMs };
 }

@@ -79,6 +79,12 @@ export function hostOptions(values: {
   return { generation, limits };
 }
 
+/** Where the command line wants a correlation to be. @throws UsageError */
+export function correlationOf(text: string | undefined): 'memory' | undefined {
+  if (text === undefined || text === 'memory') return text;
+  throw new UsageError(`--correlation wants memory, not "${text}".`, { next: 'leave it out to keep correlations.' });
+}
+
 /** The authority of the command line, as the client takes it. @throws UsageError */
 export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | undefined {
   if (text === undefined || text === 'cold' || text === 'none') return text;
@@ -114,6 +120,11 @@ export const progress = {
     current = step;
     if (process.stderr.isTTY) timer ??= setTimeout(show, 2000).unref();
     if (isShown) show();
+  },
+  /** Says what a person should know, on stderr, terminal or not. */
+  notice(text: string): void {
+    progress.end();
+    tell(cleanLine(text));
   },
   end(): void {
     clearTimeout(timer);

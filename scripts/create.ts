@@ -5,7 +5,7 @@ import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
 import { UsageError } from '../ts/errors.ts';
 import { openStore, shareFileName, type WalletInfo } from '../ts/store/store.ts';
-import { authorityOf, connect, environmentKey, print, progress, wholeNumber } from './cli.ts';
+import { authorityOf, connect, correlationOf, environmentKey, print, progress, wholeNumber } from './cli.ts';
 import { tell } from './terminal.ts';
 
 export const CREATE_USAGE = `  --store DIR      the folder of the share store; made if it does not exist
@@ -19,6 +19,7 @@ export const CREATE_USAGE = `  --store DIR      the folder of the share store; m
                    gets the whole key, past any policy: docs/security.md, "The attack"
   --authority A    who may ask the action to give its share away, for other shares or to another action: cold (default,
                    if there is a cold share), guardian:0x…, the owner of an address; or none, nobody, which is final
+  --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json           print {wallet, address, publicKey, threshold, parties, calls, ms} alone
 
 The shares open with TANDEM_IDENTITY (an age identity file), TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
@@ -31,6 +32,7 @@ export const CREATE_OPTIONS = {
   policy: { type: 'string', default: 'messages' },
   'allow-interactive': { type: 'boolean', default: false },
   authority: { type: 'string' },
+  correlation: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -43,6 +45,7 @@ interface Values {
   readonly policy: string;
   readonly 'allow-interactive': boolean;
   readonly authority?: string | undefined;
+  readonly correlation?: string | undefined;
   readonly json: boolean;
 }
 
@@ -54,15 +57,16 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
   const threshold = wholeNumber(values.threshold, 'threshold');
   const parties = wholeNumber(values.parties, 'parties');
   const authority = authorityOf(values.authority);
+  const correlation = correlationOf(values.correlation);
   const { runtime, close } = await connect(values.runtime, store.dir);
   const key = await secret?.();
   try {
     progress.step('building the action');
     const action = runtime && { runtime, ...(await buildCosigner(values.policy, hostKind(runtime.name))) };
     const interactive = values['allow-interactive'];
-    const onProgress = progress.step;
-    const options = { store, action, threshold, parties, interactive, authority, secret: key, onProgress, signal };
-    const { wallet, calls } = await createWallet(options);
+    const [onProgress, onNotice] = [progress.step, progress.notice];
+    const options = { store, action, threshold, parties, interactive, authority, correlation, secret: key };
+    const { wallet, calls } = await createWallet({ ...options, onProgress, onNotice, signal });
     progress.end();
     const { address, publicKey } = wallet;
     const ms = Math.round(performance.now() - start);

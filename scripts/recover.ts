@@ -4,7 +4,7 @@ import { reshareWallet } from '../ts/deal/reshare.ts';
 import { UsageError } from '../ts/errors.ts';
 import { findWallet, readWallet } from '../ts/store/store.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connect, progress, run } from './cli.ts';
+import { authorityOf, connect, correlationOf, progress, run } from './cli.ts';
 import { coldAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
@@ -20,6 +20,7 @@ usage: npx tsx scripts/recover.ts --store DIR [options]
   --policy P            of the new action; by default as before
   --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before
 ${PERMISSION_USAGE}
+  --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 A share file that is not in the wallet's folder counts as lost. The hot share from the cold one and the action's: put
@@ -37,6 +38,7 @@ run(USAGE, async (signal) => {
       policy: { type: 'string' },
       authority: { type: 'string' },
       ...permissionOptions,
+      correlation: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -57,7 +59,9 @@ run(USAGE, async (signal) => {
       isActionGone,
       authority: authorityOf(values.authority),
       askAuthority: askByFiles(values, signal),
+      correlation: correlationOf(values.correlation),
       onProgress: progress.step,
+      onNotice: progress.notice,
       signal,
     });
     printChange(values.json, changed, start);

@@ -4,7 +4,7 @@ import { retire } from '../ts/deal/change.ts';
 import { reshareWallet } from '../ts/deal/reshare.ts';
 import { findWallet, readWallet, type WalletInfo } from '../ts/store/store.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connect, progress, run, wholeNumber } from './cli.ts';
+import { authorityOf, connect, correlationOf, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
@@ -23,6 +23,7 @@ usage: npx tsx scripts/reshare.ts --store DIR [options]
                         the wallet's group: until then old shares still sign
   --policy P            of the new action, if the wallet's is a file of rules
 ${PERMISSION_USAGE}
+  --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 With the hot and a cold share here the action is only given a share. With one of them here it deals too, and the wallet's
@@ -40,6 +41,7 @@ run(USAGE, async (signal) => {
       revoke: { type: 'boolean', default: false },
       policy: { type: 'string' },
       ...permissionOptions,
+      correlation: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -63,7 +65,9 @@ run(USAGE, async (signal) => {
       parties: values.parties === undefined ? undefined : wholeNumber(values.parties, 'parties'),
       authority: authorityOf(values.authority),
       askAuthority: askByFiles(values, signal),
+      correlation: correlationOf(values.correlation),
       onProgress: progress.step,
+      onNotice: progress.notice,
       signal,
     });
     printChange(values.json, changed, start);

@@ -5,7 +5,7 @@ import { UsageError } from '../ts/errors.ts';
 import { AnyHex } from '../ts/protocol/schema.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
-import { connect, environmentKey, print, progress, run } from './cli.ts';
+import { connect, correlationOf, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';
 
@@ -16,8 +16,11 @@ usage: npx tsx scripts/sign.ts --store DIR WHAT [options]
   --store DIR         the folder of the share store
   --wallet ID         the wallet's address; not needed if the store has only one
   --approval HEX|FILE the guardian's signature, for a policy that wants one (policy.ts approve)
-  --protocol NAME     dkls18, between two shares, in one call of the action: the default for a threshold of 2; or dkls23, in
-                      three rounds between as many as the threshold: two calls, and only if the wallet was made for it
+  --protocol NAME     onecall, with the action, in one call (two if there is no correlation with it yet): the default; dkls18,
+                      between two shares: that for --recovery, and with actions of version 0.1.0; or dkls23, in three rounds
+                      between as many as the threshold: two calls, and only if the wallet was made for it
+  --correlation memory  keep no correlation with the action on disk, and use none: each process makes its own, with one more
+                      call. For machines that may be rolled back: docs/security.md
   --recovery          sign with the hot and the cold shares, without the action
   --path m/…          sign with the key at this BIP32 path, without hardened steps
   --json              print {signature, r, s, yParity, address, digest, protocol, calls, ms} alone; of a transaction
@@ -40,6 +43,7 @@ run(USAGE, async (signal) => {
       intent: { type: 'string' },
       approval: { type: 'string' },
       protocol: { type: 'string' },
+      correlation: { type: 'string' },
       recovery: { type: 'boolean', default: false },
       path: { type: 'string', default: 'm' },
       json: { type: 'boolean', default: false },
@@ -49,7 +53,8 @@ run(USAGE, async (signal) => {
   if (values.help) return say(USAGE);
   if (!values.store) throw new UsageError('--store is needed.');
   const { protocol } = values;
-  if (protocol !== undefined && protocol !== 'dkls18' && protocol !== 'dkls23') {
+  const correlation = correlationOf(values.correlation);
+  if (protocol !== undefined && protocol !== 'onecall' && protocol !== 'dkls18' && protocol !== 'dkls23') {
     throw new UsageError(`There is no protocol "${protocol}" here.`);
   }
   const intent = intentOf(values);
@@ -60,13 +65,14 @@ run(USAGE, async (signal) => {
   const { recovery, path } = values;
   const { runtime, close } = await connect(recovery ? 'none' : readWallet(store, id).runtime, store.dir);
   try {
-    const wallet = openWallet(store, { id, runtime });
+    const wallet = openWallet(store, { id, runtime, correlation });
     const signed = await wallet.sign(intent, {
       recovery,
       path,
       approval,
       protocol,
       onProgress: progress.step,
+      onNotice: progress.notice,
       signal,
     });
     progress.end();

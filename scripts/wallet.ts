@@ -2,19 +2,23 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LockedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
+import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
+import { Correlations, folderShelf, readNote } from '../ts/store/correlations.ts';
 import {
   assertUnlocked,
   findWallet,
   holdWallet,
+  knowsOnecall,
   listWallets,
   openStore,
   readWallet,
   type Store,
   shareFileName,
+  type WalletInfo,
 } from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
-import { environmentKey, print, run } from './cli.ts';
+import { connect, environmentKey, print, progress, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
@@ -25,16 +29,17 @@ usage: npx tsx scripts/wallet.ts COMMAND --store DIR [options]
   list            the wallets
   show            what is public about one: parties, epoch, policy, action, and which shares are here
   lock            locks the hot share: it signs no more with the action, until it is unlocked
-  unlock          unlocks it; says what that risks, and asks
+  unlock          unlocks it; says what that risks, asks, and has a correlation with the action made if there is none
+  correlate       makes the correlation with the action anew, with one call; the one there is ends
   check           opens every share that is here and compares it with what is public, the action's source with its CID;
                   removes what processes that died have left. Exits with 1 if something is wrong, and says what to do
 
   --store DIR     the folder of the share store
   --wallet ID     the wallet's address; not needed if the store has only one. check checks all if none is named
-  --yes           unlock without being asked
+  --yes           do it without being asked
   --json          print JSON alone
 
-check opens the shares with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
+check, correlate and unlock open shares with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
 
 run(USAGE, async (signal) => {
   const { values, positionals } = parseArgs({
@@ -59,17 +64,16 @@ run(USAGE, async (signal) => {
     case 'show':
       return show(store, findWallet(store, wallet), json);
     case 'lock':
-      return setLock(store, findWallet(store, wallet), true, json, signal);
-    case 'unlock': {
-      const id = findWallet(store, wallet);
-      if (!yes) await confirmUnlock(store, id);
-      return setLock(store, id, false, json, signal);
-    }
+      return lock(store, findWallet(store, wallet), json, signal);
+    case 'unlock':
+      return unlock(store, findWallet(store, wallet), { yes, json, signal });
+    case 'correlate':
+      return correlate(store, findWallet(store, wallet), { yes, json, signal });
     case 'check':
       return check(store, wallet === undefined ? undefined : [findWallet(store, wallet)], json);
     default:
       throw new UsageError(`There is no command "${command ?? ''}".`, {
-        next: 'choose one of list, show, lock, unlock, check.',
+        next: 'choose one of list, show, lock, unlock, correlate, check.',
       });
   }
 });
@@ -103,7 +107,7 @@ function listed(store: Store, wallet: string) {
   }
 }
 
-function show(store: Store, id: string, json: boolean): void {
+async function show(store: Store, id: string, json: boolean): Promise<void> {
   const info = readWallet(store, id);
   const locked = lockOf(store, id) !== undefined;
   const shares = info.parties
@@ -111,9 +115,11 @@ function show(store: Store, id: string, json: boolean): void {
     .map(({ index }) => shareFileName(info, index))
     .map((file) => ({ file, here: existsSync(join(store.dir, id, file)) }));
   const { address, publicKey, keyId, threshold, parties, epoch, runtime, action, created } = info;
+  const { failures } = readNote(store, id);
+  const correlation = await new Correlations(store, info, folderShelf(store)).isHere();
   print(
     json,
-    { ...info, locked, shares },
+    { ...info, locked, failures, correlation, shares },
     {
       address,
       'public key': publicKey,
@@ -124,6 +130,8 @@ function show(store: Store, id: string, json: boolean): void {
       ...(action && { action: action.cid, policy: action.policy, authority: action.authority }),
       shares: shares.map(({ file, here }) => `${file} ${here ? 'is here' : 'is not here'}`).join(', '),
       'hot share': locked ? 'locked' : 'not locked',
+      'failed checks': failures,
+      ...(action && { correlation: correlation ? 'is here' : 'is not here: the next signature makes one' }),
       created,
     },
   );
@@ -140,7 +148,66 @@ function lockOf(store: Store, id: string): string | undefined {
   }
 }
 
-async function setLock(store: Store, id: string, locked: boolean, json: boolean, signal: AbortSignal): Promise<void> {
+interface Asked {
+  readonly yes: boolean;
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+}
+
+async function unlock(store: Store, id: string, { yes, json, signal }: Asked): Promise<void> {
+  if (!yes) await confirmUnlock(store, id);
+  await setLock(store, id, false, signal);
+  const info = readWallet(store, id);
+  let calls = 0;
+  if (knowsOnecall(info)) {
+    try {
+      calls = await withWallet(store, info, (wallet, options) => wallet.prepare(options), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = error instanceof Error ? error.message.split('\n')[0] : String(error);
+      progress.notice(`There is no correlation with the action yet (${why}); the next signature makes one.`);
+    }
+  }
+  print(json, { wallet: id, locked: false, calls }, { 'hot share': `${id}, not locked`, calls });
+}
+
+async function correlate(store: Store, id: string, { yes, json, signal }: Asked): Promise<void> {
+  const info = readWallet(store, id);
+  const { failedSetUps } = readNote(store, id);
+  if (failedSetUps > 0 && !yes) {
+    tell(`The action of ${id} has given wrong answers to the last ${failedSetUps} set-ups. An honest one gives none.`);
+    const typed = await promptLine(`To try once more, type ${id}: `, 'try again with --yes.');
+    if (typed.trim() !== id) throw new WalletError('That is not the address; nothing was asked of the action.');
+  }
+  const calls = await withWallet(store, info, (wallet, options) => wallet.correlate(options), signal);
+  print(json, { wallet: id, calls }, { correlation: `${id}, made anew`, calls });
+}
+
+/** Does something with a wallet and its action. Returns how often that was called. */
+async function withWallet(
+  store: Store,
+  info: WalletInfo,
+  work: (wallet: Wallet, options: Parameters<Wallet['correlate']>[0]) => Promise<{ calls: number }>,
+  signal: AbortSignal,
+): Promise<number> {
+  const { runtime, close } = await connect(info.runtime, store.dir);
+  try {
+    const wallet = openWallet(store, { id: info.address, runtime });
+    const { calls } = await work(wallet, { onProgress: progress.step, onNotice: progress.notice, signal });
+    wallet.close();
+    return calls;
+  } finally {
+    progress.end();
+    close();
+  }
+}
+
+async function lock(store: Store, id: string, json: boolean, signal: AbortSignal): Promise<void> {
+  await setLock(store, id, true, signal);
+  print(json, { wallet: id, locked: true }, { 'hot share': `${id}, locked` });
+}
+
+async function setLock(store: Store, id: string, locked: boolean, signal: AbortSignal): Promise<void> {
   readWallet(store, id);
   const hold = await holdWallet(store, id, signal);
   try {
@@ -149,16 +216,18 @@ async function setLock(store: Store, id: string, locked: boolean, json: boolean,
   } finally {
     hold.release();
   }
-  print(json, { wallet: id, locked }, { 'hot share': `${id}, ${locked ? 'locked' : 'not locked'}` });
 }
 
 async function confirmUnlock(store: Store, id: string): Promise<void> {
   const lock = lockOf(store, id);
   if (lock === undefined) return;
+  const { failures } = readNote(store, id);
   tell(`${lock}
 
-Each answer of a dishonest action that fails a check can cost one bit of the hot share, and an honest action gives none:
-unlock only if you know why it failed. Replacing the shares makes such bits worthless; this does not.`);
+Answers of the action that have failed a check so far: ${failures}. An honest action gives none: unlock only if you know why one
+failed. The correlation that met a wrong answer is destroyed, so that a dishonest action has learned next to nothing from it;
+unlocking lets it try again, with a new correlation. By dkls18, each such answer can cost one bit of the hot share. New shares
+(reshare.ts --revoke) make what it learned worthless; this does not.`);
   const typed = await promptLine(`To unlock, type ${id}: `, 'unlock with --yes.');
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }

@@ -103,7 +103,7 @@ describe('dkls23 with the action', () => {
       assert.ok(size(answer) <= STRICT_LIMITS.maxResponseLength);
     }
     assertDocumented(calls);
-    assert.equal((await wallet.signMessage('hello')).protocol, 'dkls18');
+    assert.equal((await wallet.signMessage('hello')).protocol, 'onecall');
   });
 
   test('dkls23 signs without the action, between shares that are here', async () => {
@@ -226,7 +226,7 @@ describe('a threshold of 3', () => {
     }
     await assert.rejects(open(id).signMessage('hello', { protocol: 'dkls18' }), UsageError);
     await assert.rejects(open(id).prepare(), UsageError);
-    await assert.rejects(open(id).signMany([messageIntent('hello')]), UsageError);
+    await assert.rejects(open(id).signMany([messageIntent('hello'), messageIntent('you')]), UsageError);
   });
 
   test('dkls23: 3 of 5 without an action: any shares that are here', async () => {

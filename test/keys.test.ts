@@ -30,6 +30,7 @@ import { deriveAddresses } from '../ts/signing/address.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { sealer } from '../ts/store/age.ts';
 import { type CheckedWallet, checkWallet } from '../ts/store/check.ts';
+import { NOTE, readNote } from '../ts/store/correlations.ts';
 import { encryptKeystore } from '../ts/store/keystore.ts';
 import { openStore, readShare, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
 import { json, command as run } from './support/command.ts';
@@ -104,7 +105,7 @@ describe('wallet list and show', () => {
       { file: 'hot.age', here: true },
       { file: 'cold.age', here: true },
     ];
-    assert.deepEqual(shown, { ...info, locked: false, shares });
+    assert.deepEqual(shown, { ...info, locked: false, failures: 0, correlation: true, shares });
     const text = (await wallet(['show', '--wallet', info.address], {})).stdout;
     assert.match(text, new RegExp(`^action +${info.action?.cid}$`, 'm'));
     assert.match(text, /^parties +1 hot, 2 action, 3 cold; 2 of them sign$/m);
@@ -138,12 +139,34 @@ describe('wallet lock and unlock', () => {
     const asked = await wallet(['unlock', ...named]);
     assert.equal(asked.code, 1);
     assert.match(asked.stderr, /cost one bit of the hot share.*no terminal.*--yes/s);
-    assert.deepEqual(json(await wallet(['unlock', ...named, '--yes', '--json'])), {
-      wallet: info.address,
-      locked: false,
-    });
+    const unlocked = { wallet: info.address, locked: false, calls: 0 };
+    assert.deepEqual(json(await wallet(['unlock', ...named, '--yes', '--json'])), unlocked);
     const { signature, digest } = await openWallet(store, { id: info.address, runtime }).signMessage('x');
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
+  });
+
+  test('wallet correlate makes the correlation anew; unlock makes one where there is none, and both say how many calls that took', async () => {
+    const named = ['--wallet', info.address, '--json'];
+    const id = () => readNote(store, info.address).alive?.id;
+    const before = id();
+    assert.deepEqual(json(await wallet(['correlate', ...named])), { wallet: info.address, calls: 1 });
+    assert.ok(id() !== undefined && id() !== before);
+    const note = join(store.dir, info.address, NOTE);
+    writeFileSync(note, JSON.stringify({ version: 1, failures: 2, failedSetUps: 3 }));
+    await wallet(['lock', ...named]);
+    const asked = await wallet(['unlock', '--wallet', info.address]);
+    assert.match(asked.stderr, /have failed a check so far: 2/);
+    const unlocked = json(await wallet(['unlock', ...named, '--yes']));
+    assert.deepEqual(unlocked, { wallet: info.address, locked: false, calls: 0 }, 'not after three that failed');
+    const again = await wallet(['correlate', ...named]);
+    assert.equal(again.code, 1);
+    assert.match(again.stderr, /the last 3 set-ups.*--yes/s);
+    assert.equal(json(await wallet(['correlate', ...named, '--yes'])).calls, 1);
+    const shown = json(await wallet(['show', ...named]));
+    assert.deepEqual([shown.failures, shown.correlation, shown.locked], [2, true, false]);
+    rmSync(note);
+    await wallet(['lock', ...named]);
+    assert.equal(json(await wallet(['unlock', ...named, '--yes'])).calls, 1);
   });
 });
 

@@ -16,10 +16,13 @@ import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
+import { NOTE, readNote } from '../ts/store/correlations.ts';
 import { listDeals } from '../ts/store/deals.ts';
 import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/store/store.ts';
 import { bundle } from './support/bundle.ts';
+import { fakeAction } from './support/fake-action.ts';
 import type { Task } from './support/killed.ts';
+import { adoptCorrelations } from './support/state.ts';
 
 // An operation in a process that is killed before each of the changes that it makes to files: afterwards the old wallet
 // signs or the new one does, and what was left half done is reported and removed.
@@ -161,7 +164,8 @@ async function whatWasMade(store: Store, isAlive: (address: string) => Promise<v
 
 /** Of a wallet that was being changed. */
 async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<void>): Promise<string> {
-  const folder = () => readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
+  const all = () => readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
+  const folder = () => all().filter((name) => name !== NOTE); // it is there once there was a correlation
   const expected = () => {
     const info = readWallet(store, address);
     return [...walletFiles(info), ...(info.action ? ['actions'] : [])].sort();
@@ -173,6 +177,29 @@ async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<
   assert.deepEqual(folder(), expected());
   if (!isClean) await isAlive();
   return `the ${epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
+}
+
+/**
+ * Of a wallet that was signing: its correlation is there and signs, or it is gone, and another one is made. What was taken is
+ * left for nobody.
+ */
+async function whatOfTheCorrelation(store: Store, address: string): Promise<string> {
+  const state = join(store.dir, 'state');
+  const files = () => readdirSync(join(state, 'tandem', 'correlations'));
+  const isHere = () => {
+    const { alive } = readNote(store, address);
+    return alive && files().find((name) => name.endsWith(`-${alive.id.slice(2)}`));
+  };
+  const before = isHere();
+  process.env.XDG_STATE_HOME = state; // until the wallet is open, which is at once
+  const signing = openWallet(store, { runtime: fakeAction() }).signMessage('alive');
+  const { calls, digest, signature } = await signing;
+  assert.equal(await recoverAddress({ hash: digest, signature }), address);
+  assert.equal(calls, before ? 1 : 2);
+  const after = isHere();
+  assert.ok(after !== undefined && (before === undefined || before === after));
+  assert.deepEqual(files(), [after]);
+  return before ? 'the correlation' : 'none';
 }
 
 /** The hot machine and the cold one of a wallet, in the midst of new shares offline. */
@@ -282,6 +309,24 @@ describe('killed before a change of a file', () => {
       'the old one, and what was left, removed',
       'the new one, and what was left, removed',
     ])
+      assert.ok(found.has(outcome), outcome);
+  });
+
+  test('a signature, killed before a change of a file: its correlation is there as it was, or it is gone', async (t) => {
+    const origin = openAt(emptyStore());
+    process.env.XDG_STATE_HOME = join(origin.dir, 'state');
+    const { address } = (await createWallet({ store: origin, action: fakeAction().action, threshold: 2, parties: 2 }))
+      .wallet;
+    const found = await killed(t, {
+      name: 'sign',
+      fresh: () => {
+        const copy = copyOf(origin.dir)();
+        adoptCorrelations(join(copy, 'state'), copy);
+        return copy;
+      },
+      verify: (store) => whatOfTheCorrelation(store, address),
+    });
+    for (const outcome of ['the correlation', 'none', 'the correlation, not killed'])
       assert.ok(found.has(outcome), outcome);
   });
 

@@ -228,6 +228,7 @@ describe('new shares', () => {
       'cold-4.1.age',
       'cold-5.1.age',
       'cold.1.age',
+      'correlation.json',
       'hot.1.age',
       'wallet.json',
     ]);

@@ -120,7 +120,7 @@ async function assertSigned(signed: Record<string, unknown>, digest: Hex, by: He
   assert.ok(BigInt(s) <= ORDER / 2n, 'low s');
   assert.equal(signed.digest, digest);
   assert.equal(signed.address, by);
-  assert.equal(signed.protocol, 'dkls18');
+  assert.equal(signed.protocol, signed.calls === 0 ? 'dkls18' : 'onecall');
   assert.equal(await recoverAddress({ hash: digest, signature }), by);
   if (by !== address) return;
   const compact = hexToBytes(`${r}${s.slice(2)}` as Hex);
@@ -147,7 +147,7 @@ describe('keygen', () => {
     assert.equal(publicKeyToAddress(`0x${point.toHex(false)}`), address);
     assert.deepEqual([made.threshold, made.parties, made.calls], [2, 3, 2]);
     assert.deepEqual(readdirSync(dir).sort(), [address, 'local-lit']);
-    const files = ['action.sealed', 'actions', 'cold.age', 'hot.age', 'wallet.json'];
+    const files = ['action.sealed', 'actions', 'cold.age', 'correlation.json', 'hot.age', 'wallet.json'];
     assert.deepEqual(readdirSync(walletFolder()).sort(), files);
   });
 
@@ -509,7 +509,8 @@ describe('a policy from a file', () => {
 });
 
 describe('an action that cheats', () => {
-  const sign = (via: Runtime) => openWallet(store, { runtime: via }).signMessage('pay');
+  // By onecall: test/correlation.test.ts.
+  const sign = (via: Runtime) => openWallet(store, { runtime: via }).signMessage('pay', { protocol: 'dkls18' });
 
   async function locks(via: Runtime): Promise<void> {
     await assert.rejects(sign(via), (error) => {

@@ -41,7 +41,8 @@ export async function command(
   env: Record<string, string>,
   input?: string,
 ): Promise<Outcome> {
-  const options = { env: { PATH: process.env.PATH ?? '', ...env }, detached: true } as const;
+  const { PATH = '', XDG_STATE_HOME = '' } = process.env;
+  const options = { env: { PATH, XDG_STATE_HOME, ...env }, detached: true } as const;
   const child = spawn(process.execPath, [...(await start(name)), ...args], options);
   if (input !== undefined) child.stdin.end(input);
   const outcome: Outcome = { code: null, stdout: '', stderr: '' };

@@ -28,6 +28,8 @@ export interface ChangeOptions extends AskOptions {
   readonly runtime?: Runtime | undefined;
   /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
   readonly load?: Load;
+  /** `memory`: no correlation with the action is left on disk. The first signature of each process makes its own. */
+  readonly correlation?: 'memory' | undefined;
   /** The authority over the action's share from now on; by default as before. */
   readonly authority?: string | undefined;
   /** Asks the authority, if the action's share is needed and no cold share is here that would do. */

@@ -1,6 +1,8 @@
 import { addressOfKey, type Hex } from '../core/evm.ts';
+import { HOT } from '../protocol/roles.ts';
 import type { AskOptions } from '../runtime/ask.ts';
 import { draftWallet, type Store, type WalletInfo } from '../store/store.ts';
+import { keepDealt } from './correlate.ts';
 import { describeAction, describeKey, type HeldBy } from './describe.ts';
 import { assertOthers, type Deal, type HostedAction, paramsOf, planAuthority, planParties } from './plan.ts';
 import { clear, type Load, playHere } from './play.ts';
@@ -23,6 +25,8 @@ export interface KeygenOptions extends AskOptions {
    * docs/security.md, "The attack".
    */
   readonly interactive?: boolean | undefined;
+  /** `memory`: no correlation with the action is left on disk. The first signature of each process makes its own. */
+  readonly correlation?: 'memory' | undefined;
   /** A private key (32 bytes, from 1 to q - 1) that becomes the wallet's. It still signs alone, wherever it is kept. */
   readonly secret?: Uint8Array | undefined;
 }
@@ -55,7 +59,8 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
     const wallet = action && (await hostWallet(action, options));
     const hosted =
       action !== undefined && wallet !== undefined ? { action, wallet, authority, interactive } : undefined;
-    const remote = hosted && remoteParty(hosted.action, deal, hosted, () => ({ interactive }), options);
+    const under = hosted && { ...hosted, format: options.correlation === 'memory' ? undefined : hosted.action.format };
+    const remote = under && remoteParty(under.action, deal, under, () => ({ interactive }), options);
     const params = here.map((self) => paramsOf(deal, self, { secret }));
     const dealt = await playHere(deal, params, remote, options.load);
     try {
@@ -71,6 +76,8 @@ export async function createWallet(options: KeygenOptions): Promise<{ wallet: Wa
         shares,
         action: action && sealed !== undefined ? { sealed, source: action.source } : undefined,
       });
+      if (remote?.correlates)
+        await keepDealt(store, info, { share: shares.get(HOT), correlation: dealt.correlation }, options);
       return { wallet: info, calls: action === undefined ? 0 : 2 };
     } finally {
       clear(dealt.shares);

@@ -2,7 +2,9 @@ import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { DealParams, DealStep, ShareInfo, Tandem } from '../core/wasm.ts';
 import { ProtocolError } from '../errors.ts';
-import { ACTION } from '../protocol/roles.ts';
+import { ACTION, HOT } from '../protocol/roles.ts';
+import type { Correlation } from '../store/correlations.ts';
+import { SetUp } from './correlate.ts';
 import { type Deal, participantsOf } from './plan.ts';
 import type { RemoteParty } from './remote.ts';
 
@@ -40,6 +42,8 @@ export interface Dealt {
   readonly shares: ReadonlyMap<number, Uint8Array>;
   readonly infos: readonly ShareInfo[];
   readonly sealed?: string | undefined;
+  /** The hot party's with the action, if one was set up. */
+  readonly correlation?: Correlation | undefined;
 }
 
 /** A wasm instance for each party: one serves one session. */
@@ -167,17 +171,22 @@ export async function playHere(
 ): Promise<Dealt> {
   const play: Play = { here: [], messages: [], action: remote && {} };
   const tandemOf = instances(load);
+  const setUp = remote?.correlates && deal.parties.includes(HOT) ? new SetUp(() => fresh(load)) : undefined;
+  const hot = () => play.here.find(({ index }) => index === HOT)?.session ?? new Uint8Array();
+  const asked = remote && setUp ? setUp.along(remote, hot) : remote;
   const toItsEnd = async () => {
     for (const of of params) await begin(play, of, tandemOf);
-    await advance(play, deal, async () => remote as RemoteParty, tandemOf);
+    await advance(play, deal, async () => asked as RemoteParty, tandemOf);
     const dealt = await dealtBy(play, deal, tandemOf);
     if (dealt === undefined) throw new Error('a deal on one machine waits for nobody');
-    return dealt;
+    const share = dealt.shares.get(HOT);
+    return { ...dealt, correlation: share && (await setUp?.accept(share)) };
   };
   try {
     return await blaming(toItsEnd, (why) => `Nothing was dealt: ${why}. Nothing was stored.`, HOST_ADVICE);
   } finally {
     for (const { session } of play.here) session.fill(0);
+    setUp?.clear();
   }
 }
 

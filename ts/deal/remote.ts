@@ -10,8 +10,18 @@ import type { Deal, HostedAction } from './plan.ts';
 export interface RemoteParty {
   /** The first call: the others' first messages. Undefined as long as the authority has not permitted it. */
   first(round1: Messages): Promise<{ session: string; round1: Uint8Array; round2: Uint8Array } | undefined>;
-  /** The second call: its sealed session, and the others' second and third messages. `sealed` is its share. */
-  second(session: string, round2: Messages, round3: Messages): Promise<{ round3: Uint8Array; sealed: string }>;
+  /**
+   * The second call: its sealed session, the others' second and third messages, and the hot party's request for a correlation.
+   * `sealed` is its share, `correlation` the answer to that request.
+   */
+  second(
+    session: string,
+    round2: Messages,
+    round3: Messages,
+    correlate?: Uint8Array,
+  ): Promise<{ round3: Uint8Array; sealed: string; correlation?: Uint8Array | undefined }>;
+  /** Whether it makes correlations. */
+  readonly correlates: boolean;
 }
 
 /** What the action brings: nothing but its place, with what is public of a key that exists; or the share that it holds. */
@@ -23,10 +33,15 @@ export type Part =
 interface Under {
   readonly wallet: string;
   readonly authority: string;
+  /** What the action that is called understands. */
+  readonly format?: HostedAction['format'];
 }
 
+/** The most that an action takes for one call, whatever its host does. */
+const MAX_PARAMS = 64 * 1024;
+
 const First = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
-const Second = v.object({ message: Message, share: v.string() });
+const Second = v.object({ message: Message, share: v.string(), correlation: v.optional(Message) });
 
 /** An action as a party of a deal; `part` says what it brings, once the others' messages are there. */
 export function remoteParty(
@@ -36,8 +51,9 @@ export function remoteParty(
   part: (round1: Messages) => Part | undefined | Promise<Part | undefined>,
   options: AskOptions,
 ): RemoteParty {
-  const { wallet } = under;
+  const { wallet, format } = under;
   return {
+    correlates: format !== undefined && deal.threshold === 2,
     first: async (round1) => {
       const brought = await part(round1);
       if (brought === undefined) return undefined;
@@ -46,12 +62,20 @@ export function remoteParty(
       const { session, messages } = await ask(runtime, action, request, First, options);
       return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
     },
-    second: async (session, round2, round3) => {
+    second: async (session, round2, round3, correlate) => {
       options.onProgress?.('second call of the action: it confirms and seals its share');
       const messages = { round2: texts(round2), round3: texts(round3) };
-      const request = { op: 'deal2' as const, wallet, session, messages };
-      const { message, share } = await ask(runtime, action, request, Second, options);
-      return { round3: fromBase64(message), sealed: share };
+      const asked = { op: 'deal2' as const, wallet, session, messages };
+      const both = { ...asked, ...(correlate && { correlate: base64(correlate) }) };
+      // With many parties it may be one thing too many for a call.
+      const { maxParamsLength } = await runtime.limits();
+      const request = JSON.stringify(both).length > Math.min(maxParamsLength, MAX_PARAMS) ? asked : both;
+      const { message, share, correlation } = await ask(runtime, action, request, Second, options);
+      return {
+        round3: fromBase64(message),
+        sealed: share,
+        correlation: correlation === undefined ? undefined : fromBase64(correlation),
+      };
     },
   };
 }

@@ -1,9 +1,11 @@
 import type { Messages } from '../core/wasm.ts';
 import { StoreError, UsageError, WalletError } from '../errors.ts';
 import { permissionToDeal } from '../protocol/permission.ts';
+import { HOT } from '../protocol/roles.ts';
 import { actionOf } from '../store/action.ts';
 import { draftChange, nextSealedName, type PartyInfo, type WalletInfo } from '../store/store.ts';
 import { besidesDeals, type Changed, type ChangeOptions, oldShares, permit, retire, settled } from './change.ts';
+import { keepDealt } from './correlate.ts';
 import { describeAction, describeKey, type HeldBy } from './describe.ts';
 import { adopt } from './migrate.ts';
 import { about, expiry, signedPermission } from './permission.ts';
@@ -63,6 +65,14 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
       signal?.throwIfAborted();
       const action = place && sealed !== undefined ? { sealed, source: place.source } : undefined;
       await besidesDeals(store, old, () => draft.finish({ info, shares: dealt.shares, action }));
+      const { correlation } = dealt;
+      // It ends what there was before in any case.
+      await keepDealt(
+        store,
+        info,
+        { share: dealt.shares.get(HOT), correlation },
+        place?.party.correlates ? options : {},
+      );
       return { wallet: await retire(store, info, runtime), from, calls: place?.calls ?? 0 };
     } finally {
       clear(dealt.shares);
@@ -113,7 +123,9 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
     }),
   };
   const after = { held, source: holder.source };
-  const under = { wallet, authority };
+  const formatOf = (action: Pick<HostedAction, 'format'> | undefined) =>
+    options.correlation === 'memory' ? undefined : action?.format;
+  const under = { wallet, authority, format: formatOf(described) };
   if (now === undefined || !from.some(({ role }) => role === 'action')) {
     const part = { interactive, key: known.key };
     return {
@@ -133,7 +145,7 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
   };
   return {
     ...after,
-    party: remoteParty(now, deal, under, permitted, options),
+    party: remoteParty(now, deal, { ...under, format: formatOf(old.action) }, permitted, options),
     settle: async (sealed) => (next ? adopt(next, wallet, sealed, options) : sealed),
     calls: next ? 3 : 2,
   };

@@ -23,6 +23,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told in plain words what is being done. */
   readonly onProgress?: ((step: string) => void) | undefined;
+  /** Told what a person should know besides: what costs one more call, or is not kept. Without it, `onProgress` is told. */
+  readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
 const Said = v.pipe(
@@ -34,10 +36,18 @@ const Failure = v.object({ error: v.object({ code: v.string(), message: Said }) 
 const Refusal = v.object({ error: v.object({ code: v.literal('refused') }) });
 
 /**
- * What may be asked twice, when an answer was lost. Each answer to a request is an execution of its own, of which at most one
- * is finished; the first call of a deal begins another deal each time, and the second, asked again, gives the same key.
+ * What may be asked twice, when an answer was lost. Each answer to a request for signatures is an execution of its own, of
+ * which at most one is finished; the first call of a deal begins another deal each time, and the second, asked again, gives the
+ * same key; and a correlation that is asked for twice is one.
  */
-const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set(['deal1', 'deal2', 'sign', 'signMany']);
+const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set([
+  'deal1',
+  'deal2',
+  'correlate',
+  'onecall',
+  'sign',
+  'signMany',
+]);
 
 /**
  * One call of the action: sends `params`, checks the form of the answer and returns what it holds.

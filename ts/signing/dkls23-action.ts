@@ -4,10 +4,18 @@ import type { Messages } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
 import type { Limits } from '../runtime/types.ts';
-import type { Holder } from '../store/action.ts';
-import type { RemoteSigner } from './dkls23.ts';
+import { type HostedSigner, inBase64 } from './action.ts';
 
 // The action as a signer by dkls23: three rounds in two calls.
+
+/** The action as a signer: three rounds in two calls. */
+export interface RemoteSigner {
+  readonly index: number;
+  /** The first call: the others' first messages. */
+  join(round1: Messages): Promise<{ round1: Uint8Array; round2: Uint8Array }>;
+  /** The second call: their second ones. */
+  finish(round2: Messages): Promise<Uint8Array>;
+}
 
 const Joined = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
 const Finished = v.object({ message: Message });
@@ -24,7 +32,7 @@ const SESSION = 4096;
  * @throws UsageError, of `join` too, if the host's limits would refuse one of the two calls or its answer
  */
 export function actionSigner(
-  { runtime, index, wallet, sealed, cid, source }: Holder & { readonly index: number },
+  { runtime, index, wallet, sealed, cid, source }: HostedSigner,
   job: { intent: string; path: string; account: Hex; root?: string; signers: number[]; approval?: string | undefined },
   options: AskOptions,
 ): RemoteSigner {
@@ -58,7 +66,6 @@ function encodeAll(messages: Messages): Record<string, string> {
 
 /** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
 function assertFits({ maxParamsLength, maxResponseLength }: Limits, others: number, rest: number): void {
-  const inBase64 = (bytes: number) => Math.ceil(bytes / 3) * 4;
   const params = rest + SESSION + others * inBase64(MESSAGE2);
   const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
   if (params <= maxParamsLength && answer <= maxResponseLength) return;

@@ -4,7 +4,7 @@ import type { Dkls23Step, Messages, ShareInfo, Signature, Tandem } from '../core
 import { ProtocolError, UsageError } from '../errors.ts';
 import { checkShare, type PartyInfo, readShare, type Store, shareFileHash, type WalletInfo } from '../store/store.ts';
 import { hostedAction } from './action.ts';
-import { actionSigner } from './dkls23-action.ts';
+import { actionSigner, type RemoteSigner } from './dkls23-action.ts';
 import { holdOpened } from './hold.ts';
 import { type Job, rootFor, type SignOptions } from './job.ts';
 import { addressAt, type Opened } from './opened.ts';
@@ -30,7 +30,7 @@ export async function signByDkls23(
   const here = signersHere(store, info, host ? info.threshold - 1 : info.threshold);
   const signers = (host ? [...here, host.index] : here).sort((a, b) => a - b);
 
-  const hold = await holdOpened(opened, isRecovery, options.signal);
+  const hold = await holdOpened(opened, { signal: options.signal, isRecovery });
   const shares = new Map<number, Uint8Array>();
   try {
     const known: ShareInfo[] = [];
@@ -80,15 +80,6 @@ export interface Terms {
   readonly signers: readonly number[];
   readonly digest: Uint8Array;
   readonly path: string;
-}
-
-/** The action as a signer: three rounds in two calls. */
-export interface RemoteSigner {
-  readonly index: number;
-  /** The first call: the others' first messages. */
-  join(round1: Messages): Promise<{ round1: Uint8Array; round2: Uint8Array }>;
-  /** The second call: their second ones. */
-  finish(round2: Messages): Promise<Uint8Array>;
 }
 
 /**

@@ -2,28 +2,37 @@ import { UsageError } from '../errors.ts';
 import { assertCurrent, assertUnlocked, type Hold, holdWallet, shareFileHash } from '../store/store.ts';
 import { type Opened, theParty } from './opened.ts';
 
+export interface HoldOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Hold it though the hot share is locked. */
+  readonly isRecovery?: boolean;
+  /** Hold it though it was closed: a signature that is under way is still finished. */
+  readonly isUnderWay?: boolean;
+}
+
 /**
- * Holds the wallet, and drops the prepared requests that must not be used any more: those of a share that is locked by
- * now, or whose file was changed or taken away.
+ * Holds the wallet, once it is still what it was when it was opened. A share that was prepared is dropped if it is locked by
+ * now, or its file was changed or taken away.
  *
  * @throws UsageError if the wallet was closed; LockedError, unless for a recovery; StoreError
  */
-export async function holdOpened(opened: Opened, isRecovery: boolean, signal: AbortSignal | undefined): Promise<Hold> {
-  const { store, info, pool } = opened;
+export async function holdOpened(opened: Opened, options: HoldOptions): Promise<Hold> {
+  const { store, info, prepared } = opened;
   const assertOpen = () => {
-    if (pool.isClosed) throw new UsageError(`The wallet ${info.address} was closed.`, { next: 'open it again.' });
+    if (!prepared.isClosed || options.isUnderWay) return;
+    throw new UsageError(`The wallet ${info.address} was closed.`, { next: 'open it again.' });
   };
   assertOpen();
-  const hold = await holdWallet(store, info.address, signal);
+  const hold = await holdWallet(store, info.address, options.signal);
   try {
     assertOpen();
     assertCurrent(store, info);
-    pool.keepOf(shareFileHash(store, info, theParty(info, 'hot').index));
+    prepared.keepOf(shareFileHash(store, info, theParty(info, 'hot').index));
     try {
       assertUnlocked(store, info.address);
     } catch (error) {
-      pool.clear();
-      if (!isRecovery) throw error;
+      prepared.clear();
+      if (!options.isRecovery) throw error;
     }
     return hold;
   } catch (error) {

@@ -18,8 +18,9 @@ export interface SignOptions extends AskOptions {
   /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
   readonly approval?: Hex | undefined;
   /**
-   * dkls18, between two shares, which is the default for a threshold of 2; or dkls23, in three rounds between as many as
-   * the threshold. With the action in it: only if that was allowed when the wallet was made.
+   * onecall, between the hot share and the action, which is the default where both can; dkls18, between two shares, which is
+   * that for recovery and for the actions of version 0.1.0; or dkls23, in three rounds between as many as the threshold, where
+   * that is above 2. With the action, dkls23 is possible only if it was allowed when the wallet was made.
    */
   readonly protocol?: Protocol | undefined;
 }

@@ -1,10 +1,10 @@
-import type { Hex } from '../core/evm.ts';
-import { addressOf, derivePublicKey } from '../core/evm.ts';
+import { addressOf, derivePublicKey, type Hex } from '../core/evm.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import type { Runtime } from '../runtime/types.ts';
-import { type PartyInfo, readShare, type Store, type WalletInfo } from '../store/store.ts';
-import type { RequestPool } from './prepared.ts';
+import type { Correlations } from '../store/correlations.ts';
+import { checkShare, type PartyInfo, readShare, type Store, type WalletInfo } from '../store/store.ts';
+import type { OpenShare, Prepared } from './prepared.ts';
 
 /** A wallet that was opened: what all that signs with it needs. */
 export interface Opened {
@@ -14,7 +14,8 @@ export interface Opened {
   readonly runtime: Runtime | undefined;
   /** Starts a fresh wasm instance. */
   readonly load: () => Promise<Tandem>;
-  readonly pool: RequestPool;
+  readonly prepared: Prepared;
+  readonly correlations: Correlations;
 }
 
 /** The first party of a role. @throws UsageError if there is none */
@@ -24,9 +25,22 @@ export function theParty(info: WalletInfo, role: PartyInfo['role']): PartyInfo {
   return party;
 }
 
-/** The hot share, which the caller clears. */
-export function hotShare({ store, info }: Opened): Promise<Uint8Array> {
-  return readShare(store, info, theParty(info, 'hot').index);
+/** Opens a share and checks that it is the one that wallet.json says. The caller clears it. */
+export async function openShare({ store, info, load }: Opened, index: number): Promise<OpenShare> {
+  const share = await readShare(store, info, index);
+  try {
+    const known = (await load()).shareInfo(share);
+    checkShare(store, info, index, known);
+    return { share, known };
+  } catch (error) {
+    share.fill(0);
+    throw error;
+  }
+}
+
+/** The hot share, from memory if it was prepared. The caller clears it. */
+export async function hotShare(opened: Opened): Promise<OpenShare> {
+  return opened.prepared.get() ?? (await openShare(opened, theParty(opened.info, 'hot').index));
 }
 
 /** The address of the key at a path. */

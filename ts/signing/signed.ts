@@ -7,7 +7,7 @@ import { digestOf, type Intent } from '../intent/intent.ts';
 
 // What a signing ends with.
 
-export type Protocol = 'dkls18' | 'dkls23';
+export type Protocol = 'onecall' | 'dkls18' | 'dkls23';
 
 /** A signature that was checked twice: by the wasm module against the key, and by noble against the address. */
 export interface Signed {

@@ -8,19 +8,24 @@ import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from 
 import type { Intent } from '../intent/intent.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Runtime } from '../runtime/types.ts';
-import { findWallet, readWallet, type Store, type WalletInfo } from '../store/store.ts';
-import { prepareDkls18, signByDkls18 } from './dkls18.ts';
+import { Correlations, folderShelf, memoryShelf } from '../store/correlations.ts';
+import { findWallet, knowsOnecall, readWallet, type Store, type WalletInfo } from '../store/store.ts';
+import { hostedAction } from './action.ts';
+import { readyCorrelation } from './correlate.ts';
+import { signByDkls18 } from './dkls18.ts';
 import { signByDkls23 } from './dkls23.ts';
+import { holdOpened } from './hold.ts';
 import { jobOf, type SignOptions } from './job.ts';
-import type { Opened } from './opened.ts';
-import { RequestPool } from './prepared.ts';
+import { signByOnecall } from './onecall.ts';
+import { hotShare, type Opened } from './opened.ts';
+import { Prepared } from './prepared.ts';
 import type { Protocol, Signed, SignedTransaction } from './signed.ts';
 
 export type { SignOptions } from './job.ts';
 export type { Protocol, Signed, SignedTransaction } from './signed.ts';
 
-// Opening a wallet. A signature then goes from file to file: job.ts, hold.ts, a protocol (dkls18.ts, dkls23.ts), action.ts,
-// finish.ts, signed.ts.
+// Opening a wallet. A signature then goes from file to file: job.ts, hold.ts, a protocol (onecall.ts, dkls18.ts, dkls23.ts) and
+// its action's side, finish.ts, signed.ts.
 
 export interface Wallet {
   readonly info: WalletInfo;
@@ -43,14 +48,18 @@ export interface Wallet {
     options?: Omit<SignOptions, 'approval'>,
   ): Promise<(Signed | SignedTransaction)[]>;
   /**
-   * Sees to it that `count` requests to the action (1 to 8, default 1) are ready, so that the next signatures wait for the
-   * call and the last step alone: the share is opened here. Requests and share stay in this process's memory until
-   * they are used or the wallet is closed; once the share is locked or its file changed they are dropped. One that was
-   * taken for a signature which then failed, for whatever reason, is dropped too.
+   * Opens the share and has a correlation with the action ready, so that the next signatures wait for the call and the last step
+   * alone. The share stays in this process's memory until the wallet is closed; once it is locked or its file changed it is
+   * dropped.
    *
-   * @returns how many are ready
+   * @returns how often the action was called: once if a correlation had to be made
    */
-  prepare(count?: number, options?: Pick<SignOptions, 'signal' | 'onProgress'>): Promise<number>;
+  prepare(options?: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'>): Promise<{ calls: number }>;
+  /**
+   * Has the correlation with the action made anew, with one call, also after set-ups that failed; the one there is ends. What
+   * is to be done if answers are not to the request again and again.
+   */
+  correlate(options?: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'>): Promise<{ calls: number }>;
   /** Clears what was prepared. Nothing more can be prepared or signed; a signature under way is still finished. */
   close(): void;
   [Symbol.dispose](): void;
@@ -63,6 +72,11 @@ export interface OpenOptions {
   readonly runtime?: Runtime | undefined;
   /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
   readonly load?: (() => Promise<Tandem>) | undefined;
+  /**
+   * `memory`: the correlation with the action is this process's own, made with one call, once. For machines that may be rolled
+   * back (snapshots, stateless replicas): docs/security.md. By default it is in a folder of this user's (XDG_STATE_HOME).
+   */
+  readonly correlation?: 'memory' | undefined;
 }
 
 /**
@@ -76,15 +90,15 @@ export interface OpenOptions {
 export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
   const info = readWallet(store, findWallet(store, options.id));
   const { runtime, load = loadTandem } = options;
-  const opened: Opened = { store, info, runtime, load, pool: new RequestPool() };
+  const shelf = options.correlation === 'memory' ? memoryShelf() : folderShelf(store);
+  const correlations = new Correlations(store, info, shelf);
+  const opened: Opened = { store, info, runtime, load, prepared: new Prepared(), correlations };
   const sign = async (intent: Intent, signOptions: SignOptions = {}) =>
     inTime(signOptions, async (options) => {
-      const protocol = protocolOf(info, options);
-      const job = jobOf([intent], options);
-      const [signed] = await (protocol === 'dkls23' ? signByDkls23 : signByDkls18)(opened, job, options);
+      const [signed] = await PROTOCOLS[protocolOf(info, options)](opened, jobOf([intent], options), options);
       return signed as Signed | SignedTransaction;
     });
-  const close = () => opened.pool.close();
+  const close = () => opened.prepared.close();
   return {
     info,
     sign,
@@ -93,14 +107,10 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
     signTransaction: async (transaction, signOptions) =>
       (await sign(transactionIntent(transaction), signOptions)) as SignedTransaction,
     signDigest: async (digest, signOptions) => sign(digestIntent(digest), signOptions),
-    signMany: async (intents, signOptions = {}) => {
-      assertTwo(info, signOptions);
-      return inTime(signOptions, (options) => signByDkls18(opened, jobOf(intents, options), options));
-    },
-    prepare: async (count = 1, prepareOptions = {}) => {
-      assertTwo(info, {});
-      return prepareDkls18(opened, count, prepareOptions);
-    },
+    signMany: async (intents, signOptions = {}) =>
+      inTime(signOptions, (options) => PROTOCOLS[protocolOf(info, options)](opened, jobOf(intents, options), options)),
+    prepare: async (options = {}) => prepare(opened, options),
+    correlate: async (options = {}) => prepare(opened, { ...options, isAnew: true }),
     close,
     [Symbol.dispose]: close,
   };
@@ -114,15 +124,54 @@ function inTime<T>(options: SignOptions, sign: (options: SignOptions) => Promise
   return withDeadline(timeoutMs, signal, (signal) => sign({ ...options, signal }));
 }
 
-function protocolOf({ threshold }: WalletInfo, { protocol }: Pick<SignOptions, 'protocol'>): Protocol {
-  if (protocol === 'dkls18' && threshold !== 2) {
-    throw new UsageError(`dkls18 is between two shares; of this wallet, ${threshold} sign.`, { next: 'use dkls23.' });
+const PROTOCOLS = { onecall: signByOnecall, dkls18: signByDkls18, dkls23: signByDkls23 };
+
+/** The protocol that was asked for, or the one that suits the signers. @throws UsageError if the one asked for cannot be */
+function protocolOf(info: WalletInfo, options: Pick<SignOptions, 'protocol' | 'recovery'>): Protocol {
+  const { threshold, action, address } = info;
+  const { protocol } = options;
+  const isRecovery = options.recovery === true || action === undefined;
+  if (threshold !== 2) {
+    if (protocol === undefined || protocol === 'dkls23') return 'dkls23';
+    throw new UsageError(`${protocol} is between two shares; of this wallet, ${threshold} sign.`, {
+      next: 'use dkls23.',
+    });
   }
-  return protocol ?? (threshold === 2 ? 'dkls18' : 'dkls23');
+  const suited = isRecovery || !knowsOnecall(info) ? 'dkls18' : 'onecall';
+  if (protocol !== 'onecall' || suited === 'onecall') return protocol ?? suited;
+  throw new UsageError(
+    isRecovery
+      ? 'onecall is between the hot share and the action, which has no part in this.'
+      : `The action of ${address} is of version 0.1.0, which does not know onecall.`,
+    { next: isRecovery ? 'use dkls18.' : 'use dkls18, or move the wallet to an action of this version: migrate.ts.' },
+  );
 }
 
-/** @throws UsageError unless signatures are to be by dkls18 */
-function assertTwo(info: WalletInfo, options: Pick<SignOptions, 'protocol'>): void {
-  if (protocolOf(info, options) === 'dkls18') return;
-  throw new UsageError('With dkls23 nothing can be prepared, and one thing is signed at a time.');
+/** Opens the share, and has a correlation ready; if it is to be made anew, that is all. */
+async function prepare(
+  opened: Opened,
+  options: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'> & { readonly isAnew?: boolean },
+): Promise<{ calls: number }> {
+  const { isAnew = false } = options;
+  const protocol = protocolOf(opened.info, isAnew ? { protocol: 'onecall' } : {});
+  if (protocol === 'dkls23') throw new UsageError('With dkls23 nothing can be prepared.');
+  const hold = await holdOpened(opened, options);
+  try {
+    options.onProgress?.('preparing');
+    const hot = await hotShare(opened);
+    try {
+      options.signal?.throwIfAborted();
+      if (!isAnew) opened.prepared.keep(hot);
+      if (protocol !== 'onecall') return { calls: 0 };
+      const host = await hostedAction(opened);
+      if (isAnew) await opened.correlations.end();
+      const { correlation, calls } = await readyCorrelation(opened, host, hot, { ...options, isAskedFor: isAnew });
+      correlation.bytes.fill(0);
+      return { calls };
+    } finally {
+      hot.share.fill(0);
+    }
+  } finally {
+    hold.release();
+  }
 }

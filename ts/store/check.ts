@@ -4,9 +4,12 @@ import { TandemError } from '../core/errors.ts';
 import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from '../errors.ts';
+import { ACTION } from '../protocol/roles.ts';
+import { type CorrelationKey, Correlations, correlationKey, folderShelf, NOTE } from './correlations.ts';
 import {
   checkShare,
   holdWallet,
+  knowsOnecall,
   leftovers,
   listWallets,
   openAction,
@@ -98,6 +101,15 @@ export async function checkWallet(
   }
 }
 
+/** What moves a wallet to an action of this version, with the consent of its authority. */
+function moveAdvice(store: Store, { address, action }: WalletInfo): string {
+  const policy = action?.policy.startsWith('0x') ? 'FILE (the rules of now)' : action?.policy;
+  return (
+    'the action is of version 0.1.0 and signs by dkls18. To move the share to one of this version: ' +
+    `npx tsx scripts/migrate.ts --store ${store.dir} --wallet ${address} --policy ${policy}`
+  );
+}
+
 const PUT_BACK = 'put the share that belongs on this machine back, from where it was moved to or from a backup.';
 const KEPT =
   'A change that was not finished left it, or a hand; it is kept as long as the hot share or the rest is not in order.';
@@ -105,13 +117,24 @@ const KEPT =
 /** Checks the files that a wallet relies on. */
 async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
   const checks: (CheckedFile | Promise<CheckedFile>)[] = [];
+  let correlation: Promise<CheckedFile | undefined> | undefined;
   const isHere = (file: string) => existsSync(join(store.dir, info.address, file));
   const shares = info.parties.filter(({ role }) => role !== 'action');
   const here = shares.filter(({ index }) => isHere(shareFileName(info, index)));
   for (const party of shares) {
     const file = shareFileName(info, party.index);
-    if (here.includes(party)) checks.push(checked(file, openShareInfo(store, info, party.index, load)));
-    else checks.push({ file, state: 'away' });
+    if (!here.includes(party)) {
+      checks.push({ file, state: 'away' });
+    } else if (party.role === 'hot' && knowsOnecall(info)) {
+      const opening = withShare(store, info, party.index, load, (_, share) => correlationKey(share));
+      checks.push(checked(file, opening));
+      correlation = opening.then(
+        (key) => checkCorrelation(store, info, party.index, key).catch((error) => wrong(NOTE, error)),
+        () => undefined, // without the share nothing can be said of it
+      );
+    } else {
+      checks.push(checked(file, openShareInfo(store, info, party.index, load)));
+    }
   }
   if (here.length === 0) {
     checks.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
@@ -119,8 +142,30 @@ async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Ta
   // The action is asked by the machine with the hot share; that of a cold one has no need of it.
   const sealed = sealedFileName(info);
   const isAsking = here.some(({ role }) => role === 'hot') || isHere(sealed);
-  if (info.action !== undefined && isAsking) checks.push(checked(sealed, openAction(store, info)));
-  return Promise.all(checks);
+  if (info.action !== undefined && isAsking) {
+    const source = await checked(sealed, openAction(store, info));
+    const isOld = info.action.format === undefined && source.state === 'sound';
+    checks.push(isOld ? { ...source, next: moveAdvice(store, info) } : source);
+  }
+  const [kept, ...files] = await Promise.all([correlation, ...checks]);
+  return kept === undefined ? files : [...files, kept];
+}
+
+/** The correlation with the action, if it is here. Where it is not, the next signature makes one. */
+async function checkCorrelation(
+  store: Store,
+  info: WalletInfo,
+  user: number,
+  key: CorrelationKey,
+): Promise<CheckedFile | undefined> {
+  const correlations = new Correlations(store, info, folderShelf(store));
+  const file = 'correlation';
+  if (!(await correlations.isHere())) return undefined;
+  const kept = await correlations.read(key, user, ACTION);
+  kept?.bytes.fill(0);
+  if (kept !== undefined) return { file, state: 'sound' };
+  const next = `make another one: npx tsx scripts/wallet.ts correlate --store ${store.dir} --wallet ${info.address}`;
+  return { file, state: 'wrong', problem: 'It does not open, or was made before an answer failed a check.', next };
 }
 
 function checked(file: string, look: Promise<unknown>): Promise<CheckedFile> {
@@ -146,11 +191,22 @@ export async function openShareInfo(
   index: number,
   load: () => Promise<Tandem> = loadTandem,
 ): Promise<ShareInfo> {
+  return withShare(store, info, index, load, (known) => known);
+}
+
+/** Opens a party's share for something, once it says of itself what wallet.json says. */
+async function withShare<T>(
+  store: Store,
+  info: WalletInfo,
+  index: number,
+  load: () => Promise<Tandem>,
+  use: (known: ShareInfo, share: Uint8Array) => T | Promise<T>,
+): Promise<T> {
   const share = await readShare(store, info, index);
   try {
     const known = (await load()).shareInfo(share);
     checkShare(store, info, index, known);
-    return known;
+    return await use(known, share);
   } catch (cause) {
     if (!(cause instanceof TandemError)) throw cause;
     const short = `${shareFileName(info, index)} opens, but holds no sound share: ${cause.message}.`;

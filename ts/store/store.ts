@@ -37,6 +37,7 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *     0x…/action.sealed   the action's share, which only the action can open (JSON; action.<n>.sealed after n changes)
  *     0x…/actions/<cid>.js  the exact source of the action that holds it
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
+ *     0x…/correlation.json  how many answers failed a check, and the id of the correlation that may be used (JSON)
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
  *     0x…/lock            there while a process uses the wallet
  *     deals/<id>.age      a session of an offline deal; <id>.deal the last file of one that is done
@@ -213,6 +214,11 @@ export function localParties(store: Store, info: WalletInfo): PartyInfo[] {
   const isHere = ({ role, index }: PartyInfo) =>
     role !== 'action' && existsSync(join(store.dir, info.address, shareFileName(info, index)));
   return info.parties.filter(isHere).sort((a, b) => Number(b.role === 'hot') - Number(a.role === 'hot'));
+}
+
+/** Whether the wallet's action signs by onecall, and makes correlations for it. */
+export function knowsOnecall({ action, threshold }: Pick<WalletInfo, 'action' | 'threshold'>): boolean {
+  return action?.format === FORMAT && threshold === 2;
 }
 
 /** @throws StoreError missing, altered, version */

@@ -1,0 +1,97 @@
+import { TandemError } from '../core/errors.ts';
+import type { Tandem } from '../core/wasm.ts';
+import { ACTION } from '../protocol/roles.ts';
+import type { AskOptions } from '../runtime/ask.ts';
+import { type Correlation, Correlations, correlationKey, folderShelf, nameOf } from '../store/correlations.ts';
+import { holdWallet, type Store, type WalletInfo } from '../store/store.ts';
+import type { RemoteParty } from './remote.ts';
+
+// A correlation of the hot party with the action that is set up in the course of a deal, at no further call: the action answers once
+// it has its share. A deal does not fail for want of one; the next signature makes it then.
+
+/** A set-up between its request and the end of the deal. */
+export class SetUp {
+  readonly #load: () => Promise<Tandem>;
+  #session: Uint8Array | undefined;
+  #answer: Uint8Array | undefined;
+
+  constructor(load: () => Promise<Tandem>) {
+    this.#load = load;
+  }
+
+  /**
+   * The action as a party that is asked for a correlation besides. The request is drawn while the first call runs.
+   *
+   * @param hedge the hot party's session of the deal, when it is asked for
+   */
+  along(remote: RemoteParty, hedge: () => Uint8Array): RemoteParty {
+    let request: Uint8Array | undefined;
+    return {
+      ...remote,
+      first: async (round1) => {
+        const asking = remote.first(round1);
+        asking.catch(() => {}); // it is waited for below
+        const made = (await this.#load()).correlateRequest({ hedge: hedge(), peer: ACTION });
+        this.clear();
+        this.#session = made.session;
+        request = made.request;
+        return asking;
+      },
+      second: async (session, round2, round3) => {
+        const second = await remote.second(session, round2, round3, request);
+        this.#answer = second.correlation;
+        return second;
+      },
+    };
+  }
+
+  /** The correlation, with the hot party's new share. Undefined if there is none, which costs one call later. */
+  async accept(share: Uint8Array): Promise<Correlation | undefined> {
+    const [session, answer] = [this.#session, this.#answer];
+    if (session === undefined || answer === undefined) return undefined;
+    try {
+      const tandem = await this.#load();
+      const known = tandem.shareInfo(share);
+      const { correlation: bytes, id } = tandem.correlateAccept({ share, session, answer });
+      return { name: nameOf(known, ACTION, id), bytes };
+    } catch (error) {
+      if (error instanceof TandemError) return undefined;
+      throw error;
+    } finally {
+      this.clear();
+    }
+  }
+
+  clear(): void {
+    this.#session?.fill(0);
+    this.#session = undefined;
+  }
+}
+
+/**
+ * Keeps what was set up in a deal, once that is the wallet's; without it, what there was before has ended. It never fails: the
+ * deal is done. The caller clears the share.
+ */
+export async function keepDealt(
+  store: Store,
+  info: WalletInfo,
+  dealt: { readonly share: Uint8Array | undefined; readonly correlation: Correlation | undefined },
+  { onNotice }: Pick<AskOptions, 'onNotice'>,
+): Promise<void> {
+  const { share, correlation } = dealt;
+  try {
+    const hold = await holdWallet(store, info.address);
+    try {
+      const correlations = new Correlations(store, info, folderShelf(store));
+      if (share === undefined || correlation === undefined) return await correlations.end();
+      await correlations.keep(await correlationKey(share), correlation);
+      if (correlations.isLasting) return;
+    } finally {
+      correlation?.bytes.fill(0);
+      hold.release();
+    }
+  } catch {
+    // Below.
+  }
+  onNotice?.('the correlation with the action could not be kept: the first signature makes one, with one more call');
+}

@@ -1,0 +1,157 @@
+import { performance } from 'node:perf_hooks';
+import * as v from 'valibot';
+import type { Hex } from '../core/evm.ts';
+import type { Signature } from '../core/wasm.ts';
+import { StaleResponseError } from '../errors.ts';
+import { ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
+import { assertFits, type HostedSigner, hostedAction, inBase64 } from './action.ts';
+import { readyCorrelation, tell } from './correlate.ts';
+import { failCheck, transported } from './finish.ts';
+import { holdOpened } from './hold.ts';
+import { type Job, rootFor, type SignOptions } from './job.ts';
+import { addressAt, hotShare, type Opened } from './opened.ts';
+import { isBy, type Signed, type SignedTransaction, signedOf } from './signed.ts';
+
+// Signatures by onecall: the hot share with the action, from their correlation. The wallet is held for the request and for the
+// finish, not for the call between them.
+
+/** A request, and what finishes it: one right answer. */
+interface Asked {
+  readonly request: Uint8Array;
+  /** Secret, in memory only. */
+  readonly session: Uint8Array;
+  readonly correlation: CorrelationName;
+  readonly key: CorrelationKey;
+  /** Whose key signs. */
+  readonly address: Hex;
+  /** Of the action, for the correlation. */
+  readonly calls: number;
+}
+
+const Answer = v.object({ response: Message });
+
+/** The most bytes of a request and of a response: they hardly vary. */
+const requestBytes = (count: number) => 240 + 104 * count;
+const responseBytes = (count: number) => 230 + 2304 * (count + 1) + 170 * count;
+
+export async function signByOnecall(
+  opened: Opened,
+  job: Job,
+  options: SignOptions,
+): Promise<(Signed | SignedTransaction)[]> {
+  const start = performance.now();
+  const { host, ...asked } = await request(opened, job, options);
+  try {
+    options.onProgress?.('asking the action');
+    const { cid, source } = host;
+    const params = paramsFor(opened, host, job, options, base64(asked.request), asked.address);
+    const { response } = await ask(host.runtime, { cid, source }, params, Answer, options);
+    options.onProgress?.('checking the signature');
+    const signatures = await finish(opened, job, asked, fromBase64(response), options);
+    const made = { address: asked.address, protocol: 'onecall', calls: asked.calls + 1, start } as const;
+    return job.items.map(({ intent }, i) => signedOf(intent, signatures[i] as Signature, made));
+  } finally {
+    asked.session.fill(0);
+  }
+}
+
+function paramsFor(
+  { info }: Opened,
+  { wallet, sealed }: HostedSigner,
+  { items, path }: Job,
+  { approval }: SignOptions,
+  request: string,
+  account: string,
+) {
+  const intents = items.map(({ text }) => ({ intent: text, ...(approval !== undefined && { approval }) }));
+  const key = { wallet, share: sealed, path, account, ...rootFor(info, path, approval) };
+  return { op: 'onecall' as const, ...key, intents, request };
+}
+
+/** Opens the share, has a correlation ready, and makes the request from both. @throws UsageError if it does not fit a call */
+async function request(
+  opened: Opened,
+  job: Job,
+  options: SignOptions,
+): Promise<Asked & { readonly host: HostedSigner }> {
+  const hold = await holdOpened(opened, options);
+  try {
+    const host = await hostedAction(opened);
+    assertFits(await host.runtime.limits(), job.items.length, (count) => {
+      const some = { ...job, items: job.items.slice(0, count) };
+      const params = paramsFor(opened, host, some, options, '', opened.info.address);
+      const size = new TextEncoder().encode(JSON.stringify(params)).length;
+      return { params: size + inBase64(requestBytes(count)), answer: 64 + inBase64(responseBytes(count)) };
+    });
+    const hot = await hotShare(opened);
+    try {
+      options.signal?.throwIfAborted();
+      const { correlation, key, calls } = await readyCorrelation(opened, host, hot, options);
+      try {
+        const { session, request } = (await opened.load()).onecallRequest({
+          share: hot.share,
+          correlation: correlation.bytes,
+          peer: host.index,
+          digests: job.items.map(({ digest }) => digest),
+          path: job.path,
+        });
+        const address = addressAt(hot.known, job.steps);
+        return { host, request, session, correlation: correlation.name, key, address, calls };
+      } finally {
+        correlation.bytes.fill(0);
+      }
+    } finally {
+      hot.share.fill(0);
+    }
+  } finally {
+    hold.release();
+  }
+}
+
+/**
+ * Makes the signatures from the answer: all of them or none. Once a secret meets it the correlation is nowhere but here, and it
+ * goes back only when all signatures are verified; whatever else happens from then on is a failed check.
+ */
+async function finish(
+  opened: Opened,
+  { items }: Job,
+  { session, correlation: name, key, address }: Asked,
+  response: Uint8Array,
+  options: SignOptions,
+): Promise<Signature[]> {
+  const tandem = await opened.load();
+  transported(() => tandem.onecallCheck({ session, response }));
+  const hold = await holdOpened(opened, { signal: options.signal, isUnderWay: true });
+  try {
+    const taken = await opened.correlations.take(key, name);
+    if (taken === undefined) {
+      throw new StaleResponseError(
+        'The correlation of the request has ended meanwhile; nothing was done with the answer.',
+        {
+          next: 'sign again.',
+        },
+      );
+    }
+    let signatures: Signature[];
+    try {
+      signatures = tandem.onecallFinish({ correlation: taken.bytes, session, response });
+      const isEach = items.every(({ digest }, i) => {
+        const parts = signatures[i];
+        return parts !== undefined && isBy(address, digest, parts);
+      });
+      if (!isEach || signatures.length !== items.length) throw new Error('a signature is not by this address');
+    } catch (error) {
+      await taken.destroy().catch(() => {}); // its name and its count are gone all the same
+      return await failCheck(opened, hold, error instanceof Error ? error.message : String(error));
+    } finally {
+      taken.bytes.fill(0);
+    }
+    await taken
+      .putBack()
+      .catch(() => tell(options, 'the correlation could not be kept: the next signature makes another one'));
+    return signatures;
+  } finally {
+    hold.release();
+  }
+}
