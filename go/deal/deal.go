@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"tandem/go/rounds"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -80,7 +81,7 @@ func DealID(p Params, messages map[int][]byte) ([]byte, error) {
 		return nil, err
 	}
 	participants := t.participants()
-	if err := expect(messages, participants, 0); err != nil {
+	if err := rounds.Expect(messages, participants, 0); err != nil {
 		return nil, err
 	}
 	for _, i := range participants {
@@ -139,7 +140,7 @@ func Round2(session []byte, messages map[int][]byte) (next, message []byte, err 
 // readRound1 reads the messages of round 1 and returns the deal id and what the others said.
 func (d *dealer) readRound1(own *contribution, messages map[int][]byte) (id [32]byte, said peers, err error) {
 	participants := d.Terms.participants()
-	if err := expect(messages, participants, d.Self); err != nil {
+	if err := rounds.Expect(messages, participants, d.Self); err != nil {
 		return id, nil, err
 	}
 	mine, err := own.round1(d.Self)
@@ -239,7 +240,7 @@ func Round3(session []byte, messages map[int][]byte, rand io.Reader) (next, mess
 func (s *session2) readRound2(messages map[int][]byte) (map[int]*round2Message, digests, error) {
 	d := &s.Dealer
 	participants := d.Terms.participants()
-	if err := expect(messages, participants, d.Self); err != nil {
+	if err := rounds.Expect(messages, participants, d.Self); err != nil {
 		return nil, nil, err
 	}
 	if m, ok := messages[d.Self]; ok && transcript.Hash(labelMessage, m) != s.Digest {
@@ -286,7 +287,7 @@ func (s *session2) combine(share *KeyShare, own *contribution, messages map[int]
 		if i == self {
 			dealt = own.dealing(self)
 		} else if dealt, err = s.receive(i, messages[i], pairs[i]); err != nil {
-			return blame(i, err)
+			return rounds.Blame(i, err)
 		}
 		F.add(dealt.F)
 		share.X.Add(share.X, dealt.f)
@@ -392,7 +393,7 @@ func Finish(session []byte, messages map[int][]byte) (*KeyShare, error) {
 
 // confirmedBy checks the key confirmations of all receivers. Self's own may be missing.
 func (s *session3) confirmedBy(key *Key, self int, messages map[int][]byte) error {
-	if err := expect(messages, key.Parties, self); err != nil {
+	if err := rounds.Expect(messages, key.Parties, self); err != nil {
 		return err
 	}
 	all := map[int]*round3Message{}

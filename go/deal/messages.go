@@ -1,6 +1,7 @@
 package deal
 
 import (
+	"tandem/go/rounds"
 	"tandem/go/transcript"
 	"tandem/go/wire"
 )
@@ -93,27 +94,16 @@ func (o *opening) commitment(i int, ephemeral point) [32]byte {
 	return transcript.Hash(labelCommitment, transcript.U32(i), ephemeral[:], F, o.Proof, o.ChainCode, o.Salt[:])
 }
 
-// header checks version, kind and sender of a decoded message from party i.
-func header(version int, kind string, from int, want string, i int) error {
-	if err := wire.Header(version, kind, want); err != nil {
-		return err
-	}
-	if from != i {
-		return wire.Errorf(wire.CodeInput, "a message of party %d in the place of another's", from)
-	}
-	return nil
-}
-
 func decodeRound1(data []byte, i int) (*round1Message, error) {
 	var m round1Message
 	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
-		return nil, blame(i, err)
+		return nil, rounds.Blame(i, err)
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound1, i); err != nil {
-		return nil, blame(i, err)
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, i); err != nil {
+		return nil, rounds.Blame(i, err)
 	}
 	if _, err := decodePoints([]point{m.Ephemeral}); err != nil {
-		return nil, blame(i, err)
+		return nil, rounds.Blame(i, err)
 	}
 	return &m, nil
 }
@@ -121,10 +111,10 @@ func decodeRound1(data []byte, i int) (*round1Message, error) {
 func decodeRound2(data []byte, i int) (*round2Message, error) {
 	var m round2Message
 	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
-		return nil, blame(i, err)
+		return nil, rounds.Blame(i, err)
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound2, i); err != nil {
-		return nil, blame(i, err)
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, i); err != nil {
+		return nil, rounds.Blame(i, err)
 	}
 	return &m, nil
 }
@@ -132,32 +122,12 @@ func decodeRound2(data []byte, i int) (*round2Message, error) {
 func decodeRound3(data []byte, i int) (*round3Message, error) {
 	var m round3Message
 	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
-		return nil, blame(i, err)
+		return nil, rounds.Blame(i, err)
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound3, i); err != nil {
-		return nil, blame(i, err)
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, i); err != nil {
+		return nil, rounds.Blame(i, err)
 	}
 	return &m, nil
 }
 
-// blame makes err, about a message of party i, one that names the party.
-func blame(i int, err error) error { return wire.PartyErrorf(i, "%v", err) }
-
 var errOwnMessage = wire.Errorf(wire.CodeInput, "the party's own message is not the one it sent")
-
-// expect checks that there is one message of each of the given parties and no other. Self's own may be missing.
-func expect(messages map[int][]byte, from []int, self int) error {
-	found := 0
-	for _, i := range from {
-		_, ok := messages[i]
-		if ok {
-			found++
-		} else if i != self {
-			return wire.Errorf(wire.CodeInput, "the message of party %d is missing", i)
-		}
-	}
-	if found != len(messages) {
-		return wire.Errorf(wire.CodeInput, "messages of parties that send none in this round")
-	}
-	return nil
-}

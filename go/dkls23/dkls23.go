@@ -5,6 +5,7 @@ import (
 
 	"tandem/go/deal"
 	"tandem/go/ecdsa"
+	"tandem/go/rounds"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
@@ -159,7 +160,7 @@ func Round2(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 	for _, j := range p.others {
 		sent, err := p.multiply(j, received[j], random)
 		if err != nil {
-			return nil, nil, blame(j, err)
+			return nil, nil, rounds.Blame(j, err)
 		}
 		if boxes[j], err = p.seal(j, sent); err != nil {
 			return nil, nil, err
@@ -202,7 +203,7 @@ func Round3(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 	for _, j := range p.others {
 		du, dv, err := p.check(j, received[j])
 		if err != nil {
-			return nil, nil, blame(j, err)
+			return nil, nil, rounds.Blame(j, err)
 		}
 		u.Add(u, du)
 		v.Add(v, dv)
@@ -273,14 +274,6 @@ func clearScalars(scalars []secp256k1.Scalar) {
 	for i := range scalars {
 		scalars[i].Clear()
 	}
-}
-
-// blame makes err, about what party j sent, one that names the party. A fault of this program is not the party's.
-func blame(j int, err error) error {
-	if wire.CodeOf(err) == wire.CodeInternal {
-		return err
-	}
-	return wire.PartyErrorf(j, "%v", err)
 }
 
 func internal(err error) error { return wire.Errorf(wire.CodeInternal, "dkls23: %v", err) }

@@ -8,6 +8,7 @@ import (
 	"tandem/go/deal"
 	"tandem/go/internal/box"
 	"tandem/go/ot"
+	"tandem/go/rounds"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/vole"
@@ -115,35 +116,6 @@ func only(party int, parts map[int][]byte) error {
 	return nil
 }
 
-// header checks version, kind and sender of a decoded message from party j.
-func header(version int, kind string, from int, want string, j int) error {
-	if err := wire.Header(version, kind, want); err != nil {
-		return err
-	}
-	if from != j {
-		return wire.Errorf(wire.CodeInput, "a message of party %d in the place of another's", from)
-	}
-	return nil
-}
-
-// expect checks that there is one message of each of the others, and at most self's own besides.
-func expect(messages map[int][]byte, others []int, self int) error {
-	found := 0
-	if _, ok := messages[self]; ok {
-		found++
-	}
-	for _, j := range others {
-		if _, ok := messages[j]; !ok {
-			return wire.Errorf(wire.CodeInput, "the message of party %d is missing", j)
-		}
-		found++
-	}
-	if found != len(messages) {
-		return wire.Errorf(wire.CodeInput, "messages of parties that do not sign")
-	}
-	return nil
-}
-
 // complete reports whether m has a value for each of set and for nobody else.
 func complete[V any](m map[int]V, set []int) bool { return within(m, set) && len(m) == len(set) }
 
@@ -159,14 +131,14 @@ func within[V any](m map[int]V, set []int) bool {
 
 // readRound1 reads the messages of round 1 of all others.
 func (g *signing) readRound1(messages map[int][]byte) (map[int]*round1Message, error) {
-	if err := expect(messages, g.others, g.self); err != nil {
+	if err := rounds.Expect(messages, g.Signers, g.self); err != nil {
 		return nil, err
 	}
 	all := map[int]*round1Message{}
 	for _, j := range g.others {
 		m, err := g.decodeRound1(messages[j], j)
 		if err != nil {
-			return nil, blame(j, err)
+			return nil, rounds.Blame(j, err)
 		}
 		all[j] = m
 	}
@@ -178,7 +150,7 @@ func (g *signing) decodeRound1(data []byte, j int) (*round1Message, error) {
 	if err := wire.Unmarshal(data, maxRound1(len(g.others)), &m); err != nil {
 		return nil, err
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound1, j); err != nil {
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, j); err != nil {
 		return nil, err
 	}
 	if err := g.compare(&m.Terms); err != nil {
@@ -204,14 +176,14 @@ type reply struct {
 
 // readRound2 reads the messages of round 2 of all others. It checks that all received the same round 1.
 func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
-	if err := expect(messages, p.others, p.self); err != nil {
+	if err := rounds.Expect(messages, p.Signers, p.self); err != nil {
 		return nil, err
 	}
 	all := map[int]*round2Message{}
 	for _, j := range p.others {
 		m, err := p.decodeRound2(messages[j], j)
 		if err != nil {
-			return nil, blame(j, err)
+			return nil, rounds.Blame(j, err)
 		}
 		// First what each says of its own message, so that the one whose message was changed on its way is named.
 		if m.Digests[j] != p.digests[j] {
@@ -228,10 +200,10 @@ func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
 		}
 		sent, err := p.open(j, all[j].Boxes[p.self])
 		if err != nil {
-			return nil, blame(j, err)
+			return nil, rounds.Blame(j, err)
 		}
 		if replies[j], err = sent.decode(); err != nil {
-			return nil, blame(j, err)
+			return nil, rounds.Blame(j, err)
 		}
 	}
 	return replies, nil
@@ -242,7 +214,7 @@ func (g *signing) decodeRound2(data []byte, j int) (*round2Message, error) {
 	if err := wire.Unmarshal(data, maxRound2(len(g.others)), &m); err != nil {
 		return nil, err
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound2, j); err != nil {
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, j); err != nil {
 		return nil, err
 	}
 	if !complete(m.Digests, g.Signers) || !within(m.Boxes, g.besides(j)) {
@@ -319,14 +291,14 @@ type fragment struct{ u, w secp256k1.Scalar }
 
 // readRound3 reads the messages of round 3 of all others.
 func (g *signing) readRound3(messages map[int][]byte) (map[int]*fragment, error) {
-	if err := expect(messages, g.others, g.self); err != nil {
+	if err := rounds.Expect(messages, g.Signers, g.self); err != nil {
 		return nil, err
 	}
 	all := map[int]*fragment{}
 	for _, j := range g.others {
 		m, err := g.decodeRound3(messages[j], j)
 		if err != nil {
-			return nil, blame(j, err)
+			return nil, rounds.Blame(j, err)
 		}
 		all[j] = m
 	}
@@ -338,7 +310,7 @@ func (g *signing) decodeRound3(data []byte, j int) (*fragment, error) {
 	if err := wire.Unmarshal(data, maxRound3, &m); err != nil {
 		return nil, err
 	}
-	if err := header(m.Version, m.Kind, m.From, kindRound3, j); err != nil {
+	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, j); err != nil {
 		return nil, err
 	}
 	if m.SID != g.sid {

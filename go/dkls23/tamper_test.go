@@ -2,7 +2,6 @@ package dkls23
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	mathrand "math/rand/v2"
@@ -320,16 +319,6 @@ func (all *table) call(round int, session []byte, messages map[int][]byte) (err 
 		_, _, _, err = Finish(all.shares[1], session, messages)
 	}
 	return err
-}
-
-// A fault of this program is not blamed on anybody.
-func TestBlame(t *testing.T) {
-	if err := blame(3, internal(errors.New("broken"))); wire.CodeOf(err) != wire.CodeInternal {
-		t.Error(err)
-	}
-	if err := blame(3, wire.Errorf(wire.CodeCheck, "wrong")); blamed(err) != 3 {
-		t.Error(err)
-	}
 }
 
 // A signer that signs something else, or with others, is told so.
