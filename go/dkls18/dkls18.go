@@ -62,7 +62,13 @@
 // independent receivers that agree with the guess, the probability that both (β_0, β_1) are equal is at most
 // q^-2 (1 + 3·2^-(160-j)): either both β collide by chance (q^-2), or the bits of X and Z are equal and β_1 collides, or
 // those of Y and Z are equal and β_0 collides, or all are equal. By the leftover hash lemma (β_0, β_1) is then within
-// 2^-(160-j)/2 of uniform; times 2^-j, that is below 2^-80 for every j, the bound of two separate encodings.
+// 2^-(160-j)/2 of uniform; times 2^-j, that is below 2^-80 for every j. The branch in which the sender fails is everything
+// minus the passing one, so it is off by no more than these two are together: with the outcome, (β_0, β_1) is within 2^-79
+// of uniform in all, as with two separate encodings. docs/protocol.md has the sums.
+//
+// As there, this takes the guess to be independent of the gadget, and that is an assumption: a sender that cheats sees the
+// request first, and so the gadget, D and δ. For guesses of single bits that are chosen with knowledge of the gadget there
+// is no bound of this kind.
 //
 // # What the caller must see to
 //
