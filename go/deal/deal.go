@@ -17,7 +17,7 @@ import (
 //
 // Round2 must run once on the session. Whoever could run it again, with ephemeral keys of his own in the place of the
 // receivers', would be dealt all values of the party's polynomial and, in a reshare, its old share. So a party whose
-// sessions are kept by others uses Join, or runs Round2 only under an authority's signature of the deal id.
+// sessions are kept by others uses Join.
 //
 // Errors: code input if the parameters do not fit together, identity if the share is not one of the old key, internal
 // if rand fails.
@@ -70,8 +70,9 @@ func (c *contribution) round1(self int) ([]byte, error) {
 	return wire.Marshal(&round1Message{wire.Version, kindRound1, self, com, c.ephemeral})
 }
 
-// DealID returns the 32-byte id of the deal that the messages of round 1, of all participants, begin: what an authority
-// signs that decides whether the deal may go on. Of p only the terms and Old matter.
+// DealID returns the 32-byte id of the deal that the messages of round 1, of all participants, begin: it is the same for
+// participants that agree on the terms and have the same round 1. No authority signs it: see the package documentation.
+// Of p only the terms and Old matter.
 //
 // Errors: code input if the parameters do not fit together or a message is missing or superfluous; party, with the
 // party, if one does not parse.

@@ -40,10 +40,10 @@
 //
 // Who takes part is decided before the deal: the ephemeral keys are as authentic as the channel that round 1 comes by.
 // An impostor in a keygen makes the confirmations fail. An impostor among the receivers of a reshare would be dealt to,
-// so an authority that protects a share signs the deal id (DealID), which covers kind, n, t, P, C, epoch, old key id
-// and all of round 1, and Round2 is run under its signature only; or people compare a hash of these before. For a party
-// that joins, the authority signs the terms and round 1 of all others: that names everybody who is dealt to, and the
-// party's own round 1 is not drawn yet.
+// so people compare a hash of the terms (kind, n, t, P, C, epoch, old key) and of round 1 before Round2 is run. A party
+// that joins, and that nobody sits at, deals only if the authority over its share signs the terms and a hash of round 1
+// of all others: that names everybody who is dealt to. It is not the deal id, since the party's own round 1 is not drawn
+// yet.
 //
 // Parties that have the same round 1 need no authentic channel for the rest. The openings are fixed by the commitments;
 // what is dealt to j opens for the secret of E_j alone, and only if the secret of E_i sealed it in the deal of that id; a

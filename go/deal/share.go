@@ -14,7 +14,7 @@ import (
 type Key struct {
 	Threshold    int                // t: this many parties sign
 	Parties      []int              // ascending
-	Epoch        uint32             // counts the reshares
+	Epoch        uint32             // counts the reshares; not in the ID, see DecodeKeyShare
 	Q            *secp256k1.Point   // the public key
 	PublicShares []*secp256k1.Point // X_k = x_k·G, in the order of Parties
 	ChainCode    [32]byte           // of BIP32
@@ -231,6 +231,12 @@ func (s *KeyShare) Encode() ([]byte, error) {
 
 // DecodeKeyShare is the inverse of Encode. It accepts only what a deal can have made: what DecodeKey checks, and that
 // the secret is that of the party's public share. Everything else is an error of code input.
+//
+// The epoch it takes as it is written: unlike the rest of the key it is not in the key id, so a share says of any epoch
+// that it is its own. It is authentic because of where a share comes from. A deal puts it there from the terms, which
+// every participant hashes into the deal id, and which an authority signs where there is one. After that the share is
+// kept under a seal whose associated data hold the epoch, or in its holder's encrypted file. Two epochs of one key have
+// different key ids all the same, as every reshare makes other public shares.
 func DecodeKeyShare(data []byte) (*KeyShare, error) {
 	var m shareMessage
 	defer m.clear()
