@@ -51,6 +51,13 @@ func newBatch(n int) *batch {
 	return b
 }
 
+// clear forgets the points that went through.
+func (b *batch) clear() {
+	clear(b.den)
+	clear(b.prod)
+	*b.inv, *b.next, b.s, b.t = field{}, field{}, field{}, field{}
+}
+
 // invert ends the way forwards, with the product of all denominators. It returns false if one is zero.
 func (b *batch) invert(product *field) bool {
 	t := &b.t
@@ -165,6 +172,13 @@ func newDoubleAdder(n int) *doubleAdder {
 	return &doubleAdder{newBatch(n), make([]field, n+1), make([]field, n), make([]field, n)}
 }
 
+func (b *doubleAdder) clear() {
+	b.batch.clear()
+	clear(b.tail)
+	clear(b.slope)
+	clear(b.x)
+}
+
 // doubleAdd sets p[i] = 2 p[i] + q[i], as (p[i] + q[i]) + p[i] without the y-coordinate of the first sum (Eisenträger,
 // Lauter and Montgomery, 2003). It returns false, and p is undefined, if an addition is exceptional.
 //
@@ -229,7 +243,10 @@ func addBatch(dst, a, b []Affine, negate uint64) error {
 	}
 	n := min(len(dst), batchSize)
 	scratch := newBatch(n)
+	defer scratch.clear()
 	p, q := make([]Affine, n), make([]Affine, n)
+	defer clear(p)
+	defer clear(q)
 	for at := 0; at < len(dst); at += n {
 		n := min(n, len(dst)-at)
 		copy(p, a[at:at+n])

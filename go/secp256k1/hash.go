@@ -40,6 +40,7 @@ func MapToCurveBatch(dst []Affine, uniform []byte) error {
 	}
 	n := min(len(dst), batchSize)
 	m := &mapper{u: make([]field, 2*n), zu2: make([]field, 2*n), q: make([]Affine, 2*n), batch: newBatch(2 * n)}
+	defer m.clear()
 	for at := 0; at < len(dst); at += batchSize {
 		end := min(at+batchSize, len(dst))
 		if err := m.run(dst[at:end], uniform[2*UniformSize*at:]); err != nil {
@@ -56,6 +57,14 @@ type mapper struct {
 	q       []Affine
 	batch   *batch
 	s, t, w field
+}
+
+func (m *mapper) clear() {
+	clear(m.u)
+	clear(m.zu2)
+	clear(m.q)
+	m.batch.clear()
+	m.s, m.t, m.w = field{}, field{}, field{}
 }
 
 func (m *mapper) run(dst []Affine, uniform []byte) error {

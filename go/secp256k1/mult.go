@@ -46,6 +46,7 @@ func ScalarMultBatch(dst, points []Affine, k *Scalar) error {
 		return ErrIdentity
 	}
 	m := newMultiplier(min(len(dst), batchSize))
+	defer m.clear()
 	k.split(&m.u, &m.v)
 	for at := 0; at < len(dst); at += batchSize {
 		end := min(at+batchSize, len(dst))
@@ -57,7 +58,6 @@ func ScalarMultBatch(dst, points []Affine, k *Scalar) error {
 			}
 		}
 	}
-	m.clear()
 	return nil
 }
 
@@ -75,11 +75,14 @@ func newMultiplier(n int) *multiplier {
 	}
 }
 
+// clear forgets the scalar and all points: those that it was given may be secret as well.
 func (m *multiplier) clear() {
 	m.u.Clear()
 	m.v.Clear()
+	clear(m.multiple)
 	clear(m.acc)
 	clear(m.sum)
+	m.batch.clear()
 }
 
 func (m *multiplier) run(dst, points []Affine) bool {
@@ -207,6 +210,7 @@ func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 	}
 	n := min(len(dst), batchSize)
 	c := &comber{table: t, u: make([]Scalar, n), sum: make([]Affine, n), batch: newBatch(n)}
+	defer c.clear()
 	for at := 0; at < len(dst); at += batchSize {
 		end := min(at+batchSize, len(dst))
 		if c.run(dst[at:end], ks[at:end]) {
@@ -221,7 +225,6 @@ func (t *Table) ScalarMultBatch(dst []Affine, ks []Scalar) error {
 			}
 		}
 	}
-	clear(c.u)
 	return nil
 }
 
@@ -231,6 +234,12 @@ type comber struct {
 	u     []Scalar // of comb
 	sum   []Affine
 	batch *batch
+}
+
+func (c *comber) clear() {
+	clear(c.u)
+	clear(c.sum)
+	c.batch.clear()
 }
 
 func (c *comber) run(dst []Affine, ks []Scalar) bool {

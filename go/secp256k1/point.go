@@ -42,6 +42,9 @@ func (p *Point) Set(a *Point) *Point {
 	return p
 }
 
+// Clear sets p to the identity.
+func (p *Point) Clear() { *p = Point{y: fieldOne} }
+
 // SetBytes sets p to the point with the given 33-byte compressed encoding (SEC 1, section 2.3.4). It returns [ErrPoint],
 // and leaves p as it was, if b is not the canonical encoding of a point, or encodes the identity.
 func (p *Point) SetBytes(b []byte) (*Point, error) {
@@ -52,7 +55,9 @@ func (p *Point) SetBytes(b []byte) (*Point, error) {
 	if DecodeBatch(a[:], b[1:], []byte{b[0] & 1}) != nil {
 		return nil, ErrPoint
 	}
-	return p.Set(a[0].Point()), nil
+	p.x, p.y, p.z = a[0].x, a[0].y, fieldOne
+	clear(a[:])
+	return p, nil
 }
 
 // Bytes returns the 33-byte compressed encoding of p, or 33 zero bytes, which do not decode, if p is the identity.

@@ -177,6 +177,7 @@ func (s *Scalar) Invert(a *Scalar) *Scalar {
 		}
 	}
 	*s = r
+	r.Clear()
 	for i := range table {
 		table[i].Clear()
 	}
