@@ -128,6 +128,7 @@ func (d *dealer) contribution() (*contribution, error) {
 	}
 	if len(d.Constant) > 0 {
 		if _, err := c.f[0].SetBytes(d.Constant); err != nil {
+			c.clear()
 			return nil, wire.Errorf(wire.CodeSession, "the constant of the session is no scalar")
 		}
 	}
@@ -137,6 +138,7 @@ func (d *dealer) contribution() (*contribution, error) {
 	G, context := secp256k1.NewGenerator(), d.Terms.constantContext(d.Self, c.ephemeral)
 	c.opening.Proof, err = transcript.Prove(stream, labelConstant, G, c.f[0], context...)
 	if err != nil {
+		c.clear()
 		return nil, wire.Errorf(wire.CodeInternal, "%v", err)
 	}
 	return c, nil
@@ -146,6 +148,7 @@ func (c *contribution) clear() {
 	c.e.Clear()
 	c.f.clear()
 	clear(c.opening.Salt[:])
+	clear(c.opening.ChainCode)
 }
 
 // constantContext is what π_i is bound to besides F_i(0).

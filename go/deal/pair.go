@@ -24,10 +24,11 @@ func (c *contribution) pairs(with []int, peers peers, dealID [32]byte) (pairs, e
 		ephemeral := peers[i].Ephemeral
 		E, err := new(secp256k1.Point).SetBytes(ephemeral[:])
 		if err != nil {
+			all.clear()
 			return nil, wire.Errorf(wire.CodeInternal, "an ephemeral key is no point") // checked when it was received
 		}
 		all[i] = &pair{E.ScalarMult(c.e, E).Bytes(), dealID}
-		E.Set(secp256k1.NewIdentity())
+		E.Clear()
 	}
 	return all, nil
 }

@@ -255,13 +255,19 @@ func DecodeKeyShare(data []byte) (*KeyShare, error) {
 		return nil, err
 	}
 	x, err := new(secp256k1.Scalar).SetBytes(m.X[:])
-	if err != nil || new(secp256k1.Point).ScalarBaseMult(x).Equal(X) != 1 {
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeInput, "the secret is not that of the public share")
+	}
+	share := &KeyShare{Key: *key, Index: m.Index, X: x, Seeds: slices.Clone(m.Seeds)}
+	if new(secp256k1.Point).ScalarBaseMult(x).Equal(X) != 1 {
+		share.Clear()
 		return nil, wire.Errorf(wire.CodeInput, "the secret is not that of the public share")
 	}
 	if len(m.Seeds) != len(key.Parties)-1 {
+		share.Clear()
 		return nil, wire.Errorf(wire.CodeInput, "not one seed for each other party")
 	}
-	return &KeyShare{Key: *key, Index: m.Index, X: x, Seeds: slices.Clone(m.Seeds)}, nil
+	return share, nil
 }
 
 func (m *shareMessage) clear() {

@@ -58,11 +58,14 @@ func Respond(
 
 	phi := stream.Scalar()
 	defer phi.Clear()
-	var inverse, a0, a1 secp256k1.Scalar
+	inputs := [][]secp256k1.Scalar{make([]secp256k1.Scalar, 2), make([]secp256k1.Scalar, 1)}
+	a0, a1, inverse := &inputs[0][0], &inputs[0][1], &inputs[1][0]
 	inverse.Invert(kA)
-	a0.Add(phi, &inverse)
-	a1.Mul(tA, &inverse)
-	inputs := [][]secp256k1.Scalar{{a0, a1}, {inverse}}
+	a0.Add(phi, inverse)
+	a1.Mul(tA, inverse)
+	for _, input := range inputs {
+		defer clear(input)
+	}
 	sent, c, err := vole.Send(layout, p.sid[:], n.ssid[:], p.ot, inputs, stream)
 	if err != nil {
 		return nil, err
@@ -71,28 +74,28 @@ func Respond(
 	// t1 = c_1, t2 = c_2 + c_3 + δ/k_A
 	t1, t2 := &c[0][0], &c[0][1]
 	t2.Add(t2, &c[1][0])
-	t2.MulAdd(&p.delta, &inverse, t2)
+	t2.MulAdd(&p.delta, inverse, t2)
 
 	// Γ1 = (1 + φ k_A)·G - t1·R, η_φ = H1(Γ1) + φ
 	k := new(secp256k1.Scalar).SetUint64(1)
 	k.MulAdd(phi, kA, k)
-	gamma := new(secp256k1.Point).ScalarBaseMult(k)
-	gamma.Sub(gamma, new(secp256k1.Point).ScalarMult(t1, R))
+	gamma, point := new(secp256k1.Point).ScalarBaseMult(k), new(secp256k1.Point).ScalarMult(t1, R)
+	gamma.Sub(gamma, point)
 	etaPhi := n.hash(labelG1, gamma)
 	etaPhi.Add(etaPhi, phi)
 
 	// Γ2 = t1·Q - t2·G, η_σ = H2(Γ2) + m t1 + r t2
 	gamma.ScalarMult(t1, n.key.Q)
-	gamma.Sub(gamma, new(secp256k1.Point).ScalarBaseMult(t2))
+	gamma.Sub(gamma, point.ScalarBaseMult(t2))
 	etaSigma := n.hash(labelG2, gamma)
 	etaSigma.MulAdd(n.m, t1, etaSigma)
 	etaSigma.MulAdd(r, t2, etaSigma)
 
-	for _, scalar := range []*secp256k1.Scalar{
-		k, t1, t2, &c[1][0], &inverse, &a0, &a1, &inputs[0][0], &inputs[0][1], &inputs[1][0],
-	} {
+	for _, scalar := range []*secp256k1.Scalar{k, t1, t2, &c[1][0]} {
 		scalar.Clear()
 	}
+	gamma.Clear()
+	point.Clear()
 	return wire.Marshal(&responseMessage{
 		Version:  wire.Version,
 		Kind:     kindResponse,

@@ -200,7 +200,9 @@ func newInstance(key *deal.Key, sid [32]byte, digest [32]byte, path string) (*in
 
 // hash is H, H1 or H2.
 func (n *instance) hash(label string, p *secp256k1.Point) *secp256k1.Scalar {
-	return transcript.Scalar(label, n.ssid[:], p.Bytes())
+	encoded := p.Bytes()
+	defer clear(encoded)
+	return transcript.Scalar(label, n.ssid[:], encoded)
 }
 
 // context is what π is bound to.

@@ -22,13 +22,14 @@ type user struct {
 
 func newUser(share *deal.KeyShare, peer int, seed []byte) (*user, error) {
 	u := &user{stream: transcript.StreamFromSeed(seed, labelUser)}
-	if _, err := io.ReadFull(u.stream, u.nonce[:]); err != nil {
-		return nil, internal(err)
-	}
+	u.stream.Read(u.nonce[:])
 	u.sid = sessionID(share.ID, share.Index, peer, u.nonce)
 	var err error
-	u.vole, err = vole.NewReceiver(layout, u.sid[:], u.stream)
-	return u, err
+	if u.vole, err = vole.NewReceiver(layout, u.sid[:], u.stream); err != nil {
+		u.stream.Clear()
+		return nil, err
+	}
+	return u, nil
 }
 
 func (u *user) clear() {
@@ -95,13 +96,17 @@ func begin(share *deal.KeyShare, peer int, rand io.Reader) (seed []byte, u *user
 			return nil, nil, nil, internal(err)
 		}
 		if u, err = newUser(share, peer, seed); err != nil {
+			clear(seed)
 			return nil, nil, nil, err
 		}
-		if message, err = u.vole.Message(u.stream); err != nil {
-			return nil, nil, nil, err
-		}
-		if u.vole.Betas[0].IsZero()|u.vole.Betas[1].IsZero() == 0 {
+		message, err = u.vole.Message(u.stream)
+		if err == nil && u.vole.Betas[0].IsZero()|u.vole.Betas[1].IsZero() == 0 {
 			return seed, u, message, nil
+		}
+		clear(seed)
+		u.clear()
+		if err != nil {
+			return nil, nil, nil, err
 		}
 	}
 }
@@ -159,10 +164,9 @@ func Finish(
 
 func decodeSession(data []byte) (*sessionState, error) {
 	state := new(sessionState)
-	if err := wire.Unmarshal(data, maxSession, state); err != nil {
-		return nil, wire.Errorf(wire.CodeSession, "not a session of dkls18")
-	}
-	if wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
+	err := wire.Unmarshal(data, maxSession, state)
+	if err != nil || wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
+		clear(state.Seed[:])
 		return nil, wire.Errorf(wire.CodeSession, "not a session of dkls18")
 	}
 	return state, nil
@@ -232,26 +236,32 @@ func (u *user) finish(n *instance, state *sessionState, a *answer) (*ecdsa.Signa
 
 	// φ = η_φ - H1(u1·R), θ = u1 - φ β
 	point := new(secp256k1.Point).ScalarMult(u1, R)
-	phi := new(secp256k1.Scalar).Sub(&a.etaPhi, n.hash(labelG1, point))
+	h1 := n.hash(labelG1, point)
+	phi := new(secp256k1.Scalar).Sub(&a.etaPhi, h1)
 	theta := new(secp256k1.Scalar).Mul(phi, beta)
 	theta.Sub(u1, theta)
 
 	// s = m θ + r u2 + η_σ - H2(u2·G - θ·Q)
 	r := R.XScalar()
 	point.ScalarBaseMult(u2)
-	point.Sub(point, new(secp256k1.Point).ScalarMult(theta, n.key.Q))
+	thetaQ := new(secp256k1.Point).ScalarMult(theta, n.key.Q)
+	point.Sub(point, thetaQ)
+	h2 := n.hash(labelG2, point)
 	s := new(secp256k1.Scalar).MulAdd(n.m, theta, &a.etaSigma)
 	s.MulAdd(r, u2, s)
-	s.Sub(s, n.hash(labelG2, point))
-	for _, secret := range []*secp256k1.Scalar{u1, u2, &d[1][0], phi, theta} {
+	s.Sub(s, h2)
+	for _, secret := range []*secp256k1.Scalar{u1, u2, &d[1][0], phi, theta, h1, h2} {
 		secret.Clear()
 	}
+	point.Clear()
+	thetaQ.Clear()
 
 	signature, err := ecdsa.Complete(secp256k1.NewComb(n.key.Q), n.m, R, s)
 	if err == ecdsa.ErrOverflow {
 		return nil, internal(err)
 	}
 	if err != nil {
+		s.Clear() // of secrets, and not public as a signature is
 		return nil, errCheck()
 	}
 	return signature, nil

@@ -110,19 +110,19 @@ func draw(share *deal.KeyShare, t *terms, received map[int][]byte, rand io.Reade
 		if err != nil {
 			return nil, nil, internal(err)
 		}
-		p, err := newParty(share, t, [32]byte(seed))
+		p, err := newParty(share, t, seed)
 		clear(seed)
 		if err != nil {
 			return nil, nil, err
 		}
 		ots, zero, err := p.sample()
-		if err != nil {
-			return nil, nil, err
-		}
-		if zero == 0 {
+		if err == nil && zero == 0 {
 			return p, ots, nil
 		}
 		p.clear()
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 }
 
@@ -162,7 +162,10 @@ func Round2(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 		if err != nil {
 			return nil, nil, rounds.Blame(j, err)
 		}
-		if boxes[j], err = p.seal(j, sent); err != nil {
+		boxes[j], err = p.seal(j, sent)
+		sent.RVOLE.Clear()
+		sent.clear()
+		if err != nil {
 			return nil, nil, err
 		}
 	}
@@ -193,13 +196,20 @@ func Round3(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 	}
 	defer p.clear()
 	received, err := p.readRound2(messages)
+	defer func() {
+		for _, reply := range received {
+			reply.clear()
+		}
+	}()
 	if err != nil {
 		return nil, nil, err
 	}
 
 	u, v, phi := &p.cu, &p.cv, p.phi // to which is added what the others sent
 	w := new(secp256k1.Scalar).Mul(p.m, p.phi)
+	defer w.Clear()
 	R, pk := p.R, new(secp256k1.Point).ScalarBaseMult(p.sk)
+	defer pk.Clear()
 	for _, j := range p.others {
 		du, dv, err := p.check(j, received[j])
 		if err != nil {

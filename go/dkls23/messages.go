@@ -174,7 +174,20 @@ type reply struct {
 	rvole                 vole.Response
 }
 
-// readRound2 reads the messages of round 2 of all others. It checks that all received the same round 1.
+// clear forgets it: it came in a box, for this party alone.
+func (r *reply) clear() {
+	for _, p := range []*secp256k1.Point{r.R, r.pk, r.gammaU, r.gammaV, r.rvole.B} {
+		if p != nil {
+			p.Clear()
+		}
+	}
+	clear(r.salt[:])
+	r.psi.Clear()
+	r.rvole.Clear()
+}
+
+// readRound2 reads the messages of round 2 of all others. It checks that all received the same round 1. With an error it
+// returns as much as there is to clear.
 func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
 	if err := rounds.Expect(messages, p.Signers, p.self); err != nil {
 		return nil, err
@@ -195,15 +208,17 @@ func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
 	for _, j := range p.others {
 		for _, i := range p.Signers {
 			if all[j].Digests[i] != p.digests[i] {
-				return nil, wire.PartyErrorf(j, "it received another message of round 1 from party %d", i)
+				return replies, wire.PartyErrorf(j, "it received another message of round 1 from party %d", i)
 			}
 		}
 		sent, err := p.open(j, all[j].Boxes[p.self])
 		if err != nil {
-			return nil, rounds.Blame(j, err)
+			return replies, rounds.Blame(j, err)
 		}
-		if replies[j], err = sent.decode(); err != nil {
-			return nil, rounds.Blame(j, err)
+		replies[j], err = sent.decode()
+		sent.clear()
+		if err != nil {
+			return replies, rounds.Blame(j, err)
 		}
 	}
 	return replies, nil
@@ -254,12 +269,20 @@ func (g *signing) open(j int, sealed []byte) (*contents, error) {
 	if !ok {
 		return nil, wire.Errorf(wire.CodeInput, "what it sealed for party %d does not open", g.self)
 	}
+	defer clear(plain)
 	sent := new(contents)
-	return sent, wire.Unmarshal(plain, maxBox, sent)
+	if err := wire.Unmarshal(plain, maxBox, sent); err != nil {
+		sent.clear()
+		return nil, err
+	}
+	return sent, nil
 }
 
+// clear forgets the contents, but for τ, which a [reply] decoded from them has in common.
+func (c *contents) clear() { *c = contents{} }
+
 func (c *contents) decode() (*reply, error) {
-	d := &reply{salt: c.Salt, rvole: vole.Response{Messages: []vole.Message{c.RVOLE}}}
+	d := &reply{salt: c.Salt, rvole: vole.Response{Messages: []vole.Message{c.RVOLE}}} // with an error too, to be cleared
 	for _, field := range []struct {
 		name  string
 		bytes point
@@ -267,12 +290,12 @@ func (c *contents) decode() (*reply, error) {
 	}{{"R", c.R, &d.R}, {"pk", c.PK, &d.pk}, {"Γu", c.GammaU, &d.gammaU}, {"Γv", c.GammaV, &d.gammaV}, {"B", c.B, &d.rvole.B}} {
 		p, err := new(secp256k1.Point).SetBytes(field.bytes[:])
 		if err != nil {
-			return nil, wire.Errorf(wire.CodeInput, "%s is not a point", field.name)
+			return d, wire.Errorf(wire.CodeInput, "%s is not a point", field.name)
 		}
 		*field.to = p
 	}
 	if _, err := d.psi.SetBytes(c.Psi[:]); err != nil {
-		return nil, wire.Errorf(wire.CodeInput, "ψ is not a scalar")
+		return d, wire.Errorf(wire.CodeInput, "ψ is not a scalar")
 	}
 	return d, nil
 }
@@ -283,7 +306,9 @@ func (g *signing) tag(i, j int, m *round3Message) (tag [32]byte, err error) {
 	if err != nil {
 		return tag, err
 	}
-	return [32]byte(b), nil
+	copy(tag[:], b)
+	clear(b)
+	return tag, nil
 }
 
 // fragment is a signer's share of the signature.

@@ -17,7 +17,7 @@ type party struct {
 	r, phi *secp256k1.Scalar
 	R      *secp256k1.Point
 	com    [32]byte
-	seeds  map[int][32]byte // of the RVOLEs in which the others are the senders
+	seeds  map[int]*[32]byte // of the RVOLEs in which the others are the senders
 
 	transcripts map[int][32]byte // T of those RVOLEs; from round 1 on
 
@@ -27,23 +27,24 @@ type party struct {
 	cu, cv      secp256k1.Scalar // Σ c^u, Σ c^v
 }
 
-func newParty(share *deal.KeyShare, t *terms, seed [32]byte) (*party, error) {
+func newParty(share *deal.KeyShare, t *terms, seed []byte) (*party, error) {
 	g, err := newSigning(share, t)
 	if err != nil {
 		return nil, err
 	}
-	stream := transcript.StreamFromSeed(seed[:], labelSecrets)
+	stream := transcript.StreamFromSeed(seed, labelSecrets)
 	defer stream.Clear()
-	p := &party{signing: g, seed: seed, seeds: map[int][32]byte{}}
+	p := &party{signing: g, seeds: map[int]*[32]byte{}}
+	copy(p.seed[:], seed)
 	stream.Read(p.salt[:])
 	p.r, p.phi = stream.Scalar(), stream.Scalar()
 	for _, j := range g.others {
-		var receiver [32]byte
+		receiver := new([32]byte)
 		stream.Read(receiver[:])
 		p.seeds[j] = receiver
 	}
 	p.R = new(secp256k1.Point).ScalarBaseMult(p.r)
-	p.com = g.commitment(g.self, p.R, p.salt)
+	p.com = g.commitment(g.self, p.R, &p.salt)
 	return p, nil
 }
 
@@ -55,16 +56,21 @@ func (p *party) clear() {
 	}
 	clear(p.seed[:])
 	clear(p.salt[:])
-	clear(p.seeds)
+	for _, seed := range p.seeds {
+		clear(seed[:])
+	}
+	p.R.Clear()
 }
 
 // receiver returns the receiver of the RVOLE in which party j is the sender, and the stream that its message is drawn from.
 func (p *party) receiver(j int) (*vole.Receiver, *transcript.Stream, error) {
-	seed := p.seeds[j]
-	defer clear(seed[:])
-	stream := transcript.StreamFromSeed(seed[:], labelReceiver)
+	stream := transcript.StreamFromSeed(p.seeds[j][:], labelReceiver)
 	receiver, err := vole.NewReceiver(layout, p.otID(p.self, j, p.com), stream)
-	return receiver, stream, err
+	if err != nil {
+		stream.Clear()
+		return nil, nil, err
+	}
+	return receiver, stream, nil
 }
 
 // sample returns the receivers' messages of the RVOLEs in which the others are the senders, and 1 if a χ of them is 0.
@@ -75,13 +81,13 @@ func (p *party) sample() (messages map[int][]byte, zero int, err error) {
 		if err != nil {
 			return nil, 0, err
 		}
+		defer receiver.Clear()
+		defer stream.Clear()
 		if messages[j], err = receiver.Message(stream); err != nil {
 			return nil, 0, err
 		}
 		p.transcripts[j] = [32]byte(receiver.Transcript)
 		zero |= receiver.Betas[0].IsZero()
-		receiver.Clear()
-		stream.Clear()
 	}
 	return messages, zero, nil
 }
@@ -134,23 +140,32 @@ func (p *party) multiply(j int, m *round1Message, random *transcript.Stream) (*c
 		return nil, err
 	}
 	defer receiver.Clear()
-	return &contents{
-		R:      point(p.R.Bytes()),
-		Salt:   p.salt,
-		PK:     timesG(p.sk),
-		Psi:    [32]byte(new(secp256k1.Scalar).Sub(p.phi, chi(receiver)).Bytes()),
-		GammaU: timesG(cu),
-		GammaV: timesG(cv),
-		B:      point(sent.B.Bytes()),
-		RVOLE:  sent.Messages[0],
-	}, nil
+	box := &contents{Salt: p.salt, RVOLE: sent.Messages[0]}
+	sent.Messages[0] = vole.Message{}
+	box.R, box.B = encoded(p.R), encoded(sent.B)
+	box.PK, box.GammaU, box.GammaV = timesG(p.sk), timesG(cu), timesG(cv)
+	var psi secp256k1.Scalar
+	defer psi.Clear()
+	psi.Sub(p.phi, chi(receiver)).PutBytes(box.Psi[:])
+	return box, nil
 }
 
-func timesG(k *secp256k1.Scalar) point { return point(new(secp256k1.Point).ScalarBaseMult(k).Bytes()) }
+// encoded returns the encoding of P, and leaves no other.
+func encoded(P *secp256k1.Point) point {
+	b := P.Bytes()
+	defer clear(b)
+	return point(b)
+}
+
+func timesG(k *secp256k1.Scalar) point {
+	P := new(secp256k1.Point).ScalarBaseMult(k)
+	defer P.Clear()
+	return encoded(P)
+}
 
 // check checks what party j sent in round 2, and returns the party's d^u and d^v.
 func (p *party) check(j int, m *reply) (du, dv *secp256k1.Scalar, err error) {
-	if p.commitment(j, m.R, m.salt) != p.commitments[j] {
+	if p.commitment(j, m.R, &m.salt) != p.commitments[j] {
 		return nil, nil, wire.Errorf(wire.CodeInput, "its nonce point is not the one it committed to")
 	}
 	receiver, err := p.resume(j)
@@ -165,9 +180,11 @@ func (p *party) check(j int, m *reply) (du, dv *secp256k1.Scalar, err error) {
 	du, dv = &d[0][0], &d[0][1]
 	// χ_ij·R_j - Γ^u_ji = d^u·G and χ_ij·pk_j - Γ^v_ji = d^v·G
 	if !consistent(chi(receiver), m.R, m.gammaU, du) {
+		clearScalars(d[0])
 		return nil, nil, wire.Errorf(wire.CodeInput, "it multiplied with another nonce than that of its nonce point")
 	}
 	if !consistent(chi(receiver), m.pk, m.gammaV, dv) {
+		clearScalars(d[0])
 		return nil, nil, wire.Errorf(wire.CodeInput, "it multiplied with another key share than that of its public key share")
 	}
 	return du, dv, nil
@@ -175,7 +192,9 @@ func (p *party) check(j int, m *reply) (du, dv *secp256k1.Scalar, err error) {
 
 // consistent reports whether χ·A - Γ = d·G.
 func consistent(chi *secp256k1.Scalar, A, gamma *secp256k1.Point, d *secp256k1.Scalar) bool {
-	left := new(secp256k1.Point).ScalarMult(chi, A)
+	left, right := new(secp256k1.Point).ScalarMult(chi, A), new(secp256k1.Point).ScalarBaseMult(d)
+	defer left.Clear()
+	defer right.Clear()
 	left.Sub(left, gamma)
-	return left.Equal(new(secp256k1.Point).ScalarBaseMult(d)) == 1
+	return left.Equal(right) == 1
 }

@@ -44,19 +44,25 @@ type session3 struct {
 	W       [32]byte `cbor:"8,keyasint"`
 }
 
-func (p *party) part() part { return part{*p.terms, p.self, p.seed, p.transcripts} }
+// fill sets the part to that of p.
+func (s *part) fill(p *party) {
+	s.Terms, s.Self, s.Transcripts = *p.terms, p.self, p.transcripts
+	copy(s.Seed[:], p.seed[:])
+}
 
 func (p *party) session1() ([]byte, error) {
-	s := &session1{wire.Version, kindSession1, p.part()}
+	s := &session1{Version: wire.Version, Kind: kindSession1}
 	defer clear(s.Part.Seed[:])
+	s.Part.fill(p)
 	return wire.Marshal(s)
 }
 
 func (p *party) session2() ([]byte, error) {
-	s := &session2{
-		wire.Version, kindSession2, p.part(), p.digests, p.commitments, [32]byte(p.cu.Bytes()), [32]byte(p.cv.Bytes()),
-	}
+	s := &session2{Version: wire.Version, Kind: kindSession2, Digests: p.digests, Commitments: p.commitments}
 	defer s.clear()
+	s.Part.fill(p)
+	p.cu.PutBytes(s.CU[:])
+	p.cv.PutBytes(s.CV[:])
 	return wire.Marshal(s)
 }
 
@@ -71,8 +77,12 @@ func (s *part) resume(share *deal.KeyShare, round int) (*party, error) {
 	if err := s.Terms.belong(share, s.Self, round); err != nil {
 		return nil, err
 	}
-	p, err := newParty(share, &s.Terms, s.Seed)
-	if err != nil || !complete(s.Transcripts, p.others) {
+	p, err := newParty(share, &s.Terms, s.Seed[:])
+	if err != nil {
+		return nil, notASession(round)
+	}
+	if !complete(s.Transcripts, p.others) {
+		p.clear()
 		return nil, notASession(round)
 	}
 	p.transcripts = s.Transcripts
@@ -115,7 +125,11 @@ func resume2(share *deal.KeyShare, session []byte) (*party, error) {
 		p.clear()
 		return nil, notASession(2)
 	}
-	return p, p.agree(s.Digests, s.Commitments)
+	if err := p.agree(s.Digests, s.Commitments); err != nil {
+		p.clear()
+		return nil, err
+	}
+	return p, nil
 }
 
 func resume3(share *deal.KeyShare, session []byte) (g *signing, R *secp256k1.Point, u, w *secp256k1.Scalar, err error) {

@@ -116,8 +116,10 @@ func (g *signing) otID(i, j int, com [32]byte) []byte {
 }
 
 // commitment is com_i.
-func (g *signing) commitment(i int, R *secp256k1.Point, salt [32]byte) [32]byte {
-	return transcript.Hash(labelCommitment, g.id[:], transcript.U32(i), R.Bytes(), salt[:])
+func (g *signing) commitment(i int, R *secp256k1.Point, salt *[32]byte) [32]byte {
+	encoded := encoded(R)
+	defer clear(encoded[:])
+	return transcript.Hash(labelCommitment, g.id[:], transcript.U32(i), encoded[:], salt[:])
 }
 
 // digest is that of the message of round 1 of party i, given its T for each other signer.
@@ -162,6 +164,7 @@ func (g *signing) keyShare() (*secp256k1.Scalar, error) {
 	for _, j := range g.others {
 		uniform, err := g.pairwise(j, labelZero, secp256k1.UniformSize)
 		if err != nil {
+			sk.Clear()
 			return nil, err
 		}
 		zeta.SetUniformBytes(uniform)

@@ -68,7 +68,7 @@ func derive(x *secp256k1.Scalar, Y *secp256k1.Point, salt []byte) []byte {
 	common := new(secp256k1.Point).ScalarMult(x, Y)
 	secret := common.Bytes()
 	defer clear(secret)
-	defer common.Set(secp256k1.NewIdentity())
+	defer common.Clear()
 	key := make([]byte, box.KeySize)
 	mac.HKDF(key, secret, salt, labelKey)
 	return key

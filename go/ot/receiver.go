@@ -100,6 +100,7 @@ func (r *Receiver) Keys(transcript []byte, b *secp256k1.Point) (*ReceiverKeys, e
 	points := make([]secp256k1.Affine, n)
 	defer clear(points)
 	if err := secp256k1.NewTable(b).ScalarMultBatch(points, r.x); err != nil {
+		keys.Clear()
 		return nil, wire.Errorf(wire.CodeInternal, "ot: %v", err)
 	}
 	for i := range points {

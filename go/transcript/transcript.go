@@ -39,9 +39,10 @@ func Hash(label string, parts ...[]byte) (hash [32]byte) {
 
 // Scalar hashes to a scalar: 48 bytes of output modulo q.
 func Scalar(label string, parts ...[]byte) *secp256k1.Scalar {
-	uniform := Expand(label, secp256k1.UniformSize, parts...)
-	defer clear(uniform)
-	return new(secp256k1.Scalar).SetUniformBytes(uniform)
+	var uniform [secp256k1.UniformSize]byte
+	defer clear(uniform[:])
+	expand(uniform[:], label, parts)
+	return new(secp256k1.Scalar).SetUniformBytes(uniform[:])
 }
 
 // Point hashes to a point other than the identity: hash_to_curve of RFC 9380 with the suite

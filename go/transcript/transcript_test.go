@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"testing"
 
 	"tandem/go/secp256k1"
@@ -52,6 +53,18 @@ func TestExpand(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// Neither the last expansion nor the constant parts can be had from a prefix that was cleared.
+func TestAudit7PrefixClear(t *testing.T) {
+	secret := bytes.Repeat([]byte("secret"), 20)
+	p := NewPrefix("TEST", secret)
+	out := make([]byte, 96)
+	p.Expand(out, secret)
+	p.Clear()
+	if !reflect.DeepEqual(*p, Prefix{}) {
+		t.Errorf("left behind: %v", *p)
 	}
 }
 

@@ -72,6 +72,11 @@ func (r *Receiver) Resume(transcript []byte) {
 // more.
 func (r *Receiver) Finish(ssid []byte, response *Response) ([][]secp256k1.Scalar, error) {
 	receivers, err := r.parse(ssid, response)
+	defer func() {
+		for _, s := range receivers {
+			s.clear()
+		}
+	}()
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +106,6 @@ func (r *Receiver) Finish(ssid []byte, response *Response) ([][]secp256k1.Scalar
 		mu := rowsHash(ssid, v, s.rows)
 		accept &= subtle.ConstantTimeCompare(mu[:], response.Messages[v].Mu[:])
 		outputs[v] = s.output
-		s.clear()
 	}
 	if accept != 1 {
 		for _, output := range outputs {
@@ -112,13 +116,13 @@ func (r *Receiver) Finish(ssid []byte, response *Response) ([][]secp256k1.Scalar
 	return outputs, nil
 }
 
-// parse decodes the sender's messages and computes their challenges, all of it public.
+// parse decodes the sender's messages and computes their challenges. With an error it returns as much as there is to clear.
 func (r *Receiver) parse(ssid []byte, response *Response) ([]*receiver, error) {
 	if len(response.Messages) != len(r.layout.Widths) {
 		return nil, wire.Errorf(wire.CodeInput, "vole: %d messages of the sender", len(response.Messages))
 	}
-	receivers := make([]*receiver, len(response.Messages))
-	for v := range receivers {
+	var receivers []*receiver
+	for v := range response.Messages {
 		message := &response.Messages[v]
 		width, ots := r.layout.Widths[v], len(r.gadgets[v])
 		s := &receiver{
@@ -129,19 +133,19 @@ func (r *Receiver) parse(ssid []byte, response *Response) ([]*receiver, error) {
 			d:      make([]secp256k1.Scalar, width+1),
 			output: make([]secp256k1.Scalar, width),
 		}
+		receivers = append(receivers, s)
 		if len(message.Tau) != len(s.tau)*secp256k1.ScalarSize {
-			return nil, errMessage(v)
+			return receivers, errMessage(v)
 		}
 		for i := range s.tau {
 			if _, err := s.tau[i].SetBytes(message.Tau[secp256k1.ScalarSize*i:][:secp256k1.ScalarSize]); err != nil {
-				return nil, errMessage(v)
+				return receivers, errMessage(v)
 			}
 		}
 		if _, err := s.eta.SetBytes(message.Eta[:]); err != nil {
-			return nil, errMessage(v)
+			return receivers, errMessage(v)
 		}
 		s.theta = challenge(width, ssid, r.Transcript, response.B, v, message.Tau)
-		receivers[v] = s
 	}
 	return receivers, nil
 }
@@ -196,8 +200,12 @@ func (s *receiver) transfer(key []byte, b int) int {
 	return at
 }
 
+// clear forgets all but the output. What the sender sent is for the receiver alone if it came in a box.
 func (s *receiver) clear() {
+	clearScalars(s.tau)
+	clearScalars(s.theta)
 	clearScalars(s.d)
 	clear(s.rows)
+	s.eta.Clear()
 	s.t.Clear()
 }

@@ -14,6 +14,13 @@ type Response struct {
 	Messages []Message        // one for each RVOLE
 }
 
+// Clear forgets the messages, for a caller that sends them in private.
+func (r *Response) Clear() {
+	for v := range r.Messages {
+		r.Messages[v].Clear()
+	}
+}
+
 // Send answers the receiver's message, of ot.MessageSize(layout.OTs()) bytes, with the vectors inputs, of the layout's
 // widths. It returns the response and the sender's output of every RVOLE, as wide as its input. It rejects a message, with
 // code input, as ot.Send does: as a function of sid and the message alone. If rand fails, the code is internal.

@@ -100,6 +100,12 @@ type Message struct {
 	Mu  [32]byte `cbor:"3,keyasint"` // μ
 }
 
+// Clear forgets the message.
+func (m *Message) Clear() {
+	clear(m.Tau)
+	*m = Message{}
+}
+
 // gadget returns the n elements of the gadget of RVOLE v.
 func gadget(sid, t []byte, v, n int) []secp256k1.Scalar {
 	g := make([]secp256k1.Scalar, n)
