@@ -44,10 +44,10 @@ func call(input []byte, in any, step func() (any, error)) []byte {
 		return encodeError(err)
 	}
 	out, err := step()
+	defer wipe(out)
 	if err != nil {
 		return encodeError(err)
 	}
-	defer wipe(out)
 	value, err := wire.Marshal(out)
 	if err != nil {
 		return encodeError(err)
@@ -72,21 +72,35 @@ func encodeError(err error) []byte {
 	return encoded
 }
 
-// wipe clears the byte strings among the fields of the struct that v points to,
-// in embedded structs and in lists too. Which of them is a secret need not be known here.
-func wipe(v any) { wipeFields(reflect.ValueOf(v).Elem()) }
+// wipe clears the byte strings and arrays in what v points to, wherever they are:
+// in structs, in lists and in maps. Which of them is a secret need not be known here.
+// v may be a nil pointer.
+func wipe(v any) { wipeValue(reflect.ValueOf(v).Elem()) }
 
-func wipeFields(s reflect.Value) {
-	for i := range s.NumField() {
-		switch field := s.Field(i); {
-		case field.Kind() == reflect.Struct:
-			wipeFields(field)
-		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Uint8:
-			clear(field.Bytes())
-		case field.Kind() == reflect.Slice && field.Type().Elem().Kind() == reflect.Slice:
-			for k := range field.Len() {
-				clear(field.Index(k).Bytes())
+func wipeValue(v reflect.Value) {
+	switch kind := v.Kind(); kind {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			wipeValue(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			wipeValue(v.Field(i))
+		}
+	case reflect.Slice, reflect.Array:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			clear(v.Bytes())
+			return
+		}
+		for i := range v.Len() {
+			wipeValue(v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			if v.Type().Elem().Kind() == reflect.Slice {
+				wipeValue(v.MapIndex(key))
 			}
+			v.SetMapIndex(key, reflect.Zero(v.Type().Elem())) // what is no slice is in the map itself
 		}
 	}
 }

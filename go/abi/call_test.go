@@ -74,6 +74,44 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// What comes and goes in maps is cleared as well, whatever it is there.
+func TestAudit7CallClearsMaps(t *testing.T) {
+	type item struct {
+		Key [4]byte `cbor:"1,keyasint"`
+	}
+	type input struct {
+		Slices map[int][]byte  `cbor:"1,keyasint"`
+		Arrays map[int][4]byte `cbor:"2,keyasint"`
+		Array  [4]byte         `cbor:"3,keyasint"`
+		Items  []item          `cbor:"4,keyasint"`
+		Inner  *item           `cbor:"5,keyasint"`
+	}
+	type output struct {
+		Slices map[int][]byte `cbor:"1,keyasint"`
+	}
+	secret := [4]byte{1, 2, 3, 4}
+	in := &input{map[int][]byte{1: secret[:], 2: secret[:]}, map[int][4]byte{3: secret}, secret, []item{{secret}}, &item{secret}}
+	for _, err := range []error{nil, errors.New("failed")} {
+		var given *input
+		var slices [][]byte
+		var out output
+		Call(encode(t, in), func(decoded *input) (*output, error) {
+			given = decoded
+			out = output{map[int][]byte{7: bytes.Clone(secret[:])}}
+			slices = append(slices, decoded.Slices[1], decoded.Slices[2], out.Slices[7])
+			return &out, err
+		})
+		for i, b := range append(slices, given.Array[:], given.Items[0].Key[:], given.Inner.Key[:]) {
+			if !bytes.Equal(b, make([]byte, 4)) {
+				t.Errorf("error %v: secret %d was not cleared: %x", err, i, b)
+			}
+		}
+		if given.Arrays[3] == secret {
+			t.Errorf("error %v: an array in a map was not cleared", err)
+		}
+	}
+}
+
 func TestCallErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error

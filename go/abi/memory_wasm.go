@@ -32,6 +32,18 @@ func Free(ptr, _ uint32) {
 	delete(buffers, ptr)
 }
 
+var sweeps bool
+
+// Sweep makes every call of Export end by clearing the stack, and all that was
+// allocated since the call began but its result: copies that nobody can name,
+// of the compiler's making or inside other people's packages. It is a second
+// line. The first are the packages, which clear what they know of; a call that
+// traps is not swept.
+//
+// So nothing that a call makes outlives it. There is no table in the module
+// that is made when it is first asked for.
+func Sweep() { sweeps = true }
+
 // Export runs Call on the n bytes at ptr, a buffer of Alloc, and returns the
 // address of the result in the upper and its length in the lower 32 bits. Both
 // buffers stay the host's to Free.
@@ -40,6 +52,15 @@ func Export[In, Out any](ptr, n uint32, step func(*In) (*Out, error)) uint64 {
 	if uint32(len(input)) != n {
 		input = nil // not a buffer of ours; reported as an input that does not parse
 	}
-	output := Call(input, step)
+	from := mark()
+	output := run(input, step)
+	if sweeps {
+		sweep(from, output)
+	}
 	return uint64(hand(output))<<32 | uint64(len(output))
 }
+
+// run is Call, and never inlined: none of its frame is left when sweep is called.
+//
+//go:noinline
+func run[In, Out any](input []byte, step func(*In) (*Out, error)) []byte { return Call(input, step) }

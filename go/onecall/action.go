@@ -44,7 +44,7 @@ func Respond(
 			return nil, internal(err)
 		}
 	}
-	r.alpha[len(p.d)] = *r.stream.Scalar()
+	r.scalar(&r.alpha[len(p.d)])
 	var t [32]byte
 	m.Message, t, r.w = r.correlation.Send(
 		p.ssid[:], m.rho(&p.ssid), r.alpha[:len(p.d)+1], correlation.NewGadget(&p.m.Seed, &p.m.ID))
@@ -101,10 +101,17 @@ func (r *responder) draw(share *deal.KeyShare, request, inputs []byte, rand io.R
 	return nil
 }
 
+// scalar draws k.
+func (r *responder) scalar(k *secp256k1.Scalar) {
+	drawn := r.stream.Scalar()
+	k.Set(drawn)
+	drawn.Clear()
+}
+
 // nonce makes R'_i, R_i, r_i, π_i and a_i.
 func (r *responder) nonce(i int, D *transcript.Base, item *responseItem) error {
 	k := &r.k
-	*k = *r.stream.Scalar() // k'_i, then k_{A,i}
+	r.scalar(k) // k'_i, then k_{A,i}
 	D.ScalarMult(&r.point, k)
 	r.point.PutBytes(item.RPrime[:])
 	k.Add(k, hash(labelR, &r.ssid, i, item.RPrime[:]))

@@ -167,17 +167,15 @@ func (s *Scalar) Invert(a *Scalar) *Scalar {
 	for i := 1; i < 16; i++ {
 		table[i].Mul(&table[i-1], a)
 	}
-	r := scalarOne
+	s.Set(&scalarOne)
 	for _, b := range orderMinus2 {
 		for _, digit := range [2]byte{b >> 4, b & 15} {
 			for range 4 {
-				r.Mul(&r, &r)
+				s.Mul(s, s)
 			}
-			r.Mul(&r, &table[digit])
+			s.Mul(s, &table[digit])
 		}
 	}
-	*s = r
-	r.Clear()
 	for i := range table {
 		table[i].Clear()
 	}

@@ -25,7 +25,7 @@ export const transcript = (sid: Uint8Array, message: Uint8Array): Uint8Array => 
 
 /** key_b of instance i, of any length, from the shared point K. */
 type KDF = (i: number, b: number, K: Point, length: number) => Uint8Array;
-const kdf =
+export const kdf =
   (sid: Uint8Array, T: Uint8Array, B: Point): KDF =>
   (i, b, K, length) =>
     expand('OT-KEY', length, sid, T, pointBytes(B), u32(i), Uint8Array.of(b), pointBytes(K));
@@ -83,7 +83,7 @@ export function send(sid: Uint8Array, message: Uint8Array, n: number, rand: Stre
     }),
   );
   const derive = kdf(sid, T, B);
-  return { T, y, B, key: (i: number, b: number, length: number) => derive(i, b, at(at(shared, i), b), length) };
+  return { T, y, B, shared, key: (i: number, b: number, length: number) => derive(i, b, at(at(shared, i), b), length) };
 }
 
 /** All x_i·B. */

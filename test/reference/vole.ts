@@ -89,7 +89,7 @@ export function send(
   inputs: bigint[][],
   rand: Stream,
 ) {
-  const { T, y, B, key } = ot.send(sid, message, ots(layout), rand);
+  const { T, y, B, shared, key } = ot.send(sid, message, ots(layout), rand);
   const hats = inputs.map(() => rand.scalar());
   const rvoles = inputs.map((a, v) => {
     const width = a.length;
@@ -107,7 +107,7 @@ export function send(
     const g = gadget(layout, sid, T, v);
     return { hat, tau, eta, mu: mu(ssid, v, checks), theta: thetas, rows, output: output(g, rows, width) };
   });
-  return { T, y, B, rvoles };
+  return { T, y, B, shared, rvoles };
 }
 
 /** Step 3: the outputs d, and all rows d_j. */

@@ -46,6 +46,7 @@ function caller(exports: WebAssembly.Exports): Call {
     } catch (cause) {
       if (cause instanceof TandemError) throw cause;
       trapped = true;
+      new Uint8Array(exports.memory.buffer).fill(0); // what the call had in hand; the instance is of no more use
       throw new TandemError('internal', `the wasm module failed in ${name}`, { cause });
     } finally {
       input.fill(0);

@@ -1,0 +1,5 @@
+package main
+
+import "tandem/go/abi"
+
+func init() { abi.Sweep() }
