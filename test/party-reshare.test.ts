@@ -593,7 +593,7 @@ describe('new shares of two machines and an action', () => {
     );
 
     const files = ({ store }: Machine) => readdirSync(join(store.dir, address)).sort();
-    assert.deepEqual(files(hot), ['action.1.sealed', 'actions', 'hot.1.age', 'wallet.json']);
+    assert.deepEqual(files(hot), ['action.1.sealed', 'actions', 'correlation.json', 'hot.1.age', 'wallet.json']);
     assert.deepEqual(files(cold), ['cold.1.age', 'wallet.json']);
     const info = readWallet(hot.store, address);
     assert.deepEqual(readWallet(cold.store, address), info);
