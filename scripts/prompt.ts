@@ -83,7 +83,7 @@ function ask(question: string, isShown = false, otherwise = KEY_ADVICE): Promise
             break;
           default:
             text += key;
-            echo(key);
+            echo(/\p{C}/u.test(key) ? '\ufffd' : key); // what is pasted may come from somebody else
         }
       }
     });
