@@ -3,7 +3,10 @@ import type { Limits } from './types.ts';
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** The longest body of a request. Parameters are part of it, and where nothing else is told this is what bounds them. */
+/**
+ * The longest body of a request. Parameters are part of it, and where nothing else is told this is what bounds them. A gateway
+ * before a host may take less: about 3 MB at Lit.
+ */
 export const MAX_BODY = 10 * MB;
 
 /** What the newest of Lit's hosts have in force. */

@@ -2,8 +2,9 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
 import { AnyHex, LowerAddress } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
+import { MAX_BODY } from '../limits.ts';
 import type { Limits } from '../types.ts';
-import { type LitHttp, type LitRequest, MAX_BODY } from './http.ts';
+import type { LitHttp, LitRequest } from './http.ts';
 
 /** What a host need not have, and nobody has to wait for. */
 const ONCE = { isRepeatable: false } as const;

@@ -7,9 +7,6 @@ import { withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
 import type { Json } from '../types.ts';
 
-/** The longest body of a request that a host takes; a gateway before it may take less, about 3 MB at Lit. */
-export const MAX_BODY = 10 * 1024 * 1024;
-
 const MAX_ANSWER = 8 * 1024 * 1024;
 const MAX_MESSAGE = 300;
 const FIRST_PAUSE_MS = 250;

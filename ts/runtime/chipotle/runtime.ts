@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
+import { MAX_BODY } from '../limits.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { assertOnlyWay, type Own, setActions } from './access.ts';
 import { checked, LitAccount, usageKeyHash } from './account.ts';
-import { aborted, LitHttp, type LitHttpOptions, MAX_BODY } from './http.ts';
+import { aborted, LitHttp, type LitHttpOptions } from './http.ts';
 import { type CompleteSettings, changedNow, cidsOf } from './settings.ts';
 
 const LIMITS_MS = 10 * 60 * 1000;
