@@ -37,7 +37,7 @@ try {
   const identity = await generateIdentity();
   const store = openStore(join(dir, 'wallets'), async () => ({ identities: [identity] }));
   await createWallet({ store, action: { runtime, ...(await buildCosigner(policy)) }, threshold: 2, parties: 3 });
-  const account = toViemAccount(openWallet(store, { runtime }));
+  const account = toViemAccount(await openWallet(store, { runtime }));
   await fund(chain, account.address, parseEther('1'));
 
   const { client, done } = walletClient(chain, account);

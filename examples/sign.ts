@@ -6,7 +6,7 @@ import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 const [dir = 'wallets'] = process.argv.slice(2);
 const store = openStore(dir, async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
 const runtime = await LocalRuntime.open({ dir: `${dir}/local-lit` });
-const account = toViemAccount(openWallet(store, { runtime }));
+const account = toViemAccount(await openWallet(store, { runtime }));
 
 const message = 'hello';
 const signature = await account.signMessage({ message });

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/errors.ts';
 import { deriveAddresses } from '../ts/signing/address.ts';
-import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { findWallet, readWallet } from '../ts/store/store.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { say } from './terminal.ts';
 
@@ -35,8 +36,8 @@ run(USAGE, async () => {
   const { path, json } = values;
   const count = wholeNumber(values.count, 'count');
   const store = openStore(values.store, environmentKey);
-  const wallet = findWallet(store, values.wallet);
-  const { xpub, addresses } = await deriveAddresses(store, readWallet(store, wallet), { path, count });
+  const wallet = await findWallet(store, values.wallet);
+  const { xpub, addresses } = await deriveAddresses(store, await readWallet(store, wallet), { path, count });
   const lines = Object.fromEntries(addresses.map((entry) => [entry.path, entry.address]));
   print(json, { wallet, path, xpub, addresses }, { ...lines, xpub });
 });

@@ -3,7 +3,7 @@ import { loadTandem } from '../ts/core/node.ts';
 import { assertSignable, describePermission, parsePermission, signPermission } from '../ts/deal/permission.ts';
 import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeDurable } from '../ts/files/files.ts';
-import { readShareFile } from '../ts/store/store.ts';
+import { readShareFile } from '../ts/store/node.ts';
 import { environmentKey, print, readInput, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say } from './terminal.ts';
@@ -35,7 +35,7 @@ run(USAGE, async () => {
   if (values.help) return say(USAGE);
   if (!values.share || !values.request || !values.out) throw new UsageError('--share, --request and --out are needed.');
   const permission = parsePermission(readInput(values.request, 64 * 1024));
-  const { wallet, share } = await readShareFile({ key: environmentKey }, values.share);
+  const { wallet, share } = await readShareFile(values.share, environmentKey);
   try {
     const tandem = await loadTandem();
     assertSignable(tandem.shareInfo(share), permission);

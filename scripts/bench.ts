@@ -28,16 +28,9 @@ import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { LitServer } from '../ts/runtime/local/server.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { Correlations, correlationKey, folderShelf } from '../ts/store/correlations.ts';
-import {
-  findWallet,
-  openStore,
-  readAction,
-  readShare,
-  readWallet,
-  type Store,
-  type WalletInfo,
-} from '../ts/store/store.ts';
+import { Correlations, correlationKey } from '../ts/store/correlations.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { findWallet, readAction, readShare, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
 import { run, wholeNumber } from './cli.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -228,7 +221,7 @@ async function measureHost(dir: string): Promise<{ startMs: number; overheadMs: 
     const owner = new LitAccount(anyone.withKey((made as { api_key: string }).api_key));
     const body = { code: 'async function main() { return performance.timeOrigin + performance.now() }' };
     const group = await owner.addGroup('bench', '');
-    await owner.addAction(group, await cidOf(body.code), 'bench');
+    await owner.addAction(group, cidOf(body.code), 'bench');
     const http = anyone.withKey(await owner.addUsageKey('bench', group)); // only such keys run actions
     const calls: { start: number; all: number }[] = [];
     for (let i = 0; i < 21; i++) {
@@ -400,13 +393,13 @@ interface Keygen {
 }
 
 /** Makes a wallet whose action also can measure itself. */
-async function keygenOnce(store: Store): Promise<Keygen> {
+async function keygenOnce(store: FileStore): Promise<Keygen> {
   const built = await buildCosigner('messages');
   const source = built.source + STOPWATCH;
   const runtime = await openRuntime(store);
   const laps: Lap[] = [];
   const host = timedHost(runtime, (timed) => laps.push(...timed.laps));
-  const action = { ...built, source, cid: await cidOf(source), runtime: host };
+  const action = { ...built, source, cid: cidOf(source), runtime: host };
   const watch = watchWasm();
   const start = performance.now();
   const { wallet, calls } = await createWallet({ store, action, threshold: 2, parties: 3, interactive: true });
@@ -414,7 +407,7 @@ async function keygenOnce(store: Store): Promise<Keygen> {
   const watches = [watch, ...laps.map((lap) => lap.watch)];
   const compute = watches.reduce((sum, one) => sum + computeMs(one), 0);
   const memory = { user: watch.memory, action: Math.max(...laps.map((lap) => lap.watch.memory)) };
-  const signed = await openWallet(store, { runtime }).sign(INTENT);
+  const signed = await (await openWallet(store, { runtime })).sign(INTENT);
   runtime.close();
   const keyshareBytes = (await readShare(store, wallet, 1)).length;
   return { calls, ms, computeMs: compute, memory, signCalls: signed.calls, keyshareBytes };
@@ -458,15 +451,15 @@ interface Signer {
 /** The hot share and the correlation that the deal has left. */
 async function hotSigner(store: Store, info: WalletInfo): Promise<Signer> {
   const share = await readShare(store, info, 1);
-  const kept = await new Correlations(store, info, folderShelf(store)).read(await correlationKey(share), 1, 2);
+  const kept = await new Correlations(store, info).read(await correlationKey(share), 1, 2);
   if (kept === undefined) throw new Error('there is no correlation');
   return { share, correlation: kept.bytes, peer: 2 };
 }
 
-async function signOnce(store: Store): Promise<Sign> {
-  const info = readWallet(store, findWallet(store));
+async function signOnce(store: FileStore): Promise<Sign> {
+  const info = await readWallet(store, await findWallet(store));
   const hot = await hotSigner(store, info);
-  const { wallet, cid, source, sealed } = readAction(store, info);
+  const { wallet, cid, source, sealed } = await readAction(store, info);
   const action = { cid, source };
   const runtime = await openRuntime(store);
   const watch = watchWasm();
@@ -577,12 +570,12 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
     const runtime = await openRuntime(store);
     const built = await buildCosigner(policy);
     const source = built.source + STOPWATCH;
-    const action = { ...built, source, cid: await cidOf(source), runtime };
+    const action = { ...built, source, cid: cidOf(source), runtime };
     const info = (await createWallet({ store, action, threshold: 2, parties: 2 })).wallet;
     const digests = [fromHex(digestOf(intent))];
     const hot = await hotSigner(store, info);
     const { request } = (await loadTandem()).onecallRequest({ ...hot, digests, path: 'm' });
-    const { wallet, sealed: share } = readAction(store, info);
+    const { wallet, sealed: share } = await readAction(store, info);
     const { address: account } = info;
     const approval =
       policy === 'any'
@@ -645,7 +638,7 @@ async function measureModule(
   times: (step: ModuleStep, file: string) => Promise<Times[]>,
 ) {
   const opened = openStore(store, async () => ({ identities: [identity] }));
-  const info = readWallet(opened, findWallet(opened));
+  const info = await readWallet(opened, await findWallet(opened));
   const [user, action] = [await readShare(opened, info, USER), await readShare(opened, info, ACTION)];
   const tandem = await loadTandem();
   const setup = tandem.correlateRequest({ hedge: user, peer: ACTION });
@@ -748,7 +741,7 @@ interface Rounds {
   actionMs: number;
 }
 
-async function dkls23Once(store: Store): Promise<Rounds> {
+async function dkls23Once(store: FileStore): Promise<Rounds> {
   const runtime = await openRuntime(store);
   const bytes = (text: unknown) => fromBase64(String(text)).length;
   const sizes = { sessionBytes: 0, requestBytes: 0, responseBytes: 0, paramsBytes: 0, answerBytes: 0 };
@@ -764,7 +757,7 @@ async function dkls23Once(store: Store): Promise<Rounds> {
     actionMs += laps.reduce((sum, { watch }) => sum + computeMs(watch), 0);
   });
   const watch = watchWasm();
-  const { calls } = await openWallet(store, { runtime: host }).sign(INTENT, { protocol: 'dkls23' });
+  const { calls } = await (await openWallet(store, { runtime: host })).sign(INTENT, { protocol: 'dkls23' });
   runtime.close();
   return { calls, ...sizes, userMs: computeMs(watch), actionMs };
 }
@@ -813,7 +806,7 @@ function jsonBytes(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-function openRuntime(store: Store): Promise<LocalRuntime> {
+function openRuntime(store: FileStore): Promise<LocalRuntime> {
   // Each repetition asks for keys anew, and several requests need more room.
   const limits = {
     ...STRICT_LIMITS,

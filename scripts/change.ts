@@ -7,12 +7,13 @@ import type { HostedAction } from '../ts/deal/plan.ts';
 import { UsageError } from '../ts/errors.ts';
 import { Hex } from '../ts/protocol/schema.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
-import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import type { WalletInfo } from '../ts/store/store.ts';
 import { environmentKey, print, progress } from './cli.ts';
 import { sharesOf } from './create.ts';
 
 /** The store of the command line. @throws UsageError */
-export function storeOf(dir: string | undefined): Store {
+export function storeOf(dir: string | undefined): FileStore {
   if (!dir) throw new UsageError('--store is needed.');
   return openStore(dir, environmentKey);
 }

@@ -13,8 +13,8 @@ import { RuntimeError } from '../ts/runtime/errors.ts';
 import { LIMIT_SETS } from '../ts/runtime/limits.ts';
 import type { LitHostOptions } from '../ts/runtime/local/host.ts';
 import type { Runtime } from '../ts/runtime/types.ts';
-import type { Key } from '../ts/store/age.ts';
-import type { KeySource } from '../ts/store/store.ts';
+import type { SecretSource } from '../ts/store/node.ts';
+import type { Secret } from '../ts/store/scrypt.ts';
 import { cleanBlock, cleanLine, hideSecret } from '../ts/text/untrusted.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
@@ -147,7 +147,7 @@ function show(): void {
  * The key of the store: the identities in the file that TANDEM_IDENTITY names, the passphrase in TANDEM_PASSPHRASE, or one
  * that is typed in. For new shares an identity goes before a passphrase.
  */
-export const environmentKey: KeySource = async (kind, what) => {
+export const environmentKey: SecretSource = async (kind, what) => {
   const identityFile = process.env.TANDEM_IDENTITY;
   const passphrase = process.env.TANDEM_PASSPHRASE;
   if (identityFile && kind !== 'passphrase') return readIdentities(identityFile);
@@ -161,7 +161,7 @@ export const environmentKey: KeySource = async (kind, what) => {
   return { passphrase: await promptPassphrase(what, kind === 'any') };
 };
 
-function readIdentities(path: string): Key {
+function readIdentities(path: string): Secret {
   const next = 'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments.';
   let text: string;
   try {

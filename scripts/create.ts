@@ -4,7 +4,8 @@ import { performance } from 'node:perf_hooks';
 import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
 import { UsageError } from '../ts/errors.ts';
-import { openStore, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { authorityOf, connect, correlationOf, environmentKey, print, progress, wholeNumber } from './cli.ts';
 import { tell } from './terminal.ts';
 

@@ -8,7 +8,7 @@ import { createWallet } from '../ts/deal/keygen.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { rulesOf, startChain, stepsOf } from './chain.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
@@ -29,7 +29,7 @@ run('usage: npx tsx scripts/demo-chain.ts', async (signal) => {
     progress.step('building the action');
     const action = { runtime, ...(await buildCosigner(policy)) };
     await createWallet({ store, action, threshold: 2, parties: 3, onProgress: progress.step, signal });
-    const account = toViemAccount(openWallet(store, { runtime }), { onProgress: progress.step, signal });
+    const account = toViemAccount(await openWallet(store, { runtime }), { onProgress: progress.step, signal });
     progress.end();
     say(`\nA wallet, ${account.address}, whose policy says:\n\n${describePolicy(policy)}\n`);
     for (const { name, run } of stepsOf(chain, account)) {

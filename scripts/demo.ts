@@ -10,7 +10,7 @@ import { recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
 import { openWallet, type Signed } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
 
@@ -36,7 +36,10 @@ run(USAGE, async (signal) => {
     const keygenMs = performance.now() - start;
     const { address } = made.wallet;
 
-    const signed = await openWallet(store, { runtime }).signMessage(MESSAGE, { onProgress: progress.step, signal });
+    const signed = await (await openWallet(store, { runtime })).signMessage(MESSAGE, {
+      onProgress: progress.step,
+      signal,
+    });
     progress.step('asking go-ethereum and viem');
     const [geth, viem] = await Promise.all([
       goEthereum(signed),

@@ -13,7 +13,7 @@ import { isComplete, readSettings } from '../ts/runtime/chipotle/settings.ts';
 import { type Finding, inspect } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { commonAction } from '../ts/store/action.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
 import { say } from './terminal.ts';
 

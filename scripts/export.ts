@@ -4,7 +4,8 @@ import { exportKey } from '../ts/deal/export.ts';
 import { UsageError, WalletError } from '../ts/errors.ts';
 import { writeNew } from '../ts/files/files.ts';
 import { encryptKeystore } from '../ts/store/keystore.ts';
-import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { findWallet, readWallet } from '../ts/store/store.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
 import { say, tell } from './terminal.ts';
@@ -41,8 +42,8 @@ run(USAGE, async () => {
   if (!dir || !out) throw new UsageError('--store and --out are needed.');
   if (format !== 'keystore' && format !== 'key') throw new UsageError(`There is no format "${format}".`);
   const store = openStore(dir, environmentKey);
-  const id = findWallet(store, values.wallet);
-  readWallet(store, id);
+  const id = await findWallet(store, values.wallet);
+  await readWallet(store, id);
 
   tell(`This ends what ${id} is: its private key, which was never whole, will be in ${out}.
 Whoever reads that file signs anything. The policy binds nobody any more, the action is not asked, and new shares change

@@ -39,7 +39,7 @@ run(USAGE, async (signal) => {
   if (values.help) return say(USAGE);
   if (values.policy === undefined) throw new UsageError('--policy is needed.');
   const store = storeOf(values.store);
-  const info = readWallet(store, findWallet(store, values.wallet));
+  const info = await readWallet(store, await findWallet(store, values.wallet));
   const { runtime, close } = await connect(info.runtime, store.dir);
   try {
     if (!runtime || !info.action) throw new UsageError('This wallet has no action.');

@@ -12,7 +12,8 @@ import {
 import { planAuthority, planParties } from '../ts/deal/plan.ts';
 import { UsageError } from '../ts/errors.ts';
 import { dealName, listDeals } from '../ts/store/deals.ts';
-import { findWallet, openStore, readWallet, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { findWallet, readWallet } from '../ts/store/store.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
@@ -112,7 +113,7 @@ run(USAGE, async (signal) => {
               next: 'leave out --runtime, --policy and --allow-interactive; scripts/migrate.ts moves its share to another action.',
             });
           }
-          const { address: id, runtime: host } = readWallet(store, findWallet(store, values.wallet));
+          const { address: id, runtime: host } = await readWallet(store, await findWallet(store, values.wallet));
           const runtime = await runtimeOf(host);
           const threshold = optional(values.threshold, (text) => wholeNumber(text, 'threshold'));
           const parties = optional(values.parties, (text) => wholeNumber(text, 'parties'));
@@ -151,7 +152,7 @@ run(USAGE, async (signal) => {
         return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, askAuthority, out }), out);
       }
       case 'confirm': {
-        const [deal, out] = [findDeal(store, values.deal), needed(values.out, '--out')];
+        const [deal, out] = [await findDeal(store, values.deal), needed(values.out, '--out')];
         const askAuthority = askByFiles(values, signal);
         const ask = async (state: DealState) => {
           explain(state);
@@ -161,7 +162,7 @@ run(USAGE, async (signal) => {
         return show(json, await confirmDeal({ ...options, deal, phrase, connect: runtimeOf, askAuthority, out }), out);
       }
       case 'finish': {
-        const deal = findDeal(store, values.deal);
+        const deal = await findDeal(store, values.deal);
         const phrase =
           values.phrase ?? (() => promptLine('The six words that the other machine shows: ', PHRASE_ADVICE));
         const { address, publicKey, threshold, parties, epoch, action } = await finishDeal({
@@ -183,11 +184,11 @@ another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
         return;
       }
       case 'list': {
-        const deals = listDeals(store).map((deal) => Buffer.from(deal).toString('hex'));
+        const deals = (await listDeals(store)).map((deal) => Buffer.from(deal).toString('hex'));
         return print(json, { deals }, Object.fromEntries(deals.map((deal) => [deal, 'under way'])));
       }
       case 'drop': {
-        const deal = findDeal(store, values.deal);
+        const deal = await findDeal(store, values.deal);
         await dropDeal(store, deal, values.yes);
         return print(json, { dropped: dealName(deal) }, { dropped: dealName(deal) });
       }
@@ -220,8 +221,8 @@ function indices(list: string, name: string): number[] {
   return list.split(',').map((index) => wholeNumber(index, name));
 }
 
-function findDeal(store: Store, id: string | undefined): Uint8Array {
-  const deals = listDeals(store);
+async function findDeal(store: FileStore, id: string | undefined): Promise<Uint8Array> {
+  const deals = await listDeals(store);
   const found = id === undefined ? deals : deals.filter((deal) => dealName(deal) === id);
   const [deal, ...others] = found;
   if (deal === undefined) throw new UsageError('There is no such deal here.');

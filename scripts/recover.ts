@@ -45,7 +45,7 @@ run(USAGE, async (signal) => {
   });
   if (values.help) return say(USAGE);
   const store = storeOf(values.store);
-  const info = readWallet(store, findWallet(store, values.wallet));
+  const info = await readWallet(store, await findWallet(store, values.wallet));
   const isActionGone = values['new-action'];
   if (isActionGone && info.action === undefined) throw new UsageError('This wallet has no action.');
   const { runtime, close } = await connect((isActionGone ? values.runtime : undefined) ?? info.runtime, store.dir);

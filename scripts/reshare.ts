@@ -48,7 +48,7 @@ run(USAGE, async (signal) => {
   });
   if (values.help) return say(USAGE);
   const store = storeOf(values.store);
-  const info = readWallet(store, findWallet(store, values.wallet));
+  const info = await readWallet(store, await findWallet(store, values.wallet));
   const { runtime, close } = await connect(info.runtime, store.dir);
   try {
     if (values.revoke && info.action?.retired !== undefined) {

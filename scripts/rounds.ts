@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { UsageError } from '../ts/errors.ts';
 import { readLimited, writeDurable } from '../ts/files/files.ts';
 import { beginRounds, finishRounds, MESSAGE_LIMIT, nextRound, type Sent } from '../ts/signing/rounds.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say } from './terminal.ts';

@@ -8,7 +8,7 @@ import { LitHttp } from '../ts/runtime/chipotle/http.ts';
 import { LIT_URL, readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings.ts';
 import { inspect, rotateKey, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
 import { commonAction } from '../ts/store/action.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
 import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
 import { say, tell } from './terminal.ts';

@@ -4,7 +4,8 @@ import type { Hex } from '../ts/core/evm.ts';
 import { UsageError } from '../ts/errors.ts';
 import { AnyHex } from '../ts/protocol/schema.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { findWallet, openStore, readWallet } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { findWallet, readWallet } from '../ts/store/store.ts';
 import { connect, correlationOf, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';
@@ -61,11 +62,11 @@ run(USAGE, async (signal) => {
   const approval = values.approval === undefined ? undefined : approvalOf(values.approval);
 
   const store = openStore(values.store, environmentKey);
-  const id = findWallet(store, values.wallet);
+  const id = await findWallet(store, values.wallet);
   const { recovery, path } = values;
-  const { runtime, close } = await connect(recovery ? 'none' : readWallet(store, id).runtime, store.dir);
+  const { runtime, close } = await connect(recovery ? 'none' : (await readWallet(store, id)).runtime, store.dir);
   try {
-    const wallet = openWallet(store, { id, runtime, correlation });
+    const wallet = await openWallet(store, { id, runtime, correlation });
     const signed = await wallet.sign(intent, {
       recovery,
       path,

@@ -54,7 +54,7 @@ async function find(cid: string, given: readonly string[]): Promise<[path: strin
 async function fileDifferences(path: string, { cid }: Manifest): Promise<string[]> {
   const file = path.replace(/\.manifest\.json$/, '.js');
   if (!existsSync(file)) return [];
-  const found = await cidOf(sourceOf(readLimited(file, MAX_SOURCE)));
+  const found = cidOf(sourceOf(readLimited(file, MAX_SOURCE)));
   return found === cid ? [] : [cleanLine(`the CID of ${file} is ${found}`)];
 }
 

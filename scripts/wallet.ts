@@ -4,16 +4,15 @@ import { parseArgs } from 'node:util';
 import { LockedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
 import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
-import { Correlations, folderShelf, readNote } from '../ts/store/correlations.ts';
+import { Correlations, readNote } from '../ts/store/correlations.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
 import {
   assertUnlocked,
   findWallet,
   holdWallet,
   knowsOnecall,
   listWallets,
-  openStore,
   readWallet,
-  type Store,
   shareFileName,
   type WalletInfo,
 } from '../ts/store/store.ts';
@@ -62,15 +61,15 @@ run(USAGE, async (signal) => {
     case 'list':
       return list(store, json);
     case 'show':
-      return show(store, findWallet(store, wallet), json);
+      return show(store, await findWallet(store, wallet), json);
     case 'lock':
-      return lock(store, findWallet(store, wallet), json, signal);
+      return lock(store, await findWallet(store, wallet), json, signal);
     case 'unlock':
-      return unlock(store, findWallet(store, wallet), { yes, json, signal });
+      return unlock(store, await findWallet(store, wallet), { yes, json, signal });
     case 'correlate':
-      return correlate(store, findWallet(store, wallet), { yes, json, signal });
+      return correlate(store, await findWallet(store, wallet), { yes, json, signal });
     case 'check':
-      return check(store, wallet === undefined ? undefined : [findWallet(store, wallet)], json);
+      return check(store, wallet === undefined ? undefined : [await findWallet(store, wallet)], json);
     default:
       throw new UsageError(`There is no command "${command ?? ''}".`, {
         next: 'choose one of list, show, lock, unlock, correlate, check.',
@@ -78,8 +77,9 @@ run(USAGE, async (signal) => {
   }
 });
 
-function list(store: Store, json: boolean): void {
-  const wallets = listWallets(store).map((id) => listed(store, id));
+async function list(store: FileStore, json: boolean): Promise<void> {
+  const wallets: Awaited<ReturnType<typeof listed>>[] = [];
+  for (const id of await listWallets(store)) wallets.push(await listed(store, id));
   if (json) {
     sayJson({ wallets });
     return;
@@ -96,10 +96,10 @@ function list(store: Store, json: boolean): void {
   if (wallets.length === 0) tell(`${store.dir} has no wallet.`);
 }
 
-function listed(store: Store, wallet: string) {
+async function listed(store: FileStore, wallet: string) {
   try {
-    const { runtime, threshold, parties, epoch, action, created } = readWallet(store, wallet);
-    const locked = lockOf(store, wallet) !== undefined;
+    const { runtime, threshold, parties, epoch, action, created } = await readWallet(store, wallet);
+    const locked = (await lockOf(store, wallet)) !== undefined;
     return { wallet, threshold, parties: parties.length, epoch, runtime, policy: action?.policy, locked, created };
   } catch (error) {
     if (error instanceof StoreError) return { wallet, problem: error.short };
@@ -107,16 +107,16 @@ function listed(store: Store, wallet: string) {
   }
 }
 
-async function show(store: Store, id: string, json: boolean): Promise<void> {
-  const info = readWallet(store, id);
-  const locked = lockOf(store, id) !== undefined;
+async function show(store: FileStore, id: string, json: boolean): Promise<void> {
+  const info = await readWallet(store, id);
+  const locked = (await lockOf(store, id)) !== undefined;
   const shares = info.parties
     .filter(({ role }) => role !== 'action')
     .map(({ index }) => shareFileName(info, index))
     .map((file) => ({ file, here: existsSync(join(store.dir, id, file)) }));
   const { address, publicKey, keyId, threshold, parties, epoch, runtime, action, created } = info;
-  const { failures } = readNote(store, id);
-  const correlation = await new Correlations(store, info, folderShelf(store)).isHere();
+  const { failures } = await readNote(store, id);
+  const correlation = await new Correlations(store, info).isHere();
   print(
     json,
     { ...info, locked, failures, correlation, shares },
@@ -138,9 +138,9 @@ async function show(store: Store, id: string, json: boolean): Promise<void> {
 }
 
 /** What is said of the lock; undefined if there is none. */
-function lockOf(store: Store, id: string): string | undefined {
+async function lockOf(store: FileStore, id: string): Promise<string | undefined> {
   try {
-    assertUnlocked(store, id);
+    await assertUnlocked(store, id);
     return undefined;
   } catch (error) {
     if (error instanceof LockedError) return error.short;
@@ -154,10 +154,10 @@ interface Asked {
   readonly signal: AbortSignal;
 }
 
-async function unlock(store: Store, id: string, { yes, json, signal }: Asked): Promise<void> {
+async function unlock(store: FileStore, id: string, { yes, json, signal }: Asked): Promise<void> {
   if (!yes) await confirmUnlock(store, id);
   await setLock(store, id, false, signal);
-  const info = readWallet(store, id);
+  const info = await readWallet(store, id);
   let calls = 0;
   if (knowsOnecall(info)) {
     try {
@@ -171,9 +171,9 @@ async function unlock(store: Store, id: string, { yes, json, signal }: Asked): P
   print(json, { wallet: id, locked: false, calls }, { 'hot share': `${id}, not locked`, calls });
 }
 
-async function correlate(store: Store, id: string, { yes, json, signal }: Asked): Promise<void> {
-  const info = readWallet(store, id);
-  const { failedSetUps } = readNote(store, id);
+async function correlate(store: FileStore, id: string, { yes, json, signal }: Asked): Promise<void> {
+  const info = await readWallet(store, id);
+  const { failedSetUps } = await readNote(store, id);
   if (failedSetUps > 0 && !yes) {
     tell(`The action of ${id} has given wrong answers to the last ${failedSetUps} set-ups. An honest one gives none.`);
     const typed = await promptLine(`To try once more, type ${id}: `, 'try again with --yes.');
@@ -185,14 +185,14 @@ async function correlate(store: Store, id: string, { yes, json, signal }: Asked)
 
 /** Does something with a wallet and its action. Returns how often that was called. */
 async function withWallet(
-  store: Store,
+  store: FileStore,
   info: WalletInfo,
   work: (wallet: Wallet, options: Parameters<Wallet['correlate']>[0]) => Promise<{ calls: number }>,
   signal: AbortSignal,
 ): Promise<number> {
   const { runtime, close } = await connect(info.runtime, store.dir);
   try {
-    const wallet = openWallet(store, { id: info.address, runtime });
+    const wallet = await openWallet(store, { id: info.address, runtime });
     const { calls } = await work(wallet, { onProgress: progress.step, onNotice: progress.notice, signal });
     wallet.close();
     return calls;
@@ -202,26 +202,26 @@ async function withWallet(
   }
 }
 
-async function lock(store: Store, id: string, json: boolean, signal: AbortSignal): Promise<void> {
+async function lock(store: FileStore, id: string, json: boolean, signal: AbortSignal): Promise<void> {
   await setLock(store, id, true, signal);
   print(json, { wallet: id, locked: true }, { 'hot share': `${id}, locked` });
 }
 
-async function setLock(store: Store, id: string, locked: boolean, signal: AbortSignal): Promise<void> {
-  readWallet(store, id);
+async function setLock(store: FileStore, id: string, locked: boolean, signal: AbortSignal): Promise<void> {
+  await readWallet(store, id);
   const hold = await holdWallet(store, id, signal);
   try {
-    if (!locked) hold.unlockHot();
-    else if (lockOf(store, id) === undefined) hold.lockHot('locked by hand'); // an earlier reason stands
+    if (!locked) await hold.unlockHot();
+    else if ((await lockOf(store, id)) === undefined) await hold.lockHot('locked by hand'); // an earlier reason stands
   } finally {
     hold.release();
   }
 }
 
-async function confirmUnlock(store: Store, id: string): Promise<void> {
-  const lock = lockOf(store, id);
+async function confirmUnlock(store: FileStore, id: string): Promise<void> {
+  const lock = await lockOf(store, id);
   if (lock === undefined) return;
-  const { failures } = readNote(store, id);
+  const { failures } = await readNote(store, id);
   tell(`${lock}
 
 Answers of the action that have failed a check so far: ${failures}. An honest action gives none: unlock only if you know why one
@@ -232,7 +232,7 @@ unlocking lets it try again, with a new correlation. By dkls18, each such answer
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }
 
-async function check(store: Store, ids: readonly string[] | undefined, json: boolean): Promise<void> {
+async function check(store: FileStore, ids: readonly string[] | undefined, json: boolean): Promise<void> {
   const checked = await checkStore(store, ids);
   if (json) sayJson(checked);
   else {

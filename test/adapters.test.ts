@@ -42,7 +42,8 @@ import { PolicyError } from '../ts/errors.ts';
 import { InputError } from '../ts/intent/intent.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
-import { openStore, readShare, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readShare } from '../ts/store/store.ts';
 import { lagrange } from './reference/curve.ts';
 
 // The adapters beside an account of viem and a wallet of ethers that hold the very private key that the wallet never has
@@ -63,11 +64,11 @@ before(async () => {
   runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1 });
   const [one, other] = ['any', 'messages'].map((name) =>
     openStore(join(root, name), async () => ({ identities: [identity] })),
-  ) as [Store, Store];
-  const make = async (store: Store, policy: string, parties: number) => {
+  ) as [FileStore, FileStore];
+  const make = async (store: FileStore, policy: string, parties: number) => {
     const action = { ...(await buildCosigner(policy)), runtime };
     await createWallet({ store, action, threshold: 2, parties });
-    return openWallet(store, { runtime });
+    return await openWallet(store, { runtime });
   };
   [any, messages] = await Promise.all([make(one, 'any', 3), make(other, 'messages', 2)]);
   privateKey = await keyOf(one, any);
@@ -78,7 +79,7 @@ after(() => {
 });
 
 /** The private key, from the two shares that are here. */
-async function keyOf(store: Store, { info }: Wallet): Promise<Hex> {
+async function keyOf(store: FileStore, { info }: Wallet): Promise<Hex> {
   const indices = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
   let key = 0n;
   for (const index of indices) {

@@ -15,7 +15,7 @@ import { PolicyError } from '../ts/errors.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 
 // A chain of its own, contracts of ours, and a wallet under strict rules whose every signature the action takes part in.
 
@@ -33,7 +33,7 @@ before(async () => {
   chain = await startChain();
   const action = { ...(await buildCosigner(parsePolicy(rulesOf(chain)))), runtime };
   await createWallet({ store, action, threshold: 2, parties: 2 });
-  wallet = openWallet(store, { runtime });
+  wallet = await openWallet(store, { runtime });
   account = toViemAccount(wallet);
 });
 after(() => {

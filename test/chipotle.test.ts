@@ -214,7 +214,7 @@ const KEEP =
 /** An action that hands out the wallet's key. */
 const TAKE = 'async function main({ wallet }) { return Lit.Actions.getPrivateKey({ pkpId: wallet }) }';
 
-const actionOf = async (source: string): Promise<Action> => ({ source, cid: await cidOf(source) });
+const actionOf = async (source: string): Promise<Action> => ({ source, cid: cidOf(source) });
 
 /** A server with an account on it. */
 async function serve(options: StandInOptions = {}) {
@@ -586,7 +586,7 @@ describe('the set-up', () => {
     const host = await serve();
     const action = await actionOf(ECHO);
     const state = host.server.state();
-    const other = JSON.stringify(await cidOf(`${ECHO} `));
+    const other = JSON.stringify(cidOf(`${ECHO} `));
     const config = { ...(await (await fetch(`${host.url}/core/v1/get_lit_action_client_config`)).json()) };
     const short = JSON.stringify({ ...config, max_code_length: ECHO.length - 1 });
     const cases: [string, string, RuntimeErrorKind, RegExp, RegExp?][] = [
@@ -597,7 +597,7 @@ describe('the set-up', () => {
         /computes the CID of the action as Qm\w+, this machine as/,
         /nothing/,
       ],
-      ['get_lit_action_client_config', short, 'limit', /^the action has \d+ bytes, where the host allows \d+$/],
+      ['get_lit_action_client_config', short, 'limit', /^the code: \d+ bytes, where the host allows \d+$/],
     ];
     for (const [path, body, kind, message, next] of cases) {
       const lie: Fault = async ({ response }) => {

@@ -21,7 +21,8 @@ import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { deriveAddresses } from '../ts/signing/address.ts';
 import { openWallet, type SignOptions, type Wallet } from '../ts/signing/wallet.ts';
-import { openAction, openStore, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { openAction, readWallet, type WalletInfo } from '../ts/store/store.ts';
 import { command } from './support/command.ts';
 
 // A key has no say over itself: neither as the authority over a share of it, nor as the guardian of what it signs.
@@ -34,7 +35,7 @@ const guardedBy = (address: string) =>
   parsePolicy({ version: 1, rules: [{ name: 'approved', kind: 'message', prefixes: 'any', guardian: address }] });
 
 let runtime: LocalRuntime;
-let store: Store;
+let store: FileStore;
 before(async () => {
   const identity = await generateIdentity();
   store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
@@ -50,7 +51,7 @@ const make = async (options: Partial<Parameters<typeof createWallet>[0]> = {}): 
   const action = options.action ?? { runtime, ...(await buildCosigner('messages')) };
   return (await createWallet({ store, threshold: 2, parties: 3, ...options, action })).wallet;
 };
-const open = ({ address }: WalletInfo): Wallet => openWallet(store, { id: address, runtime });
+const open = ({ address }: WalletInfo): Promise<Wallet> => openWallet(store, { id: address, runtime });
 const isPolicy = (error: unknown) => {
   assert.ok(error instanceof PolicyError, String(error));
   assert.match(error.message, /asked of its own key/);
@@ -118,7 +119,7 @@ describe('audit 1: the wallet itself as its authority or guardian', () => {
     // The cold share's signature changes nothing about it.
     const { guardians: _, ...unseen } = next;
     await assert.rejects(migrateWallet({ ...options, next: unseen }), RefusedError);
-    assert.deepEqual(readWallet(store, own), info);
+    assert.deepEqual(await readWallet(store, own), info);
   });
 });
 
@@ -129,7 +130,7 @@ describe('audit 1: the action signs no consent to what is asked of its own key',
   before(async () => {
     info = await make();
     other = await make({ authority: info.address as Hex });
-    wallet = open(info);
+    wallet = await open(info);
   });
   const paths = ['m', 'm/0/7'];
   const terms = ({ address, keyId, action }: WalletInfo, authority: string): Permission => ({
@@ -179,7 +180,7 @@ describe('audit 1: the action signs no consent to what is asked of its own key',
   });
 
   test('audit 1: nor by dkls23', async () => {
-    const open23 = open(await make({ interactive: true }));
+    const open23 = await open(await make({ interactive: true }));
     const { info: of } = open23;
     const data = JSON.parse(JSON.stringify(typedDataOf(terms(of, 'cold'))));
     await assert.rejects(open23.signTypedData(data, { protocol: 'dkls23', path: 'm/1' }), isPolicy);
@@ -197,7 +198,7 @@ describe('audit 1: approvals name the wallet and the path', () => {
     const action = { runtime, ...(await buildCosigner(policy)) };
     const info = await make({ action, interactive: true });
     assert.equal(info.action?.format, 2);
-    const wallet = open(info);
+    const wallet = await open(info);
     for (const protocol of ['dkls18', 'dkls23'] as const) {
       const at = { path: 'm/0/7', protocol };
       const good = await approve(info.address, 'pay', 'm/0/7');
@@ -268,7 +269,7 @@ describe('audit 1: approvals name the wallet and the path', () => {
       const file = join(fixtures, 'store-1-guarded.json');
       const id = '0xB9e98C15e15588F3427ca77761467aA07cF67123';
       const path = 'm/0/7';
-      const [derived] = (await deriveAddresses(here, readWallet(here, id), { path, count: 0 })).addresses;
+      const [derived] = (await deriveAddresses(here, await readWallet(here, id), { path, count: 0 })).addresses;
       const address = derived?.address ?? '';
       const approve = (...args: string[]) => command('policy', ['approve', file, '--message', 'pay', ...args], {});
       const [named, old] = await Promise.all([
@@ -278,7 +279,7 @@ describe('audit 1: approvals name the wallet and the path', () => {
       assert.match(named ?? '', /^tandem approval\naccount 0xb9e9.*\npath m\/0\/7\npolicy /);
       const signs = async (message = '') => {
         const approval = await guardian.signMessage({ message });
-        const signed = await openWallet(here, { id, runtime: host }).signMessage('pay', { path, approval });
+        const signed = await (await openWallet(here, { id, runtime: host })).signMessage('pay', { path, approval });
         assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), address);
       };
       await signs(old);

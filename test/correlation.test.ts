@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { createHash, createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import {
   chmodSync,
   cpSync,
@@ -13,7 +15,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
@@ -35,10 +37,11 @@ import {
 import { messageIntent } from '../ts/intent/from.ts';
 import { cidOf } from '../ts/protocol/cid.ts';
 import type { CosignerRequest } from '../ts/protocol/cosigner.ts';
-import { openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
+import { type OpenOptions, openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
-import { readNote } from '../ts/store/correlations.ts';
-import { assertUnlocked, holdWallet, openStore, readWallet, type Store } from '../ts/store/store.ts';
+import { type CorrelationNote, NOTE } from '../ts/store/correlations.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { assertUnlocked, holdWallet, readWallet, type Store } from '../ts/store/store.ts';
 import { tauHash } from './reference/correlation.ts';
 import { hash } from './reference/transcript.ts';
 import { type FakeAction, fakeAction } from './support/fake-action.ts';
@@ -52,7 +55,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 
 /** A machine: a store with one wallet, and the folder of its user's state. */
 interface Machine {
-  readonly store: Store;
+  readonly store: FileStore;
   readonly address: string;
   readonly state: string;
 }
@@ -93,7 +96,12 @@ function machine(): Machine {
 const folderOf = ({ state }: Pick<Machine, 'state'>) => join(state, 'tandem', 'correlations');
 const kept = (machine: Pick<Machine, 'state'>) =>
   existsSync(folderOf(machine)) ? readdirSync(folderOf(machine)).sort() : [];
-const noteOf = ({ store, address }: Machine) => readNote(store, address);
+const notePath = ({ store, address }: Machine) => join(store.dir, address, NOTE);
+/** What the note says; without it, what it would. */
+const noteOf = (machine: Machine): CorrelationNote =>
+  existsSync(notePath(machine))
+    ? (JSON.parse(readFileSync(notePath(machine), 'utf8')) as CorrelationNote)
+    : { version: 1, failures: 0, failedSetUps: 0 };
 const isLocked = ({ store, address }: Machine) => existsSync(join(store.dir, address, 'hot.locked'));
 /** The correlation is there, and the note names it. */
 function assertAlive(machine: Machine, id?: string): void {
@@ -110,8 +118,25 @@ async function assertSigned({ digest, signature, address }: Signed, text: string
   assert.equal(await recoverAddress({ hash: digest, signature }), address);
 }
 
+type Methods = Pick<Wallet, 'signMessage' | 'signMany' | 'prepare' | 'correlate'>;
+/** A wallet that is being opened. */
+type Opening = Methods & { close(): Promise<void> };
+
+/** Begins to open a wallet, at once: where its correlations are is settled now. */
+function opening(store: Store, options: OpenOptions): Opening {
+  const wallet = openWallet(store, options);
+  wallet.catch(() => {});
+  return {
+    signMessage: async (...given) => (await wallet).signMessage(...given),
+    signMany: async (...given) => (await wallet).signMany(...given),
+    prepare: async (...given) => (await wallet).prepare(...given),
+    correlate: async (...given) => (await wallet).correlate(...given),
+    close: async () => (await wallet).close(),
+  };
+}
+
 /** Signs, and says how often the action was called for it. */
-async function calls(wallet: Wallet, text = 'x'): Promise<number> {
+async function calls(wallet: Methods, text = 'x'): Promise<number> {
   const signed = await wallet.signMessage(text);
   await assertSigned(signed, text);
   assert.equal(signed.protocol, 'onecall');
@@ -131,7 +156,7 @@ function open({ store }: Machine, runtime: FakeAction = fakeAction()) {
     };
     return tandem;
   };
-  return { wallet: openWallet(store, { runtime, load }), runtime, sessions };
+  return { wallet: opening(store, { runtime, load }), runtime, sessions };
 }
 
 type Fields = Map<number, unknown>;
@@ -204,6 +229,14 @@ function cheated(machine: Machine, change: (fields: Fields) => void) {
   return opened;
 }
 
+/** The id of a process that is no more. */
+async function deadProcess(): Promise<number> {
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'close');
+  return child.pid ?? assert.fail();
+}
+const hostHash = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
+
 describe('a correlation', () => {
   test('a key is left with a correlation at no further call, and any number of signatures follow from it', async () => {
     const here = machine();
@@ -226,7 +259,7 @@ describe('a correlation', () => {
     const { wallet, calls } = await createWallet({ store, action, threshold: 2, parties: 16, secret });
     assert.equal(calls, 2);
     assertAlive({ store, address: wallet.address, state });
-    const signed = await openWallet(store, { runtime: fakeAction() }).signMessage('x');
+    const signed = await opening(store, { runtime: fakeAction() }).signMessage('x');
     assert.deepEqual([signed.calls, signed.protocol], [1, 'onecall']);
   });
 
@@ -258,7 +291,7 @@ describe('a correlation', () => {
     assert.equal(await calls(open(here).wallet), 1);
   });
 
-  test('is a file of mode 0600 in a folder of the user, sealed, and is moved, not written, by a signature', async () => {
+  test('is a file of mode 0600 in a folder of the user, sealed, and while a signature is finished it is nowhere', async () => {
     const here = machine();
     const [name = ''] = kept(here);
     assert.equal(statSync(join(folderOf(here), name)).mode & 0o777, 0o600);
@@ -275,15 +308,16 @@ describe('a correlation', () => {
       };
       return tandem;
     };
-    await calls(openWallet(store, { runtime: fakeAction(), load }));
-    assert.deepEqual(seen, [[`${name}.taken`, 'undefined']], 'while a secret meets the answer it is nobody else’s');
+    await calls(opening(store, { runtime: fakeAction(), load }));
+    assert.deepEqual(seen, [['undefined']], 'while a secret meets the answer it is nowhere else');
     assert.deepEqual(readFileSync(join(folderOf(here), name)), before);
   });
 
   test('what a process that died had taken is deleted, not adopted', async () => {
     const here = machine();
     const [name = ''] = kept(here);
-    renameSync(join(folderOf(here), name), join(folderOf(here), `${name}.taken`));
+    const taken = `.tmp-taken-${await deadProcess()}-1-${hostHash}-${'0'.repeat(12)}`;
+    renameSync(join(folderOf(here), name), join(folderOf(here), taken));
     const { alive } = noteOf(here);
     assert.equal(await calls(open(here).wallet), 2);
     assert.notEqual(noteOf(here).alive?.id, alive?.id);
@@ -310,14 +344,14 @@ describe('a correlation', () => {
     const next = { ...runtime.action, source: '// another', cid: await cidOf('// another') };
     await reshareWallet({ store, runtime, next, isActionGone: true });
     assertAlive(here);
-    assert.equal(await calls(openWallet(store, { runtime })), 1);
+    assert.equal(await calls(opening(store, { runtime })), 1);
   });
 
   test('in memory is of one process, and leaves nothing on disk', async () => {
     const here = machine();
     rmSync(here.state, { recursive: true });
     const runtime = fakeAction();
-    const inMemory = () => openWallet(here.store, { runtime, correlation: 'memory' });
+    const inMemory = () => opening(here.store, { runtime, correlation: 'memory' });
     const wallet = inMemory();
     assert.deepEqual(await wallet.prepare(), { calls: 1 });
     assert.equal(await calls(wallet), 1);
@@ -436,7 +470,7 @@ describe('a relay', () => {
       if (op === 'correlate') theirs.push(String(answer.answer));
       return answer;
     };
-    await openWallet(other.store, { runtime: stranger, correlation: 'memory' }).prepare();
+    await opening(other.store, { runtime: stranger, correlation: 'memory' }).prepare();
 
     const here = machine();
     rmSync(here.state, { recursive: true });
@@ -476,7 +510,7 @@ describe('a relay', () => {
     const { wallet, calls } = await createWallet({ store, ...options });
     assert.equal(calls, 2);
     assert.deepEqual(kept({ state }), []);
-    assert.equal((await openWallet(store, { runtime: fakeAction() }).signMessage('x')).calls, 2);
+    assert.equal((await opening(store, { runtime: fakeAction() }).signMessage('x')).calls, 2);
     assertAlive({ store, address: wallet.address, state });
   });
 });
@@ -521,9 +555,9 @@ describe('an action that cheats', () => {
 
     const unlock = async () => {
       const hold = await holdWallet(here.store, here.address);
-      hold.unlockHot();
+      await hold.unlockHot();
       hold.release();
-      assertUnlocked(here.store, here.address);
+      await assertUnlocked(here.store, here.address);
     };
     await unlock();
     cpSync(join(saved, 'correlations'), folderOf(here), { recursive: true });
@@ -534,8 +568,7 @@ describe('an action that cheats', () => {
 
     // Somebody has the note name it again, but the count stays.
     cpSync(join(saved, 'correlations'), folderOf(here), { recursive: true });
-    const note = join(here.store.dir, here.address, 'correlation.json');
-    writeFileSync(note, JSON.stringify({ version: 1, failures: 1, failedSetUps: 0, alive }));
+    writeFileSync(notePath(here), JSON.stringify({ version: 1, failures: 1, failedSetUps: 0, alive }));
     assert.equal(await calls(open(here).wallet), 2, 'made at another count of failures, it does not open');
     assert.equal(noteOf(here).failures, 1);
     await assert.rejects(cheated(here, cheat).wallet.signMessage('x'), CheckFailedError);
@@ -554,7 +587,7 @@ describe('an action that cheats', () => {
       return tandem;
     };
     const runtime = fakeAction();
-    const wallet = openWallet(here.store, { runtime, load });
+    const wallet = opening(here.store, { runtime, load });
     for (let n = 1; n <= 3; n++) {
       await assert.rejects(wallet.signMessage('x'), ProtocolError);
       assert.equal(noteOf(here).failedSetUps, n);
@@ -640,7 +673,7 @@ describe('signatures', () => {
     };
     const locked = during(async ({ store, address }) => {
       const hold = await holdWallet(store, address);
-      hold.lockHot('by hand');
+      await hold.lockHot('by hand');
       hold.release();
     });
     await assert.rejects(locked.wallet.signMessage('x'), LockedError);
@@ -648,7 +681,7 @@ describe('signatures', () => {
     const reshared = during(({ store }) => reshareWallet({ store, runtime: fakeAction() }));
     await assert.rejects(reshared.wallet.signMessage('x'), { code: 'store-changed' });
     assertAlive(reshared.here);
-    const renewed = during(({ store }) => openWallet(store, { runtime: fakeAction() }).correlate());
+    const renewed = during(({ store }) => opening(store, { runtime: fakeAction() }).correlate());
     await assert.rejects(renewed.wallet.signMessage('x'), StaleResponseError);
     assertAlive(renewed.here);
     const closed = during(async () => closed.wallet.close());
@@ -668,9 +701,9 @@ describe('signatures', () => {
   test('need nothing of what is no longer there: a signature that was killed with the machine only costs a call', async () => {
     const here = machine();
     chmodSync(folderOf(here), 0o700);
-    rmSync(join(here.store.dir, here.address, 'correlation.json'));
+    rmSync(notePath(here));
     assert.equal(await calls(open(here).wallet), 2);
     assertAlive(here);
-    assert.equal(readWallet(here.store, here.address).epoch, 0);
+    assert.equal((await readWallet(here.store, here.address)).epoch, 0);
   });
 });

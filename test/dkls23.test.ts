@@ -22,7 +22,8 @@ import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
-import { openStore, readAction, readShare, type Store, shareFileName } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readAction, readShare, shareFileName } from '../ts/store/store.ts';
 import { concat, inverse, lagrange, mod, scalarBytes, toScalar, u32 } from './reference/curve.ts';
 import { expand, hashToScalar } from './reference/transcript.ts';
 import { bytes, decode, encode, list, map } from './reference/wire.ts';
@@ -36,7 +37,7 @@ const root = mkdtempSync(join(tmpdir(), 'tandem-dkls23-'));
 const b64 = (data: Uint8Array) => Buffer.from(data).toString('base64');
 const fromB64 = (text: unknown) => new Uint8Array(Buffer.from(String(text), 'base64'));
 
-let store: Store;
+let store: FileStore;
 let runtime: LocalRuntime;
 let cosigner: Awaited<ReturnType<typeof buildCosigner>>;
 const identityFile = join(root, 'identity.txt');
@@ -78,7 +79,7 @@ function watched(
   return { name, run, createWallet: () => host.createWallet(), permit: async () => {}, limits: () => host.limits() };
 }
 
-const open = (id: string, at: Runtime = runtime): Wallet => openWallet(store, { id, runtime: at });
+const open = (id: string, at: Runtime = runtime): Promise<Wallet> => openWallet(store, { id, runtime: at });
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 
 describe('dkls23 with the action', () => {
@@ -89,7 +90,7 @@ describe('dkls23 with the action', () => {
 
   test('dkls23 with the action signs in two calls, whose sizes are those of docs/protocol.md', async () => {
     const calls: Call[] = [];
-    const wallet = open(address, watched(calls));
+    const wallet = await open(address, watched(calls));
     const signed = await wallet.signMessage('hello', { protocol: 'dkls23', path: 'm/0/5' });
     assert.equal(signed.protocol, 'dkls23');
     assert.equal(signed.calls, 2);
@@ -107,13 +108,13 @@ describe('dkls23 with the action', () => {
   });
 
   test('dkls23 signs without the action, between shares that are here', async () => {
-    const signed = await open(address).signMessage('hello', { protocol: 'dkls23', recovery: true });
+    const signed = await (await open(address)).signMessage('hello', { protocol: 'dkls23', recovery: true });
     assert.equal(signed.calls, 0);
     assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), address);
   });
 
   test('dkls23 with the action: the policy is asked', async () => {
-    await assert.rejects(open(address).signDigest(`0x${'11'.repeat(32)}`, { protocol: 'dkls23' }), PolicyError);
+    await assert.rejects((await open(address)).signDigest(`0x${'11'.repeat(32)}`, { protocol: 'dkls23' }), PolicyError);
   });
 
   test('dkls23 with the action: a message that was changed on its way is a clear error, names the action and locks nothing', async () => {
@@ -125,13 +126,13 @@ describe('dkls23 with the action', () => {
         message[message.length - 1] = (message.at(-1) ?? 0) ^ 1;
         return { ok: { ...ok, messages: { ...ok.messages, [round]: b64(message) } } };
       });
-      await assert.rejects(open(address, altered).signMessage('hello', { protocol: 'dkls23' }), (error) => {
+      await assert.rejects((await open(address, altered)).signMessage('hello', { protocol: 'dkls23' }), (error) => {
         assert.ok(error instanceof ProtocolError);
         assert.match(error.message, /by party 2/);
         return true;
       });
     }
-    assert.ok((await open(address).signMessage('hello')).signature);
+    assert.ok((await (await open(address)).signMessage('hello')).signature);
   });
 
   test('dkls23 with the action: a wallet that was not made for it: the client refuses, and so does the action', async () => {
@@ -146,7 +147,7 @@ describe('dkls23 with the action', () => {
     ]) {
       assert.match(stderr, part);
     }
-    const wallet = openWallet(store, { id: plain, runtime });
+    const wallet = await openWallet(store, { id: plain, runtime });
     (wallet.info.action as { interactive?: true }).interactive = true;
     await assert.rejects(wallet.signMessage('hello', { protocol: 'dkls23' }), RefusedError);
   });
@@ -157,7 +158,7 @@ describe('dkls23 with the action', () => {
     assert.ok('ok' in (await one.finish({})));
     const middle = one.session.length >> 1;
     const swapped = `${one.session.slice(0, middle)}${one.session[middle] === '1' ? '2' : '1'}${one.session.slice(middle + 1)}`;
-    const { sealed } = readAction(store, openWallet(store, { id: address }).info);
+    const { sealed } = await readAction(store, (await openWallet(store, { id: address })).info);
     for (const [what, params] of Object.entries({
       'of another wallet': { session: two.session },
       'with the share of another': { share: two.share },
@@ -206,7 +207,7 @@ describe('a threshold of 3', () => {
   test('dkls23: 3 of 5 with two shares here and the action, at a host that takes it', async () => {
     const id = await newWallet({ threshold: 3, parties: 5 });
     const calls: Call[] = [];
-    await assert.rejects(open(id, watched(calls)).signMessage('hello'), (error) => {
+    await assert.rejects((await open(id, watched(calls))).signMessage('hello'), (error) => {
       assert.ok(error instanceof UsageError);
       assert.match(error.message, /where the host takes 65536/);
       return true;
@@ -216,7 +217,7 @@ describe('a threshold of 3', () => {
     // The newest hosts do, with what they have in force.
     const wide = await LocalRuntime.open({ dir: join(root, 'lit') });
     try {
-      const wallet = open(id, watched(calls, wide));
+      const wallet = await open(id, watched(calls, wide));
       const signed = await wallet.signMessage('hello', { path: 'm/1' });
       assert.equal(signed.calls, 2);
       assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), signed.address);
@@ -224,19 +225,19 @@ describe('a threshold of 3', () => {
     } finally {
       wide.close();
     }
-    await assert.rejects(open(id).signMessage('hello', { protocol: 'dkls18' }), UsageError);
-    await assert.rejects(open(id).prepare(), UsageError);
-    await assert.rejects(open(id).signMany([messageIntent('hello'), messageIntent('you')]), UsageError);
+    await assert.rejects((await open(id)).signMessage('hello', { protocol: 'dkls18' }), UsageError);
+    await assert.rejects((await open(id)).prepare(), UsageError);
+    await assert.rejects((await open(id)).signMany([messageIntent('hello'), messageIntent('you')]), UsageError);
   });
 
   test('dkls23: 3 of 5 without an action: any shares that are here', async () => {
     const { wallet } = await createWallet({ store, threshold: 3, parties: 5 });
     const folder = join(store.dir, wallet.address);
     for (const name of ['cold.age', 'cold-4.age']) renameSync(join(folder, name), join(root, name));
-    const signed = await openWallet(store, { id: wallet.address }).signMessage('hello');
+    const signed = await (await openWallet(store, { id: wallet.address })).signMessage('hello');
     assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), wallet.address);
     renameSync(join(folder, 'cold-3.age'), join(root, 'cold-3.age'));
-    await assert.rejects(openWallet(store, { id: wallet.address }).signMessage('hello'), { kind: 'missing' });
+    await assert.rejects((await openWallet(store, { id: wallet.address })).signMessage('hello'), { kind: 'missing' });
   });
 
   test('a threshold of 3 with an action has to be interactive', async () => {
@@ -268,7 +269,7 @@ describe('a threshold of 3', () => {
 
     const wide = await LocalRuntime.open({ dir: join(root, 'lit') });
     try {
-      const signed = await openWallet(one.store, { runtime: wide }).signMessage('hello');
+      const signed = await (await openWallet(one.store, { runtime: wide })).signMessage('hello');
       assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), dealt?.address);
     } finally {
       wide.close();
@@ -391,8 +392,8 @@ function encodeBox(key: Uint8Array, contents: Map<number, unknown>): Uint8Array 
 
 /** A signature with the action up to the second call, by hand: what a user can do with the store. */
 async function begin(id: string) {
-  const { info } = openWallet(store, { id });
-  const { sealed: share, wallet, cid, source } = readAction(store, info);
+  const { info } = await openWallet(store, { id });
+  const { sealed: share, wallet, cid, source } = await readAction(store, info);
   const user = await readShare(store, info, 1);
   const tandem: Tandem = await loadTandem();
   const intent = messageIntent('hello');

@@ -8,7 +8,8 @@ import { generateIdentity } from 'age-encryption';
 import { recoverAddress } from 'viem';
 import { createWallet } from '../ts/deal/keygen.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import type { WalletInfo } from '../ts/store/store.ts';
 import { command } from './support/command.ts';
 
 // What can be wrong with a store, as its user meets it: a message for each that no other has, exit code 1, JSON nowhere, and
@@ -24,7 +25,7 @@ after(() => {
 const PASSPHRASE = 'four words are good';
 const identityFile = join(root, 'identity.txt');
 const env = { TANDEM_IDENTITY: identityFile };
-let store: Store;
+let store: FileStore;
 let info: WalletInfo;
 /** Another wallet of the store, whose shares open with a passphrase. */
 let other: WalletInfo;
@@ -83,9 +84,12 @@ function mounted(skip: (message: string) => void): string | undefined {
 }
 
 async function assertSigns(dir: string): Promise<void> {
-  const { digest, signature } = await openWallet(openStore(dir, store.key), { id: info.address }).signMessage('x', {
-    recovery: true,
-  });
+  const { digest, signature } = await (await openWallet(openStore(dir, store.key), { id: info.address })).signMessage(
+    'x',
+    {
+      recovery: true,
+    },
+  );
   assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
 }
 

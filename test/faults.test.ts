@@ -17,7 +17,8 @@ import { isComplete, readSettings, type Settings, writeSettings } from '../ts/ru
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError } from '../ts/runtime/errors.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { listWallets, openStore, readShare, readWallet, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { listWallets, readShare, readWallet } from '../ts/store/store.ts';
 import { G, lagrange, scalarBytes, sum, toScalar } from './reference/curve.ts';
 import { BURSTS, type Exchange, FAULTS, type Fault, FaultProxy } from './support/fault-proxy.ts';
 import { type StandIn, startStandIn } from './support/lit-stand-in.ts';
@@ -37,7 +38,7 @@ const TIMES: Times = { deadlineMs: DEADLINE_MS, attemptMs: 8_000 };
 const LONGEST_MS = 2 * DEADLINE_MS + 20_000;
 
 interface User {
-  readonly store: Store;
+  readonly store: FileStore;
   readonly address: string;
   readonly settings: Settings;
   /** The bytes that nobody else may ever see, in the forms in which they could be sent. */
@@ -84,7 +85,7 @@ function runtimeAt(url: string, settings: Settings, times: Times = TIMES): Chipo
 
 /** Signs, by way of a proxy or straight, and has viem say who did. */
 async function sign(user: User, url: string, message = 'hello'): Promise<void> {
-  const wallet = openWallet(user.store, { runtime: runtimeAt(url, user.settings) });
+  const wallet = await openWallet(user.store, { runtime: runtimeAt(url, user.settings) });
   const { signature } = await wallet.signMessage(message);
   assert.equal(await recoverMessageAddress({ message, signature }), user.address);
 }
@@ -98,8 +99,8 @@ const SCALAR = 5;
  * What nobody else may see of a key: what is not public in the hot and the cold share, the scalar of the action's share and the whole
  * key (both by interpolation), raw, in hex, and in base64 at each of its three places.
  */
-async function secretsOf(store: Store, address: string): Promise<Buffer[]> {
-  const wallet = readWallet(store, address);
+async function secretsOf(store: FileStore, address: string): Promise<Buffer[]> {
+  const wallet = await readWallet(store, address);
   const tandem = await loadTandem();
   const found: Uint8Array[] = [];
   const scalars: [number, bigint][] = [];
@@ -248,12 +249,12 @@ test('keys made where 30 % of the requests go wrong: each is there and signs, or
     await proxy.close();
   }
   t.diagnostic(String(tally));
-  assert.deepEqual(listWallets(store), made.sort());
+  assert.deepEqual(await listWallets(store), made.sort());
   for (const address of made) {
     const secrets = await secretsOf(store, address);
     const sent = exchanges.flatMap(bodiesOf);
     assert.ok(!sent.some((buffer) => secrets.some((secret) => buffer.includes(secret))));
-    const wallet = openWallet(store, { runtime: runtimeAt(server.url, user.settings), id: address });
+    const wallet = await openWallet(store, { runtime: runtimeAt(server.url, user.settings), id: address });
     const { signature } = await wallet.signMessage('hello');
     assert.equal(await recoverMessageAddress({ message: 'hello', signature }), address);
   }

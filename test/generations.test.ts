@@ -11,13 +11,13 @@ import { migrateWallet } from '../ts/deal/migrate.ts';
 import { GENERATIONS, type GenerationName } from '../ts/runtime/local/generations.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
 
 // The co-signer on each generation of Lit's hosts, with the Deno that it embeds.
 
 let dir: string;
 let action: Awaited<ReturnType<typeof buildCosigner>>;
-let store: Store;
+let store: FileStore;
 before(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tandem-generations-'));
   action = await buildCosigner('messages');

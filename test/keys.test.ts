@@ -32,7 +32,9 @@ import { sealer } from '../ts/store/age.ts';
 import { type CheckedWallet, checkWallet } from '../ts/store/check.ts';
 import { NOTE, readNote } from '../ts/store/correlations.ts';
 import { encryptKeystore } from '../ts/store/keystore.ts';
-import { openStore, readShare, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { keyOf } from '../ts/store/scrypt.ts';
+import { readShare, readWallet, type WalletInfo } from '../ts/store/store.ts';
 import { json, command as run } from './support/command.ts';
 import keystoreVector from './vectors/keystore.json' with { type: 'json' };
 
@@ -44,7 +46,7 @@ const identityFile = join(root, 'identity.txt');
 const env = { TANDEM_IDENTITY: identityFile };
 
 let identity: string;
-let store: Store;
+let store: FileStore;
 let info: WalletInfo;
 let other: WalletInfo;
 let runtime: LocalRuntime;
@@ -68,7 +70,7 @@ const wallet = (args: string[], environment: Record<string, string> = env) =>
 
 /** A copy of the store, for a test to spoil. */
 let copies = 0;
-function copy(): Store {
+function copy(): FileStore {
   const dir = join(root, `copy${copies++}`);
   cpSync(store.dir, dir, { recursive: true });
   return openStore(dir, store.key);
@@ -87,7 +89,7 @@ function flip(bytes: Buffer): Buffer {
 /** Writes a share file of party 1 of the first wallet, with a share that need not be it. */
 async function writeShare(path: string, share: Uint8Array, version = 1): Promise<void> {
   const content = encodeCbor({ version, wallet: info.address, index: 1, share });
-  writeFileSync(path, await sealer({ identities: [identity] })(content));
+  writeFileSync(path, await sealer(keyOf({ identities: [identity] }))(content));
 }
 
 const hostHash = () => createHash('sha256').update(hostname()).digest('hex').slice(0, 8);
@@ -141,16 +143,17 @@ describe('wallet lock and unlock', () => {
     assert.match(asked.stderr, /cost one bit of the hot share.*no terminal.*--yes/s);
     const unlocked = { wallet: info.address, locked: false, calls: 0 };
     assert.deepEqual(json(await wallet(['unlock', ...named, '--yes', '--json'])), unlocked);
-    const { signature, digest } = await openWallet(store, { id: info.address, runtime }).signMessage('x');
+    const { signature, digest } = await (await openWallet(store, { id: info.address, runtime })).signMessage('x');
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
   });
 
   test('wallet correlate makes the correlation anew; unlock makes one where there is none, and both say how many calls that took', async () => {
     const named = ['--wallet', info.address, '--json'];
-    const id = () => readNote(store, info.address).alive?.id;
-    const before = id();
+    const id = async () => (await readNote(store, info.address)).alive?.id;
+    const before = await id();
     assert.deepEqual(json(await wallet(['correlate', ...named])), { wallet: info.address, calls: 1 });
-    assert.ok(id() !== undefined && id() !== before);
+    const anew = await id();
+    assert.ok(anew !== undefined && anew !== before);
     const note = join(store.dir, info.address, NOTE);
     writeFileSync(note, JSON.stringify({ version: 1, failures: 2, failedSetUps: 3 }));
     await wallet(['lock', ...named]);
@@ -186,7 +189,9 @@ describe('wallet check', () => {
     });
     // Its local host is a copy too.
     const host = await LocalRuntime.open({ dir: join(backup.dir, 'local-lit') });
-    const { signature, digest } = await openWallet(backup, { id: info.address, runtime: host }).signMessage('x');
+    const { signature, digest } = await (await openWallet(backup, { id: info.address, runtime: host })).signMessage(
+      'x',
+    );
     host.close();
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
   });
@@ -198,13 +203,13 @@ describe('wallet check', () => {
     for (const name of ['hot.age', 'action.sealed', 'actions']) {
       rmSync(join(coldOnly.dir, info.address, name), { recursive: true });
     }
-    const states = async (of: Store) => (await checkWallet(of, info.address)).files.map(({ state }) => state);
+    const states = async (of: FileStore) => (await checkWallet(of, info.address)).files.map(({ state }) => state);
     assert.deepEqual(await states(hotOnly), ['sound', 'sound', 'away', 'sound']);
     assert.deepEqual(await states(coldOnly), ['sound', 'away', 'sound']);
   });
 
   /** What is wrong with a wallet, by file. */
-  async function problems(of: Store, id: string = info.address): Promise<Record<string, string | undefined>> {
+  async function problems(of: FileStore, id: string = info.address): Promise<Record<string, string | undefined>> {
     const { files } = await checkWallet(of, id);
     return Object.fromEntries(files.filter(({ state }) => state === 'wrong').map((one) => [one.file, one.problem]));
   }
@@ -382,7 +387,7 @@ describe('address', () => {
 
   test('the address at a path is the one that signs there, with the action and without', async () => {
     const [at] = (await list('--path', 'm/0/5', '--count', '0')).addresses;
-    const wallet = openWallet(store, { id: info.address, runtime });
+    const wallet = await openWallet(store, { id: info.address, runtime });
     for (const recovery of [false, true]) {
       const { digest, signature } = await wallet.signMessage('x', { path: 'm/0/5', recovery });
       assert.equal(await recoverAddress({ hash: digest, signature }), at?.address);
@@ -394,7 +399,7 @@ describe('address', () => {
     const address = viemAddress(HDKey.fromExtendedKey(xpub).derive('m/7/1'));
     for (const protocol of ['dkls18', 'dkls23'] as const) {
       const signing = { path: 'm/7/1', recovery: true, protocol };
-      const signed = await openWallet(store, { id: other.address }).signMessage('x', signing);
+      const signed = await (await openWallet(store, { id: other.address })).signMessage('x', signing);
       assert.equal(signed.protocol, protocol);
       assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), address);
     }
@@ -434,7 +439,7 @@ describe('export', () => {
     assert.equal(account.address, info.address);
     const [signature, shared] = await Promise.all([
       account.signMessage({ message: 'x' }),
-      openWallet(store, { id: info.address, runtime }).signMessage('x'),
+      (await openWallet(store, { id: info.address, runtime })).signMessage('x'),
     ]);
     assert.equal(await recoverAddress({ hash: shared.digest, signature }), info.address);
   });
@@ -509,6 +514,6 @@ describe('two processes on one store', () => {
     const { ok, wallets } = json(await run('wallet', ['check', '--store', shared.dir, '--json'], env));
     assert.ok(ok);
     assert.equal((wallets as unknown[]).length, 3);
-    assert.equal(readWallet(shared, info.address).keyId, info.keyId);
+    assert.equal((await readWallet(shared, info.address)).keyId, info.keyId);
   });
 });

@@ -18,7 +18,8 @@ import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { NOTE, readNote } from '../ts/store/correlations.ts';
 import { listDeals } from '../ts/store/deals.ts';
-import { listWallets, openStore, readWallet, type Store, walletFiles } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { listWallets, readWallet, walletFiles } from '../ts/store/store.ts';
 import { bundle } from './support/bundle.ts';
 import { fakeAction } from './support/fake-action.ts';
 import type { Task } from './support/killed.ts';
@@ -75,7 +76,7 @@ interface Operation {
   /** What else it is told. */
   readonly more?: Partial<Task>;
   /** Looks at the store afterwards and says what it found. `isThorough`: by a signature. */
-  readonly verify: (store: Store, isThorough: boolean) => Promise<string>;
+  readonly verify: (store: FileStore, isThorough: boolean) => Promise<string>;
 }
 
 /** Kills an operation before each of its changes, in two lanes. Returns how often each outcome was found. */
@@ -118,18 +119,20 @@ const copyOf = (dir: string) => () => {
 };
 
 /** Its shares make the key of its address; thorough, they sign. */
-async function assertAlive(store: Store, address: string, isThorough: boolean): Promise<void> {
+async function assertAlive(store: FileStore, address: string, isThorough: boolean): Promise<void> {
   if (!isThorough) return void (await exportKey(store, address)).fill(0);
-  const { digest, signature } = await openWallet(store, { id: address }).signMessage('alive', { recovery: true });
+  const { digest, signature } = await (await openWallet(store, { id: address })).signMessage('alive', {
+    recovery: true,
+  });
   assert.equal(await recoverAddress({ hash: digest, signature }), address);
 }
 
 /** The hot share signs with the action's, which only that opens. */
-async function assertSignsWithAction(store: Store, address: string): Promise<void> {
+async function assertSignsWithAction(store: FileStore, address: string): Promise<void> {
   const runtime = await LocalRuntime.open({ dir: join(store.dir, 'local-lit') });
   try {
-    await retire(store, readWallet(store, address), runtime);
-    const { digest, signature } = await openWallet(store, { id: address, runtime }).signMessage('alive');
+    await retire(store, await readWallet(store, address), runtime);
+    const { digest, signature } = await (await openWallet(store, { id: address, runtime })).signMessage('alive');
     assert.equal(await recoverAddress({ hash: digest, signature }), address);
   } finally {
     runtime.close();
@@ -137,7 +140,7 @@ async function assertSignsWithAction(store: Store, address: string): Promise<voi
 }
 
 /** Checks the store, which must be in order but for what was left; returns whether anything was, and that it is gone. */
-async function cleaned(store: Store): Promise<boolean> {
+async function cleaned(store: FileStore): Promise<boolean> {
   const { ok, wallets, cleaned } = await checkStore(store);
   assert.ok(ok, JSON.stringify(wallets));
   const left = [...cleaned, ...wallets.flatMap((wallet) => wallet.cleaned)].length > 0;
@@ -148,12 +151,12 @@ async function cleaned(store: Store): Promise<boolean> {
 }
 
 /** What there is in a store besides the host of actions on this machine. */
-const entries = (store: Store) => readdirSync(store.dir).filter((name) => name !== 'local-lit');
+const entries = (store: FileStore) => readdirSync(store.dir).filter((name) => name !== 'local-lit');
 
 /** Of a wallet that was being made. */
-async function whatWasMade(store: Store, isAlive: (address: string) => Promise<void>): Promise<string> {
+async function whatWasMade(store: FileStore, isAlive: (address: string) => Promise<void>): Promise<string> {
   const before = entries(store);
-  const wallets = listWallets(store);
+  const wallets = await listWallets(store);
   const wasLeft = await cleaned(store);
   assert.deepEqual(entries(store), wallets);
   for (const address of wallets) await isAlive(address);
@@ -163,18 +166,18 @@ async function whatWasMade(store: Store, isAlive: (address: string) => Promise<v
 }
 
 /** Of a wallet that was being changed. */
-async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<void>): Promise<string> {
+async function whatIsLeft(store: FileStore, address: string, isAlive: () => Promise<void>): Promise<string> {
   const all = () => readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
   const folder = () => all().filter((name) => name !== NOTE); // it is there once there was a correlation
-  const expected = () => {
-    const info = readWallet(store, address);
+  const expected = async () => {
+    const info = await readWallet(store, address);
     return [...walletFiles(info), ...(info.action ? ['actions'] : [])].sort();
   };
-  const { epoch } = readWallet(store, address);
-  const isClean = folder().join() === expected().join();
+  const { epoch } = await readWallet(store, address);
+  const isClean = folder().join() === (await expected()).join();
   await isAlive();
   await cleaned(store);
-  assert.deepEqual(folder(), expected());
+  assert.deepEqual(folder(), await expected());
   if (!isClean) await isAlive();
   return `the ${epoch === 0 ? 'old' : 'new'} one${isClean ? '' : ', and what was left, removed'}`;
 }
@@ -183,20 +186,20 @@ async function whatIsLeft(store: Store, address: string, isAlive: () => Promise<
  * Of a wallet that was signing: its correlation is there and signs, or it is gone, and another one is made. What was taken is
  * left for nobody.
  */
-async function whatOfTheCorrelation(store: Store, address: string): Promise<string> {
+async function whatOfTheCorrelation(store: FileStore, address: string): Promise<string> {
   const state = join(store.dir, 'state');
   const files = () => readdirSync(join(state, 'tandem', 'correlations'));
-  const isHere = () => {
-    const { alive } = readNote(store, address);
+  const isHere = async () => {
+    const { alive } = await readNote(store, address);
     return alive && files().find((name) => name.endsWith(`-${alive.id.slice(2)}`));
   };
-  const before = isHere();
-  process.env.XDG_STATE_HOME = state; // until the wallet is open, which is at once
-  const signing = openWallet(store, { runtime: fakeAction() }).signMessage('alive');
-  const { calls, digest, signature } = await signing;
+  const before = await isHere();
+  process.env.XDG_STATE_HOME = state; // it is read before anything is waited for
+  const wallet = await openWallet(store, { runtime: fakeAction() });
+  const { calls, digest, signature } = await wallet.signMessage('alive');
   assert.equal(await recoverAddress({ hash: digest, signature }), address);
   assert.equal(calls, before ? 1 : 2);
-  const after = isHere();
+  const after = await isHere();
   assert.ok(after !== undefined && (before === undefined || before === after));
   assert.deepEqual(files(), [after]);
   return before ? 'the correlation' : 'none';
@@ -205,13 +208,13 @@ async function whatOfTheCorrelation(store: Store, address: string): Promise<stri
 /** The hot machine and the cold one of a wallet, in the midst of new shares offline. */
 interface Machines {
   readonly address: string;
-  readonly hot: Store;
-  readonly cold: Store;
+  readonly hot: FileStore;
+  readonly cold: FileStore;
   readonly deal: Buffer;
 }
 
 /** Of a wallet that was made on one machine: the cold one has confirmed its new share, and the hot one has its file. */
-async function dealing(address: string, hot: Store, runtime?: LocalRuntime): Promise<Machines> {
+async function dealing(address: string, hot: FileStore, runtime?: LocalRuntime): Promise<Machines> {
   const cold = openAt(emptyStore());
   const [here, there] = [join(hot.dir, address), join(cold.dir, address)];
   mkdirSync(there);
@@ -240,16 +243,25 @@ async function dealt({ address, hot, cold, deal }: Machines, runtime?: LocalRunt
 }
 
 /** The shares of two machines sign together; if not thorough, they make the key. */
-async function assertAliveTogether(address: string, one: Store, two: Store, isThorough: boolean): Promise<void> {
+async function assertAliveTogether(
+  address: string,
+  one: FileStore,
+  two: FileStore,
+  isThorough: boolean,
+): Promise<void> {
   const together = openAt(emptyStore());
-  const info = readWallet(one, address);
-  assert.equal(readWallet(two, address).keyId, info.keyId);
+  const info = await readWallet(one, address);
+  assert.equal((await readWallet(two, address)).keyId, info.keyId);
   for (const { dir } of [one, two]) cpSync(join(dir, address), join(together.dir, address), { recursive: true });
   await assertAlive(together, address, isThorough);
 }
 
 /** Of a step that was killed: it is made again, and the deal comes to its end. */
-async function whatWasSent(store: Store, { address, cold, deal, hot }: Machines, isThorough: boolean): Promise<string> {
+async function whatWasSent(
+  store: FileStore,
+  { address, cold, deal, hot }: Machines,
+  isThorough: boolean,
+): Promise<string> {
   await assertAliveTogether(address, store, cold, false);
   const out = join(store.dir, 'out.deal');
   const isSent = Buffer.compare(readFileSync(out), readFileSync(join(hot.dir, 'out.deal'))) !== 0;
@@ -266,15 +278,15 @@ async function whatWasSent(store: Store, { address, cold, deal, hot }: Machines,
 
 /** Of a machine that was finishing: what it has goes with what the other had before, or has now. */
 async function whatIsFinished(
-  store: Store,
+  store: FileStore,
   { address, deal }: Machines,
-  [before, after]: readonly [Store, Store],
-  finished: Store,
+  [before, after]: readonly [FileStore, FileStore],
+  finished: FileStore,
   isThorough: boolean,
 ): Promise<string> {
-  const { epoch } = readWallet(store, address);
+  const { epoch } = await readWallet(store, address);
   await assertAliveTogether(address, store, epoch === 0 ? before : after, isThorough);
-  const isOpen = listDeals(store).length > 0;
+  const isOpen = (await listDeals(store)).length > 0;
   assert.ok(isOpen || epoch === 1);
   if (isOpen) assert.equal((await finishDeal({ store, deal })).epoch, 1);
   await assertAliveTogether(address, store, after, false);
@@ -283,13 +295,13 @@ async function whatIsFinished(
   return `the ${epoch === 0 ? 'old' : 'new'} one${isOpen ? ', and finished again' : ''}`;
 }
 
-const folderOf = (store: Store, address: string) =>
+const folderOf = (store: FileStore, address: string) =>
   readdirSync(join(store.dir, address), { recursive: true, encoding: 'utf8' }).sort();
 
 describe('killed before a change of a file', () => {
   for (const name of ['keygen', 'import'] as const) {
     test(`${name}, killed before a change of a file, makes a wallet that signs, or none`, async (t) => {
-      const verify = (store: Store, isThorough: boolean) =>
+      const verify = (store: FileStore, isThorough: boolean) =>
         whatWasMade(store, (address) => assertAlive(store, address, isThorough));
       const found = await killed(t, { name, fresh: emptyStore, verify });
       for (const outcome of ['nothing', 'a half, removed']) assert.ok(found.has(outcome), outcome);
@@ -341,7 +353,7 @@ describe('killed before a change of a file', () => {
     });
     assert.ok(steps.has('not sent'));
     const { hot, cold, deal } = await dealt(machines);
-    const finished = [hot, cold].map(({ dir }) => openAt(copyOf(dir)())) as [Store, Store];
+    const finished = [hot, cold].map(({ dir }) => openAt(copyOf(dir)())) as [FileStore, FileStore];
     for (const store of finished) await finishDeal({ store, deal });
     const found = await killed(t, {
       name: 'party finish',
@@ -372,7 +384,7 @@ describe('killed before a change of a file', () => {
   });
 
   test('keygen with an action, killed before a change of a file, makes a wallet that signs with it, or none', async (t) => {
-    const verify = (store: Store) => whatWasMade(store, (address) => assertSignsWithAction(store, address));
+    const verify = (store: FileStore) => whatWasMade(store, (address) => assertSignsWithAction(store, address));
     const kills = KILLS_WITH_ACTION;
     const found = await killed(t, { name: 'keygen with an action', kills, fresh: emptyStore, verify });
     assert.ok(found.has('a half, removed') || found.has('nothing'));

@@ -16,7 +16,8 @@ import { RefusedError, StoreError, UsageError, WalletError } from '../ts/errors.
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore, readAction, readWallet, type Store, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readAction, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { json, type Outcome, onTerminal, command as run } from './support/command.ts';
 
 // What happens to a key after its birth, and then a signature under the same address: the real action in the real Deno.
@@ -25,7 +26,7 @@ const root = mkdtempSync(join(tmpdir(), 'tandem-life-'));
 const identityFile = join(root, 'identity.txt');
 const guardian = privateKeyToAccount(`0x${'47'.repeat(32)}`);
 let identity: string;
-let store: Store;
+let store: FileStore;
 let runtime: LocalRuntime;
 let action: Action & { policy: string };
 
@@ -65,9 +66,9 @@ function lose(info: WalletInfo, index: number): () => void {
 async function signs({ address }: WalletInfo, of = store): Promise<void> {
   const message = `still ${address}`;
   for (const recovery of [false, true]) {
-    const info = readWallet(of, address);
+    const info = await readWallet(of, address);
     if (recovery && !info.parties.some(({ role }) => role === 'cold')) continue;
-    const { signature } = await openWallet(of, { id: address, runtime }).signMessage(message, { recovery });
+    const { signature } = await (await openWallet(of, { id: address, runtime })).signMessage(message, { recovery });
     assert.equal(await recoverAddress({ hash: hashMessage(message), signature }), address);
   }
 }
@@ -92,7 +93,7 @@ describe('import', () => {
     assert.equal(made.calls, 2);
     assert.match(outcome.stderr, /still exists whole/);
     assert.ok(!(outcome.stderr + outcome.stdout).includes(KEY));
-    const info = readWallet(store, address);
+    const info = await readWallet(store, address);
     await signs(info);
     for (const entry of readdirSync(join(store.dir, address), { withFileTypes: true })) {
       if (entry.isFile())
@@ -101,7 +102,7 @@ describe('import', () => {
     const again = await command('import', '--store', store.dir, '--runtime', 'none', '--key-file', keyFile);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /exists already/);
-    assert.deepEqual(readWallet(store, address), info);
+    assert.deepEqual(await readWallet(store, address), info);
   });
 
   test('import takes the key from stdin too, or from the terminal, which does not show it', async () => {
@@ -140,7 +141,7 @@ describe('new shares', () => {
     const old = await newWallet();
     const backup = join(root, 'backup');
     cpSync(join(store.dir, old.address), backup, { recursive: true });
-    const stale = openWallet(store, { id: old.address, runtime });
+    const stale = await openWallet(store, { id: old.address, runtime });
     const { wallet, from, calls } = await reshare(old);
     assert.deepEqual(
       from.map(({ role }) => role),
@@ -165,8 +166,8 @@ describe('new shares', () => {
         return runtime.run(...given);
       },
     };
-    const signing = (recovery: boolean) =>
-      openWallet(store, { id: old.address, runtime: watching }).signMessage('x', { recovery });
+    const signing = async (recovery: boolean) =>
+      (await openWallet(store, { id: old.address, runtime: watching })).signMessage('x', { recovery });
     for (const [index, name, recovery] of [
       [1, 'hot.age', false],
       [3, 'cold.age', true],
@@ -255,7 +256,7 @@ describe('new shares', () => {
     lose(old, 2);
     const made = json(await command('reshare', '--store', store.dir, '--wallet', old.address, '--json'));
     assert.deepEqual([made.epoch, made.calls, made.from], [1, 0, ['1 hot', '3 cold']]);
-    const { signature } = await openWallet(store, { id: old.address }).signMessage('x', { recovery: true });
+    const { signature } = await (await openWallet(store, { id: old.address })).signMessage('x', { recovery: true });
     assert.equal(await recoverAddress({ hash: hashMessage('x'), signature }), old.address);
   });
 
@@ -322,10 +323,10 @@ describe('a permission by files', () => {
     assert.notEqual(made.cid, old.action?.cid);
     await signs(old);
     // Nothing old signs: neither through the old action nor through the new one.
-    const before = { ...store, dir: join(root, 'revoked') };
-    await assert.rejects(openWallet(before, { id: old.address, runtime }).signMessage('x'), /refused/);
-    const { source } = readAction(store, readWallet(store, old.address));
-    const { sealed, wallet } = readAction(before, old);
+    const before = openStore(join(root, 'revoked'), store.key);
+    await assert.rejects((await openWallet(before, { id: old.address, runtime })).signMessage('x'), /refused/);
+    const { source } = await readAction(store, await readWallet(store, old.address));
+    const { sealed, wallet } = await readAction(before, old);
     const next = { source, cid: String(made.cid) };
     assert.deepEqual(await runtime.run(next, { op: 'adopt', wallet, share: sealed }), {
       error: { code: 'refused', message: 'request refused' },
@@ -378,9 +379,9 @@ describe('another action', () => {
     assert.deepEqual([made.calls, made.from, made.epoch], [2, ['2 action'], 0]);
     await signs(old);
     const digest = hashMessage('raw');
-    const { signature } = await openWallet(store, { id: old.address, runtime }).signDigest(digest);
+    const { signature } = await (await openWallet(store, { id: old.address, runtime })).signDigest(digest);
     assert.equal(await recoverAddress({ hash: digest, signature }), old.address);
-    const info = readWallet(store, old.address);
+    const info = await readWallet(store, old.address);
     assert.deepEqual([info.action?.policy, info.action?.authority, info.action?.retired], ['any', 'cold', undefined]);
   });
 
@@ -417,12 +418,12 @@ describe('another action', () => {
       assert.match(error.next ?? '', /Another wallet of this store .* reshare --revoke that one too/);
       return true;
     });
-    await signs(readWallet(store, one.address));
+    await signs(await readWallet(store, one.address));
     await signs(other);
     await signs((await reshare(other, { next })).wallet);
-    const { action: after } = await retire(store, readWallet(store, one.address), runtime);
+    const { action: after } = await retire(store, await readWallet(store, one.address), runtime);
     assert.equal(after?.retired, undefined);
-    await signs(readWallet(store, one.address));
+    await signs(await readWallet(store, one.address));
   });
 
   test('another action is not lost to a host that does not answer: the old one signs, or the new one, which finishes later', async () => {
@@ -443,7 +444,7 @@ describe('another action', () => {
     });
     const both = failing((cids) => cids.length === 2);
     await assert.rejects(reshare(old, { runtime: both, next: { ...next, runtime: both } }), /does not answer/);
-    assert.deepEqual(readWallet(store, old.address), old);
+    assert.deepEqual(await readWallet(store, old.address), old);
     await signs(old);
 
     const last = failing((cids) => cids.length === 1);
@@ -452,7 +453,7 @@ describe('another action', () => {
       assert.match(error.message, /the old action Qm.* may still use it/);
       return true;
     });
-    const changed = readWallet(store, old.address);
+    const changed = await readWallet(store, old.address);
     assert.equal(changed.action?.retired, old.action?.cid);
     await signs(changed);
     const settled = await retire(store, changed, runtime);

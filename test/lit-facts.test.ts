@@ -86,7 +86,7 @@ for (const [name, start] of Object.entries(HOSTS)) {
 
     test('ids of groups are numbers where members change, and texts to remove a group', async () => {
       const wallet = await newWallet();
-      const cid = await cidOf(ECHO);
+      const cid = cidOf(ECHO);
       const group = await newGroup();
       assert.match(group, /^[1-9][0-9]*$/);
       const members: [string, object][] = [
@@ -110,7 +110,7 @@ for (const [name, start] of Object.entries(HOSTS)) {
 
     test('lists give ids in hex, wallets in decimal, and no name to what was given none', async () => {
       const wallet = await newWallet();
-      const [named, unnamed] = [await cidOf(ECHO), await cidOf(`${ECHO} `)];
+      const [named, unnamed] = [cidOf(ECHO), cidOf(`${ECHO} `)];
       const group = await newGroup([wallet]);
       await post('add_action', { action_ipfs_cid: named, name: 'echo', description: 'd' });
       for (const cid of [named, unnamed])
@@ -144,18 +144,18 @@ for (const [name, start] of Object.entries(HOSTS)) {
     });
 
     test('usage keys run actions, and the key of the account does not', async () => {
-      const cid = await cidOf(ECHO);
+      const cid = cidOf(ECHO);
       const group = await newGroup([], [keccak(cid)]);
       const usage = await newKey({ execute_in_groups: [Number(group)] });
       const run = (body: object, by: string) => post('lit_action', body, by);
       isText(await run({ code: ECHO, js_params: 1 }, key), 403);
       isText(await run({ code: `${ECHO} // another` }, usage), 403);
       isText(await run({ code: '' }, usage), 400);
-      const miss = await run({ ipfs_id: await cidOf(`${ECHO} // never sent`), js_params: 1 }, usage);
+      const miss = await run({ ipfs_id: cidOf(`${ECHO} // never sent`), js_params: 1 }, usage);
       isText(miss, 400);
       assert.match(miss.body, /^No cached code found/);
       // The id beside the code is ignored.
-      const both = await run({ code: ECHO, ipfs_id: await cidOf('x'), js_params: { a: ['b'] } }, usage);
+      const both = await run({ code: ECHO, ipfs_id: cidOf('x'), js_params: { a: ['b'] } }, usage);
       assert.deepEqual([both.status, both.body.response, both.body.has_error], [200, { a: ['b'] }, false]);
       assert.equal((await run({ ipfs_id: cid, js_params: 7 }, usage)).body.response, 7);
       isText(
@@ -176,7 +176,7 @@ for (const [name, start] of Object.entries(HOSTS)) {
       assert.equal(item.id, 'n/a');
       const [every] = (await get(`list_wallets_in_group?group_id=${all}&${PAGE}`)).body;
       assert.equal(every.wallet_address, zeros(40));
-      const none = await newGroup([], [keccak(await cidOf(take))]);
+      const none = await newGroup([], [keccak(cidOf(take))]);
       isText(await run(await newKey({ execute_in_groups: [Number(none)] })), 500);
     });
 
@@ -229,11 +229,11 @@ for (const [name, start] of Object.entries(HOSTS)) {
       assert.equal(typeof (await get('version')).body.version, 'string');
       assert.equal((await get('account_exists')).body, true);
       assert.equal((await get('account_exists', 'unknown')).body, false);
-      assert.equal((await post('get_lit_action_ipfs_id', ECHO)).body, await cidOf(ECHO));
+      assert.equal((await post('get_lit_action_ipfs_id', ECHO)).body, cidOf(ECHO));
     });
 
     test('groups, keys and names can be changed', async () => {
-      const [wallet, cid] = [await newWallet(), await cidOf(ECHO)];
+      const [wallet, cid] = [await newWallet(), cidOf(ECHO)];
       const group = Number(await newGroup());
       const body = { name: 'n', description: 'd', pkp_ids_permitted: [wallet], cid_hashes_permitted: [keccak(cid)] };
       isObject(await post('update_group', { ...body, group_id: `${group}` }), 422);

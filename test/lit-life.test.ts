@@ -16,7 +16,7 @@ import { ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
 import { isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
 import { setUp } from '../ts/runtime/chipotle/setup.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { command as run } from './support/command.ts';
 import { startStandIn } from './support/lit-stand-in.ts';
 
@@ -112,13 +112,13 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
 
     const messages = Array.from({ length: 8 }, (_, i) => `message ${i}`);
     const intents = messages.map((message) => messageIntent(message));
-    const signed = await open(two).signMany(intents);
+    const signed = await (await open(two)).signMany(intents);
     for (const [i, { signature }] of signed.entries()) {
       assert.equal(await recoverMessageAddress({ message: messages[i] ?? '', signature }), two.wallet.address);
     }
     const message = 'x'.repeat(120_000);
     for (const made of [two, three]) {
-      const { signature } = await open(made).signMessage(message);
+      const { signature } = await (await open(made)).signMessage(message);
       assert.equal(await recoverMessageAddress({ message, signature }), made.wallet.address);
     }
     await lit.close();

@@ -15,11 +15,12 @@ import { connectLitNodeClient } from '../ts/runtime/lit-node-client/connect.ts';
 import { LitNodeClientRuntime } from '../ts/runtime/lit-node-client/runtime.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore, readAction, readWallet, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readAction, readWallet } from '../ts/store/store.ts';
 import { OlderNetwork } from './support/older-network.ts';
 
 let dir: string;
-let store: Store;
+let store: FileStore;
 let action: Action & { policy: string };
 let address: string;
 const network = new OlderNetwork();
@@ -53,7 +54,7 @@ const host = JSON.stringify(join(import.meta.dirname, '../actions/template/host.
 describe('on a network of the older generation', () => {
   test('on the older network: a key signs, and of all nodes one did it', async () => {
     const message = 'hello';
-    const { signature } = await openWallet(store, { runtime }).signMessage(message);
+    const { signature } = await (await openWallet(store, { runtime })).signMessage(message);
     assert.equal(await recoverMessageAddress({ message, signature }), address);
     assert.equal(network.last.leaders, 1);
     assert.equal(network.last.responses.length, 3);
@@ -61,7 +62,7 @@ describe('on a network of the older generation', () => {
   });
 
   test('on the older network: the policy holds', async () => {
-    const wallet = openWallet(store, { runtime });
+    const wallet = await openWallet(store, { runtime });
     await assert.rejects(wallet.signDigest(`0x${'12'.repeat(32)}`), PolicyError);
   });
 
@@ -74,7 +75,7 @@ describe('on a network of the older generation', () => {
 
   test('on the older network: an action that is not for it finds no agreement, or does not answer', async () => {
     const source = 'Lit.Actions.setResponse({ response: JSON.stringify(crypto.randomUUID()) })';
-    await assert.rejects(runtime.run({ source, cid: await cidOf(source) }, null), { message: /no_consensus/ });
+    await assert.rejects(runtime.run({ source, cid: cidOf(source) }, null), { message: /no_consensus/ });
     const forChipotle = await buildCosigner('messages');
     await assert.rejects(runtime.run(forChipotle, null), { name: 'RuntimeError' });
   });
@@ -109,8 +110,8 @@ describe('on a network of the older generation', () => {
   });
 
   test('on the older network: a share meets no session, because anybody may have sealed that', async () => {
-    const info = readWallet(store, address);
-    const { sealed: share, wallet } = readAction(store, info);
+    const info = await readWallet(store, address);
+    const { sealed: share, wallet } = await readAction(store, info);
     const asked: Json = { op: 'dkls23Finish', wallet, share, session: 'anything', messages: {} };
     const { error } = (await runtime.run(action, asked)) as { error: { code: string } };
     assert.equal(error.code, 'host');
@@ -128,7 +129,7 @@ describe('on a network of the older generation', () => {
   });
 
   test('on the older network: a wallet of another generation is refused', async () => {
-    const other = openWallet(store, { runtime: { ...runtime, name: 'local' } as never });
+    const other = await openWallet(store, { runtime: { ...runtime, name: 'local' } as never });
     await assert.rejects(other.signMessage('x'), /runs at lit-node-client, which is not connected/);
   });
 });

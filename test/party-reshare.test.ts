@@ -39,7 +39,8 @@ import type { Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { listDeals } from '../ts/store/deals.ts';
-import { openStore, readShare, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { readShare, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { command, json, onTerminal } from './support/command.ts';
 import { type Machine, newMachine } from './support/machines.ts';
 
@@ -79,7 +80,7 @@ async function signs(info: WalletInfo, shares: readonly (readonly [Machine, numb
     assert.ok(from);
     return from.store.key(kind, what);
   });
-  const { digest, signature } = await openWallet(store).signMessage('x', { recovery: true });
+  const { digest, signature } = await (await openWallet(store)).signMessage('x', { recovery: true });
   assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
 }
 
@@ -212,9 +213,9 @@ describe('new shares of people', () => {
     );
     const holders = [two, three, four, five];
     for (const [n, { store }] of holders.entries()) await finishDeal({ store, deal: id(states[n] as DealState) });
-    const grown = readWallet(four.store, old.address);
+    const grown = await readWallet(four.store, old.address);
     assert.deepEqual([grown.address, grown.threshold, grown.parties.length, grown.epoch], [old.address, 3, 4, 1]);
-    assert.deepEqual(readWallet(two.store, old.address), grown);
+    assert.deepEqual(await readWallet(two.store, old.address), grown);
 
     // And fewer again: 4 leaves, and deals; 3 leaves, and does not.
     const fewer = await reshare(
@@ -226,7 +227,7 @@ describe('new shares of people', () => {
       { threshold: 2, parties: 2, dealers: [1, 2, 4] },
     );
     for (const [n, { store }] of [four, two].entries()) await finishDeal({ store, deal: id(fewer[n] as DealState) });
-    const small = readWallet(four.store, old.address);
+    const small = await readWallet(four.store, old.address);
     assert.deepEqual([small.threshold, small.parties.length, small.epoch], [2, 2, 2]);
     await signs(small, [
       [four, 1],
@@ -235,7 +236,7 @@ describe('new shares of people', () => {
     const [, , leaving] = fewer as [DealState, DealState, DealState];
     assert.deepEqual([leaving.here, leaving.dealt], [[4], undefined]);
     await assert.rejects(finishDeal({ store: five.store, deal: id(leaving) }), UsageError);
-    assert.equal(readWallet(five.store, old.address).epoch, 1);
+    assert.equal((await readWallet(five.store, old.address)).epoch, 1);
     await dropDeal(five.store, id(leaving));
     // The machine that has nothing to do with it is told what becomes of its share.
     const begun = file();
@@ -254,7 +255,7 @@ describe('new shares of people', () => {
       assert.match(error.next ?? '', new RegExp(`void once the others have finished: delete the folder of ${address}`));
       return true;
     });
-    assert.deepEqual(readWallet(three.store, address).epoch, 0);
+    assert.deepEqual((await readWallet(three.store, address)).epoch, 0);
   });
 
   test('new shares of people are begun as usage says', async () => {
@@ -267,7 +268,7 @@ describe('new shares of people', () => {
     await assert.rejects(begin({ here: [4] }), UsageError);
     await assert.rejects(begin({ authority: 'cold' }), UsageError);
     await assert.rejects(begin({ id: `0x${'1'.repeat(40)}` }), isStore('missing'));
-    assert.deepEqual(listDeals(one.store), []);
+    assert.deepEqual(await listDeals(one.store), []);
   });
 });
 
@@ -329,7 +330,7 @@ describe('nothing is dealt before the words were compared', () => {
       await stepDeal({ store, files: [out === a ? mb : ma], out });
       assert.deepEqual([...new Set(roundsIn(out))].sort(), ['1.1', '1.2']);
     }
-    assert.deepEqual(readWallet(one.store, old.address), old);
+    assert.deepEqual(await readWallet(one.store, old.address), old);
   });
 
   test('nothing is dealt by wrong words, before all have joined, nor confirmed of a new key', async () => {
@@ -525,7 +526,7 @@ describe('nothing is dealt before the words were compared', () => {
     });
     await stepDeal({ store: slow, files: [d], out: c });
     assert.equal((await finishing)?.epoch, 1);
-    assert.ok(!listDeals(one.store).some((left) => Buffer.compare(left, id(other)) === 0));
+    assert.ok(!(await listDeals(one.store)).some((left) => Buffer.compare(left, id(other)) === 0));
   });
 
   test('new shares offline: as long as a session does not open nothing is changed; it can be dropped', async () => {
@@ -595,8 +596,8 @@ describe('new shares of two machines and an action', () => {
     const files = ({ store }: Machine) => readdirSync(join(store.dir, address)).sort();
     assert.deepEqual(files(hot), ['action.1.sealed', 'actions', 'correlation.json', 'hot.1.age', 'wallet.json']);
     assert.deepEqual(files(cold), ['cold.1.age', 'wallet.json']);
-    const info = readWallet(hot.store, address);
-    assert.deepEqual(readWallet(cold.store, address), info);
+    const info = await readWallet(hot.store, address);
+    assert.deepEqual(await readWallet(cold.store, address), info);
     assert.equal(info.action?.authority, guardian.address.toLowerCase());
     const signed = json(await command('sign', ['--store', hot.store.dir, '--message', 'x', '--json'], hot.env));
     assert.equal(signed.address, address);
@@ -653,7 +654,7 @@ describe('new shares of two machines and an action', () => {
       const info = await finishDeal({ store: hot.store, deal: id(state) });
       assert.deepEqual(await finishDeal({ store: cold.store, deal: id(state) }), info);
       assert.ok((await checkStore(cold.store)).ok && (await checkStore(hot.store)).ok);
-      const { digest, signature } = await openWallet(hot.store, { runtime }).signMessage('x');
+      const { digest, signature } = await (await openWallet(hot.store, { runtime })).signMessage('x');
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
       await signs(info, [
         [hot, 1],
@@ -713,16 +714,16 @@ describe('new shares of two machines and an action', () => {
         [cold, 3],
       ]);
       // Old hot and sealed share sign through the old action, until the new one's is moved to one that takes no old one.
-      const stolen = { ...hot.store, dir: join(root, 'stolen') };
-      const { digest, signature } = await openWallet(stolen, { runtime }).signMessage('x');
+      const stolen = openStore(join(root, 'stolen'), hot.store.key);
+      const { digest, signature } = await (await openWallet(stolen, { runtime })).signMessage('x');
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
       const next = { runtime, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
       const share = await readShare(keys, info, 3);
       const askAuthority: AskAuthority = async (terms) => signPermission(await loadTandem(), share, terms);
       const moved = await migrateWallet({ store: hot.store, runtime, next, askAuthority });
       assert.deepEqual([moved.wallet.action?.cid, moved.wallet.action?.retired], [next.cid, undefined]);
-      await assert.rejects(openWallet(stolen, { runtime }).signMessage('x'), /refused/);
-      const after = await openWallet(hot.store, { runtime }).signMessage('x');
+      await assert.rejects((await openWallet(stolen, { runtime })).signMessage('x'), /refused/);
+      const after = await (await openWallet(hot.store, { runtime })).signMessage('x');
       assert.equal(await recoverAddress({ hash: after.digest, signature: after.signature }), wallet.address);
     });
 
@@ -788,7 +789,7 @@ describe('new shares of two machines and an action', () => {
         [hot, 1],
         [four, 4],
       ]);
-      const { digest, signature } = await openWallet(hot.store, { runtime }).signMessage('x');
+      const { digest, signature } = await (await openWallet(hot.store, { runtime })).signMessage('x');
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
@@ -814,10 +815,10 @@ describe('new shares of two machines and an action', () => {
         return out;
       };
       const refused = async (store: typeof keys, from: string, message: RegExp) => {
-        const before = listDeals(store).length;
+        const before = (await listDeals(store)).length;
         const joining = stepDeal({ store, files: [from], out: file() });
         await assert.rejects(joining, (error) => error instanceof ProtocolError && message.test(error.message));
-        assert.equal(listDeals(store).length, before);
+        assert.equal((await listDeals(store)).length, before);
       };
       // What is read before the words are typed cannot be written over by a name.
       for (const [name, text] of [
@@ -898,7 +899,7 @@ describe('new shares of two machines and an action', () => {
       assert.equal((await finishDeal({ store: cold.store, deal })).epoch, 1);
 
       // Moved all the same, in a copy that is put back.
-      const copy = { ...store, dir: join(root, `copy${count++}`) };
+      const copy = openStore(join(root, `copy${count++}`), store.key);
       cpSync(folder, join(copy.dir, wallet.address), { recursive: true });
       const moved = await migrateWallet({ store: copy, runtime, next });
       rmSync(folder, { recursive: true });
@@ -906,8 +907,8 @@ describe('new shares of two machines and an action', () => {
       const before = contents();
       await assert.rejects(finishDeal({ store, deal }), isStore('changed'));
       assert.deepEqual(contents(), before);
-      assert.deepEqual(readWallet(store, wallet.address), moved.wallet);
-      const { digest, signature } = await openWallet(store, { runtime }).signMessage('x');
+      assert.deepEqual(await readWallet(store, wallet.address), moved.wallet);
+      const { digest, signature } = await (await openWallet(store, { runtime })).signMessage('x');
       assert.equal(await recoverAddress({ hash: digest, signature }), wallet.address);
     });
 
@@ -921,7 +922,7 @@ describe('new shares of two machines and an action', () => {
         return { signature: await guardian.sign({ hash: digestOfPermission(terms) }) };
       };
       await assert.rejects(reshareWallet({ store, runtime, askAuthority }), /under way here/);
-      assert.deepEqual(readWallet(store, wallet.address), wallet);
+      assert.deepEqual(await readWallet(store, wallet.address), wallet);
       assert.ok(begun);
       await dropDeal(store, id(begun));
       assert.equal((await reshareWallet({ store, runtime, askAuthority })).wallet.epoch, 1);
@@ -932,7 +933,7 @@ describe('new shares of two machines and an action', () => {
       const begin = (here: number[]) => beginReshare({ store: hot.store, runtime, here, out: file() });
       await assert.rejects(begin([3]), /hot share begins/);
       const wallets = join(hot.store.dir, wallet.address, 'wallet.json');
-      const info = readWallet(hot.store, wallet.address);
+      const info = await readWallet(hot.store, wallet.address);
       writeFileSync(wallets, JSON.stringify({ ...info, action: { ...info.action, authority: 'none' } }));
       await assert.rejects(begin([1]), /Nobody may ask/);
     });

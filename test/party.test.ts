@@ -20,7 +20,8 @@ import { ProtocolError, StoreError, UsageError } from '../ts/errors.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { listDeals } from '../ts/store/deals.ts';
-import { openStore, readWallet, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readWallet } from '../ts/store/store.ts';
 import { command, json } from './support/command.ts';
 import { type Machine, newMachine } from './support/machines.ts';
 
@@ -70,8 +71,8 @@ describe('a key of two machines and an action, by commands', () => {
     const files = ({ store }: Machine) => readdirSync(join(store.dir, address)).sort();
     assert.deepEqual(files(hot), ['action.sealed', 'actions', 'hot.age', 'wallet.json']);
     assert.deepEqual(files(cold), ['cold.age', 'wallet.json']);
-    assert.deepEqual(readWallet(cold.store, address), readWallet(hot.store, address));
-    assert.equal(readWallet(hot.store, address).action?.authority, guardian);
+    assert.deepEqual(await readWallet(cold.store, address), await readWallet(hot.store, address));
+    assert.equal((await readWallet(hot.store, address)).action?.authority, guardian);
     for (const { store } of [hot, cold]) assert.ok((await checkStore(store)).ok);
 
     const signed = json(await command('sign', ['--store', hot.store.dir, '--message', 'x', '--json'], hot.env));
@@ -81,7 +82,7 @@ describe('a key of two machines and an action, by commands', () => {
     const both = openStore(hot.store.dir, async (kind, what) =>
       what === 'cold.age' ? cold.store.key(kind, what) : hot.store.key(kind, what),
     );
-    const { digest, signature } = await openWallet(both).signMessage('x', { recovery: true });
+    const { digest, signature } = await (await openWallet(both)).signMessage('x', { recovery: true });
     assert.equal(await recoverAddress({ hash: digest, signature }), address);
   });
 
@@ -134,7 +135,7 @@ async function next({ one, two, a, b }: Pair, n: number): Promise<DealState> {
   return stepDeal({ store: two.store, files: [a], out: b, here: n === 1 ? [2] : undefined });
 }
 
-let store: Store;
+let store: FileStore;
 before(async () => {
   store = (await machine()).store;
 });
@@ -176,7 +177,7 @@ describe('an offline deal', () => {
     assert.ok(phrase);
     const infos = [];
     for (const { store } of machines) {
-      const [deal] = listDeals(store);
+      const [deal] = await listDeals(store);
       assert.ok(deal);
       infos.push(await finishDeal({ store, deal, phrase }));
     }
@@ -355,7 +356,7 @@ describe('somebody between the machines', () => {
   test('somebody between the machines has no use for a session of another machine', async () => {
     const { one, two } = await pair(2);
     cpSync(join(one.store.dir, 'deals'), join(root, 'stolen', 'deals'), { recursive: true });
-    const [deal] = listDeals(one.store);
+    const [deal] = await listDeals(one.store);
     assert.ok(deal);
     const thief = openStore(join(root, 'stolen'), two.store.key);
     await assert.rejects(

@@ -15,7 +15,8 @@ import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
-import { openStore, readShare, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { readShare, type WalletInfo } from '../ts/store/store.ts';
 
 // A wallet that was prepared, and several signatures in one call, with the real action.
 
@@ -23,7 +24,7 @@ const root = mkdtempSync(join(tmpdir(), 'tandem-prepare-'));
 const MB = 1024 * 1024;
 const WIDE = { ...STRICT_LIMITS, maxParamsLength: MB, maxResponseLength: MB };
 
-let store: Store;
+let store: FileStore;
 let info: WalletInfo;
 let runtime: LocalRuntime;
 /** The same host with the limits that are sure everywhere. */
@@ -77,24 +78,21 @@ function relay(change: {
 /** The store, which says how often a share was opened. */
 function watched() {
   let opened = 0;
-  const watchedStore: Store = {
-    dir: store.dir,
-    key: (kind, what) => {
-      opened++;
-      return store.key(kind, what);
-    },
-  };
+  const watchedStore = openStore(store.dir, (kind, what) => {
+    opened++;
+    return store.key(kind, what);
+  });
   return { store: watchedStore, opened: () => opened };
 }
 
-function open(via: Runtime, watch = watched()): { wallet: Wallet; watch: ReturnType<typeof watched> } {
-  return { wallet: openWallet(watch.store, { runtime: via }), watch };
+async function open(via: Runtime, watch = watched()): Promise<{ wallet: Wallet; watch: ReturnType<typeof watched> }> {
+  return { wallet: await openWallet(watch.store, { runtime: via }), watch };
 }
 
 describe('a prepared wallet', () => {
   test('signs without opening the share again', async () => {
     const via = relay({});
-    const { wallet, watch } = open(via);
+    const { wallet, watch } = await open(via);
     assert.deepEqual(await wallet.prepare(), { calls: 0 });
     assert.deepEqual(await wallet.prepare(), { calls: 0 });
     assert.equal(watch.opened(), 1);
@@ -106,7 +104,7 @@ describe('a prepared wallet', () => {
 
   test('without a correlation has one made, with one call, and the signatures then take one each', async () => {
     const via = relay({});
-    const wallet = openWallet(store, { runtime: via, correlation: 'memory' });
+    const wallet = await openWallet(store, { runtime: via, correlation: 'memory' });
     assert.deepEqual(await wallet.prepare(), { calls: 1 });
     await assertSigned(await wallet.signMessage('one'), 'one');
     assert.deepEqual(via.sent, ['correlate', 'onecall']);
@@ -116,7 +114,7 @@ describe('a prepared wallet', () => {
     const all = () => readdirSync(store.dir, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
     const contents = () => all().map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'));
     const earlier = contents();
-    const { wallet } = open(runtime);
+    const { wallet } = await open(runtime);
     await wallet.prepare();
     assert.deepEqual(contents(), earlier);
     const share = Buffer.from(await readShare(store, info, 1)).toString('hex');
@@ -126,19 +124,19 @@ describe('a prepared wallet', () => {
   });
 
   test('forgets the share with close, or at the end of its scope', async () => {
-    const { wallet } = open(runtime);
+    const { wallet } = await open(runtime);
     await wallet.prepare();
     wallet.close();
     await assert.rejects(wallet.signMessage('x'), /was closed/);
     await assert.rejects(wallet.prepare(), UsageError);
     {
-      using scoped = open(runtime).wallet;
+      using scoped = (await open(runtime)).wallet;
       await scoped.prepare();
     }
   });
 
   test('that is closed while it prepares or signs finishes that, and keeps nothing', async () => {
-    const { wallet, watch } = open(relay({ before: () => wallet.close() }));
+    const { wallet, watch } = await open(relay({ before: () => wallet.close() }));
     await wallet.prepare();
     await assertSigned(await wallet.signMessage('last'), 'last');
     assert.equal(watch.opened(), 1);
@@ -146,7 +144,7 @@ describe('a prepared wallet', () => {
   });
 
   test('opens the share anew when another process locked it', async () => {
-    const { wallet, watch } = open(runtime);
+    const { wallet, watch } = await open(runtime);
     await wallet.prepare();
     writeFileSync(file('hot.locked'), '{}');
     try {
@@ -160,7 +158,7 @@ describe('a prepared wallet', () => {
   });
 
   test('does not sign with a share whose file was changed or taken away', async () => {
-    const { wallet } = open(runtime);
+    const { wallet } = await open(runtime);
     const bytes = readFileSync(file('hot.age'));
     await wallet.prepare();
     renameSync(file('hot.age'), file('hot.away'));
@@ -189,7 +187,7 @@ describe('one call', () => {
       seen: (answer, params) => seen.push(JSON.stringify(params).length, JSON.stringify(answer).length),
     });
     via.limits = () => strict.limits();
-    const signed = await open(via).wallet.signMany(texts.map(message));
+    const signed = await (await open(via)).wallet.signMany(texts.map(message));
     for (const [i, text] of texts.entries()) await assertSigned(signed[i] as Signed, text);
     assert.equal(new Set(signed.map(({ r }) => r)).size, 8);
     const [params = 0, answer = 0] = seen;
@@ -198,17 +196,17 @@ describe('one call', () => {
 
   test('signs an intent of 40 KB within what every host takes, and says what would not fit', async () => {
     const long = 'x'.repeat(40 * 1024);
-    await assertSigned(await open(strict).wallet.signMessage(long), long);
+    await assertSigned(await (await open(strict)).wallet.signMessage(long), long);
     const typed = {
       domain: { name: 'Long' },
       types: { Note: [{ name: 'text', type: 'string' }] },
       primaryType: 'Note',
       message: { text: long },
     } as const;
-    assert.equal((await open(strict).wallet.signTypedData(typed)).calls, 1);
+    assert.equal((await (await open(strict)).wallet.signTypedData(typed)).calls, 1);
     const none = relay({});
     none.limits = () => strict.limits();
-    await assert.rejects(open(none).wallet.signMessage('x'.repeat(64 * 1024)), /sign something shorter/);
+    await assert.rejects((await open(none)).wallet.signMessage('x'.repeat(64 * 1024)), /sign something shorter/);
     assert.deepEqual(none.sent, []);
   });
 
@@ -218,23 +216,23 @@ describe('one call', () => {
       seen: (answer, { intents, share, ...rest }) =>
         seen.push(JSON.stringify(rest).length, JSON.stringify(answer).length),
     });
-    await open(via).wallet.signMessage('x');
+    await (await open(via)).wallet.signMessage('x');
     const [params = 0, answer = 0] = seen;
     assert.ok(params <= 1536 && answer <= 8 * 1024, `${params} and ${answer} bytes`);
   });
 
   test('is not made if the limits would refuse it, and the error says how many fit', async () => {
-    const call = (limits: { params: number; response: number }, count: number) => {
+    const call = async (limits: { params: number; response: number }, count: number) => {
       const via = relay({});
       via.limits = async () => ({ ...WIDE, maxParamsLength: limits.params, maxResponseLength: limits.response });
-      const signing = open(via).wallet.signMany(texts.slice(0, count).map(message));
+      const signing = (await open(via)).wallet.signMany(texts.slice(0, count).map(message));
       return signing.finally(() => assert.deepEqual(via.sent, []));
     };
     await assert.rejects(call({ params: MB, response: 10_000 }, 2), /sign 1 of them in one call/);
     await assert.rejects(call({ params: MB, response: 18 * 1024 }, 8), /sign 4 of them in one call/);
     await assert.rejects(call({ params: 1000, response: MB }, 1), /sign something shorter/);
     for (const count of [0, 9]) {
-      await assert.rejects(open(runtime).wallet.signMany(Array(count).fill(message('x'))), UsageError);
+      await assert.rejects((await open(runtime)).wallet.signMany(Array(count).fill(message('x'))), UsageError);
     }
   });
 
@@ -243,12 +241,12 @@ describe('one call', () => {
     const via = relay({
       seen: (answer, params) => seen.push(JSON.stringify(params).length, JSON.stringify(answer).length),
     });
-    await open(via).wallet.signMany(texts.slice(0, 2).map(message));
+    await (await open(via)).wallet.signMany(texts.slice(0, 2).map(message));
     const [params = 0, answer = 0] = seen;
-    const fitting = (limits: object) => {
+    const fitting = async (limits: object) => {
       const exact = relay({});
       exact.limits = async () => ({ ...WIDE, ...limits });
-      return open(exact).wallet.signMany(texts.slice(0, 2).map(message));
+      return (await open(exact)).wallet.signMany(texts.slice(0, 2).map(message));
     };
     await fitting({ maxParamsLength: params + 100, maxResponseLength: answer + 300 });
     await assert.rejects(fitting({ maxParamsLength: params - 1 }), UsageError);
@@ -256,7 +254,7 @@ describe('one call', () => {
   });
 
   test('gives nothing if the policy refuses one of them, and says which', async () => {
-    const { wallet } = open(runtime);
+    const { wallet } = await open(runtime);
     const intents = [message('a'), digestIntent(`0x${'11'.repeat(32)}`), message('b')];
     await assert.rejects(wallet.signMany(intents), (error) => {
       assert.ok(error instanceof PolicyError);
@@ -272,20 +270,20 @@ describe('one call', () => {
         throw new RuntimeError('unavailable', 'the connection broke');
       },
     });
-    await assert.rejects(open(lost).wallet.signMessage('x'), RuntimeError);
-    const { wallet } = open(relay({ before: () => controller.abort() }));
+    await assert.rejects((await open(lost)).wallet.signMessage('x'), RuntimeError);
+    const { wallet } = await open(relay({ before: () => controller.abort() }));
     await assert.rejects(wallet.signMessage('x', { signal: controller.signal }));
     assert.equal((await wallet.signMessage('x')).calls, 1);
   });
 
   test('of the other protocols too, where they are asked for', async () => {
-    const signed = await openWallet(store).signMany(texts.slice(0, 2).map(message), { recovery: true });
+    const signed = await (await openWallet(store)).signMany(texts.slice(0, 2).map(message), { recovery: true });
     await assertSigned(signed[0] as Signed, 'payment 0');
     await assertSigned(signed[1] as Signed, 'payment 1');
-    const two = await open(runtime).wallet.signMany(texts.slice(0, 2).map(message), { protocol: 'dkls18' });
+    const two = await (await open(runtime)).wallet.signMany(texts.slice(0, 2).map(message), { protocol: 'dkls18' });
     assert.deepEqual([two[0]?.calls, two[0]?.protocol], [1, 'dkls18']);
     await assert.rejects(
-      open(strict).wallet.signMany(texts.slice(0, 2).map(message), { protocol: 'dkls18' }),
+      (await open(strict)).wallet.signMany(texts.slice(0, 2).map(message), { protocol: 'dkls18' }),
       /sign 1 of them in one call/,
     );
   });

@@ -13,7 +13,8 @@ import { ProtocolError, StoreError, UsageError } from '../ts/errors.ts';
 import { areParties, coldOf, type Role, roleOf } from '../ts/protocol/roles.ts';
 import { sealer } from '../ts/store/age.ts';
 import { listDeals, readSession } from '../ts/store/deals.ts';
-import { listWallets, openStore, type PartyInfo, readWallet } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
+import { listWallets, type PartyInfo, readWallet } from '../ts/store/store.ts';
 import { newMachine } from './support/machines.ts';
 
 // A role is a constant of the index, wherever one is written down.
@@ -72,7 +73,7 @@ describe('audit 1: a role is a constant of the index', () => {
     assert.deepEqual(planParties(2, 3, undefined), parties([1, 'hot'], [2, 'cold'], [3, 'cold']));
   });
 
-  test('audit 1: a wallet.json that says anything else is not read', () => {
+  test('audit 1: a wallet.json that says anything else is not read', async () => {
     const address = `0x${'Ab'.repeat(20)}`;
     const store = openStore(join(root, 'wallets'), async () => assert.fail('no share is opened'));
     mkdirSync(join(store.dir, address), { recursive: true });
@@ -95,11 +96,11 @@ describe('audit 1: a role is a constant of the index', () => {
     };
     for (const of of right) {
       write(of);
-      assert.deepEqual(readWallet(store, address).parties, of[0]);
+      assert.deepEqual((await readWallet(store, address)).parties, of[0]);
     }
     for (const [name, of] of Object.entries(wrong)) {
       write(of);
-      assert.throws(() => readWallet(store, address), { name: 'StoreError', kind: 'altered' }, name);
+      await assert.rejects(readWallet(store, address), { name: 'StoreError', kind: 'altered' }, name);
     }
   });
 
@@ -110,7 +111,7 @@ describe('audit 1: a role is a constant of the index', () => {
     for (const [name, [of, hasAction]] of Object.entries(wrong)) {
       if (!hasAction) await assert.rejects(begin(of), UsageError, name);
     }
-    assert.deepEqual(listDeals(one.store), []);
+    assert.deepEqual(await listDeals(one.store), []);
     await begin(parties([1, 'hot'], [2, 'cold'], [3, 'cold']));
 
     const changed = join(root, 'changed.deal');
@@ -132,7 +133,7 @@ describe('audit 1: a role is a constant of the index', () => {
       const joining = stepDeal({ store: two.store, files: [changed], out: join(root, 'two.deal'), here: [3] });
       await assert.rejects(joining, (error) => error instanceof StoreError && error.kind === 'altered', name);
     }
-    assert.deepEqual(listDeals(two.store), []);
+    assert.deepEqual(await listDeals(two.store), []);
   });
 
   test('audit 1: a session of such terms, which an earlier version kept, goes on no more, and can be dropped', async () => {
@@ -144,14 +145,14 @@ describe('audit 1: a role is a constant of the index', () => {
       here: [1],
       out: join(root, 'k.deal'),
     });
-    const [deal = new Uint8Array()] = listDeals(store);
+    const [deal = new Uint8Array()] = await listDeals(store);
     const { session, key } = await readSession(store, deal);
     const terms = { ...session.terms, parties: parties([1, 'cold'], [2, 'hot'], [3, 'cold']) };
     const sealed = await sealer(key)(encodeCbor({ ...session, terms }));
     writeFileSync(join(store.dir, 'deals', `${Buffer.from(deal).toString('hex')}.age`), sealed);
     await assert.rejects(readSession(store, deal), /calls its parties what they are not/);
     await dropDeal(store, deal, true);
-    assert.deepEqual(listDeals(store), []);
+    assert.deepEqual(await listDeals(store), []);
   });
 });
 
@@ -184,7 +185,7 @@ describe('audit 8: one look at a finished deal', () => {
       const making = createWallet({ store, threshold: 2, parties: 3, load: lying(lie) });
       await assert.rejects(making, ProtocolError, name);
     }
-    assert.deepEqual(listWallets(store), []);
+    assert.deepEqual(await listWallets(store), []);
   });
 
   test('audit 8: offline, which makes no wallet of any of these', async () => {
@@ -202,6 +203,6 @@ describe('audit 8: one look at a finished deal', () => {
       await assert.rejects(finishDeal({ ...options, load: lying(lie) }), ProtocolError, name);
     }
     const info = await finishDeal(options);
-    assert.deepEqual(readWallet(one.store, info.address), info);
+    assert.deepEqual(await readWallet(one.store, info.address), info);
   });
 });

@@ -22,7 +22,9 @@ import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { LockedError, StoreError, UsageError } from '../ts/errors.ts';
 import { takeLock } from '../ts/files/files.ts';
-import { type Key, keyKindOf, sealer } from '../ts/store/age.ts';
+import { keyKindOf, sealer } from '../ts/store/age.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { keyOf, type Secret } from '../ts/store/scrypt.ts';
 import {
   assertCurrent,
   assertUnlocked,
@@ -34,11 +36,9 @@ import {
   leftovers,
   listWallets,
   nextSealedName,
-  openStore,
   readAction,
   readShare,
   readWallet,
-  type Store,
   type WalletInfo,
 } from '../ts/store/store.ts';
 
@@ -50,13 +50,13 @@ const SOURCE = 'globalThis.main = () => 1; // 🔑\n';
 const root = mkdtempSync(join(tmpdir(), 'tandem-store-'));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-let identity: Key & { identities: readonly string[] };
+let identity: Secret & { identities: readonly string[] };
 before(async () => {
   identity = { identities: [await generateIdentity()] };
 });
 
 let count = 0;
-const freshStore = (key: Key = identity): Store => openStore(join(root, `store${count++}`), async () => key);
+const freshStore = (key: Secret = identity): FileStore => openStore(join(root, `store${count++}`), async () => key);
 
 function infoOf(digit: string): WalletInfo {
   return {
@@ -78,7 +78,7 @@ function infoOf(digit: string): WalletInfo {
   };
 }
 
-async function addWallet(store: Store, digit = '1', indices = [1, 3, 4]): Promise<WalletInfo> {
+async function addWallet(store: FileStore, digit = '1', indices = [1, 3, 4]): Promise<WalletInfo> {
   const info = infoOf(digit);
   const draft = await draftWallet(store, indices.length);
   const shares = new Map(indices.map((index) => [index, index === 1 ? HOT : COLD]));
@@ -99,11 +99,11 @@ describe('a wallet in the store', () => {
   test('a wallet in the store comes back as it was stored', async () => {
     const store = freshStore();
     const info = await addWallet(store);
-    assert.deepEqual(listWallets(store), [info.address]);
-    assert.deepEqual(readWallet(store, findWallet(store)), info);
+    assert.deepEqual(await listWallets(store), [info.address]);
+    assert.deepEqual(await readWallet(store, await findWallet(store)), info);
     assert.deepEqual(await readShare(store, info, 1), HOT);
     assert.deepEqual(await readShare(store, info, 4), COLD);
-    assert.deepEqual(readAction(store, info), { ...pick(info), sealed: 'c2VhbGVk', source: SOURCE });
+    assert.deepEqual(await readAction(store, info), { ...pick(info), sealed: 'c2VhbGVk', source: SOURCE });
   });
 
   test('a wallet in the store is readable by its owner only', async () => {
@@ -122,17 +122,17 @@ describe('a wallet in the store', () => {
     const store = freshStore();
     await addWallet(store);
     await assert.rejects(addWallet(store), fails('exists'));
-    assert.equal(listWallets(store).length, 1);
+    assert.equal((await listWallets(store)).length, 1);
   });
 
   test('a wallet in the store is found by its address in any case, or alone', async () => {
     const store = freshStore();
-    assert.throws(() => findWallet(store), fails('missing', /scripts\/keygen\.ts/));
+    await assert.rejects(findWallet(store), fails('missing', /scripts\/keygen\.ts/));
     const { address } = await addWallet(store, 'A');
-    assert.equal(findWallet(store, address.toLowerCase()), address);
+    assert.equal(await findWallet(store, address.toLowerCase()), address);
     await addWallet(store, 'b');
-    assert.throws(() => findWallet(store), UsageError);
-    assert.throws(() => findWallet(store, `0x${'c'.repeat(40)}`), fails('missing'));
+    await assert.rejects(findWallet(store), UsageError);
+    await assert.rejects(findWallet(store, `0x${'c'.repeat(40)}`), fails('missing'));
   });
 
   const pick = (info: WalletInfo) => ({ wallet: info.action?.wallet, cid: info.action?.cid });
@@ -159,9 +159,9 @@ describe('a change of a wallet', () => {
       shares: new Map([1, 3, 4].map((i) => [i, NEW])),
       action: { sealed: 'bmV3', source: '' },
     });
-    assert.deepEqual(readWallet(store, info.address), info);
+    assert.deepEqual(await readWallet(store, info.address), info);
     for (const index of [1, 3, 4]) assert.deepEqual(await readShare(store, info, index), NEW);
-    assert.equal(readAction(store, info).sealed, 'bmV3');
+    assert.equal((await readAction(store, info)).sealed, 'bmV3');
     const files = ['action.1.sealed', 'actions', 'cold-4.1.age', 'cold.1.age', 'hot.1.age', 'wallet.json'];
     assert.deepEqual(readdirSync(join(store.dir, info.address)).sort(), files);
     assert.deepEqual(readdirSync(join(store.dir, info.address, 'actions')), [`${info.action?.cid}.js`]);
@@ -174,14 +174,14 @@ describe('a change of a wallet', () => {
     const folder = join(store.dir, old.address);
     writeFileSync(join(folder, 'hot.1.age'), 'half');
     writeFileSync(join(folder, 'action.1.sealed'), '{');
-    assert.deepEqual(await readShare(store, readWallet(store, old.address), 1), HOT);
+    assert.deepEqual(await readShare(store, await readWallet(store, old.address), 1), HOT);
     const draft = await draftChange(store, old, 3);
     await draft.finish({
       info: next(old),
       shares: new Map([1, 3, 4].map((i) => [i, NEW])),
       action: { sealed: 'bmV3', source: '' },
     });
-    assert.deepEqual(await readShare(store, readWallet(store, old.address), 1), NEW);
+    assert.deepEqual(await readShare(store, await readWallet(store, old.address), 1), NEW);
   });
 
   test('a change of the action alone leaves the shares alone', async () => {
@@ -194,9 +194,9 @@ describe('a change of a wallet', () => {
     const draft = await draftChange(store, old, 0);
     await draft.finish({ info, shares: new Map(), action: { sealed: 'bmV3', source: '' } });
     assert.deepEqual(readFileSync(join(store.dir, old.address, 'hot.age')), hot);
-    assert.equal(readAction(store, info).sealed, 'bmV3');
-    forgetRetired(store, info);
-    assert.deepEqual(readWallet(store, info.address), { ...info, action });
+    assert.equal((await readAction(store, info)).sealed, 'bmV3');
+    await forgetRetired(store, info);
+    assert.deepEqual(await readWallet(store, info.address), { ...info, action });
   });
 
   test('a change of a wallet is refused if the wallet was changed meanwhile', async () => {
@@ -210,8 +210,8 @@ describe('a change of a wallet', () => {
     };
     await first.finish(wallet);
     await assert.rejects(second.finish(wallet), fails('changed'));
-    assert.throws(() => assertCurrent(store, old), fails('changed'));
-    assertCurrent(store, wallet.info);
+    await assert.rejects(assertCurrent(store, old), fails('changed'));
+    await assertCurrent(store, wallet.info);
   });
 });
 
@@ -266,7 +266,7 @@ describe('share files', () => {
     const store = freshStore();
     const info = await addWallet(store);
     assert.equal(keyKindOf(readFileSync(join(store.dir, info.address, 'hot.age'))), 'identity');
-    const other: Key = { identities: [await generateIdentity()] };
+    const other: Secret = { identities: [await generateIdentity()] };
     await assert.rejects(
       readShare(
         openStore(store.dir, async () => other),
@@ -275,7 +275,7 @@ describe('share files', () => {
       ),
       fails('identity', /TANDEM_IDENTITY/),
     );
-    const both: Key = { identities: [...other.identities, ...identity.identities] };
+    const both: Secret = { identities: [...other.identities, ...identity.identities] };
     assert.deepEqual(
       await readShare(
         openStore(store.dir, async () => both),
@@ -322,7 +322,7 @@ describe('share files', () => {
     await assert.rejects(readShare(store, one, 3), fails('missing', /moved away/));
 
     const write = async (content: unknown) =>
-      writeFileSync(path(one, 'hot.age'), await sealer(identity)(encodeCbor(content)));
+      writeFileSync(path(one, 'hot.age'), await sealer(keyOf(identity))(encodeCbor(content)));
     const share = HOT;
     await write({ version: 2, wallet: one.address, index: 1, share });
     await assert.rejects(readShare(store, one, 1), fails('version', /version 2.*version 1/s));
@@ -346,22 +346,22 @@ describe('public files', () => {
     const info = await addWallet(store);
     const path = join(store.dir, info.address, 'wallet.json');
     const text = readFileSync(path, 'utf8');
-    const refused = (content: string | Buffer, kind: StoreError['kind'], message?: RegExp) => {
+    const refused = async (content: string | Buffer, kind: StoreError['kind'], message?: RegExp) => {
       writeFileSync(path, content);
-      assert.throws(() => readWallet(store, info.address), fails(kind, message), content.toString().slice(0, 80));
+      await assert.rejects(readWallet(store, info.address), fails(kind, message), content.toString().slice(0, 80));
     };
-    refused(text.slice(0, 100), 'altered', /not JSON/);
-    refused(Buffer.from([0xff, 0xfe]), 'altered', /UTF-8/);
-    refused('null', 'altered');
-    refused(text.replace('"version": 1', '"version": 7'), 'version', /newer/);
-    refused(text.replace('"threshold": 2', '"threshold": 5'), 'altered', /contradicts/);
-    refused(text.replace('"threshold": 2', '"threshold": 2, "more": 1'), 'altered', /more/);
-    refused(text.replaceAll('1'.repeat(40), '2'.repeat(40)), 'altered', /another wallet/);
-    refused(' '.repeat(100_000), 'altered', /100000 bytes/);
+    await refused(text.slice(0, 100), 'altered', /not JSON/);
+    await refused(Buffer.from([0xff, 0xfe]), 'altered', /UTF-8/);
+    await refused('null', 'altered');
+    await refused(text.replace('"version": 1', '"version": 7'), 'version', /newer/);
+    await refused(text.replace('"threshold": 2', '"threshold": 5'), 'altered', /contradicts/);
+    await refused(text.replace('"threshold": 2', '"threshold": 2, "more": 1'), 'altered', /more/);
+    await refused(text.replaceAll('1'.repeat(40), '2'.repeat(40)), 'altered', /another wallet/);
+    await refused(' '.repeat(100_000), 'altered', /100000 bytes/);
     rmSync(path);
-    assert.throws(() => readWallet(store, info.address), fails('missing'));
+    await assert.rejects(readWallet(store, info.address), fails('missing'));
     mkdirSync(path);
-    assert.throws(() => readWallet(store, info.address), fails('altered', /not a file/));
+    await assert.rejects(readWallet(store, info.address), fails('altered', /not a file/));
   });
 
   test("the action's share in a store must be this wallet's", async () => {
@@ -370,12 +370,12 @@ describe('public files', () => {
     const path = join(store.dir, info.address, 'action.sealed');
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace('Qma', 'Qmb'));
-    assert.throws(() => readAction(store, info), fails('other-wallet'));
+    await assert.rejects(readAction(store, info), fails('other-wallet'));
     writeFileSync(path, text.slice(0, -10));
-    assert.throws(() => readAction(store, info), fails('altered'));
+    await assert.rejects(readAction(store, info), fails('altered'));
     writeFileSync(path, text);
     rmSync(join(store.dir, info.address, 'actions'), { recursive: true });
-    assert.throws(() => readAction(store, info), fails('missing', /Qma.*\.js/));
+    await assert.rejects(readAction(store, info), fails('missing', /Qma.*\.js/));
   });
 });
 
@@ -385,6 +385,7 @@ function runAndDie(at: string, script: string): void {
     import fs from 'node:fs';
     import { syncBuiltinESMExports } from 'node:module';
     import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/store/store.ts', import.meta.url)))};
+    import { openStore } from ${JSON.stringify(fileURLToPath(new URL('../ts/store/node.ts', import.meta.url)))};
     fs.${at} = () => process.kill(process.pid, 'SIGKILL');
     syncBuiltinESMExports();
     ${script}
@@ -401,13 +402,13 @@ describe('a process that is killed', () => {
     const { address } = await addWallet(store);
     runAndDie(
       'renameSync',
-      `const held = await store.holdWallet(store.openStore(${JSON.stringify(store.dir)}, null), '${address}');
-       held.lockHot('a test');`,
+      `const held = await store.holdWallet(openStore(${JSON.stringify(store.dir)}, null), '${address}');
+       await held.lockHot('a test');`,
     );
     const leftover = () => readdirSync(join(store.dir, address)).filter((name) => name.startsWith('.tmp-'));
     assert.equal(leftover().length, 1, 'it had written');
     assert.ok(existsSync(join(store.dir, address, 'lock')), 'it held the wallet');
-    assertUnlocked(store, address);
+    await assertUnlocked(store, address);
     const hold = await holdWallet(store, address);
     assert.deepEqual(leftover(), []);
     hold.release();
@@ -418,15 +419,15 @@ describe('a process that is killed', () => {
     const store = freshStore();
     runAndDie(
       'renameSync',
-      `const draft = await store.draftWallet(store.openStore(${JSON.stringify(store.dir)}, async () => (${JSON.stringify(identity)})), 1);
+      `const draft = await store.draftWallet(openStore(${JSON.stringify(store.dir)}, async () => (${JSON.stringify(identity)})), 1);
        const info = ${JSON.stringify(infoOf('1'))};
        await draft.finish({ info, shares: new Map([[1, new Uint8Array(9)]]), action: { sealed: 'x', source: '' } });`,
     );
-    assert.deepEqual(listWallets(store), []);
+    assert.deepEqual(await listWallets(store), []);
     const leftover = readdirSync(store.dir)[0] ?? '';
     assert.match(leftover, /^\.tmp-/, 'it had begun');
     assert.ok(existsSync(join(store.dir, leftover, 'wallet.json')), 'it had written all');
-    assert.deepEqual(leftovers(store), [leftover]);
+    assert.deepEqual(await leftovers(store), [leftover]);
     // Of another machine it might be in use.
     const foreign = leftover.replace(/-[0-9a-f]{8}-([0-9a-f]{12})$/, '-00000000-$1');
     mkdirSync(join(store.dir, foreign));
@@ -445,6 +446,7 @@ describe('a change that is stopped', () => {
       import fs from 'node:fs';
       import { syncBuiltinESMExports } from 'node:module';
       import * as store from ${JSON.stringify(fileURLToPath(new URL('../ts/store/store.ts', import.meta.url)))};
+    import { openStore } from ${JSON.stringify(fileURLToPath(new URL('../ts/store/node.ts', import.meta.url)))};
       const names = ['openSync', 'writeSync', 'fsyncSync', 'renameSync', 'linkSync', 'rmSync'];
       const real = Object.fromEntries(names.map((name) => [name, fs[name]]));
       let left = Infinity;
@@ -458,7 +460,7 @@ describe('a change that is stopped', () => {
       const outcomes = [];
       for (let n = 0; ; n++) {
         const dir = ${JSON.stringify(join(root, 'stopped'))} + n;
-        const s = store.openStore(dir, async () => (${JSON.stringify(identity)}));
+        const s = openStore(dir, async () => (${JSON.stringify(identity)}));
         const write = async (begun, info) => {
           const shares = new Map([1, 3].map((index) => [index, new Uint8Array(9).fill(info.epoch)]));
           await (await begun).finish({ info, shares, action: { sealed: String(info.epoch), source: '' } });
@@ -468,11 +470,11 @@ describe('a change that is stopped', () => {
         left = n;
         const isWhole = await write(change, after).then(() => left >= 0, () => false);
         left = Infinity;
-        const info = store.readWallet(s, before.address);
+        const info = await store.readWallet(s, before.address);
         const shares = await Promise.all([1, 3].map((index) => store.readShare(s, info, index)));
-        const found = [info.epoch, ...shares.map((share) => share[0]), Number(store.readAction(s, info).sealed)];
+        const found = [info.epoch, ...shares.map((share) => share[0]), Number((await store.readAction(s, info)).sealed)];
         if (new Set(found).size !== 1) throw new Error(\`stopped at \${n}: \${found}\`);
-        outcomes.push({ epoch: info.epoch, left: store.unusedFiles(s, info).length });
+        outcomes.push({ epoch: info.epoch, left: (await store.unusedFiles(s, info)).length });
         if (isWhole) break;
       }
       console.log(JSON.stringify(outcomes));`;
@@ -499,25 +501,22 @@ describe('a locked hot share', () => {
     const store = freshStore();
     const { address } = await addWallet(store);
     const hold = await holdWallet(store, address);
-    hold.lockHot('the proof is wrong');
+    await hold.lockHot('the proof is wrong');
     hold.release();
     const path = join(store.dir, address, 'hot.locked');
     assert.equal(statSync(path).mode & 0o777, 0o600);
-    assert.throws(
-      () => assertUnlocked(store, address),
-      (error) => {
-        assert.ok(error instanceof LockedError);
-        assert.match(error.message, /the proof is wrong/);
-        assert.match(error.message, /--recovery/);
-        return true;
-      },
-    );
+    await assert.rejects(assertUnlocked(store, address), (error) => {
+      assert.ok(error instanceof LockedError);
+      assert.match(error.message, /the proof is wrong/);
+      assert.match(error.message, /--recovery/);
+      return true;
+    });
     writeFileSync(path, '');
-    assert.throws(() => assertUnlocked(store, address), LockedError, 'whatever the file says');
+    await assert.rejects(assertUnlocked(store, address), LockedError, 'whatever the file says');
     const again = await holdWallet(store, address);
-    again.unlockHot();
+    await again.unlockHot();
     again.release();
-    assertUnlocked(store, address);
+    await assertUnlocked(store, address);
   });
 });
 
@@ -629,7 +628,7 @@ describe('a file system that does not take it', () => {
       ),
       fails('read-only'),
     );
-    assert.deepEqual(await readShare(store, readWallet(store, address), 1), HOT);
+    assert.deepEqual(await readShare(store, await readWallet(store, address), 1), HOT);
   });
 
   test('a store that is not writable for this user is refused as read-only', async (t) => {
@@ -655,8 +654,8 @@ describe('a file system that does not take it', () => {
     );
     draft.discard();
     assert.deepEqual(readdirSync(dir).sort(), [address, 'filler']);
-    hold.lockHot('no space for this');
-    assert.throws(() => assertUnlocked(store, address), LockedError);
+    await hold.lockHot('no space for this');
+    await assert.rejects(assertUnlocked(store, address), LockedError);
     hold.release();
     await assert.rejects(holdWallet(store, address), fails('full'));
   });

@@ -17,15 +17,8 @@ import { cidOf } from '../ts/protocol/cid.ts';
 import { digestOfPermission, hashOf, type Permission, SAME, typedDataOf } from '../ts/protocol/permission.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';
-import {
-  openAction,
-  openStore,
-  readAction,
-  readShare,
-  readWallet,
-  type Store,
-  type WalletInfo,
-} from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
+import { openAction, readAction, readShare, readWallet, type WalletInfo } from '../ts/store/store.ts';
 
 // A thief has the hot share, the account's key and every sealed blob, and asks the action for its share, in every way
 // there is. Neither the cold share nor a guardian's key is his.
@@ -41,7 +34,7 @@ const root = mkdtempSync(join(tmpdir(), 'tandem-thief-'));
 const guardian = privateKeyToAccount(`0x${'47'.repeat(32)}`);
 const mallory = privateKeyToAccount(`0x${'66'.repeat(32)}`);
 let runtime: LocalRuntime;
-let store: Store;
+let store: FileStore;
 let action: Action & { policy: string };
 /** What the owner moves the share to, and what the thief would like to. */
 let next: Action;
@@ -70,12 +63,12 @@ interface Owned {
   readonly hot: Uint8Array;
   readonly cold: Uint8Array;
   /** Where it is, if that is not the store of all. */
-  readonly from?: Store;
+  readonly from?: FileStore;
 }
 
 async function newWallet(authority: 'cold' | 'none' | `0x${string}`, by = action): Promise<Owned> {
   const made = await createWallet({ store, action: { runtime, ...by }, threshold: 2, parties: 3, authority });
-  const { wallet, sealed } = readAction(store, made.wallet);
+  const { wallet, sealed } = await readAction(store, made.wallet);
   const [hot, cold] = [await readShare(store, made.wallet, 1), await readShare(store, made.wallet, 3)];
   return { info: made.wallet, wallet, sealed, hot, cold };
 }
@@ -338,7 +331,7 @@ describe('with the cold share as authority', () => {
       const own = await Lit.Actions.getLitActionPrivateKey();
       return { own, outer: await Lit.Actions.Decrypt({ pkpId: wallet, ciphertext: share }) };
     }`;
-    const opener = { source, cid: await cidOf(source) };
+    const opener = { source, cid: cidOf(source) };
     await runtime.permit(wallet, action.cid, opener.cid, thiefs.cid);
     const { own, outer } = (await runtime.run(opener, { wallet, share: sealed })) as { own: string; outer: string };
     const [label, salt, ciphertext] = decodeCbor(bytes(outer)) as Uint8Array<ArrayBuffer>[];
@@ -650,7 +643,7 @@ async function ofVersion1(): Promise<{ owned: Owned; old: Action & { policy: str
   cpSync(join(import.meta.dirname, 'fixtures/store-1'), dir, { recursive: true });
   const identity = readFileSync(join(import.meta.dirname, 'fixtures/store-1-identity.txt'), 'utf8').trim();
   const from = openStore(dir, async () => ({ identities: [identity] }));
-  const info = readWallet(from, '0x31405adBEa01669cd7f2b903CFcffe4a0E5D55e3');
+  const info = await readWallet(from, '0x31405adBEa01669cd7f2b903CFcffe4a0E5D55e3');
   const { wallet, sealed, cid, source } = await openAction(from, info);
   const [hot, cold] = [await readShare(from, info, 1), await readShare(from, info, 3)];
   const at = await LocalRuntime.open({ dir: join(dir, 'local-lit') });
@@ -822,7 +815,7 @@ describe('audit 1: facts that one side infers and another is told', () => {
     }
     const at = openStore(cold, store.key);
     const begun = join(cold, 'begun.deal');
-    await beginReshare({ store: { ...store, dir: hotOnly(owned) }, runtime, here: [1], out: begun });
+    await beginReshare({ store: openStore(hotOnly(owned), store.key), runtime, here: [1], out: begun });
     type Told = Map<string, unknown>;
     let count = 0;
     /** The words that the cold machine shows of terms with something else in them. */

@@ -26,7 +26,7 @@ import { CheckFailedError } from '../ts/errors.ts';
 import { cidOf } from '../ts/protocol/cid.ts';
 import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/store.ts';
+import { openStore } from '../ts/store/node.ts';
 import { cleanBlock, cleanLine, cleanText, hideSecret, quoted, Untrusted, visibleJson } from '../ts/text/untrusted.ts';
 import { command, type Outcome } from './support/command.ts';
 
@@ -166,7 +166,7 @@ describe('audit 5: every command that shows such text', () => {
     address = made.wallet.address;
     // The second share becomes that of an action at the host.
     const folder = join(store, address);
-    const cid = await cidOf(SOURCE);
+    const cid = cidOf(SOURCE);
     const info = JSON.parse(readFileSync(join(folder, 'wallet.json'), 'utf8')) as Record<string, unknown>;
     const parties = ['hot', 'action', 'cold'].map((role, i) => ({ index: i + 1, role }));
     const action = { wallet: WALLET, cid, policy: 'messages', authority: 'cold' };
@@ -257,7 +257,7 @@ describe('audit 5: every command that shows such text', () => {
       throw new TandemError('check', EVIL);
     };
     const load = async () => Object.assign(await loadTandem(), { dkls18Finish });
-    const wallet = openWallet(
+    const wallet = await openWallet(
       openStore(copy, async () => ({ identities })),
       { load },
     );
@@ -357,7 +357,7 @@ describe('audit 5: every command that shows such text', () => {
       `import * as v from ${valibot};\nexport const constants = v.pipe(v.unknown(), v.check(() => false, ${JSON.stringify(EVIL)}));`,
     );
     const build = ['--wasm', wasm, '--glue', 'none', '--out', join(folder, 'a.js')];
-    const cid = await cidOf(SOURCE);
+    const cid = cidOf(SOURCE);
     const parts = { main: 'main.ts', wasm: 'a.wasm', mode: 'inline', define: {} };
     const hashes = { cid, bytes: 1, sha256: EVIL, wasmSha256: EVIL };
     const toolchain = { tools: { [EVIL]: EVIL }, packages: { [EVIL]: EVIL } };

@@ -38,7 +38,7 @@ import { parsePolicy, policyHash } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
 import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
-import { openStore, type Store } from '../ts/store/store.ts';
+import { type FileStore, openStore } from '../ts/store/node.ts';
 import { json, command as run } from './support/command.ts';
 
 // End to end: the commands in processes of their own, the real action in real Deno. One wallet serves almost all tests.
@@ -61,7 +61,7 @@ function write(name: string, value: unknown): string {
 }
 
 let made: Record<string, unknown>;
-let store: Store;
+let store: FileStore;
 let runtime: LocalRuntime;
 let address: Hex;
 before(async () => {
@@ -157,7 +157,7 @@ describe('keygen', () => {
     assert.equal(outcome.code, 0, outcome.stderr);
     assert.match(outcome.stdout, /^shares +1 hot, 2 cold; 2 of them sign$/m);
     assert.match(outcome.stderr, /cold share .* Move it .*\n +mv .*cold\.age /s);
-    const wallet = openWallet(openStore(alone, store.key));
+    const wallet = await openWallet(openStore(alone, store.key));
     const signed = await wallet.signMessage('two of two');
     assert.equal(signed.calls, 0);
     assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), wallet.info.address);
@@ -304,7 +304,7 @@ describe('sign', () => {
       to: PAYEE,
       value: 3n,
     } as const;
-    const signed = await openWallet(store, { runtime }).signTransaction(expected);
+    const signed = await (await openWallet(store, { runtime })).signTransaction(expected);
     await assertSent({ ...signed }, expected);
     const { v } = parseTransaction(signed.serializedTransaction);
     assert.equal(v, BigInt(37 + signed.yParity));
@@ -322,12 +322,12 @@ describe('sign', () => {
     { type: 'eip1559', ...common, ...fees, to: undefined, data: '0x6000' },
   ] as const) {
     test(`sign takes a transaction of ${expected.type}${expected.to === undefined ? ' that creates a contract' : ''}`, async () => {
-      await assertSent({ ...(await openWallet(store, { runtime }).signTransaction(expected)) }, expected);
+      await assertSent({ ...(await (await openWallet(store, { runtime })).signTransaction(expected)) }, expected);
     });
   }
 
   test('sign takes an authorization of a delegate, and typed data in place', async () => {
-    const wallet = openWallet(store, { runtime });
+    const wallet = await openWallet(store, { runtime });
     const authorization = { chainId: 1, address: TOKEN, nonce: 6 } as const;
     const signed = await wallet.sign(authorizationIntent(authorization));
     await assertSigned({ ...signed }, hashAuthorization(authorization));
@@ -344,12 +344,12 @@ describe('sign', () => {
     '2²⁵⁶ − 1': 2n ** 256n - 1n,
   })) {
     test(`sign takes the digest ${name}`, async () => {
-      await assertSigned({ ...(await openWallet(store, { runtime }).signDigest(word(digest))) }, word(digest));
+      await assertSigned({ ...(await (await openWallet(store, { runtime })).signDigest(word(digest))) }, word(digest));
     });
   }
 
   test('sign takes a path and signs with derived keys', async () => {
-    const signed = await openWallet(store, { runtime }).signMessage({ raw: '0x00ff' }, { path: 'm/0/7' });
+    const signed = await (await openWallet(store, { runtime })).signMessage({ raw: '0x00ff' }, { path: 'm/0/7' });
     const chainCode = await chainCodeOf();
     const parent = new HDKey({ publicKey: hexToBytes(made.publicKey as Hex), chainCode });
     const child = parent.derive('m/0/7').publicKey;
@@ -392,14 +392,14 @@ describe('sign', () => {
   });
 
   test('two signatures at a time take turns', async () => {
-    const wallet = openWallet(store, { runtime });
+    const wallet = await openWallet(store, { runtime });
     const signed = await Promise.all([wallet.signMessage('a'), wallet.signMessage('b', { recovery: true })]);
     await assertSigned({ ...signed[0] }, hashMessage('a'));
     await assertSigned({ ...signed[1] }, hashMessage('b'));
   });
 
   test('sign can be aborted', async () => {
-    const wallet = openWallet(store, { runtime });
+    const wallet = await openWallet(store, { runtime });
     const controller = new AbortController();
     const onProgress = (step: string) => step.startsWith('running the action') && controller.abort();
     await assert.rejects(wallet.signMessage('x', { signal: controller.signal, onProgress }), { name: 'AbortError' });
@@ -510,7 +510,8 @@ describe('a policy from a file', () => {
 
 describe('an action that cheats', () => {
   // By onecall: test/correlation.test.ts.
-  const sign = (via: Runtime) => openWallet(store, { runtime: via }).signMessage('pay', { protocol: 'dkls18' });
+  const sign = async (via: Runtime) =>
+    (await openWallet(store, { runtime: via })).signMessage('pay', { protocol: 'dkls18' });
 
   async function locks(via: Runtime): Promise<void> {
     await assert.rejects(sign(via), (error) => {
@@ -535,7 +536,10 @@ describe('an action that cheats', () => {
     const next = await command('sign', ['--store', dir, '--message', 'pay', '--json']);
     assert.deepEqual([next.code, next.stdout], [3, '']);
     assert.match(next.stderr, /locked.*--recovery/s);
-    await assertSigned({ ...(await openWallet(store).signMessage('out', { recovery: true })) }, hashMessage('out'));
+    await assertSigned(
+      { ...(await (await openWallet(store)).signMessage('out', { recovery: true })) },
+      hashMessage('out'),
+    );
     rmSync(lockFile());
   });
 
@@ -582,7 +586,7 @@ describe('an action that cheats', () => {
 });
 
 describe('a store that was interfered with', () => {
-  const wallet = (): Wallet => openWallet(store, { runtime });
+  const wallet = (): Promise<Wallet> => openWallet(store, { runtime });
 
   test('in a store that was interfered with, another source of the action is not run', async () => {
     const folder = join(walletFolder(), 'actions');
@@ -590,7 +594,7 @@ describe('a store that was interfered with', () => {
     const source = readFileSync(path);
     try {
       writeFileSync(path, Buffer.concat([source, Buffer.from('\n')]));
-      await assert.rejects(wallet().signMessage('x'), (error) => {
+      await assert.rejects((await wallet()).signMessage('x'), (error) => {
         assert.ok(error instanceof StoreError && error.kind === 'altered');
         assert.match(error.message, /CID/);
         return true;
@@ -608,7 +612,7 @@ describe('a store that was interfered with', () => {
     const share = sealed.share.slice(0, at) + (sealed.share[at] === '1' ? '2' : '1') + sealed.share.slice(at + 1);
     try {
       writeFileSync(path, JSON.stringify({ ...sealed, share }));
-      await assert.rejects(wallet().signMessage('x'), RefusedError);
+      await assert.rejects((await wallet()).signMessage('x'), RefusedError);
       assert.ok(!existsSync(lockFile()));
     } finally {
       writeFileSync(path, text);
@@ -616,9 +620,9 @@ describe('a store that was interfered with', () => {
   });
 
   test('in a store that was interfered with, a wallet is not signed with at another host', async () => {
-    await assert.rejects(openWallet(store).signMessage('x'), UsageError);
+    await assert.rejects((await openWallet(store)).signMessage('x'), UsageError);
     await assert.rejects(
-      openWallet(store, { runtime: { ...relay({}), name: 'chipotle' } }).signMessage('x'),
+      (await openWallet(store, { runtime: { ...relay({}), name: 'chipotle' } })).signMessage('x'),
       UsageError,
     );
   });
@@ -628,5 +632,5 @@ describe('a store that was interfered with', () => {
 async function chainCodeOf(): Promise<Uint8Array> {
   const { loadTandem } = await import('../ts/core/node.ts');
   const { readShare, readWallet } = await import('../ts/store/store.ts');
-  return (await loadTandem()).shareInfo(await readShare(store, readWallet(store, address), 1)).chainCode;
+  return (await loadTandem()).shareInfo(await readShare(store, await readWallet(store, address), 1)).chainCode;
 }

@@ -37,4 +37,6 @@ export {
 export { type CheckedStore, checkStore } from './store/check.ts';
 export { listDeals } from './store/deals.ts';
 export { encryptKeystore } from './store/keystore.ts';
-export { type KeySource, listWallets, openStore, type Store, type WalletInfo } from './store/store.ts';
+export { type FileStore, openStore, type SecretSource } from './store/node.ts';
+export type { Secret } from './store/scrypt.ts';
+export { type KeySource, listWallets, type Store, type WalletInfo } from './store/store.ts';

@@ -22,7 +22,7 @@ export async function migrate(cosigner: Cosigner, request: MigrateRequest): Prom
   }
 }
 
-/** Takes a share that another action gave this one. Whoever made it up has a share of a key of his own here. */
+/** Takes a share that another action gave this one. An attacker who made it up has a share of their own key here. */
 export async function adopt(cosigner: Cosigner, { wallet, share }: AdoptRequest): Promise<ShareAnswer> {
   const { bound, info } = await openFromAction(cosigner, await cosigner.start(), wallet, share);
   try {

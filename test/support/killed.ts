@@ -12,7 +12,7 @@ import { reshareWallet } from '../../ts/deal/reshare.ts';
 import { LocalRuntime } from '../../ts/runtime/local/runtime.ts';
 import type { Action } from '../../ts/runtime/types.ts';
 import { openWallet } from '../../ts/signing/wallet.ts';
-import { openStore } from '../../ts/store/store.ts';
+import { openStore } from '../../ts/store/node.ts';
 import { fakeAction } from './fake-action.ts';
 
 /** What the process is told, as one line of JSON on stdin. When it is done, it says on stdout how many changes it made. */
@@ -92,7 +92,8 @@ const operations = {
   // The action's part is played here, and the user's state is in the store's folder, so that each copy has its own.
   sign: async ({ dir, identity }: Task) => {
     process.env.XDG_STATE_HOME = join(dir, 'state');
-    await openWallet(storeAt(dir, identity), { runtime: fakeAction() }).signMessage('killed');
+    const wallet = await openWallet(storeAt(dir, identity), { runtime: fakeAction() });
+    await wallet.signMessage('killed');
   },
   reshare: ({ dir, identity }: Task) => reshareWallet({ store: storeAt(dir, identity) }),
   'keygen with an action': async ({ dir, identity, action }: Task) =>

@@ -493,7 +493,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
           `No cached code found. Submit the action code at least once before referencing it by IPFS ID.: cache miss for IPFS ID ${ipfs_id}`,
         );
       }
-      const cid = await cidOf(source);
+      const cid = cidOf(source);
       if (!mayRun(who, hashOf(cid))) {
         throw failed(403, `The provided API key is not authorized to execute the specified action (${cid}).`);
       }

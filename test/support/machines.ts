@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { generateIdentity } from 'age-encryption';
-import { openStore, type Store } from '../../ts/store/store.ts';
+import { type FileStore, openStore } from '../../ts/store/node.ts';
 
 /** A machine is a store, which need not exist yet, with a key of its own. */
 export interface Machine {
-  readonly store: Store;
+  readonly store: FileStore;
   /** For commands on it. */
   readonly env: Record<string, string>;
 }

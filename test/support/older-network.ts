@@ -38,7 +38,7 @@ export class OlderNetwork implements NodeClient<Session> {
   async executeJs(params: { code: string; jsParams: { params: Json }; sessionSigs: Session }) {
     if (!params.sessionSigs.session) throw Object.assign(new Error('no session'), { errorCode: 'unauthorized' });
     const { nodes = 3 } = this.#options;
-    const cid = await cidOf(params.code);
+    const cid = cidOf(params.code);
     const call = new Call();
     const answers = await Promise.all(Array.from({ length: nodes }, () => this.#runNode(params, cid, call)));
     this.last = { leaders: call.leaders, responses: answers };

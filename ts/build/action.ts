@@ -133,7 +133,7 @@ export async function buildWithToolchain(
   const source = notOneChunk(before + bundled.code);
   return {
     source,
-    cid: await cidOf(source),
+    cid: cidOf(source),
     bytes: Buffer.byteLength(source),
     sha256: sha256(source),
     wasmSha256: sha256(wasm),

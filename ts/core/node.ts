@@ -1,3 +1,4 @@
+// For Node.
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Glue, globalGlue } from './glue.ts';

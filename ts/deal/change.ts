@@ -87,20 +87,20 @@ export async function settled(
   runtime: Runtime | undefined,
   isActionGone: boolean,
 ): Promise<WalletInfo> {
-  const info = readWallet(store, findWallet(store, id));
+  const info = await readWallet(store, await findWallet(store, id));
   await besidesDeals(store, info);
   return isActionGone ? info : retire(store, info, runtime);
 }
 
 /** Lets these actions use the host's wallet, and those of other keys that are under the same one. */
-export function permit(
+export async function permit(
   runtime: Runtime,
   store: Store,
   info: WalletInfo,
   wallet: string,
   ...cids: string[]
 ): Promise<void> {
-  return runtime.permit(wallet, ...new Set([...cids, ...actionsBeside(store, info)]));
+  return runtime.permit(wallet, ...new Set([...cids, ...(await actionsBeside(store, info))]));
 }
 
 /**
@@ -113,15 +113,15 @@ export async function retire(store: Store, info: WalletInfo, runtime: Runtime | 
   if (action?.retired === undefined) return info;
   const hold = await holdWallet(store, info.address);
   try {
-    assertCurrent(store, info);
+    await assertCurrent(store, info);
     const { runtime: host } = await actionOf(store, info, runtime);
     await permit(host, store, info, action.wallet, action.cid);
-    if (actionsBeside(store, info).includes(action.retired)) {
+    if ((await actionsBeside(store, info)).includes(action.retired)) {
       throw new UsageError(
         'Another wallet of this store has its share with that action: reshare --revoke that one too.',
       );
     }
-    forgetRetired(store, info);
+    await forgetRetired(store, info);
   } catch (cause) {
     throw new WalletError(`The wallet has changed, but the old action ${action.retired} may still use it.`, {
       next: `npx tsx scripts/reshare.ts --revoke tries again to end that. Why not now: ${cause instanceof Error ? cause.message : cause}`,
@@ -130,5 +130,5 @@ export async function retire(store: Store, info: WalletInfo, runtime: Runtime | 
   } finally {
     hold.release();
   }
-  return readWallet(store, info.address);
+  return await readWallet(store, info.address);
 }

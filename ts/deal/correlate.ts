@@ -2,7 +2,7 @@ import { TandemError } from '../core/errors.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { ACTION } from '../protocol/roles.ts';
 import type { AskOptions } from '../runtime/ask.ts';
-import { type Correlation, Correlations, correlationKey, folderShelf, nameOf } from '../store/correlations.ts';
+import { type Correlation, Correlations, correlationKey, correlationName } from '../store/correlations.ts';
 import { holdWallet, type Store, type WalletInfo } from '../store/store.ts';
 import type { RemoteParty } from './remote.ts';
 
@@ -53,7 +53,7 @@ export class SetUp {
       const tandem = await this.#load();
       const known = tandem.shareInfo(share);
       const { correlation: bytes, id } = tandem.correlateAccept({ share, session, answer });
-      return { name: nameOf(known, ACTION, id), bytes };
+      return { name: correlationName(known, ACTION, id), bytes };
     } catch (error) {
       if (error instanceof TandemError) return undefined;
       throw error;
@@ -82,7 +82,7 @@ export async function keepDealt(
   try {
     const hold = await holdWallet(store, info.address);
     try {
-      const correlations = new Correlations(store, info, folderShelf(store));
+      const correlations = new Correlations(store, info);
       if (share === undefined || correlation === undefined) return await correlations.end();
       await correlations.keep(await correlationKey(share), correlation);
       if (correlations.isLasting) return;

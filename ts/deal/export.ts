@@ -1,5 +1,5 @@
+import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
-import { loadTandem } from '../core/node.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { StoreError } from '../errors.ts';
 import {
@@ -27,9 +27,9 @@ export async function exportKey(
   const hold = await holdWallet(store, id);
   const shares: Uint8Array[] = [];
   try {
-    const info = readWallet(store, id);
+    const info = await readWallet(store, id);
     const { threshold } = info;
-    const here = localParties(store, info).slice(0, threshold);
+    const here = (await localParties(store, info)).slice(0, threshold);
     if (here.length < threshold) {
       const files = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => shareFileName(info, index));
       throw new StoreError('missing', `The key takes ${threshold} shares, and only ${here.length} can be read here.`, {
@@ -46,7 +46,7 @@ export async function exportKey(
   } catch (cause) {
     if (!(cause instanceof TandemError)) throw cause;
     throw new StoreError('altered', `The shares of ${id} do not make its key: ${cause.message}.`, {
-      next: `see what is wrong: npx tsx scripts/wallet.ts check --store ${store.dir} --wallet ${id}`,
+      next: `see what is wrong: npx tsx scripts/wallet.ts check --store ${store.name} --wallet ${id}`,
       cause,
     });
   } finally {

@@ -1,5 +1,5 @@
+import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
-import { loadTandem } from '../core/node.ts';
 import type { DealParams, DealStep, ShareInfo, Tandem } from '../core/wasm.ts';
 import { ProtocolError } from '../errors.ts';
 import { ACTION, HOT } from '../protocol/roles.ts';

@@ -1,3 +1,4 @@
+// For Node.
 import { existsSync, readFileSync } from 'node:fs';
 import { UsageError, WalletError } from '../errors.ts';
 import { builtinPolicies } from './builtin.ts';

@@ -4,20 +4,14 @@ import type { CosignerRequest } from '../protocol/cosigner.ts';
 import { Untrusted } from '../text/untrusted.ts';
 import type { Action, Json, Runtime } from './types.ts';
 
-/** A base64 message of the action; longer ones are refused before they are decoded. */
+export { fromBase64, toBase64 as base64 } from '../core/bytes.ts';
+
+/** A message of the action in base64, the one encoding of its bytes; longer ones are refused before they are decoded. */
 export const Message = v.pipe(
   v.string(),
   v.maxLength(1_000_000),
-  v.regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+  v.regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/),
 );
-
-export function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-}
-
-export function fromBase64(text: v.InferOutput<typeof Message>): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'base64'));
-}
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;

@@ -1,28 +1,52 @@
 const LONGEST_MS = 2 ** 31 - 1; // of a timer
 
 /**
- * Runs `work` with a signal that ends it when `signal` does, or after `ms` milliseconds with a TimeoutError.
+ * Runs `work` with a signal that ends it when `signal` does, or after `ms` milliseconds, if they are given, with a TimeoutError.
  *
  * In place of `AbortSignal.any([signal, AbortSignal.timeout(ms)])`: Node 20 may collect the signal of the timeout before
  * it fires, and then nothing ends.
  */
 export async function withDeadline<T>(
-  ms: number,
+  ms: number | undefined,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
-  const abort = () => controller.abort(signal?.reason);
-  const timer = setTimeout(
-    () => controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError')),
-    Math.min(ms, LONGEST_MS),
-  );
-  signal?.addEventListener('abort', abort);
-  if (signal?.aborted) abort();
+  const unfollow = signal && follow(signal, controller);
+  const timer =
+    ms === undefined
+      ? undefined
+      : setTimeout(
+          () => controller.abort(new DOMException(`not done within ${ms} ms`, 'TimeoutError')),
+          Math.min(ms, LONGEST_MS),
+        );
   try {
     return await work(controller.signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', abort);
+    unfollow?.();
   }
+}
+
+const followers = new WeakMap<AbortSignal, Set<AbortController>>();
+
+/**
+ * Aborts a controller when a signal is. The signal has one listener, however many follow it: one may be for many signatures, and
+ * Node warns of more than ten.
+ *
+ * @returns what ends that
+ */
+function follow(signal: AbortSignal, controller: AbortController): () => void {
+  if (signal.aborted) controller.abort(signal.reason);
+  let all = followers.get(signal);
+  if (all === undefined) {
+    const fresh = new Set<AbortController>();
+    signal.addEventListener('abort', () => {
+      for (const each of fresh) each.abort(signal.reason);
+    });
+    followers.set(signal, fresh);
+    all = fresh;
+  }
+  all.add(controller);
+  return () => all.delete(controller);
 }

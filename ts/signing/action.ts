@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { actionOf, type Holder } from '../store/action.ts';
 import { type Opened, theParty } from './opened.ts';
@@ -25,23 +26,19 @@ export function inBase64(bytes: number): number {
  * @param sizes of the parameters and of the answer for so many signatures, in bytes
  * @throws UsageError if the host's limits would refuse the call or its answer
  */
-export function assertFits(
-  { maxParamsLength, maxResponseLength }: Limits,
+export function assertPossible(
+  limits: Limits,
   count: number,
-  sizes: (count: number) => { readonly params: number; readonly answer: number },
+  sizes: (count: number) => { readonly params: number; readonly response: number },
 ): void {
-  const fits = (count: number) => {
-    const { params, answer } = sizes(count);
-    return params <= maxParamsLength && answer <= maxResponseLength;
-  };
-  if (fits(count)) return;
-  const { params, answer } = sizes(count);
+  if (fits(sizes(count), limits)) return;
+  const { params, response } = sizes(count);
   const what = count === 1 ? 'The signature does' : `The ${count} signatures do`;
   let most = count - 1;
-  while (most > 0 && !fits(most)) most -= 1;
+  while (most > 0 && !fits(sizes(most), limits)) most -= 1;
   throw new UsageError(
-    `${what} not fit one call: parameters of ${params} bytes and an answer of ${answer}, ` +
-      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
+    `${what} not fit one call: parameters of ${params} bytes and an answer of ${response}, ` +
+      `where the host takes ${limits.maxParamsLength} and ${limits.maxResponseLength}.`,
     { next: most === 0 ? 'sign something shorter.' : `sign ${most} of them in one call.` },
   );
 }

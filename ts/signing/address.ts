@@ -28,7 +28,7 @@ export async function deriveAddresses(
   const { path, count, load } = options;
   const steps = parsePath(path);
   if (count > MAX_COUNT) throw new UsageError(`${count} addresses are too many at once; ${MAX_COUNT} are possible.`);
-  const [party] = localParties(store, info);
+  const [party] = await localParties(store, info);
   if (party === undefined) {
     throw new StoreError('missing', `No share of ${info.address} is here.`, {
       next: 'put one back for as long as it is needed: the chain code is kept with the shares.',

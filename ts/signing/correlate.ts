@@ -3,7 +3,7 @@ import { TandemError } from '../core/errors.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { ProtocolError, StaleResponseError } from '../errors.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
-import { type Correlation, type CorrelationKey, correlationKey, nameOf } from '../store/correlations.ts';
+import { type Correlation, type CorrelationKey, correlationKey, correlationName } from '../store/correlations.ts';
 import type { HostedSigner } from './action.ts';
 import type { Opened } from './opened.ts';
 import type { OpenShare } from './prepared.ts';
@@ -39,7 +39,7 @@ export async function readyCorrelation(
   const there = await correlations.read(key, known.index, host.index);
   if (there !== undefined) return { correlation: there, key, calls: 0 };
 
-  const { failedSetUps } = correlations.note();
+  const { failedSetUps } = await correlations.note();
   if (failedSetUps >= MAX_FAILED && !options.isAskedFor) {
     throw new ProtocolError(
       `The action of ${info.address} has given ${failedSetUps} wrong answers to set-ups in a row.`,
@@ -55,7 +55,7 @@ export async function readyCorrelation(
     const asked = { op: 'correlate' as const, wallet, share: sealed, peer: known.index, request: base64(request) };
     const { answer } = await ask(runtime, action, asked, Answer, options);
     const accepting = { share, session, answer: fromBase64(answer), action: peer, known };
-    const correlation = accept(await opened.load(), accepting, () => correlations.countFailedSetUp());
+    const correlation = await accept(await opened.load(), accepting, () => correlations.countFailedSetUp());
     await keep(opened, key, correlation, options);
     return { correlation, key, calls: 1 };
   } finally {
@@ -86,7 +86,7 @@ export function tell({ onNotice, onProgress }: AskOptions, what: string): void {
  * @param failed told that the answer is the action's, and wrong
  * @throws StaleResponseError, ProtocolError
  */
-export function accept(
+export async function accept(
   tandem: Tandem,
   {
     share,
@@ -101,11 +101,11 @@ export function accept(
     readonly action: number;
     readonly known: OpenShare['known'];
   },
-  failed: () => void,
-): Correlation {
+  failed: () => Promise<void>,
+): Promise<Correlation> {
   try {
     const { correlation: bytes, id } = tandem.correlateAccept({ share, session, answer });
-    return { name: nameOf(known, action, id), bytes };
+    return { name: correlationName(known, action, id), bytes };
   } catch (error) {
     if (!(error instanceof TandemError)) throw error;
     if (error.code === 'stale' || error.code === 'input') {
@@ -117,7 +117,7 @@ export function accept(
         },
       );
     }
-    failed();
+    await failed();
     throw new ProtocolError(`The action's answer to the set-up is wrong (${error.message}); no secret has met it.`, {
       next: 'see whether the host runs the action whose source the store keeps, and sign again: the set-up is made anew.',
       cause: error,

@@ -3,7 +3,8 @@ import type { Hex } from '../core/evm.ts';
 import { ProtocolError } from '../errors.ts';
 import { MAX_SIGNATURES } from '../protocol/cosigner.ts';
 import { ask, base64, fromBase64, Message } from '../runtime/ask.ts';
-import { assertFits, hostedAction } from './action.ts';
+import { byteLength } from '../runtime/fits.ts';
+import { assertPossible, hostedAction } from './action.ts';
 import { type Job, rootFor, type SignOptions } from './job.ts';
 import type { Opened } from './opened.ts';
 
@@ -40,9 +41,9 @@ export async function actionCosigner(opened: Opened, job: Job, options: SignOpti
     if (item !== undefined && items.length === 1) return { op: 'sign' as const, ...common, ...item };
     return { op: 'signMany' as const, ...common, requests: items };
   };
-  assertFits(await runtime.limits(), job.items.length, (count) => ({
-    params: Buffer.byteLength(JSON.stringify(paramsFor(Array(count).fill(''), info.address))) + count * REQUEST_LENGTH,
-    answer: 64 + count * (RESPONSE_LENGTH + 7 * job.steps.length),
+  assertPossible(await runtime.limits(), job.items.length, (count) => ({
+    params: byteLength(JSON.stringify(paramsFor(Array(count).fill(''), info.address))) + count * REQUEST_LENGTH,
+    response: 64 + count * (RESPONSE_LENGTH + 7 * job.steps.length),
   }));
   return {
     index,

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import type { Signature } from '../core/wasm.ts';
 import { localParties } from '../store/store.ts';
 import { actionCosigner, type Cosigner } from './dkls18-action.ts';
@@ -55,7 +54,7 @@ export async function signByDkls18(
 
 async function localCosigner(opened: Opened, job: Job): Promise<Cosigner> {
   const { store, info, load } = opened;
-  const { index } = localParties(store, info).find(({ role }) => role === 'cold') ?? theParty(info, 'cold');
+  const { index } = (await localParties(store, info)).find(({ role }) => role === 'cold') ?? theParty(info, 'cold');
   const peer = theParty(info, 'hot').index;
   const { share } = await openShare(opened, index);
   return {

@@ -3,6 +3,7 @@ import type { Hex } from '../core/evm.ts';
 import type { Messages } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { byteLength, fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { type HostedSigner, inBase64 } from './action.ts';
 
@@ -44,7 +45,7 @@ export function actionSigner(
   return {
     index,
     join: async (round1) => {
-      assertFits(await runtime.limits(), job.signers.length - 1, JSON.stringify(begin).length);
+      assertPossible(await runtime.limits(), job.signers.length - 1, byteLength(JSON.stringify(begin)));
       options.onProgress?.('first call of the action: it takes part');
       const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
       session = joined.session;
@@ -65,10 +66,11 @@ function encodeAll(messages: Messages): Record<string, string> {
 }
 
 /** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
-function assertFits({ maxParamsLength, maxResponseLength }: Limits, others: number, rest: number): void {
+function assertPossible(limits: Limits, others: number, rest: number): void {
+  const { maxParamsLength, maxResponseLength } = limits;
   const params = rest + SESSION + others * inBase64(MESSAGE2);
   const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
-  if (params <= maxParamsLength && answer <= maxResponseLength) return;
+  if (fits({ params, response: answer }, limits)) return;
   throw new UsageError(
     `With ${others} other signers the action needs parameters of ${params} bytes and an answer of ${answer}, ` +
       `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,

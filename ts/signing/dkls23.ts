@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { TandemError } from '../core/errors.ts';
 import type { Dkls23Step, Messages, ShareInfo, Signature, Tandem } from '../core/wasm.ts';
 import { ProtocolError, UsageError } from '../errors.ts';
@@ -27,7 +26,7 @@ export async function signByDkls23(
   const { approval } = options;
   const isRecovery = options.recovery === true || info.action === undefined;
   const host = isRecovery ? undefined : await interactiveAction(opened);
-  const here = signersHere(store, info, host ? info.threshold - 1 : info.threshold);
+  const here = await signersHere(store, info, host ? info.threshold - 1 : info.threshold);
   const signers = (host ? [...here, host.index] : here).sort((a, b) => a - b);
 
   const hold = await holdOpened(opened, { signal: options.signal, isRecovery });
@@ -67,11 +66,13 @@ async function interactiveAction(opened: Opened): ReturnType<typeof hostedAction
 }
 
 /** Who signs here: the hot party, and of the cold ones first those whose share is here. */
-function signersHere(store: Store, info: WalletInfo, count: number): number[] {
+async function signersHere(store: Store, info: WalletInfo, count: number): Promise<number[]> {
   const indices = (role: PartyInfo['role']) => info.parties.filter((p) => p.role === role).map((p) => p.index);
-  const isHere = (index: number) => shareFileHash(store, info, index) !== undefined;
-  const cold = indices('cold');
-  return [...indices('hot'), ...cold.filter(isHere), ...cold.filter((index) => !isHere(index))].slice(0, count);
+  const [here, away]: [number[], number[]] = [[], []];
+  for (const index of indices('cold')) {
+    ((await shareFileHash(store, info, index)) === undefined ? away : here).push(index);
+  }
+  return [...indices('hot'), ...here, ...away].slice(0, count);
 }
 
 /** What is signed, by whom: the same for all signers. */

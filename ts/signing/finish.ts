@@ -64,7 +64,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
       trouble = ` The failure could not be counted: ${error instanceof Error ? error.message : error}`;
     }
   }
-  hold.lockHot(`an answer of the action failed a check: ${reason}`);
+  await hold.lockHot(`an answer of the action failed a check: ${reason}`);
   throw new CheckFailedError(
     `The answer failed a check (${reason}). The hot share of ${info.address} is locked now.${trouble}`,
     {

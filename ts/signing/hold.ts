@@ -25,15 +25,15 @@ export async function holdOpened(opened: Opened, options: HoldOptions): Promise<
   assertOpen();
   const hold = await holdWallet(store, info.address, options.signal);
   try {
-    assertOpen();
-    assertCurrent(store, info);
-    prepared.keepOf(shareFileHash(store, info, theParty(info, 'hot').index));
+    await assertCurrent(store, info);
+    prepared.keepOf(await shareFileHash(store, info, theParty(info, 'hot').index));
     try {
-      assertUnlocked(store, info.address);
+      await assertUnlocked(store, info.address);
     } catch (error) {
       prepared.clear();
       if (!options.isRecovery) throw error;
     }
+    assertOpen();
     return hold;
   } catch (error) {
     hold.release();

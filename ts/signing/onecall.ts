@@ -1,11 +1,11 @@
-import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
 import type { Hex } from '../core/evm.ts';
 import type { Signature } from '../core/wasm.ts';
 import { StaleResponseError } from '../errors.ts';
 import { ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { byteLength } from '../runtime/fits.ts';
 import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
-import { assertFits, type HostedSigner, hostedAction, inBase64 } from './action.ts';
+import { assertPossible, type HostedSigner, hostedAction, inBase64 } from './action.ts';
 import { readyCorrelation, tell } from './correlate.ts';
 import { failCheck, transported } from './finish.ts';
 import { holdOpened } from './hold.ts';
@@ -78,11 +78,11 @@ async function request(
   const hold = await holdOpened(opened, options);
   try {
     const host = await hostedAction(opened);
-    assertFits(await host.runtime.limits(), job.items.length, (count) => {
+    assertPossible(await host.runtime.limits(), job.items.length, (count) => {
       const some = { ...job, items: job.items.slice(0, count) };
       const params = paramsFor(opened, host, some, options, '', opened.info.address);
-      const size = new TextEncoder().encode(JSON.stringify(params)).length;
-      return { params: size + inBase64(requestBytes(count)), answer: 64 + inBase64(responseBytes(count)) };
+      const size = byteLength(JSON.stringify(params));
+      return { params: size + inBase64(requestBytes(count)), response: 64 + inBase64(responseBytes(count)) };
     });
     const hot = await hotShare(opened);
     try {
@@ -142,7 +142,6 @@ async function finish(
       });
       if (!isEach || signatures.length !== items.length) throw new Error('a signature is not by this address');
     } catch (error) {
-      await taken.destroy().catch(() => {}); // its name and its count are gone all the same
       return await failCheck(opened, hold, error instanceof Error ? error.message : String(error));
     } finally {
       taken.bytes.fill(0);

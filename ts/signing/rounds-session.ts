@@ -1,11 +1,8 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
-import { fileError, readLimited, syncFolder, writeDurable } from '../files/files.ts';
 import { type Key, sealer } from '../store/age.ts';
-import { openSealed, type Store, type WalletInfo } from '../store/store.ts';
+import { nameOf, openSealed, type Store, type WalletInfo } from '../store/store.ts';
 
 // What one step of a signature by dkls23 leaves for the next: an age file in the wallet's folder. A session used twice gives
 // the key away.
@@ -24,16 +21,17 @@ const Session = v.strictObject({
 });
 export type Session = v.InferOutput<typeof Session>;
 
-/** The file of a party's session. */
-export function sessionPath(store: Store, info: WalletInfo, party: number): string {
-  return join(store.dir, info.address, `signing-${party}.age`);
+/** The file of a session, in the wallet's folder. */
+export function sessionFile(party: number): string {
+  return `signing-${party}.age`;
 }
 
 /** Keeps the session for the next step, in the place of any other of this party. */
 export async function keep(store: Store, info: WalletInfo, session: Session, key: Key): Promise<void> {
   const plain = encodeCbor(session);
   try {
-    writeDurable(sessionPath(store, info, session.party), await sealer(key)(plain));
+    const data = await sealer(key)(plain);
+    await store.commit(info.address, { write: [{ path: sessionFile(session.party), data }] });
   } finally {
     plain.fill(0);
     session.session.fill(0);
@@ -46,18 +44,15 @@ export async function readSession(
   info: WalletInfo,
   party: number,
 ): Promise<{ session: Session; key: Key }> {
-  const path = sessionPath(store, info, party);
-  let file: Uint8Array;
-  try {
-    file = readLimited(path, SESSION_LIMIT);
-  } catch (error) {
+  const path = `${info.address}/${sessionFile(party)}`;
+  const file = await store.read(path, SESSION_LIMIT).catch((error: unknown) => {
     if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
     throw new UsageError(`Party ${party} has no signature under way here.`, {
       next: 'begin one. A step that failed ended the one there was, for all signers.',
       cause: error,
     });
-  }
-  const { plain, key } = await openSealed(store, file, path);
+  });
+  const { plain, key } = await openSealed(store, file, nameOf(store, path));
   try {
     const session = v.parse(Session, Object.fromEntries(decodeCbor(plain) as Map<string, unknown>));
     if (session.wallet === info.address && session.keyId === info.keyId && session.party === party)
@@ -67,15 +62,12 @@ export async function readSession(
   } finally {
     plain.fill(0);
   }
-  throw new StoreError('altered', `${path} is not a session of this wallet.`, { next: 'begin the signature anew.' });
+  throw new StoreError('altered', `${nameOf(store, path)} is not a session of this wallet.`, {
+    next: 'begin the signature anew.',
+  });
 }
 
 /** Deletes a session so that no loss of power brings it back. */
-export function forget(path: string): void {
-  try {
-    rmSync(path);
-    syncFolder(join(path, '..'));
-  } catch (error) {
-    throw fileError(error, path, 'write');
-  }
+export async function forget(store: Store, info: WalletInfo, party: number): Promise<void> {
+  await store.take(`${info.address}/${sessionFile(party)}`, SESSION_LIMIT);
 }

@@ -1,10 +1,8 @@
-import { basename } from 'node:path';
-import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
+import { loadTandem } from '#load';
 import { decodeCbor } from '../core/cbor.ts';
 import { TandemError } from '../core/errors.ts';
 import { fromHex, parsePath } from '../core/evm.ts';
-import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import { digestOf, type Intent, intentJson, parseIntentJson } from '../intent/intent.ts';
@@ -22,7 +20,7 @@ import {
 } from '../store/store.ts';
 import { brokenProtocol } from './dkls23.ts';
 import { addressAt } from './opened.ts';
-import { forget, keep, readSession, type Session, sessionPath } from './rounds-session.ts';
+import { forget, keep, readSession, type Session, sessionFile } from './rounds-session.ts';
 import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
 // A signature by dkls23 between people on different machines, who pass messages by any channel: a step for each round.
@@ -63,7 +61,7 @@ export async function beginRounds(
   const { store, intent, path = 'm', load = loadTandem } = options;
   const signers = [...options.signers].sort((a, b) => a - b);
   return held(options, async (info, party) => {
-    const key = await store.key('any', basename(sessionPath(store, info, party)));
+    const key = await store.key('any', sessionFile(party));
     const share = await readShare(store, info, party);
     try {
       const tandem = await load();
@@ -99,7 +97,7 @@ export async function nextRound(options: StepOptions): Promise<Sent> {
       const { round, signers } = session;
       if (round === 3)
         throw new UsageError('All rounds are done here.', { next: 'finish, with the files of round 3.' });
-      forget(sessionPath(store, info, party));
+      await forget(store, info, party);
       const step = round === 1 ? tandem.dkls23Round2(input) : tandem.dkls23Round3(input);
       const next = round === 1 ? 2 : 3;
       await keep(store, info, { ...session, round: next, session: step.session }, key);
@@ -115,7 +113,7 @@ export async function finishRounds(options: StepOptions): Promise<Signed | Signe
     resumed(options, info, party, async ({ session, input, tandem, known }) => {
       if (session.round !== 3)
         throw new UsageError('Not all rounds are done.', { next: 'next, with the newest files.' });
-      forget(sessionPath(options.store, info, party));
+      await forget(options.store, info, party);
       const parts = tandem.dkls23Finish(input);
       const address = addressAt(known, parsePath(session.path));
       return signedBy(parseIntentJson(session.intent), parts, { address, protocol: 'dkls23', calls: 0, start });
@@ -159,17 +157,22 @@ async function resumed<T>(
 /** Runs a step with the wallet held, for the party that signs here. */
 async function held<T>(options: RoundsOptions, step: (info: WalletInfo, party: number) => Promise<T>): Promise<T> {
   const { store } = options;
-  const info = readWallet(store, findWallet(store, options.id));
+  const info = await readWallet(store, await findWallet(store, options.id));
   const local = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
-  const party = options.party ?? local.find((index) => shareFileHash(store, info, index) !== undefined) ?? local[0];
+  const party = options.party ?? (await firstHere(store, info, local)) ?? local[0];
   if (party === undefined || !local.includes(party)) throw new UsageError(`Party ${party} has no share file here.`);
   const hold = await holdWallet(store, info.address);
   try {
-    assertCurrent(store, info);
+    await assertCurrent(store, info);
     return await step(info, party);
   } finally {
     hold.release();
   }
+}
+
+async function firstHere(store: Store, info: WalletInfo, parties: readonly number[]): Promise<number | undefined> {
+  for (const index of parties) if ((await shareFileHash(store, info, index)) !== undefined) return index;
+  return undefined;
 }
 
 /** The messages of a round by sender: of each of the other signers, and of nobody else. @throws UsageError */

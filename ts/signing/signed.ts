@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks';
 import { serializeTransaction } from 'viem/utils';
 import { fromHex, type Hex, recoverAddress, toHex } from '../core/evm.ts';
 import type { Signature } from '../core/wasm.ts';

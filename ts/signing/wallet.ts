@@ -1,14 +1,14 @@
-import { setMaxListeners } from 'node:events';
 import type { SignableMessage } from 'viem';
+import { loadTandem } from '#load';
+import { stateStore } from '#state';
 import type { Hex } from '../core/evm.ts';
-import { loadTandem } from '../core/node.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import type { Intent } from '../intent/intent.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Runtime } from '../runtime/types.ts';
-import { Correlations, folderShelf, memoryShelf } from '../store/correlations.ts';
+import { Correlations } from '../store/correlations.ts';
 import { findWallet, knowsOnecall, readWallet, type Store, type WalletInfo } from '../store/store.ts';
 import { hostedAction } from './action.ts';
 import { readyCorrelation } from './correlate.ts';
@@ -87,10 +87,10 @@ export interface OpenOptions {
  *
  * @throws StoreError, UsageError
  */
-export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
-  const info = readWallet(store, findWallet(store, options.id));
+export async function openWallet(store: Store, options: OpenOptions = {}): Promise<Wallet> {
+  const shelf = options.correlation ?? stateStore();
+  const info = await readWallet(store, await findWallet(store, options.id));
   const { runtime, load = loadTandem } = options;
-  const shelf = options.correlation === 'memory' ? memoryShelf() : folderShelf(store);
   const correlations = new Correlations(store, info, shelf);
   const opened: Opened = { store, info, runtime, load, prepared: new Prepared(), correlations };
   const sign = async (intent: Intent, signOptions: SignOptions = {}) =>
@@ -119,8 +119,7 @@ export function openWallet(store: Store, options: OpenOptions = {}): Wallet {
 /** Signs, with one signal for what may end it. */
 function inTime<T>(options: SignOptions, sign: (options: SignOptions) => Promise<T>): Promise<T> {
   const { timeoutMs, signal } = options;
-  if (signal !== undefined) setMaxListeners(0, signal); // one may be for many signings
-  if (timeoutMs === undefined) return sign(options);
+  if (timeoutMs === undefined && signal === undefined) return sign(options);
   return withDeadline(timeoutMs, signal, (signal) => sign({ ...options, signal }));
 }
 

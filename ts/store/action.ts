@@ -29,8 +29,9 @@ export async function actionOf(store: Store, info: WalletInfo, runtime: Runtime 
  * @throws StoreError; UsageError if they are with several actions
  */
 export async function commonAction(store: Store, runtime: Runtime['name']): Promise<Action | undefined> {
-  const wallets = listWallets(store).map((id) => readWallet(store, id));
-  const [first, ...more] = wallets.filter((info) => info.runtime === runtime && info.action !== undefined);
+  const [first, ...more] = (await allWallets(store)).filter(
+    (info) => info.runtime === runtime && info.action !== undefined,
+  );
   if (first === undefined) return undefined;
   const other = more.find(({ action }) => action?.cid !== first.action?.cid);
   if (other !== undefined) {
@@ -46,9 +47,15 @@ export async function commonAction(store: Store, runtime: Runtime['name']): Prom
 }
 
 /** The actions that hold shares of the store's other wallets under the same encryption of the host. */
-export function actionsBeside(store: Store, { address, action }: WalletInfo): string[] {
-  const others = listWallets(store)
-    .map((id) => readWallet(store, id))
-    .filter((info) => info.address !== address && info.action?.wallet === action?.wallet);
+export async function actionsBeside(store: Store, { address, action }: WalletInfo): Promise<string[]> {
+  const others = (await allWallets(store)).filter(
+    (info) => info.address !== address && info.action?.wallet === action?.wallet,
+  );
   return others.flatMap((info) => info.action?.cid ?? []);
+}
+
+async function allWallets(store: Store): Promise<WalletInfo[]> {
+  const wallets: WalletInfo[] = [];
+  for (const id of await listWallets(store)) wallets.push(await readWallet(store, id));
+  return wallets;
 }

@@ -1,17 +1,16 @@
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
-import { loadTandem } from '../core/node.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from '../errors.ts';
 import { ACTION } from '../protocol/roles.ts';
-import { type CorrelationKey, Correlations, correlationKey, folderShelf, NOTE } from './correlations.ts';
+import { type CorrelationKey, Correlations, correlationKey, NOTE } from './correlations.ts';
 import {
   checkShare,
   holdWallet,
   knowsOnecall,
   leftovers,
   listWallets,
+  localParties,
   openAction,
   readShare,
   readWallet,
@@ -52,15 +51,15 @@ export interface CheckedStore {
  * @throws StoreError missing if there is no store
  */
 export async function checkStore(store: Store, ids?: readonly string[]): Promise<CheckedStore> {
-  if (!existsSync(store.dir)) {
-    throw new StoreError('missing', `There is no store ${store.dir}.`, {
+  if (!(await store.has(''))) {
+    throw new StoreError('missing', `There is no store ${store.name}.`, {
       next: 'check the folder given as the store.',
     });
   }
-  const cleaned = leftovers(store);
-  removeLeftovers(store);
+  const cleaned = await leftovers(store);
+  await removeLeftovers(store);
   const wallets: CheckedWallet[] = [];
-  for (const id of ids ?? listWallets(store)) wallets.push(await checkWallet(store, id));
+  for (const id of ids ?? (await listWallets(store))) wallets.push(await checkWallet(store, id));
   return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };
 }
 
@@ -75,15 +74,15 @@ export async function checkWallet(
   load: () => Promise<Tandem> = loadTandem,
 ): Promise<CheckedWallet> {
   const files: CheckedFile[] = [];
-  const left = leftovers(store, id);
+  const left = await leftovers(store, id);
   const hold = await holdWallet(store, id).catch((error) => {
     files.push(wrong('lock', error));
   });
   const cleaned = hold === undefined ? [] : left;
   try {
-    const info = readWallet(store, id); // not before it is held: somebody may be changing it
+    const info = await readWallet(store, id); // not before it is held: somebody may be changing it
     files.push({ file: 'wallet.json', state: 'sound' }, ...(await checkFiles(store, info, load)));
-    const unused = unusedFiles(store, info);
+    const unused = await unusedFiles(store, info);
     const hot = info.parties.find(({ role }) => role === 'hot');
     const hotFile = hot && shareFileName(info, hot.index);
     // A change that takes effect here deletes the hot share of before it: as long as that is here, none did.
@@ -92,7 +91,7 @@ export async function checkWallet(
       const kept = new StoreError('changed', KEPT, { next: 'mend the rest, and check again.' });
       return { wallet: id, files: [...files, ...unused.map((file) => wrong(file, kept))], cleaned };
     }
-    for (const file of unused) rmSync(join(store.dir, id, file), { force: true });
+    if (unused.length > 0) await store.commit(id, { remove: unused });
     return { wallet: id, files, cleaned: [...cleaned, ...unused] };
   } catch (error) {
     return { wallet: id, files: [...files, wrong('wallet.json', error)], cleaned };
@@ -106,7 +105,7 @@ function moveAdvice(store: Store, { address, action }: WalletInfo): string {
   const policy = action?.policy.startsWith('0x') ? 'FILE (the rules of now)' : action?.policy;
   return (
     'the action is of version 0.1.0 and signs by dkls18. To move the share to one of this version: ' +
-    `npx tsx scripts/migrate.ts --store ${store.dir} --wallet ${address} --policy ${policy}`
+    `npx tsx scripts/migrate.ts --store ${store.name} --wallet ${address} --policy ${policy}`
   );
 }
 
@@ -118,9 +117,11 @@ const KEPT =
 async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
   const checks: (CheckedFile | Promise<CheckedFile>)[] = [];
   let correlation: Promise<CheckedFile | undefined> | undefined;
-  const isHere = (file: string) => existsSync(join(store.dir, info.address, file));
   const shares = info.parties.filter(({ role }) => role !== 'action');
-  const here = shares.filter(({ index }) => isHere(shareFileName(info, index)));
+  const here = await localParties(store, info);
+  // The action is asked by the machine with the hot share; that of a cold one has no need of it.
+  const sealed = sealedFileName(info);
+  const isAsking = here.some(({ role }) => role === 'hot') || (await store.has(`${info.address}/${sealed}`));
   for (const party of shares) {
     const file = shareFileName(info, party.index);
     if (!here.includes(party)) {
@@ -139,9 +140,6 @@ async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Ta
   if (here.length === 0) {
     checks.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
   }
-  // The action is asked by the machine with the hot share; that of a cold one has no need of it.
-  const sealed = sealedFileName(info);
-  const isAsking = here.some(({ role }) => role === 'hot') || isHere(sealed);
   if (info.action !== undefined && isAsking) {
     const source = await checked(sealed, openAction(store, info));
     const isOld = info.action.format === undefined && source.state === 'sound';
@@ -158,13 +156,13 @@ async function checkCorrelation(
   user: number,
   key: CorrelationKey,
 ): Promise<CheckedFile | undefined> {
-  const correlations = new Correlations(store, info, folderShelf(store));
+  const correlations = new Correlations(store, info);
   const file = 'correlation';
   if (!(await correlations.isHere())) return undefined;
   const kept = await correlations.read(key, user, ACTION);
   kept?.bytes.fill(0);
   if (kept !== undefined) return { file, state: 'sound' };
-  const next = `make another one: npx tsx scripts/wallet.ts correlate --store ${store.dir} --wallet ${info.address}`;
+  const next = `make another one: npx tsx scripts/wallet.ts correlate --store ${store.name} --wallet ${info.address}`;
   return { file, state: 'wrong', problem: 'It does not open, or was made before an answer failed a check.', next };
 }
 

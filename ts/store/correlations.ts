@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, realpathSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
+import { stateStore } from '#state';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { fromHex, toHex } from '../core/evm.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import { StoreError } from '../errors.ts';
-import { fileError, makeFolder, readLimited, syncFolder, writeDurable } from '../files/files.ts';
 import { readJson } from '../json.ts';
 import { Epoch, Hex, Index } from '../protocol/schema.ts';
-import type { Store, WalletInfo } from './store.ts';
+import { memoryStore } from './memory.ts';
+import { nameOf, type Store, type WalletInfo } from './store.ts';
 
 // Where correlations are between signatures. Of a correlation that has met a wrong answer nothing may be left, nowhere: an
 // action that could guess at one Δ again and again would come to know the share. So they are no part of a store, which people
@@ -27,7 +26,11 @@ const Name = v.strictObject({ keyId: Hex(32), epoch: Epoch, user: Index, action:
 export type CorrelationName = v.InferOutput<typeof Name>;
 
 /** The name of a correlation of a share with the action. */
-export function nameOf({ keyId, epoch, index: user }: ShareInfo, action: number, id: Uint8Array): CorrelationName {
+export function correlationName(
+  { keyId, epoch, index: user }: ShareInfo,
+  action: number,
+  id: Uint8Array,
+): CorrelationName {
   return { keyId: toHex(keyId), epoch, user, action, id: toHex(id) };
 }
 
@@ -46,139 +49,25 @@ const Note = v.strictObject({
 export type CorrelationNote = v.InferOutput<typeof Note>;
 
 /** @throws StoreError */
-export function readNote(store: Store, id: string): CorrelationNote {
-  const path = join(store.dir, id, NOTE);
-  let text: string;
+export async function readNote(store: Store, id: string): Promise<CorrelationNote> {
+  const path = `${id}/${NOTE}`;
+  const file = await unlessMissing(store.read(path, 4096));
+  if (file === undefined) return { version: VERSION, failures: 0, failedSetUps: 0 };
   try {
-    text = new TextDecoder().decode(readLimited(path, 4096));
-  } catch (error) {
-    if (error instanceof StoreError && error.kind === 'missing')
-      return { version: VERSION, failures: 0, failedSetUps: 0 };
-    throw error;
-  }
-  try {
-    return v.parse(Note, readJson(text));
+    return v.parse(Note, readJson(new TextDecoder().decode(file)));
   } catch (cause) {
-    throw new StoreError('altered', `${path} is cut short or altered.`, {
+    throw new StoreError('altered', `${nameOf(store, path)} is cut short or altered.`, {
       next: 'restore the file from a backup: it says how often an answer of the action has failed a check.',
       cause,
     });
   }
 }
 
-/** Where sealed correlations lie. What a method has done lasts when it returns. */
-export interface Shelf {
-  /** Whether another process finds what is put here. */
-  readonly isLasting: boolean;
-  read(name: CorrelationName): Promise<Uint8Array | undefined>;
-  put(name: CorrelationName, sealed: Uint8Array): Promise<void>;
-  /** Takes it away, so that nobody else finds it: of two who take it, one gets it. */
-  take(name: CorrelationName): Promise<Uint8Array | undefined>;
-  /** @throws StoreError if it is not there any more, too */
-  putBack(name: CorrelationName): Promise<void>;
-  /** Deletes it, taken or not. */
-  drop(name: CorrelationName): Promise<void>;
-  /** Deletes those of a party of a key that are not this one, and all that were taken. */
-  tidy(of: Pick<CorrelationName, 'keyId' | 'user'>, but: CorrelationName | undefined): Promise<void>;
-}
-
-/** The shelf of this process alone: what is on it ends with the process. */
-export function memoryShelf(): Shelf {
-  const standing = new Map<string, Uint8Array>();
-  const taken = new Map<string, Uint8Array>();
-  const remove = (from: Map<string, Uint8Array>, id: string) => {
-    const found = from.get(id);
-    from.delete(id);
-    return found;
-  };
-  return {
-    isLasting: false,
-    read: async ({ id }) => standing.get(id)?.slice(),
-    put: async ({ id }, sealed) => void standing.set(id, sealed.slice()),
-    take: async ({ id }) => {
-      const found = remove(standing, id);
-      if (found) taken.set(id, found);
-      return found?.slice();
-    },
-    putBack: async ({ id }) => {
-      const found = remove(taken, id);
-      if (found === undefined) throw new StoreError('missing', 'The correlation is not here any more.');
-      standing.set(id, found);
-    },
-    drop: async ({ id }) => {
-      for (const all of [standing, taken]) remove(all, id)?.fill(0);
-    },
-    tidy: async (_, but) => {
-      for (const all of [standing, taken]) for (const id of all.keys()) if (id !== but?.id) remove(all, id)?.fill(0);
-      taken.clear();
-    },
-  };
-}
-
-/** The folder of the user's state, where the system says that it is (XDG), and in it what is ours. */
-export function stateFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  const { XDG_STATE_HOME: home } = env;
-  return join(home && isAbsolute(home) ? home : join(homedir(), '.local', 'state'), 'tandem');
-}
-
-/**
- * The shelf of a store, in a folder of this user's, which is made when it is needed. A store that lies elsewhere has another
- * one: a copy shares no correlation with the store that it was made of, whose mutex it does not know.
- */
-export function folderShelf(store: Store): Shelf {
-  const dir = join(stateFolder(), 'correlations');
-  const place = existsSync(store.dir) ? realpathSync(store.dir) : store.dir;
-  const placeHash = createHash('sha256').update(place).digest('hex').slice(0, 16);
-  const prefixOf = ({ keyId, user }: Pick<CorrelationName, 'keyId' | 'user'>) =>
-    `${placeHash}-${keyId.slice(2)}-${user}-`;
-  const pathOf = (name: CorrelationName) => join(dir, `${prefixOf(name)}${name.id.slice(2)}`);
-  const takenOf = (name: CorrelationName) => `${pathOf(name)}.taken`;
-  const move = (from: string, to: string) => {
-    try {
-      renameSync(from, to);
-      syncFolder(dir);
-    } catch (error) {
-      throw fileError(error, from, 'write');
-    }
-  };
-  const remove = (paths: readonly string[]) => {
-    if (!existsSync(dir)) return;
-    try {
-      for (const path of paths) rmSync(path, { force: true });
-      syncFolder(dir);
-    } catch (error) {
-      throw fileError(error, dir, 'write');
-    }
-  };
-  const found = <T>(look: () => T): T | undefined => {
-    try {
-      return look();
-    } catch (error) {
-      if (error instanceof StoreError && error.kind === 'missing') return undefined;
-      throw error;
-    }
-  };
-  return {
-    isLasting: true,
-    read: async (name) => found(() => readLimited(pathOf(name), LIMIT)),
-    put: async (name, sealed) => {
-      makeFolder(dir);
-      writeDurable(pathOf(name), sealed);
-    },
-    take: async (name) =>
-      found(() => {
-        move(pathOf(name), takenOf(name));
-        return readLimited(takenOf(name), LIMIT);
-      }),
-    putBack: async (name) => move(takenOf(name), pathOf(name)),
-    drop: async (name) => remove([pathOf(name), takenOf(name)]),
-    tidy: async (of, but) => {
-      if (!existsSync(dir)) return;
-      const names = readdirSync(dir).filter((name) => name.startsWith(prefixOf(of)));
-      const kept = but && pathOf(but);
-      remove(names.map((name) => join(dir, name)).filter((path) => path !== kept));
-    },
-  };
+async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
+  return reading.catch((error: unknown) => {
+    if (error instanceof StoreError && error.kind === 'missing') return undefined;
+    throw error;
+  });
 }
 
 /** What seals the correlations of a share: it cannot be read, nor the share from it. */
@@ -250,39 +139,142 @@ export interface Correlation {
   readonly bytes: Uint8Array;
 }
 
-/** One that is nowhere but here. If neither is done, it is as good as destroyed. */
+/** One that is nowhere but here: it is destroyed unless it is put back. */
 export interface TakenCorrelation extends Correlation {
   /** Once all that came of it was verified. */
   putBack(): Promise<void>;
-  destroy(): Promise<void>;
 }
 
-/** The correlations of one wallet's party here. All of it is for the holder of the wallet. */
+/** The folder of correlations, in the store of the user's state. */
+const FOLDER = 'correlations';
+
+/**
+ * The correlations of one wallet's party here. All of it is for the holder of the wallet.
+ *
+ * They are named for where the wallet's store is: a copy of it has none in common with it, whose mutex it does not know.
+ */
 export class Correlations {
   readonly #store: Store;
   readonly #info: WalletInfo;
-  #shelf: Shelf;
-  /** Where the shelf is this process's: the one on it. */
+  /** Where they lie: the state of this user, or the memory of this process. */
+  #shelf: Store;
+  #isLasting: boolean;
+  /** Where they are of this process alone: the one there is. */
   #alive: CorrelationName | undefined;
 
-  constructor(store: Store, info: WalletInfo, shelf: Shelf) {
+  /** @param shelf where they lie: by default in the state of this user */
+  constructor(store: Store, info: WalletInfo, shelf: Store | 'memory' = stateStore()) {
     this.#store = store;
     this.#info = info;
-    this.#shelf = shelf;
+    this.#isLasting = shelf !== 'memory';
+    this.#shelf = shelf === 'memory' ? processMemory() : shelf;
   }
 
   /** Whether the next process finds them. */
   get isLasting(): boolean {
-    return this.#shelf.isLasting;
+    return this.#isLasting;
   }
 
-  note(): CorrelationNote {
+  note(): Promise<CorrelationNote> {
     return readNote(this.#store, this.#info.address);
   }
 
-  /** The name of the one that may be used, as far as the note tells. One of an earlier epoch has ended, and is deleted. */
-  async alive(user: number, action: number): Promise<CorrelationName | undefined> {
-    const name = this.#shelf.isLasting ? this.note().alive : this.#alive;
+  /** Whether one that may be used is here, as far as can be seen without the share. */
+  async isHere(): Promise<boolean> {
+    const name = await this.#named();
+    return name?.keyId === this.#info.keyId && (await this.#shelf.has(this.#pathOf(name)));
+  }
+
+  /** The one that may be used; it stays where it is. */
+  async read(key: CorrelationKey, user: number, action: number): Promise<Correlation | undefined> {
+    const name = await this.#aliveOf(user, action);
+    const file = name && (await unlessMissing(this.#shelf.read(this.#pathOf(name), LIMIT)));
+    const bytes = file && (await unseal(key, associatedOf(name, (await this.note()).failures), file));
+    return bytes && { name, bytes };
+  }
+
+  /**
+   * Keeps a correlation, in the place of any other. Where the folder for it cannot be written, it is kept in the memory of this
+   * process, and so are all from then on.
+   */
+  async keep(key: CorrelationKey, { name, bytes }: Correlation): Promise<void> {
+    const { failures, failedSetUps, alive: before } = await this.note();
+    const data = await seal(key, associatedOf(name, failures), bytes);
+    const put = async () => {
+      await this.#shelf.makeFolder(FOLDER);
+      await this.#shelf.commit(FOLDER, { write: [{ path: this.#fileOf(name), data }] });
+    };
+    try {
+      await put();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      [this.#shelf, this.#isLasting] = [processMemory(), false];
+      await put();
+    }
+    await this.#setAlive(name);
+    if (failedSetUps > 0) await this.#write({ failedSetUps: 0 });
+    if (this.#isLasting && before !== undefined && before.id !== name.id) await this.#drop(before);
+    await this.#tidy(name, name);
+  }
+
+  /**
+   * Takes the correlation of a request, before a secret meets the answer. Undefined if it is not the one that is alive now, which
+   * stays as it is.
+   */
+  async take(key: CorrelationKey, name: CorrelationName): Promise<TakenCorrelation | undefined> {
+    const alive = await this.#aliveOf(name.user, name.action);
+    if (alive?.id !== name.id) return undefined;
+    const shelf = this.#shelf;
+    const path = this.#pathOf(name);
+    const file = await unlessMissing(shelf.take(path, LIMIT));
+    try {
+      await this.#setAlive(undefined);
+    } catch (error) {
+      if (file) await shelf.putBack(path, file); // nothing has met it yet
+      throw error;
+    }
+    const bytes = file && (await unseal(key, associatedOf(name, (await this.note()).failures), file));
+    if (file === undefined || bytes === undefined) return undefined;
+    return {
+      name,
+      bytes,
+      putBack: async () => {
+        await shelf.putBack(path, file);
+        await this.#setAlive(name);
+      },
+    };
+  }
+
+  /** Ends the correlation that is alive, if there is one, and deletes what processes that died had begun. */
+  async end(): Promise<void> {
+    const name = await this.#named();
+    if (name !== undefined) {
+      await this.#setAlive(undefined);
+      await this.#drop(name);
+    }
+    const { keyId, parties } = this.#info;
+    for (const { index: user } of parties) await this.#tidy({ keyId, user }, undefined);
+  }
+
+  /** An answer has failed a check: no correlation that was made before is used again, wherever a copy of it is. */
+  async countFailure(): Promise<void> {
+    this.#alive = undefined;
+    await this.#write({ alive: undefined, failures: (await this.note()).failures + 1 });
+  }
+
+  /** A set-up has failed by the action's doing. */
+  async countFailedSetUp(): Promise<void> {
+    await this.#write({ failedSetUps: (await this.note()).failedSetUps + 1 });
+  }
+
+  /** The one that is alive, as far as is noted. */
+  async #named(): Promise<CorrelationName | undefined> {
+    return this.#isLasting ? (await this.note()).alive : this.#alive;
+  }
+
+  /** The same, if it is of these two and of the shares of now. One of an earlier epoch has ended, and is deleted. */
+  async #aliveOf(user: number, action: number): Promise<CorrelationName | undefined> {
+    const name = await this.#named();
     if (name === undefined) return undefined;
     const { keyId, epoch } = this.#info;
     const isOurs = name.keyId === keyId && name.epoch === epoch && name.user === user && name.action === action;
@@ -291,102 +283,47 @@ export class Correlations {
     return undefined;
   }
 
-  /** Whether one that may be used is here, as far as can be seen without the share. */
-  async isHere(): Promise<boolean> {
-    const name = this.#shelf.isLasting ? this.note().alive : this.#alive;
-    return name?.keyId === this.#info.keyId && (await this.#shelf.read(name)) !== undefined;
-  }
-
-  /** The one that may be used; it stays where it is. */
-  async read(key: CorrelationKey, user: number, action: number): Promise<Correlation | undefined> {
-    const name = await this.alive(user, action);
-    const file = name && (await this.#shelf.read(name));
-    const bytes = file && (await unseal(key, associatedOf(name, this.note().failures), file));
-    return bytes && { name, bytes };
-  }
-
-  /**
-   * Keeps a correlation, in the place of any other. Where the folder for it cannot be written, it is kept in the memory of this
-   * process, from then on.
-   */
-  async keep(key: CorrelationKey, { name, bytes }: Correlation): Promise<void> {
-    const { failures, alive: before } = this.note();
-    const sealed = await seal(key, associatedOf(name, failures), bytes);
-    try {
-      await this.#shelf.put(name, sealed);
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.#shelf = memoryShelf();
-      await this.#shelf.put(name, sealed);
-    }
-    this.#setAlive(name);
-    if (this.note().failedSetUps > 0) this.#write({ failedSetUps: 0 });
-    if (before !== undefined && before.id !== name.id && this.#shelf.isLasting) await this.#shelf.drop(before);
-    await this.#shelf.tidy(name, name);
-  }
-
-  /**
-   * Takes the correlation of a request, before a secret meets the answer. Undefined if it is not the one that is alive now, which
-   * stays as it is.
-   */
-  async take(key: CorrelationKey, name: CorrelationName): Promise<TakenCorrelation | undefined> {
-    const alive = await this.alive(name.user, name.action);
-    if (alive?.id !== name.id) return undefined;
-    const shelf = this.#shelf;
-    const file = await shelf.take(name);
-    try {
-      this.#setAlive(undefined);
-    } catch (error) {
-      if (file) await shelf.putBack(name); // nothing has met it yet
-      throw error;
-    }
-    const bytes = file && (await unseal(key, associatedOf(name, this.note().failures), file));
-    if (bytes === undefined) {
-      await shelf.drop(name);
-      return undefined;
-    }
-    return {
-      name,
-      bytes,
-      putBack: async () => {
-        await shelf.putBack(name);
-        this.#setAlive(name);
-      },
-      destroy: () => shelf.drop(name),
-    };
-  }
-
-  /** Ends the correlation that is alive, if there is one, and deletes what processes that died had taken. */
-  async end(): Promise<void> {
-    const name = this.#shelf.isLasting ? this.note().alive : this.#alive;
-    if (name !== undefined) {
-      this.#setAlive(undefined);
-      await this.#shelf.drop(name);
-    }
-    const { keyId, parties } = this.#info;
-    for (const { index: user } of parties) await this.#shelf.tidy({ keyId, user }, undefined);
-  }
-
-  /** An answer has failed a check: no correlation that was made before is used again, wherever a copy of it is. */
-  countFailure(): void {
-    this.#alive = undefined;
-    this.#write({ alive: undefined, failures: this.note().failures + 1 });
-  }
-
-  /** A set-up has failed by the action's doing. */
-  countFailedSetUp(): void {
-    this.#write({ failedSetUps: this.note().failedSetUps + 1 });
-  }
-
-  /** Where the shelf is this process's, the note goes on naming what other processes may use. */
-  #setAlive(name: CorrelationName | undefined): void {
-    if (this.#shelf.isLasting) this.#write({ alive: name });
+  /** Where it is of this process alone, the note goes on naming what other processes may use. */
+  async #setAlive(name: CorrelationName | undefined): Promise<void> {
+    if (this.#isLasting) await this.#write({ alive: name });
     else this.#alive = name;
   }
 
-  #write(changed: Partial<CorrelationNote>): void {
-    const { alive, ...note }: CorrelationNote = { ...this.note(), ...changed };
-    const path = join(this.#store.dir, this.#info.address, NOTE);
-    writeDurable(path, `${JSON.stringify({ ...note, ...(alive && { alive }) }, undefined, 2)}\n`);
+  async #write(changed: Partial<CorrelationNote>): Promise<void> {
+    const { alive, ...note }: CorrelationNote = { ...(await this.note()), ...changed };
+    const data = `${JSON.stringify({ ...note, ...(alive && { alive }) }, undefined, 2)}\n`;
+    await this.#store.commit(this.#info.address, { write: [{ path: NOTE, data }] });
   }
+
+  /** Deletes those of a party of a key that are not this one, and what dead processes left. */
+  async #tidy(of: Pick<CorrelationName, 'keyId' | 'user'>, but: CorrelationName | undefined): Promise<void> {
+    const kept = but && this.#fileOf(but);
+    const all = (await this.#shelf.list(FOLDER)).filter((name) => name.startsWith(this.#prefixOf(of)));
+    const remove = all.filter((name) => name !== kept);
+    if (remove.length > 0) await this.#shelf.commit(FOLDER, { remove });
+    await this.#shelf.removeLeftovers(FOLDER);
+  }
+
+  async #drop(name: CorrelationName): Promise<void> {
+    if (await this.#shelf.has(this.#pathOf(name))) await this.#shelf.commit(FOLDER, { remove: [this.#fileOf(name)] });
+  }
+
+  #prefixOf({ keyId, user }: Pick<CorrelationName, 'keyId' | 'user'>): string {
+    const place = bytesToHex(sha256(new TextEncoder().encode(this.#store.name))).slice(0, 16);
+    return `${place}-${keyId.slice(2)}-${user}-`;
+  }
+
+  #fileOf(name: CorrelationName): string {
+    return `${this.#prefixOf(name)}${name.id.slice(2)}`;
+  }
+
+  #pathOf(name: CorrelationName): string {
+    return `${FOLDER}/${this.#fileOf(name)}`;
+  }
+}
+
+function processMemory(): Store {
+  return memoryStore(async () => {
+    throw new Error('there is no share in it');
+  });
 }

@@ -1,12 +1,10 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
-import { makeFolder, readLimited, syncFolder, takeLock, writeDurable } from '../files/files.ts';
 import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES, Signature } from '../protocol/schema.ts';
 import { type Key, sealer } from './age.ts';
-import { ActionInfo, areRoles, DEALS, openSealed, Party, type Store } from './store.ts';
+import { ActionInfo, areRoles, DEALS, nameOf, openSealed, Party, type Store } from './store.ts';
 
 // Offline deals in the store: what their machines agree on, and what this one keeps of each between two files.
 
@@ -98,26 +96,20 @@ export function assertTerms(terms: DealTerms): void {
 
 const ROLES_ADVICE = 'party 1 is hot, 2 the action where there is one, and all others are cold.';
 
-/** Where sessions are kept, in the store. */
-function sessionsFolder(store: Store): string {
-  return join(store.dir, DEALS);
-}
-
 /** The id of a deal as it names files, and as people give it. */
 export function dealName(deal: Uint8Array): string {
-  return Buffer.from(deal).toString('hex');
+  return bytesToHex(deal);
 }
 
 /** The command that ends a deal here. */
 export function dropCommand(store: Store, deal: Uint8Array): string {
-  return `npx tsx scripts/party.ts drop --store ${store.dir} --deal ${dealName(deal)}`;
+  return `npx tsx scripts/party.ts drop --store ${store.name} --deal ${dealName(deal)}`;
 }
 
 /** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
 export async function withMutex<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
-  const folder = sessionsFolder(store);
-  makeFolder(folder);
-  const release = await takeLock(join(folder, `${typeof what === 'string' ? what : dealName(what)}.lock`));
+  await store.makeFolder(DEALS);
+  const { release } = await store.mutex(`${DEALS}/${typeof what === 'string' ? what : dealName(what)}.lock`);
   try {
     return await work();
   } finally {
@@ -126,14 +118,9 @@ export async function withMutex<T>(store: Store, what: Uint8Array | string, work
 }
 
 /** The deals that this machine takes part in. */
-export function listDeals(store: Store): Uint8Array[] {
-  let names: string[];
-  try {
-    names = readdirSync(sessionsFolder(store));
-  } catch {
-    return [];
-  }
-  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => Buffer.from(name.slice(0, 32), 'hex'));
+export async function listDeals(store: Store): Promise<Uint8Array[]> {
+  const names = await store.list(DEALS);
+  return names.filter((name) => /^[0-9a-f]{32}\.age$/.test(name)).map((name) => hexToBytes(name.slice(0, 32)));
 }
 
 /** A deal of new shares that is under way here. */
@@ -156,7 +143,7 @@ export async function reshareOf(store: Store, deal: Uint8Array): Promise<Reshare
 /** The deals that give a wallet new shares. @throws StoreError, if one does not open: it may be of this wallet */
 export async function resharesOf(store: Store, account: string): Promise<ReshareDeal[]> {
   const found: ReshareDeal[] = [];
-  for (const deal of listDeals(store)) {
+  for (const deal of await listDeals(store)) {
     const reshare = await reshareOf(store, deal).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
       throw new StoreError(error.kind, `The offline deal ${dealName(deal)} does not open, and may be of this wallet.`, {
@@ -169,18 +156,20 @@ export async function resharesOf(store: Store, account: string): Promise<Reshare
   return found;
 }
 
-function sessionPath(store: Store, deal: Uint8Array): string {
-  return join(sessionsFolder(store), `${dealName(deal)}.age`);
+/** The file of a session, in the folder of deals. */
+function sessionFile(deal: Uint8Array): string {
+  return `${dealName(deal)}.age`;
 }
 
-export function hasSession(store: Store, deal: Uint8Array): boolean {
-  return existsSync(sessionPath(store, deal));
+export async function hasSession(store: Store, deal: Uint8Array): Promise<boolean> {
+  return store.has(`${DEALS}/${sessionFile(deal)}`);
 }
 
 /** A session and the key it was opened with, for sealing the next. @throws StoreError */
 export async function readSession(store: Store, deal: Uint8Array): Promise<{ session: DealSession; key: Key }> {
-  const path = sessionPath(store, deal);
-  const { plain, key } = await openSealed(store, readLimited(path, MAX_SESSION), path);
+  const file = `${DEALS}/${sessionFile(deal)}`;
+  const path = nameOf(store, file);
+  const { plain, key } = await openSealed(store, await store.read(file, MAX_SESSION), path);
   try {
     return { session: parseDeal(DealSession, plain, path, 'no session of a deal'), key };
   } finally {
@@ -196,9 +185,9 @@ export async function writeSession(store: Store, session: Omit<DealSession, 'ver
   assertTerms(session.terms);
   const plain = encodeCbor({ version: DEAL_VERSION, ...session });
   try {
-    const sealed = await sealer(key)(plain);
-    makeFolder(sessionsFolder(store));
-    writeDurable(sessionPath(store, session.deal), sealed);
+    const data = await sealer(key)(plain);
+    await store.makeFolder(DEALS);
+    await store.commit(DEALS, { write: [{ path: sessionFile(session.deal), data }] });
   } finally {
     plain.fill(0);
   }
@@ -209,14 +198,13 @@ export function forget({ here }: Pick<DealSession, 'here'>): void {
   for (const { session } of here) session.fill(0);
 }
 
-/** Where a copy of a deal's last file is kept, which all parties need and only this machine can write. */
-export function lastFilePath(store: Store, deal: Uint8Array): string {
-  return sessionPath(store, deal).replace(/age$/, 'deal');
+/** Keeps a copy of a deal's last file, which all parties need and only this machine can write: it may be lost on its way. */
+export async function keepLastFile(store: Store, deal: Uint8Array, data: Uint8Array): Promise<void> {
+  await store.commit(DEALS, { write: [{ path: `${dealName(deal)}.deal`, data }] });
 }
 
-export function removeSession(store: Store, deal: Uint8Array): void {
-  rmSync(sessionPath(store, deal), { force: true });
-  syncFolder(sessionsFolder(store));
+export async function removeSession(store: Store, deal: Uint8Array): Promise<void> {
+  await store.commit(DEALS, { remove: [sessionFile(deal)] });
 }
 
 /** Reads a file of an offline deal. @throws StoreError altered, version: `what` says what it is not */

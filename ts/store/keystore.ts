@@ -1,3 +1,4 @@
+// For Node, with its native scrypt.
 import { createCipheriv, randomBytes, randomUUID, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { keccak_256 } from '@noble/hashes/sha3.js';

@@ -1,24 +1,10 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { toHex } from '../core/evm.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import { LockedError, StoreError, UsageError } from '../errors.ts';
-import {
-  abandoned,
-  fileError,
-  isHeld,
-  makeFolder,
-  readLimited,
-  removeAbandoned,
-  syncFolder,
-  takeLock,
-  tempName,
-  writeDurable,
-  writeNew,
-} from '../files/files.ts';
 import { readJson } from '../json.ts';
 import { cidOf } from '../protocol/cid.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
@@ -29,7 +15,7 @@ import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 
 /**
- * The share store: one folder per wallet, named by the wallet's address.
+ * Where wallets are kept: one folder per wallet, named by the wallet's address.
  *
  *     0x…/wallet.json     what is public: address, key id, parties, policy, runtime (JSON)
  *     0x…/hot.age         the hot share     (age file holding CBOR)
@@ -39,20 +25,78 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/correlation.json  how many answers failed a check, and the id of the correlation that may be used (JSON)
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
- *     0x…/lock            there while a process uses the wallet
+ *     0x…/lock            the mutex of the wallet: there while a process uses it
  *     deals/<id>.age      a session of an offline deal; <id>.deal the last file of one that is done
  *
  * The shares of a later epoch are in files of their own: hot.1.age, cold.1.age, cold-<index>.1.age. Which ones count,
- * wallet.json says: they are written first, and its rename is what makes them the wallet's.
+ * wallet.json says: a change writes it last, and with it takes effect.
  *
- * Folders are 0700, files 0600. Every file appears complete by a rename, and a wallet's folder does too. A copy of a store,
- * or of a wallet's folder, is a backup.
+ * A copy of a store, or of a wallet's folder, is a backup.
+ *
+ * Files are named by their paths in the store, with slashes. Whatever a method has written when it resolves, no loss of
+ * power takes back, and nobody ever sees half a file. Methods throw StoreError: missing, read-only, full, io.
  */
 export interface Store {
-  /** Absolute path. */
-  readonly dir: string;
-  /** Asked for the passphrase or the identities when a share is opened or made, never before. */
+  /** What it is called in messages: if it is a folder, the absolute path of it. */
+  readonly name: string;
+  /** Asked for the key when a share is opened or made, never before. */
   readonly key: KeySource;
+  /** The names of the files and folders in a folder; none if it is not there. */
+  list(folder: string): Promise<string[]>;
+  /** Whether a file or folder is there. */
+  has(path: string): Promise<boolean>;
+  /** The content of a file. @throws StoreError altered, if it has more than `limit` bytes or is no file */
+  read(path: string, limit: number): Promise<Uint8Array>;
+  /** Begins a new folder, which nobody sees before it is finished, and so shows that the store can be written. */
+  begin(): Promise<NewFolder>;
+  /** Makes a folder, if it is not there. */
+  makeFolder(folder: string): Promise<void>;
+  /** Changes files of a folder. What ends in between leaves some of what was to be written, but never its last file. */
+  commit(folder: string, change: Change): Promise<void>;
+  /** Takes a file away: its content is the caller's alone, and on disk it is gone. */
+  take(path: string, limit: number): Promise<Uint8Array>;
+  /** Puts a file where there is none. @throws StoreError exists */
+  putBack(path: string, data: Uint8Array): Promise<void>;
+  /**
+   * Waits until nobody else, in this process or another, has the mutex of this path, and takes it.
+   *
+   * @throws StoreError busy
+   */
+  mutex(path: string, signal?: AbortSignal): Promise<Mutex>;
+  /** What dead processes left in a folder: what they had begun to write, and its mutex, {@link MUTEX}. */
+  leftovers(folder: string): Promise<string[]>;
+  /** Takes away what they had begun to write. Mutexes, those who wait for them take over. */
+  removeLeftovers(folder: string): Promise<void>;
+}
+
+/** A folder in the making. */
+export interface NewFolder {
+  /** Fills it with these files, by their paths in it, and gives it its name: all or nothing. @throws StoreError exists */
+  finish(folder: string, files: readonly Content[]): Promise<void>;
+  /** Removes it, if it was not finished. */
+  discard(): void;
+}
+
+/** A file to be written, by its path in the folder that the call is about. */
+export interface Content {
+  readonly path: string;
+  readonly data: Uint8Array | string;
+}
+
+/**
+ * What becomes of a folder: first files are written, in this order, in the place of what was there; once the last one is, the
+ * change has taken effect, and others are removed, if they are there.
+ */
+export interface Change {
+  readonly write?: readonly Content[];
+  readonly remove?: readonly string[];
+}
+
+/** What one process at a time has. */
+export interface Mutex {
+  release(): void;
+  /** Makes a file of this path, with whatever content, even where no space is left to write one. */
+  leave(path: string): Promise<void>;
 }
 
 /**
@@ -61,10 +105,18 @@ export interface Store {
  */
 export type KeySource = (kind: KeyKind | 'any', what: string) => Promise<Key>;
 
+/** How a file is called in messages. */
+export function nameOf(store: Pick<Store, 'name'>, path: string): string {
+  return `${store.name}/${path}`;
+}
+
 const VERSION = 1;
-const LIMIT = { json: 64 * 1024, share: 64 * 1024, source: 16 * 1024 * 1024 };
+/** Of a share file, in bytes. */
+export const SHARE_LIMIT = 64 * 1024;
+const LIMIT = { json: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
-const LOCK = 'lock';
+/** The name of a wallet's mutex, in its folder. */
+export const MUTEX = 'lock';
 /** Where sessions of offline deals are, in the store. */
 export const DEALS = 'deals';
 
@@ -134,21 +186,9 @@ export type WalletInfo = v.InferOutput<typeof WalletInfo>;
 export type PartyInfo = v.InferOutput<typeof Party>;
 export type SealedShare = v.InferOutput<typeof SealedShare>;
 
-/** A store at `dir`, which need not exist yet. */
-export function openStore(dir: string, key: KeySource): Store {
-  return { dir: resolve(dir), key };
-}
-
 /** The wallets of a store, by address, in the order of their names. */
-export function listWallets(store: Store): string[] {
-  if (!existsSync(store.dir)) return [];
-  try {
-    return readdirSync(store.dir)
-      .filter((name) => v.is(Address, name))
-      .sort();
-  } catch (error) {
-    throw fileError(error, store.dir, 'read');
-  }
+export async function listWallets(store: Store): Promise<string[]> {
+  return (await store.list('')).filter((name) => v.is(Address, name)).sort();
 }
 
 /**
@@ -156,21 +196,21 @@ export function listWallets(store: Store): string[] {
  *
  * @throws StoreError missing; UsageError if there are several and none is named
  */
-export function findWallet(store: Store, id?: string): string {
-  const wallets = listWallets(store);
+export async function findWallet(store: Store, id?: string): Promise<string> {
+  const wallets = await listWallets(store);
   if (id !== undefined) {
     const found = wallets.find((name) => name.toLowerCase() === id.toLowerCase());
     if (found !== undefined) return found;
-    throw new StoreError('missing', `The store ${store.dir} has no wallet ${id}.`, { next: listAdvice(wallets) });
+    throw new StoreError('missing', `The store ${store.name} has no wallet ${id}.`, { next: listAdvice(wallets) });
   }
   const [only, ...more] = wallets;
   if (only === undefined) {
-    throw new StoreError('missing', `The store ${store.dir} has no wallet.`, {
-      next: `make one: npx tsx scripts/keygen.ts --store ${store.dir}`,
+    throw new StoreError('missing', `The store ${store.name} has no wallet.`, {
+      next: `make one: npx tsx scripts/keygen.ts --store ${store.name}`,
     });
   }
   if (more.length > 0) {
-    throw new UsageError(`The store ${store.dir} has ${wallets.length} wallets.`, { next: listAdvice(wallets) });
+    throw new UsageError(`The store ${store.name} has ${wallets.length} wallets.`, { next: listAdvice(wallets) });
   }
   return only;
 }
@@ -205,15 +245,22 @@ export function nextSealedName(info: Pick<WalletInfo, 'action'>): string {
 /** The files of a wallet's folder, by their paths in it, that its wallet.json relies on. */
 export function walletFiles(info: WalletInfo): string[] {
   const shares = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => shareFileName(info, index));
-  const action = info.action && [sealedFileName(info), join('actions', `${info.action.cid}.js`)];
+  const action = info.action && [sealedFileName(info), `actions/${info.action.cid}.js`];
   return ['wallet.json', ...shares, ...(action ?? [])];
 }
 
 /** The parties whose shares are in the store, the hot one first. */
-export function localParties(store: Store, info: WalletInfo): PartyInfo[] {
-  const isHere = ({ role, index }: PartyInfo) =>
-    role !== 'action' && existsSync(join(store.dir, info.address, shareFileName(info, index)));
-  return info.parties.filter(isHere).sort((a, b) => Number(b.role === 'hot') - Number(a.role === 'hot'));
+export async function localParties(store: Store, info: WalletInfo): Promise<PartyInfo[]> {
+  const here: PartyInfo[] = [];
+  for (const party of info.parties) {
+    if (party.role !== 'action' && (await store.has(sharePath(info, party.index)))) here.push(party);
+  }
+  return here.sort((a, b) => Number(b.role === 'hot') - Number(a.role === 'hot'));
+}
+
+/** Where a party's share is kept, in the store. */
+function sharePath(info: WalletInfo, index: number): string {
+  return `${info.address}/${shareFileName(info, index)}`;
 }
 
 /** Whether the wallet's action signs by onecall, and makes correlations for it. */
@@ -222,9 +269,10 @@ export function knowsOnecall({ action, threshold }: Pick<WalletInfo, 'action' | 
 }
 
 /** @throws StoreError missing, altered, version */
-export function readWallet(store: Store, id: string): WalletInfo {
-  const path = join(store.dir, id, 'wallet.json');
-  const info = parse(WalletInfo, parseJson(readLimited(path, LIMIT.json), path), path);
+export async function readWallet(store: Store, id: string): Promise<WalletInfo> {
+  const file = `${id}/wallet.json`;
+  const path = nameOf(store, file);
+  const info = parse(WalletInfo, parseJson(await store.read(file, LIMIT.json), path), path);
   const isSound =
     info.address === id &&
     info.threshold >= 2 &&
@@ -240,8 +288,9 @@ export function readWallet(store: Store, id: string): WalletInfo {
  * @throws StoreError missing, passphrase, identity, altered, version, other-wallet
  */
 export async function readShare(store: Store, info: WalletInfo, index: number): Promise<Uint8Array> {
-  const path = join(store.dir, info.address, shareFileName(info, index));
-  const { wallet, index: of, share } = await readShareFile(store, path);
+  const file = sharePath(info, index);
+  const path = nameOf(store, file);
+  const { wallet, index: of, share } = await openShareFile(store, () => store.read(file, SHARE_LIMIT), path);
   if (wallet === info.address && of === index) return share;
   share.fill(0);
   throw new StoreError('other-wallet', `${path} holds party ${of}'s share of wallet ${wallet}.`, {
@@ -253,22 +302,21 @@ export async function readShare(store: Store, info: WalletInfo, index: number): 
  * Opens a share file, wherever it is: which wallet's and which party's share it holds, and the share, which the caller
  * clears.
  *
+ * @param path what it is called in messages
  * @throws StoreError missing, passphrase, identity, altered, version
  */
-export async function readShareFile(
+export async function openShareFile(
   store: Pick<Store, 'key'>,
+  read: () => Promise<Uint8Array>,
   path: string,
 ): Promise<{ wallet: string; index: number; share: Uint8Array }> {
-  let file: Uint8Array;
-  try {
-    file = readLimited(path, LIMIT.share);
-  } catch (error) {
+  const file = await read().catch((error: unknown) => {
     if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
     throw new StoreError('missing', `${path} is not here.`, {
       next: 'if the share was moved away, put its file back for as long as it is needed.',
       cause: error,
     });
-  }
+  });
   const { plain } = await openSealed(store, file, path);
   try {
     const { wallet, index, share } = parse(ShareFile, parseCbor(plain, path), path);
@@ -285,7 +333,7 @@ export async function readShareFile(
  * @throws StoreError old-share, other-wallet
  */
 export function checkShare(store: Store, info: WalletInfo, index: number, known: ShareInfo): void {
-  const path = join(store.dir, info.address, shareFileName(info, index));
+  const path = nameOf(store, sharePath(info, index));
   if (toHex(known.publicKey) !== info.publicKey || known.index !== index) {
     throw new StoreError('other-wallet', `${path} holds a share of another key.`, {
       next: `put the share of ${info.address} back there.`,
@@ -308,31 +356,37 @@ export function checkShare(store: Store, info: WalletInfo, index: number, known:
 }
 
 /** The SHA-256 of a party's share file as it is now; undefined if it cannot be read. */
-export function shareFileHash(store: Store, info: WalletInfo, index: number): string | undefined {
-  const path = join(store.dir, info.address, shareFileName(info, index));
+export async function shareFileHash(store: Store, info: WalletInfo, index: number): Promise<string | undefined> {
   try {
-    return createHash('sha256').update(readLimited(path, LIMIT.share)).digest('hex');
+    return bytesToHex(sha256(await store.read(sharePath(info, index), SHARE_LIMIT)));
   } catch {
     return undefined;
   }
 }
 
+/** The action's sealed share and its source, as a store has them. */
+interface StoredAction {
+  readonly wallet: string;
+  readonly cid: string;
+  readonly sealed: string;
+  readonly source: string;
+}
+
 /** The action's sealed share and its source; whether the source has this CID is for the caller to check. */
-export function readAction(
-  store: Store,
-  info: WalletInfo,
-): { wallet: string; cid: string; sealed: string; source: string } {
+export async function readAction(store: Store, info: WalletInfo): Promise<StoredAction> {
   if (info.action === undefined) throw new UsageError(`Wallet ${info.address} has no action.`);
-  const path = join(store.dir, info.address, sealedFileName(info));
-  const sealed = parse(SealedShare, parseJson(readLimited(path, LIMIT.json), path), path);
+  const file = `${info.address}/${sealedFileName(info)}`;
+  const path = nameOf(store, file);
+  const sealed = parse(SealedShare, parseJson(await store.read(file, LIMIT.json), path), path);
   if (sealed.wallet !== info.action.wallet || sealed.cid !== info.action.cid) {
     throw new StoreError('other-wallet', `${path} is of another wallet or another action.`, {
       next: `put back the file that was made for ${info.address}.`,
     });
   }
-  const sourcePath = join(store.dir, info.address, 'actions', `${sealed.cid}.js`);
   const { wallet, cid, share } = sealed;
-  return { wallet, cid, sealed: share, source: parseText(readLimited(sourcePath, LIMIT.source), sourcePath) };
+  const sourceFile = `${info.address}/actions/${cid}.js`;
+  const source = parseText(await store.read(sourceFile, LIMIT.source), nameOf(store, sourceFile));
+  return { wallet, cid, sealed: share, source };
 }
 
 /**
@@ -340,9 +394,9 @@ export function readAction(
  *
  * @throws StoreError missing, altered, version, other-wallet
  */
-export async function openAction(store: Store, info: WalletInfo): Promise<ReturnType<typeof readAction>> {
-  const action = readAction(store, info);
-  const actual = await cidOf(action.source);
+export async function openAction(store: Store, info: WalletInfo): Promise<StoredAction> {
+  const action = await readAction(store, info);
+  const actual = cidOf(action.source);
   if (actual === action.cid) return action;
   throw new StoreError('altered', `The action's source has CID ${actual}; its share belongs to ${action.cid}.`, {
     next: `restore actions/${action.cid}.js of ${info.address} from a backup: no other source can open the share.`,
@@ -356,59 +410,40 @@ export interface NewWallet {
   readonly action?: { readonly sealed: string; readonly source: string } | undefined;
 }
 
-/** A wallet's folder in the making, which nobody sees before `finish`. */
+/** A wallet in the making, or a change of one, which nobody sees before `finish`. */
 export interface Draft {
-  /** Fills the folder and gives it its name in one step. All or nothing. */
+  /** Stores it. All or nothing. */
   finish(wallet: NewWallet): Promise<void>;
-  /** Removes the folder, if it was not finished. */
+  /** Removes what there is of it, if it was not finished. */
   discard(): void;
 }
 
 /**
- * Begins a wallet: makes a folder without a name (so that a store that cannot be written is found before anything is asked
- * of anybody), asks for the key, and starts the scrypts of the shares.
+ * Begins a wallet: sees that the store can be written, before anything is asked of anybody, asks for the key, and starts the
+ * scrypts of the shares.
  *
  * @throws StoreError read-only, full, io
  */
 export async function draftWallet(store: Store, localParties: number): Promise<Draft> {
-  const folder = join(store.dir, tempName('wallet'));
-  const discard = () => rmSync(folder, { recursive: true, force: true });
-  try {
-    makeFolder(store.dir);
-    removeAbandoned(store.dir);
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    throw fileError(error, store.dir, 'write');
-  }
+  const folder = await store.begin();
   const seals = await sealers(store, localParties).catch((error) => {
-    discard();
+    folder.discard();
     throw error;
   });
   return {
-    finish: async (wallet) => {
-      const path = join(store.dir, wallet.info.address);
-      try {
-        if (existsSync(path)) throw new StoreError('exists', `${path} exists already.`);
-        await fill(folder, wallet, seals, writeNew);
-        renameSync(folder, path);
-        syncFolder(store.dir);
-      } catch (error) {
-        throw fileError(error, path, 'write');
-      }
-    },
-    discard,
+    finish: async (wallet) => folder.finish(wallet.info.address, await filesOf(wallet, seals)),
+    discard: folder.discard,
   };
 }
 
 /**
  * Begins to change a wallet that is there: its shares, its action, or both. What `finish` is given lies beside the old
- * until wallet.json is renamed, which makes it the wallet; only then are the old files deleted, where they are in the
+ * until wallet.json is written, which makes it the wallet; only then are the old files deleted, where they are in the
  * store. A process that is killed leaves either the old wallet or the new one, and perhaps files of the other.
  *
  * @throws StoreError read-only, full, io; `finish` also busy, and changed if the wallet is not `old` any more
  */
 export async function draftChange(store: Store, old: WalletInfo, localParties: number): Promise<Draft> {
-  const folder = join(store.dir, old.address);
   const { release } = await holdWallet(store, old.address); // shows that the folder can be written
   release();
   const seals = await sealers(store, localParties);
@@ -416,14 +451,11 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
     finish: async (wallet) => {
       const hold = await holdWallet(store, old.address);
       try {
-        assertCurrent(store, old);
-        await fill(folder, wallet, seals, writeDurable);
+        await assertCurrent(store, old);
         const kept = new Set(walletFiles(wallet.info));
-        for (const name of walletFiles(old)) if (!kept.has(name)) rmSync(join(folder, name), { force: true });
-        if (wallet.info.epoch !== old.epoch) rmSync(join(folder, LOCKED), { force: true });
-        syncFolder(folder);
-      } catch (error) {
-        throw fileError(error, folder, 'write');
+        const remove = walletFiles(old).filter((name) => !kept.has(name));
+        if (wallet.info.epoch !== old.epoch) remove.push(LOCKED);
+        await store.commit(old.address, { write: await filesOf(wallet, seals), remove });
       } finally {
         hold.release();
       }
@@ -434,17 +466,14 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
 
 /** Deletes the shares of earlier epochs, if a process that had stored those of now was killed before it did. */
 export async function removeOlder(store: Store, info: WalletInfo): Promise<void> {
-  const folder = join(store.dir, info.address);
   const hold = await holdWallet(store, info.address);
   try {
-    assertCurrent(store, info);
-    for (const name of unusedFiles(store, info)) {
+    await assertCurrent(store, info);
+    const remove = (await unusedFiles(store, info)).filter((name) => {
       const share = /^(?:hot|cold)(?:-[0-9]+)?(?:\.([0-9]+))?\.age$/.exec(name);
-      if (share && Number(share[1] ?? 0) < info.epoch) rmSync(join(folder, name), { force: true });
-    }
-    syncFolder(folder);
-  } catch (error) {
-    throw fileError(error, folder, 'write');
+      return share && Number(share[1] ?? 0) < info.epoch;
+    });
+    await store.commit(info.address, { remove });
   } finally {
     hold.release();
   }
@@ -453,8 +482,8 @@ export async function removeOlder(store: Store, info: WalletInfo): Promise<void>
 /**
  * @throws StoreError changed, if the wallet in the store has other shares or another action by now
  */
-export function assertCurrent(store: Store, info: WalletInfo): void {
-  const now = readWallet(store, info.address);
+export async function assertCurrent(store: Store, info: WalletInfo): Promise<void> {
+  const now = await readWallet(store, info.address);
   if (now.keyId === info.keyId && now.action?.cid === info.action?.cid) return;
   throw new StoreError('changed', `The wallet ${info.address} was given new shares or another action meanwhile.`, {
     next: 'open it again.',
@@ -462,10 +491,10 @@ export function assertCurrent(store: Store, info: WalletInfo): void {
 }
 
 /** Notes that the host has been told to let no action but this one use the wallet. For the holder of the wallet. */
-export function forgetRetired(store: Store, info: WalletInfo): void {
+export async function forgetRetired(store: Store, info: WalletInfo): Promise<void> {
   if (info.action === undefined) return;
   const { retired: _, ...action } = info.action;
-  writeDurable(join(store.dir, info.address, 'wallet.json'), json({ ...info, action }));
+  await store.commit(info.address, { write: [{ path: 'wallet.json', data: json({ ...info, action }) }] });
 }
 
 type Sealer = ReturnType<typeof sealer>;
@@ -477,68 +506,68 @@ async function sealers(store: Store, count: number): Promise<Sealer[]> {
   return Array.from({ length: count }, () => sealer(key));
 }
 
-/** Writes a wallet's files into a folder, wallet.json last. */
-async function fill(
-  folder: string,
-  { info, shares, action }: NewWallet,
-  seals: Sealer[],
-  write: typeof writeNew,
-): Promise<void> {
+/** The files of a wallet, wallet.json last. */
+async function filesOf({ info, shares, action }: NewWallet, seals: Sealer[]): Promise<Content[]> {
+  const files: Content[] = [];
   for (const [index, share] of shares) {
-    const plain = encodeCbor({ version: VERSION, wallet: info.address, index, share });
     const seal = seals.pop();
     if (seal === undefined) throw new Error('more shares than were announced');
-    write(join(folder, shareFileName(info, index)), await seal(plain));
-    plain.fill(0);
+    const plain = encodeCbor({ version: VERSION, wallet: info.address, index, share });
+    try {
+      files.push({ path: shareFileName(info, index), data: await seal(plain) });
+    } finally {
+      plain.fill(0);
+    }
   }
   if (info.action !== undefined && action !== undefined) {
     const { wallet, cid } = info.action;
-    write(join(folder, sealedFileName(info)), json({ version: VERSION, wallet, cid, share: action.sealed }));
-    makeFolder(join(folder, 'actions'));
-    write(join(folder, 'actions', `${cid}.js`), wellFormed(action.source));
-    syncFolder(join(folder, 'actions'));
+    files.push({ path: sealedFileName(info), data: json({ version: VERSION, wallet, cid, share: action.sealed }) });
+    files.push({ path: `actions/${cid}.js`, data: wellFormed(action.source) });
   }
-  write(join(folder, 'wallet.json'), json(info));
-  syncFolder(folder);
+  return [...files, { path: 'wallet.json', data: json(info) }];
 }
 
 /** What dead processes left in the store's folder, or in a wallet's: {@link holdWallet} removes the latter. */
-export function leftovers(store: Store, id?: string): string[] {
-  const folder = id === undefined ? store.dir : join(store.dir, id);
-  const isStale = existsSync(join(folder, LOCK)) && !isHeld(join(folder, LOCK));
-  const begun = writtenTo(store, id).flatMap((within) =>
-    abandoned(join(folder, within)).map((name) => join(within, name)),
-  );
-  return [...begun, ...(isStale ? [LOCK] : [])];
+export async function leftovers(store: Store, id?: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const { folder, within } of writtenTo(id)) {
+    found.push(...(await store.leftovers(folder)).map((name) => within + name));
+  }
+  return found;
 }
 
 /** Removes what dead processes began to write there. */
-export function removeLeftovers(store: Store, id?: string): void {
-  for (const within of writtenTo(store, id)) removeAbandoned(join(store.dir, id ?? '', within));
+export async function removeLeftovers(store: Store, id?: string): Promise<void> {
+  for (const { folder } of writtenTo(id)) await store.removeLeftovers(folder);
 }
 
-/** The folders in the store's, or in a wallet's, that files are written to, it itself first. */
-function writtenTo(store: Store, id: string | undefined): string[] {
-  return ['', id === undefined ? DEALS : 'actions'].filter((within) => existsSync(join(store.dir, id ?? '', within)));
+/** The store's folder, or a wallet's, and the one in it that files are written to. */
+function writtenTo(id: string | undefined): { folder: string; within: string }[] {
+  const inner = id === undefined ? DEALS : 'actions';
+  return [
+    { folder: id ?? '', within: '' },
+    { folder: id === undefined ? inner : `${id}/${inner}`, within: `${inner}/` },
+  ];
 }
 
 /**
  * The files of a wallet that its wallet.json does not rely on: those of a change that was not finished, or the ones of before
  * a change. For the holder of the wallet, who may delete them if everything else is in order.
  */
-export function unusedFiles(store: Store, info: WalletInfo): string[] {
-  const ours = /^((hot|cold)(-[0-9]+)?(\.[0-9]+)?\.age|action(\.[0-9]+)?\.sealed|actions.Qm[0-9A-Za-z]+\.js)$/;
+export async function unusedFiles(store: Store, info: WalletInfo): Promise<string[]> {
+  const ours = /^((hot|cold)(-[0-9]+)?(\.[0-9]+)?\.age|action(\.[0-9]+)?\.sealed|actions\/Qm[0-9A-Za-z]+\.js)$/;
   const used = walletFiles(info);
-  const names = readdirSync(join(store.dir, info.address), { recursive: true, encoding: 'utf8' });
+  const sources = (await store.list(`${info.address}/actions`)).map((name) => `actions/${name}`);
+  const names = [...(await store.list(info.address)), ...sources];
   return names.filter((name) => ours.test(name) && !used.includes(name));
 }
 
 /** A wallet held by this process alone, until it is released. */
 export interface Hold {
-  /** Locks the hot share on disk. Returns only once it is locked, and throws if it could not be. */
-  lockHot(reason: string): void;
+  /** Locks the hot share on disk. Resolves only once it is locked, and rejects if it could not be. */
+  lockHot(reason: string): Promise<void>;
   /** Undoes `lockHot`. */
-  unlockHot(): void;
+  unlockHot(): Promise<void>;
   release(): void;
 }
 
@@ -549,35 +578,29 @@ export interface Hold {
  * @throws StoreError busy, read-only, full, missing, io
  */
 export async function holdWallet(store: Store, id: string, signal?: AbortSignal): Promise<Hold> {
-  const folder = join(store.dir, id);
-  const lock = join(folder, LOCK);
-  const release = await takeLock(lock, { signal });
-  removeLeftovers(store, id);
+  const mutex = await store.mutex(`${id}/${MUTEX}`, signal);
+  try {
+    await removeLeftovers(store, id);
+  } catch (error) {
+    mutex.release();
+    throw error;
+  }
   return {
-    release,
-    unlockHot: () => {
+    release: mutex.release,
+    unlockHot: () => store.commit(id, { remove: [LOCKED] }),
+    lockHot: async (reason) => {
+      const path = `${id}/${LOCKED}`;
+      const note = json({ reason: cleanLine(reason), at: new Date().toISOString() });
       try {
-        rmSync(join(folder, LOCKED), { force: true });
-        syncFolder(folder);
-      } catch (error) {
-        throw fileError(error, folder, 'write');
-      }
-    },
-    lockHot: (reason) => {
-      const path = join(folder, LOCKED);
-      try {
-        writeDurable(path, json({ reason: cleanLine(reason), at: new Date().toISOString() }));
+        await store.commit(id, { write: [{ path: LOCKED, data: note }] });
       } catch {
-        // No space for a note: a rename needs none, and that the file is there is what locks.
-        try {
-          renameSync(lock, path);
-          syncFolder(folder);
-        } catch (error) {
+        // No space for a note: that the file is there is what locks.
+        await mutex.leave(path).catch((cause: unknown) => {
           throw new StoreError('io', `The share could NOT be locked on disk, though ${reason}.`, {
-            next: `do not sign with this wallet again; create the file ${path} by hand.`,
-            cause: error,
+            next: `do not sign with this wallet again; create the file ${nameOf(store, path)} by hand.`,
+            cause,
           });
-        }
+        });
       }
     },
   };
@@ -586,12 +609,12 @@ export async function holdWallet(store: Store, id: string, signal?: AbortSignal)
 /**
  * @throws LockedError if the hot share is locked
  */
-export function assertUnlocked(store: Store, id: string): void {
-  const path = join(store.dir, id, LOCKED);
-  if (!existsSync(path)) return;
+export async function assertUnlocked(store: Store, id: string): Promise<void> {
+  const file = `${id}/${LOCKED}`;
+  if (!(await store.has(file))) return;
   let why = '';
   try {
-    const note = v.parse(LockNote, parseJson(readLimited(path, LIMIT.json), path));
+    const note = v.parse(LockNote, parseJson(await store.read(file, LIMIT.json), file));
     why = ` (${note.reason}, ${note.at})`;
   } catch {
     // That the file is there is what locks; what it says is only for people.
@@ -599,7 +622,7 @@ export function assertUnlocked(store: Store, id: string): void {
   throw new LockedError(`The hot share of ${id} is locked${why}.`, {
     next:
       'if an answer of the action failed a check, do not trust this action again: sign with --recovery (hot and cold ' +
-      `share, no action) to move what the wallet holds. Else: npx tsx scripts/wallet.ts unlock --store ${store.dir} --wallet ${id}`,
+      `share, no action) to move what the wallet holds. Else: npx tsx scripts/wallet.ts unlock --store ${store.name} --wallet ${id}`,
   });
 }
 
@@ -667,7 +690,7 @@ export async function openSealed(
   let kind: KeyKind | undefined;
   try {
     kind = keyKindOf(file);
-    const key = await store.key(kind, basename(path));
+    const key = await store.key(kind, path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1));
     return { plain: await open(file, key), key };
   } catch (error) {
     if (!(error instanceof AgeError)) throw error;

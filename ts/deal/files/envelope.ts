@@ -9,12 +9,10 @@ import {
   DealId,
   DealMessages,
   DealTerms,
-  lastFilePath,
   parseDeal,
 } from '../../store/deals.ts';
-import type { Store } from '../../store/store.ts';
 
-// The files that go between the machines of an offline deal.
+// For Node: the files that go between the machines of an offline deal.
 
 const MAX_ENVELOPE = 1024 * 1024;
 
@@ -43,11 +41,11 @@ export function readEnvelope(path: string): Envelope {
 
 /** Replaces what was at the path. @throws UsageError as {@link assertTerms} does */
 export function writeEnvelope(path: string, envelope: Omit<Envelope, 'version' | 'kind'>): void {
-  assertTerms(envelope.terms);
-  writeDurable(path, encodeCbor({ version: DEAL_VERSION, kind: 'tandem-deal', ...envelope }));
+  writeDurable(path, encodeEnvelope(envelope));
 }
 
-/** A copy of a deal's last file, which all parties need and only this machine can write: it may be lost on its way. */
-export function keepEnvelope(store: Store, envelope: Omit<Envelope, 'version' | 'kind'>): void {
-  writeEnvelope(lastFilePath(store, envelope.deal), envelope);
+/** @throws UsageError as {@link assertTerms} does */
+export function encodeEnvelope(envelope: Omit<Envelope, 'version' | 'kind'>): Uint8Array {
+  assertTerms(envelope.terms);
+  return encodeCbor({ version: DEAL_VERSION, kind: 'tandem-deal', ...envelope });
 }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { fromHex } from '../../core/bytes.ts';
+import { randomBytes } from '@noble/hashes/utils.js';
+import { equalBytes, fromHex } from '../../core/bytes.ts';
+import { encodeCbor } from '../../core/cbor.ts';
 import type { Messages } from '../../core/wasm.ts';
 import { ProtocolError, StoreError, UsageError, WalletError } from '../../errors.ts';
 import { hashOf } from '../../protocol/permission.ts';
@@ -16,6 +16,7 @@ import {
   dealName,
   forget,
   hasSession,
+  keepLastFile,
   listDeals,
   readSession,
   removeSession,
@@ -42,7 +43,7 @@ import {
   sendersIn,
 } from '../play.ts';
 import { hostWallet, type RemoteParty, remoteParty } from '../remote.ts';
-import { type Envelope, keepEnvelope, readEnvelope, writeEnvelope } from './envelope.ts';
+import { type Envelope, encodeEnvelope, readEnvelope, writeEnvelope } from './envelope.ts';
 import {
   assertJoinable,
   assertSameKey,
@@ -57,6 +58,8 @@ import {
 } from './reshare.ts';
 import { phraseOf, round1PhraseOf } from './words.ts';
 
+// For Node, as they read and write files.
+//
 // Offline deals: keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
 // Each file holds every message that its writer knows, so that they may go round in any way. A machine goes as far as the
@@ -197,7 +200,7 @@ export async function stepDeal(options: StepOptions): Promise<DealState> {
   if (first === undefined) throw new UsageError('There is no file to take.');
   const { deal } = first.envelope;
   return withMutex(store, deal, async () => {
-    const { session, key } = hasSession(store, deal)
+    const { session, key } = (await hasSession(store, deal))
       ? await readSession(store, deal)
       : { session: await joined(options, first.envelope, here), key: await store.key('any', 'the session') };
     try {
@@ -228,7 +231,7 @@ async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<Deal
  */
 export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phrase: Phrase }): Promise<DealState> {
   const { store, deal, phrase } = options;
-  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
   return withMutex(store, deal, async () => {
     const { session, key } = await readSession(store, deal);
     try {
@@ -243,7 +246,7 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
       }
       const { reshare } = terms;
       return await withMutex(store, reshare.account, async () => {
-        walletOf(store, reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
+        await walletOf(store, reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
         await assertOnly(store, deal, reshare.account);
         session.isConfirmed = true;
         const round1 = said(session, 1, actionOf(terms));
@@ -265,7 +268,7 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
  */
 async function assertOnly(store: Store, deal: Uint8Array, account: string): Promise<void> {
   const all = await resharesOf(store, account);
-  const other = all.find((one) => one.isConfirmed && Buffer.compare(one.deal, deal) !== 0);
+  const other = all.find((one) => one.isConfirmed && !equalBytes(one.deal, deal));
   if (other === undefined) return;
   throw new WalletError(`Another deal of new shares of ${account} was confirmed here, and is under way.`, {
     next: `finish it, or drop it on all machines: --deal ${dealName(other.deal)}`,
@@ -299,7 +302,7 @@ export async function finishDeal(
   options: PartyOptions & { deal: Uint8Array; phrase?: Phrase | undefined },
 ): Promise<WalletInfo> {
   const { store, deal, phrase = '' } = options;
-  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
   return withMutex(store, deal, async () => {
     const { session } = await readSession(store, deal);
     const dealt = await finished(session, options);
@@ -322,13 +325,13 @@ export async function finishDeal(
       } catch (error) {
         // A process that was killed here has stored it already.
         if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
-        if (readWallet(store, info.address).keyId !== info.keyId) throw error;
+        if ((await readWallet(store, info.address)).keyId !== info.keyId) throw error;
       } finally {
         draft.discard();
       }
-      keepEnvelope(store, envelopeOf(session));
+      await keepLastFile(store, deal, encodeEnvelope(envelopeOf(session)));
       if (reshare) await removeVoid(store, reshare, deal);
-      removeSession(store, deal);
+      await removeSession(store, deal);
       return info;
     } finally {
       clear(dealt.shares);
@@ -342,11 +345,11 @@ export async function finishDeal(
  * work is waited for, since it would write its session anew. What does not open is left.
  */
 async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerms['reshare']>, done: Uint8Array) {
-  for (const deal of listDeals(store)) {
-    if (Buffer.compare(deal, done) === 0) continue;
+  for (const deal of await listDeals(store)) {
+    if (equalBytes(deal, done)) continue;
     const remove = async () => {
       const other = await reshareOf(store, deal);
-      if (other?.account === account && other.keyId === keyId) removeSession(store, deal);
+      if (other?.account === account && other.keyId === keyId) await removeSession(store, deal);
     };
     await withMutex(store, deal, remove).catch(() => {});
   }
@@ -359,7 +362,7 @@ async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerm
  * @throws WalletError if the others may rely on it; UsageError, StoreError
  */
 export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): Promise<void> {
-  if (!hasSession(store, deal)) throw new UsageError('There is no such deal here.');
+  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
   await withMutex(store, deal, async () => {
     if (!isLost && (await hasConfirmed(store, deal))) {
       throw new WalletError(
@@ -369,7 +372,7 @@ export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): 
         },
       );
     }
-    removeSession(store, deal);
+    await removeSession(store, deal);
   });
 }
 
@@ -414,11 +417,11 @@ async function newSession(
 
 async function joined(options: StepOptions, { deal, terms, messages }: Envelope, named: readonly number[] | undefined) {
   const others = messages.filter(([round]) => round === 1).map(([, sender]) => sender);
-  const here = named ?? sharesHere(options, terms).filter((index) => !others.includes(index));
+  const here = named ?? (await sharesHere(options, terms)).filter((index) => !others.includes(index));
   if (here.length === 0) {
     const free = participantsOf(dealOf(terms)).filter((index) => index !== actionOf(terms) && !others.includes(index));
     throw new UsageError('This machine has no part in this deal.', {
-      next: `to join, say which party it is, of ${free.join(', ')}.${left(options.store, terms)}`,
+      next: `to join, say which party it is, of ${free.join(', ')}.${await left(options.store, terms)}`,
     });
   }
   const taken = here.find((index) => messages.some(([, sender]) => sender === index));
@@ -427,30 +430,30 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
       `Party ${taken} of this deal is another machine, or was this one, which has finished or dropped it.`,
     );
   }
-  if (terms.reshare !== undefined) assertJoinable(options.store, terms, terms.reshare, here);
+  if (terms.reshare !== undefined) await assertJoinable(options.store, terms, terms.reshare, here);
   return newSession(options, deal, terms, here);
 }
 
 /** The parties of a deal of new shares whose old ones are here. */
-function sharesHere({ store }: PartyOptions, terms: DealTerms): number[] {
-  const info = terms.reshare && walletOf(store, terms.reshare);
+async function sharesHere({ store }: PartyOptions, terms: DealTerms): Promise<number[]> {
+  const info = terms.reshare && (await walletOf(store, terms.reshare));
   if (info === undefined) return [];
-  const here = localParties(store, info).map(({ index }) => index);
+  const here = (await localParties(store, info)).map(({ index }) => index);
   return participantsOf(dealOf(terms)).filter((index) => here.includes(index));
 }
 
 /** What becomes of the shares of a machine that takes no part. */
-function left(store: Store, { reshare }: DealTerms): string {
-  if (reshare === undefined || walletOf(store, reshare) === undefined) return '';
+async function left(store: Store, { reshare }: DealTerms): Promise<string> {
+  if (reshare === undefined || (await walletOf(store, reshare)) === undefined) return '';
   return ` The shares that are here are void once the others have finished: delete the folder of ${reshare.account} then.`;
 }
 
 /** Takes the messages of a file that are new. @throws ProtocolError, leaving the session as it was */
 function merge(session: Live, { deal, terms, messages, authorization }: Envelope, path: string): void {
-  if (!isDeepStrictEqual(new Uint8Array(deal), new Uint8Array(session.deal))) {
+  if (!equalBytes(deal, session.deal)) {
     throw new UsageError(`${path} is of another deal.`, { next: 'take the files of one deal at a time.' });
   }
-  if (!isDeepStrictEqual(terms, session.terms)) {
+  if (!equalBytes(encodeCbor(terms), encodeCbor(session.terms))) {
     throw new ProtocolError(`${path} names other terms than the file that this machine began with.`, { next: AGAIN });
   }
   const taken: DealMessage[] = [];
@@ -460,7 +463,7 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
     const [round, sender, content] = message;
     if (!isOpen && (round > 1 || sender === actionOf(terms))) continue;
     const known = session.messages.find(([r, i]) => r === round && i === sender);
-    if (known !== undefined && Buffer.compare(known[2], content) === 0) continue;
+    if (known !== undefined && equalBytes(known[2], content)) continue;
     // A confirmation is checked whenever it is used: one that was changed makes room for the right one. If it were kept, the
     // others could finish, and this machine could not.
     const isFinal = round === 3;

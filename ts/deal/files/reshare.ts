@@ -1,3 +1,4 @@
+import { equalBytes } from '../../core/bytes.ts';
 import type { Messages, Tandem } from '../../core/wasm.ts';
 import { ProtocolError, StoreError, UsageError } from '../../errors.ts';
 import type { SignedPermission } from '../../protocol/cosigner.ts';
@@ -56,7 +57,7 @@ export async function planReshare(
   options: ReshareDealOptions,
 ): Promise<{ terms: DealTerms; source: string | undefined }> {
   const { store, runtime, load } = options;
-  const old = await retire(store, readWallet(store, findWallet(store, options.id)), runtime);
+  const old = await retire(store, await readWallet(store, await findWallet(store, options.id)), runtime);
   const threshold = options.threshold ?? old.threshold;
   const parties = planParties(threshold, options.parties ?? old.parties.length, old.action);
   const dealers = dealersOf(old, options.dealers);
@@ -132,9 +133,9 @@ async function actionTo(
 }
 
 /** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
-export function walletOf(store: Store, { account, keyId, epoch }: Reshare): WalletInfo | undefined {
-  if (!listWallets(store).includes(account)) return undefined;
-  const info = readWallet(store, account);
+export async function walletOf(store: Store, { account, keyId, epoch }: Reshare): Promise<WalletInfo | undefined> {
+  if (!(await listWallets(store)).includes(account)) return undefined;
+  const info = await readWallet(store, account);
   if (info.keyId === keyId) return info;
   throw new StoreError(
     'old-share',
@@ -150,7 +151,7 @@ export function walletOf(store: Store, { account, keyId, epoch }: Reshare): Wall
 
 /** The old shares that are here, by index, which the caller clears. @throws StoreError */
 export async function sharesFor(store: Store, reshare: Reshare, load: Load): Promise<Map<number, Uint8Array>> {
-  const info = walletOf(store, reshare);
+  const info = await walletOf(store, reshare);
   return info === undefined ? new Map() : oldShares(store, info, load);
 }
 
@@ -161,7 +162,12 @@ export async function sharesFor(store: Store, reshare: Reshare, load: Load): Pro
  *
  * @throws ProtocolError, StoreError
  */
-export function assertJoinable(store: Store, terms: DealTerms, reshare: Reshare, here: readonly number[]): void {
+export async function assertJoinable(
+  store: Store,
+  terms: DealTerms,
+  reshare: Reshare,
+  here: readonly number[],
+): Promise<void> {
   const next = 'drop the deal on all machines, and begin on the one with the hot share.';
   if (terms.action !== undefined && here.some((index) => reshare.dealers.includes(index))) {
     throw new ProtocolError('The file asks for this share: with an action, no machine that joins deals.', {
@@ -171,7 +177,7 @@ export function assertJoinable(store: Store, terms: DealTerms, reshare: Reshare,
   if (terms.action !== undefined && String(reshare.dealers) !== String([HOT, ACTION])) {
     throw new ProtocolError('With an action, the hot share and the action deal new shares, and nobody else.', { next });
   }
-  const info = walletOf(store, reshare);
+  const info = await walletOf(store, reshare);
   if (info === undefined) return;
   if (terms.action === undefined && info.action !== undefined) {
     throw new ProtocolError(`The terms name no action, and ${reshare.account} has an action.`, { next });
@@ -199,7 +205,7 @@ const LASTING = {
  */
 export function assertSameKey(reshare: Reshare, shares: ReadonlyMap<number, Uint8Array>, tandem: Tandem): void {
   for (const share of shares.values()) {
-    if (Buffer.compare(tandem.shareKey(share), reshare.old) === 0) continue;
+    if (equalBytes(tandem.shareKey(share), reshare.old)) continue;
     throw new ProtocolError(`The terms say of ${reshare.account} what its share here does not.`, {
       next: 'drop the deal on all machines: somebody changed the file, or the machine that began is in the wrong hands.',
     });
@@ -230,7 +236,7 @@ export async function permit(
   load: Load,
 ): Promise<DealSession['authorization']> {
   if (reshare.authority !== 'cold') return undefined;
-  const info = walletOf(store, reshare);
+  const info = await walletOf(store, reshare);
   if (info === undefined) return undefined;
   const shares = await oldShares(store, info, load);
   try {
@@ -259,7 +265,7 @@ export async function permittedCall(
   runtime: Runtime,
 ): Promise<{ holder: Holder; permission: SignedPermission } | undefined> {
   const { store, load, askAuthority } = options;
-  const info = walletOf(store, reshare);
+  const info = await walletOf(store, reshare);
   if (info === undefined) throw new StoreError('missing', `The wallet ${reshare.account} is not here any more.`);
   const shares = await oldShares(store, info, load);
   try {
@@ -298,8 +304,8 @@ export async function permittedCall(
  * that was killed has stored them already, it deletes the old ones that it may have left.
  */
 export async function draftReshare(store: Store, { info, shares, action }: NewWallet, keyId: string): Promise<Draft> {
-  if (!listWallets(store).includes(info.address)) return draftWallet(store, shares.size);
-  const here = readWallet(store, info.address);
+  if (!(await listWallets(store)).includes(info.address)) return draftWallet(store, shares.size);
+  const here = await readWallet(store, info.address);
   if (here.keyId === info.keyId) {
     for (const index of shares.keys()) await openShareInfo(store, here, index);
     return { finish: () => removeOlder(store, here), discard: () => {} };

@@ -1,4 +1,6 @@
-import { createHash, scryptSync } from 'node:crypto';
+import { scrypt } from '@noble/hashes/scrypt.js';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { english } from 'viem/accounts';
 import { encodeCbor } from '../../core/cbor.ts';
 import type { Messages } from '../../core/wasm.ts';
@@ -22,17 +24,17 @@ export function phraseOf(terms: DealTerms, deal: Uint8Array, keyId: Uint8Array):
  */
 export function round1PhraseOf(terms: DealTerms, deal: Uint8Array, round1: Messages): string {
   const hash = hashOf(['TANDEM-V1-ROUND1', deal, terms, round1]);
-  return words(12, scryptSync(hash, 'TANDEM-V1-ROUND1', 32, SCRYPT));
+  return words(12, scrypt(hash, 'TANDEM-V1-ROUND1', SCRYPT));
 }
 
 /** 32 MB, and a tenth of a second. */
-const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 2 ** 26 };
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, dkLen: 32 };
 
-function hashOf(value: unknown[]): Buffer {
-  return createHash('sha256').update(encodeCbor(value)).digest();
+function hashOf(value: unknown[]): Uint8Array {
+  return sha256(encodeCbor(value));
 }
 
-function words(count: number, bytes: Buffer): string {
-  const number = BigInt(`0x${bytes.toString('hex')}`);
+function words(count: number, bytes: Uint8Array): string {
+  const number = BigInt(`0x${bytesToHex(bytes)}`);
   return Array.from({ length: count }, (_, i) => english[Number((number >> BigInt(11 * i)) & 0x7ffn)]).join(' ');
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
-import { MAX_BODY } from '../limits.ts';
+import { assertFits, byteLength } from '../fits.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { assertOnlyWay, type Own, setActions } from './access.ts';
@@ -93,7 +93,7 @@ export class ChipotleRuntime implements Runtime {
   }
 
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
-    await assertSource(action);
+    assertSource(action);
     const begin = performance.now();
     for (let pause = FIRST_WAIT_MS; ; pause = Math.min(2 * pause, LONGEST_WAIT_MS)) {
       const outcome = await this.#runOnce(action, params, options);
@@ -125,8 +125,7 @@ export class ChipotleRuntime implements Runtime {
   ): Promise<{ readonly response: Json } | { readonly denied: RuntimeError }> {
     const until = this.#http.deadline();
     const limits = await this.#toldLimits(until);
-    assertFits('the code', source, limits.maxCodeLength);
-    assertFits('the parameters', JSON.stringify(params), limits.maxParamsLength);
+    assertFits({ code: byteLength(source), params: byteLength(JSON.stringify(params)) }, limits);
     options.onProgress?.('running the action on Lit');
     try {
       // By its CID first, which saves sending the code wherever the host has had it before.
@@ -205,7 +204,7 @@ export class ChipotleRuntime implements Runtime {
 
   async #post(body: Readonly<Record<string, Json>>, until: number, options: RunOptions): Promise<Json> {
     const { isRepeatable = false, signal, onProgress } = options;
-    assertFits('the request', JSON.stringify(body), MAX_BODY);
+    assertFits({ body: byteLength(JSON.stringify(body)) }, await this.#toldLimits(until));
     const answer = await this.#http.send('POST', 'lit_action', { body, isRepeatable, until, signal, onProgress });
     const { response, has_error } = checked(answerSchema, answer, 'lit_action');
     if (has_error) throw new RuntimeError('action', 'the action failed');
@@ -230,9 +229,4 @@ function deniedYet({ kind, short, status, cause }: RuntimeError): RuntimeError {
 /** Whether the host has not had the code of an action, or not kept it. */
 function isMiss(error: unknown): boolean {
   return error instanceof RuntimeError && error.status === 400 && /: No cached code found/.test(error.short);
-}
-
-function assertFits(what: string, text: string, limit: number): void {
-  const length = Buffer.byteLength(text);
-  if (length > limit) throw new RuntimeError('limit', `${what}: ${length} bytes, where the host allows ${limit}`);
 }

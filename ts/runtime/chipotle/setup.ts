@@ -1,5 +1,6 @@
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
+import { assertFits, byteLength } from '../fits.ts';
 import type { Action } from '../types.ts';
 import { assertOnlyWay, type Own, otherWays, setupName } from './access.ts';
 import { type LitAccount, usageKeyHash } from './account.ts';
@@ -159,11 +160,7 @@ async function assertAccount(account: LitAccount): Promise<void> {
 
 /** What the host would run must be what is built here: their CIDs are what permissions go by. */
 async function assertSame(account: LitAccount, { source, cid }: Action): Promise<void> {
-  const { maxCodeLength } = await account.limits();
-  const length = Buffer.byteLength(source);
-  if (length > maxCodeLength) {
-    throw new RuntimeError('limit', `the action has ${length} bytes, where the host allows ${maxCodeLength}`);
-  }
+  assertFits({ code: byteLength(source) }, await account.limits());
   const theirs = await account.cidOf(source);
   if (theirs === cid) return;
   throw new RuntimeError(

@@ -51,7 +51,7 @@ export class LitNodeClientRuntime<S> implements Runtime {
   async run(action: Action, params: Json, options: RunOptions = {}): Promise<Json> {
     const { signal, onProgress } = options;
     const { client, sessionSigs } = this.#options;
-    await assertSource(action);
+    assertSource(action);
     onProgress?.('running the action on the nodes');
     const call = sessionSigs().then((sigs) =>
       client.executeJs({ code: action.source, jsParams: { params }, sessionSigs: sigs }),

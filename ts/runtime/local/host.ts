@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { readJson } from '../../json.ts';
 import { Cid } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
+import { assertFits, byteLength, fits } from '../fits.ts';
 import { sourceCid } from '../source.ts';
 import type { Json, Limits } from '../types.ts';
 import { GENERATIONS, type Generation, type GenerationName } from './generations.ts';
@@ -161,10 +162,10 @@ export class LitHost {
 
   /** @throws {RuntimeError} `limit` if code or parameters are longer than this host takes */
   assertFits({ source, params }: Pick<Call<string>, 'source' | 'params'>): void {
-    checkLength('the code', source, this.limits.maxCodeLength);
+    assertFits({ code: byteLength(source) }, this.limits);
     const fault = faultOf(source);
     if (fault !== undefined) throw new RuntimeError('input', fault, { next: ANOTHER_LENGTH });
-    checkLength('the parameters', params, this.limits.maxParamsLength);
+    assertFits({ params: byteLength(params) }, this.limits);
   }
 
   #bundle(cid: string, source: string): Promise<string> {
@@ -176,7 +177,7 @@ export class LitHost {
 
   /** The CID of a source; those of the last few are remembered. @throws {RuntimeError} `input` if it is not well-formed Unicode */
   async cidOf(source: string): Promise<string> {
-    const cid = this.#cids.get(source) ?? (await sourceCid(source));
+    const cid = this.#cids.get(source) ?? sourceCid(source);
     remember(this.#cids, source, cid);
     return cid;
   }
@@ -279,8 +280,8 @@ class Session {
   }
 
   #setResponse(response: string): null {
-    const length = Buffer.byteLength(response);
-    if (length > this.#limits.maxResponseLength) {
+    const length = byteLength(response);
+    if (!fits({ response: length }, this.#limits)) {
       throw new OpError(`the response has ${length} bytes; ${this.#limits.maxResponseLength} are allowed`);
     }
     this.response = response;
@@ -340,11 +341,6 @@ function knownWallet(state: State, wallet: string): string {
   const address = wallet.toLowerCase();
   if (!Object.hasOwn(state.wallets, address)) throw new RuntimeError('input', `no wallet ${wallet}`);
   return address;
-}
-
-function checkLength(what: string, text: string, limit: number): void {
-  const length = Buffer.byteLength(text);
-  if (length > limit) throw new RuntimeError('limit', `${what}: ${length} bytes, where the host allows ${limit}`);
 }
 
 /** A response is text; where the text is JSON, and not too deep, the caller gets its value. */

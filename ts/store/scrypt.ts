@@ -1,0 +1,90 @@
+// For Node: the keys that are kept in files and typed in, with Node's native scrypt.
+import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type Identity, identityToRecipient, type Recipient, Stanza } from 'age-encryption';
+import { AgeError, type Key } from './age.ts';
+
+/** A passphrase, or age identities (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…). */
+export type Secret = { readonly passphrase: string } | { readonly identities: readonly string[] };
+
+/** scrypt's work factor as age sets it: N = 2^18, about a second and 256 MiB. Files up to 2^20 are opened. */
+const WORK_FACTOR = 18;
+const WORK_FACTOR_LIMIT = 20;
+const SCRYPT_LABEL = 'age-encryption.org/v1/scrypt';
+
+/** The key that a secret is. A passphrase's scrypt runs on a thread of its own. */
+export function keyOf(secret: Secret): Key {
+  if ('passphrase' in secret) {
+    const { passphrase } = secret;
+    return {
+      identities: [scryptIdentity(passphrase)],
+      recipients: async () => [scryptRecipient(passphrase)],
+    };
+  }
+  const { identities } = secret;
+  return { identities, recipients: () => Promise.all(identities.map(identityToRecipient)) };
+}
+
+// The scrypt stanza of the age format, on Node's native scrypt: three times as fast as in JavaScript, and off the main thread.
+
+function scryptRecipient(passphrase: string): Recipient {
+  const salt = randomBytes(16);
+  const wrappingKey = deriveKey(passphrase, salt, WORK_FACTOR);
+  wrappingKey.catch(() => {}); // reported when it is used
+  return {
+    wrapFileKey: async (fileKey) => {
+      const cipher = createCipheriv('chacha20-poly1305', await wrappingKey, new Uint8Array(12), { authTagLength: 16 });
+      const body = Buffer.concat([cipher.update(fileKey), cipher.final(), cipher.getAuthTag()]);
+      return [new Stanza(['scrypt', unpadded(salt), String(WORK_FACTOR)], body)];
+    },
+  };
+}
+
+function scryptIdentity(passphrase: string): Identity {
+  return {
+    unwrapFileKey: async (stanzas) => {
+      const [stanza] = stanzas;
+      if (stanza?.args[0] !== 'scrypt') return null;
+      const [, saltText, logNText] = stanza.args;
+      const salt = Buffer.from(saltText ?? '', 'base64');
+      const logN = Number(logNText);
+      if (
+        stanzas.length !== 1 ||
+        stanza.args.length !== 3 ||
+        salt.length !== 16 ||
+        unpadded(salt) !== saltText ||
+        !/^[1-9][0-9]?$/.test(logNText ?? '') ||
+        stanza.body.length !== 32
+      ) {
+        throw new AgeError('altered', 'invalid scrypt stanza');
+      }
+      if (logN > WORK_FACTOR_LIMIT) {
+        throw new AgeError('altered', `scrypt work factor ${logN} is above ${WORK_FACTOR_LIMIT}`);
+      }
+      const key = await deriveKey(passphrase, salt, logN);
+      const decipher = createDecipheriv('chacha20-poly1305', key, new Uint8Array(12), { authTagLength: 16 });
+      decipher.setAuthTag(stanza.body.subarray(16));
+      const fileKey = decipher.update(stanza.body.subarray(0, 16));
+      try {
+        decipher.final();
+      } catch {
+        return null;
+      }
+      return fileKey;
+    },
+  };
+}
+
+function deriveKey(passphrase: string, salt: Uint8Array, logN: number): Promise<Buffer> {
+  const N = 2 ** logN;
+  return promisify<string, Buffer, number, object, Buffer>(scrypt)(
+    passphrase,
+    Buffer.concat([Buffer.from(SCRYPT_LABEL), salt]),
+    32,
+    { N, r: 8, p: 1, maxmem: 2 * 128 * 8 * N },
+  );
+}
+
+function unpadded(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64').replace(/=+$/, '');
+}
