@@ -257,6 +257,22 @@ describe('a module that is not the pinned one', () => {
     await assert.rejects(buildAction({ main, wasm: main }), /is no wasm module/);
     await assert.rejects(buildAction({ main, wasm, mode: 'import', glue: main }), /is in no node_modules/);
   });
+
+  test('the names that a glue exports become code only if they are names', async () => {
+    const folder = join(dir, 'node_modules/named');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "name": "named", "version": "1.0.0" }');
+    const glue = join(folder, 'glue.js');
+    for (const [name, isName] of [
+      ['plain$1', true],
+      ['a = 1; steal(); export const b', false],
+    ] as const) {
+      writeFileSync(glue, `const x = 1; export { x as ${JSON.stringify(name)} };`);
+      const built = buildAction({ main, wasm, mode: 'import', glue, url: 'https://example.com/a.wasm' });
+      if (isName) await built;
+      else await assert.rejects(built, /the glue exports "a = 1; .*": not a name/);
+    }
+  });
 });
 
 describe('imports from jsDelivr', () => {

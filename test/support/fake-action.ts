@@ -1,12 +1,11 @@
 import * as v from 'valibot';
-import { fromBase64 } from '../../ts/core/bytes.ts';
+import { toBase64 as base64, fromBase64 } from '../../ts/core/bytes.ts';
 import { fromHex } from '../../ts/core/evm.ts';
 import { loadTandem } from '../../ts/core/node.ts';
 import type { DealParams } from '../../ts/core/wasm.ts';
 import { digestOf, parseIntentJson } from '../../ts/intent/intent.ts';
 import type { CosignerRequest } from '../../ts/protocol/cosigner.ts';
 import { FORMAT, requestSchema } from '../../ts/protocol/cosigner.ts';
-import { base64 } from '../../ts/runtime/ask.ts';
 import { STRICT_LIMITS } from '../../ts/runtime/limits.ts';
 import type { Action, Json, Limits, Runtime } from '../../ts/runtime/types.ts';
 

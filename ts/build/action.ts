@@ -187,6 +187,8 @@ async function importedGlue({ glue }: ActionParts): Promise<{ path: string; stat
 }
 
 function exportOf(name: string): string {
+  // What it exports may be named by any text, which here is code.
+  if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new BuildError(`the glue exports ${JSON.stringify(name)}: not a name`);
   return name === 'default' ? 'export default tandemGlue.default;' : `export const ${name} = tandemGlue.${name};`;
 }
 

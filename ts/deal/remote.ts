@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
 import type { Messages } from '../core/wasm.ts';
 import type { CosignerRequest, SignedPermission } from '../protocol/cosigner.ts';
 import { ACTION } from '../protocol/roles.ts';
-import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { type AskOptions, ask, Message } from '../runtime/ask.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { Deal, HostedAction } from './plan.ts';
 
@@ -60,21 +61,21 @@ export function remoteParty(
       options.onProgress?.('first call of the action: it deals its part');
       const request = requestOf(deal, under, brought, texts(round1));
       const { session, messages } = await ask(runtime, action, request, First, options);
-      return { session, round1: fromBase64(messages.round1), round2: fromBase64(messages.round2) };
+      return { session, round1: messages.round1, round2: messages.round2 };
     },
     second: async (session, round2, round3, correlate) => {
       options.onProgress?.('second call of the action: it confirms and seals its share');
       const messages = { round2: texts(round2), round3: texts(round3) };
       const asked = { op: 'deal2' as const, wallet, session, messages };
-      const both = { ...asked, ...(correlate && { correlate: base64(correlate) }) };
+      const both = { ...asked, ...(correlate && { correlate: toBase64(correlate) }) };
       // With many parties it may be one thing too many for a call.
       const { maxParamsLength } = await runtime.limits();
       const request = JSON.stringify(both).length > Math.min(maxParamsLength, MAX_PARAMS) ? asked : both;
       const { message, share, correlation } = await ask(runtime, action, request, Second, options);
       return {
-        round3: fromBase64(message),
+        round3: message,
         sealed: share,
-        correlation: correlation === undefined ? undefined : fromBase64(correlation),
+        correlation,
       };
     },
   };
@@ -97,12 +98,12 @@ function requestOf(
   if (kind === 'keygen') return { ...place, kind };
   if (kind === 'import') return { ...place, kind, contributors };
   if (part.key === undefined) throw new Error('new shares, of which key?');
-  return { ...place, kind: 'receive', contributors, epoch, old: base64(part.key) };
+  return { ...place, kind: 'receive', contributors, epoch, old: toBase64(part.key) };
 }
 
 /** Messages as the action takes them. */
 function texts(messages: Messages): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
 }
 
 /** A new wallet at the host, which this action alone may use. */

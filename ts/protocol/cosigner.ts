@@ -20,14 +20,14 @@ export const MAX_SIGNATURES = 8;
 export const MAX_PARAMS = MAX_SIGNATURES * (MAX_TEXT + 2 * MAX_JSON_SIZE);
 export const MAX_RESPONSE = 2 * MAX_PARTIES * MAX_TEXT;
 
-/** Applies a conversion that throws on what it cannot convert. */
-function converted<T>(convert: (text: string) => T) {
+/** Bytes, in the one encoding that they have in base64; a text of more characters is refused before it is decoded. */
+export function base64Of(maxLength: number) {
   return v.pipe(
     v.string(),
-    v.maxLength(MAX_TEXT),
+    v.maxLength(maxLength),
     v.rawTransform(({ dataset, addIssue, NEVER }) => {
       try {
-        return convert(dataset.value);
+        return fromBase64(dataset.value);
       } catch {
         addIssue({ message: 'malformed' });
         return NEVER;
@@ -36,7 +36,7 @@ function converted<T>(convert: (text: string) => T) {
   );
 }
 
-const base64 = converted(fromBase64);
+const base64 = base64Of(MAX_TEXT);
 const sealed = v.pipe(v.string(), v.nonEmpty(), v.maxLength(MAX_TEXT));
 
 /** Messages of one round by the sender's index in decimal. */

@@ -1,17 +1,11 @@
 import * as v from 'valibot';
 import { PolicyError, ProtocolError, RefusedError } from '../errors.ts';
-import type { CosignerRequest } from '../protocol/cosigner.ts';
+import { base64Of, type CosignerRequest } from '../protocol/cosigner.ts';
 import { Untrusted } from '../text/untrusted.ts';
 import type { Action, Json, Runtime } from './types.ts';
 
-export { fromBase64, toBase64 as base64 } from '../core/bytes.ts';
-
-/** A message of the action in base64, the one encoding of its bytes; longer ones are refused before they are decoded. */
-export const Message = v.pipe(
-  v.string(),
-  v.maxLength(1_000_000),
-  v.regex(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$/),
-);
+/** A message of the action, of up to 750,000 bytes. */
+export const Message = base64Of(1_000_000);
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;

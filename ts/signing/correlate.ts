@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
 import { TandemError } from '../core/errors.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { ProtocolError, StaleResponseError } from '../errors.ts';
-import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { type AskOptions, ask, Message } from '../runtime/ask.ts';
 import { type Correlation, type CorrelationKey, correlationKey, correlationName } from '../store/correlations.ts';
 import type { HostedSigner } from './action.ts';
 import type { Opened } from './opened.ts';
@@ -52,9 +53,9 @@ export async function readyCorrelation(
   const { runtime, wallet, sealed, index: peer, ...action } = host;
   const { session, request } = (await opened.load()).correlateRequest({ hedge: share, peer });
   try {
-    const asked = { op: 'correlate' as const, wallet, share: sealed, peer: known.index, request: base64(request) };
+    const asked = { op: 'correlate' as const, wallet, share: sealed, peer: known.index, request: toBase64(request) };
     const { answer } = await ask(runtime, action, asked, Answer, options);
-    const accepting = { share, session, answer: fromBase64(answer), action: peer, known };
+    const accepting = { share, session, answer, action: peer, known };
     const correlation = await accept(await opened.load(), accepting, () => correlations.countFailedSetUp());
     await keep(opened, key, correlation, options);
     return { correlation, key, calls: 1 };

@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import { ProtocolError } from '../errors.ts';
 import { MAX_SIGNATURES } from '../protocol/cosigner.ts';
-import { ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { ask, Message } from '../runtime/ask.ts';
 import { byteLength } from '../runtime/fits.ts';
 import { assertPossible, hostedAction } from './action.ts';
 import { type Job, rootFor, type SignOptions } from './job.ts';
@@ -50,13 +51,13 @@ export async function actionCosigner(opened: Opened, job: Job, options: SignOpti
     calls: 1,
     answer: async (requests, account) => {
       options.onProgress?.('asking the action');
-      const params = paramsFor(requests.map(base64), account);
+      const params = paramsFor(requests.map(toBase64), account);
       const call = <S extends v.GenericSchema>(schema: S) => ask(runtime, { cid, source }, params, schema, options);
       const responses = params.op === 'sign' ? [(await call(One)).response] : (await call(Many)).responses;
       if (responses.length !== requests.length) {
         throw new ProtocolError(`The action gave ${responses.length} answers to ${requests.length} requests.`);
       }
-      return responses.map(fromBase64);
+      return responses;
     },
   };
 }

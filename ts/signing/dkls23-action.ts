@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import type { Messages } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
-import { type AskOptions, ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { type AskOptions, ask, Message } from '../runtime/ask.ts';
 import { byteLength, fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { type HostedSigner, inBase64 } from './action.ts';
@@ -49,20 +50,20 @@ export function actionSigner(
       options.onProgress?.('first call of the action: it takes part');
       const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
       session = joined.session;
-      return { round1: fromBase64(joined.messages.round1), round2: fromBase64(joined.messages.round2) };
+      return { round1: joined.messages.round1, round2: joined.messages.round2 };
     },
     finish: async (round2) => {
       options.onProgress?.('second call of the action: its share of the signature');
       const finish = { op: 'dkls23Finish' as const, ...common, session, messages: encodeAll(round2) };
       const { message } = await ask(runtime, action, finish, Finished, options);
       session = '';
-      return fromBase64(message);
+      return message;
     },
   };
 }
 
 function encodeAll(messages: Messages): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), base64(message)]));
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
 }
 
 /** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */

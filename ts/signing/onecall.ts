@@ -1,8 +1,9 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import type { Signature } from '../core/wasm.ts';
 import { StaleResponseError } from '../errors.ts';
-import { ask, base64, fromBase64, Message } from '../runtime/ask.ts';
+import { ask, Message } from '../runtime/ask.ts';
 import { byteLength } from '../runtime/fits.ts';
 import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
 import { assertPossible, type HostedSigner, hostedAction, inBase64 } from './action.ts';
@@ -45,10 +46,10 @@ export async function signByOnecall(
   try {
     options.onProgress?.('asking the action');
     const { cid, source } = host;
-    const params = paramsFor(opened, host, job, options, base64(asked.request), asked.address);
+    const params = paramsFor(opened, host, job, options, toBase64(asked.request), asked.address);
     const { response } = await ask(host.runtime, { cid, source }, params, Answer, options);
     options.onProgress?.('checking the signature');
-    const signatures = await finish(opened, job, asked, fromBase64(response), options);
+    const signatures = await finish(opened, job, asked, response, options);
     const made = { address: asked.address, protocol: 'onecall', calls: asked.calls + 1, start } as const;
     return job.items.map(({ intent }, i) => signedOf(intent, signatures[i] as Signature, made));
   } finally {

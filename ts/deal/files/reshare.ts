@@ -134,8 +134,10 @@ async function actionTo(
 
 /** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
 export async function walletOf(store: Store, { account, keyId, epoch }: Reshare): Promise<WalletInfo | undefined> {
-  if (!(await listWallets(store)).includes(account)) return undefined;
-  const info = await readWallet(store, account);
+  const isIt = (address: string) => address.toLowerCase() === account.toLowerCase();
+  const address = (await listWallets(store)).find(isIt);
+  if (address === undefined) return undefined;
+  const info = await readWallet(store, address);
   if (info.keyId === keyId) return info;
   throw new StoreError(
     'old-share',
