@@ -19,11 +19,11 @@ import { cleanBlock, cleanLine, hideSecret } from '../ts/text/untrusted.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 
-const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 130 };
+export const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 130 };
 
 /**
- * Runs a command to its exit code: 2 if the policy refuses, 3 if the share is locked, 64 for wrong usage, 1 for anything
- * else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly; the second kills.
+ * Runs a command to its exit code: 2 if the policy refuses, 3 if the share is locked, 64 for wrong usage, 130 if it was
+ * interrupted, 1 for anything else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly; the second kills.
  */
 export function run(usage: string, command: (signal: AbortSignal) => Promise<void>): void {
   const controller = new AbortController();

@@ -12,7 +12,7 @@ import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
 import { Address as AnyAddress } from '../ts/protocol/schema.ts';
 import { cleanLine, cleanText } from '../ts/text/untrusted.ts';
-import { run } from './cli.ts';
+import { EXIT, run } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -82,7 +82,7 @@ run(USAGE, async () => {
   }
   const intent = command === 'explain' && countOf(what) === 0 ? undefined : readIntent(what);
   const verdict = await judgeInput(policy, intent, { ...values, path: at, now });
-  if (verdict?.allowed === false) process.exitCode = 2;
+  if (verdict?.allowed === false) process.exitCode = EXIT.policy;
 
   const explained = command === 'explain';
   const parsed = intent instanceof InputError ? undefined : intent;

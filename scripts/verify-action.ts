@@ -10,7 +10,7 @@ import { cidOf } from '../ts/protocol/cid.ts';
 import { Cid } from '../ts/protocol/schema.ts';
 import { sourceOf } from '../ts/protocol/source.ts';
 import { cleanLine } from '../ts/text/untrusted.ts';
-import { run } from './cli.ts';
+import { EXIT, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Builds an action again from its manifest and compares: does this CID come from these files?
@@ -69,7 +69,7 @@ async function verify(): Promise<void> {
   else if (differences.length === 0) say(`${cid} is what ${cleanLine(path)} builds`);
   else tell(`${cid} is not what ${cleanLine(path)} builds:`);
   if (!values.json) for (const line of differences) tell(`  ${line}`);
-  if (differences.length > 0) process.exitCode = 1;
+  if (differences.length > 0) process.exitCode = EXIT.failure;
 }
 
 run(USAGE, verify);

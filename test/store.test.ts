@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { LockedError, StoreError, UsageError } from '../ts/errors.ts';
-import { takeLock } from '../ts/files/files.ts';
+import { takeMutex } from '../ts/files/mutex.ts';
 import { keyKindOf, sealer } from '../ts/store/age.ts';
 import { type FileStore, openStore } from '../ts/store/node.ts';
 import { keyOf, type Secret } from '../ts/store/scrypt.ts';
@@ -523,10 +523,10 @@ describe('a locked hot share', () => {
 describe('the lock of a wallet', () => {
   test('the lock of a wallet is waited for, and given up on with the name of its holder', async () => {
     const path = join(root, 'busy.lock');
-    const release = await takeLock(path);
-    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${process.pid}`)));
-    await assert.rejects(takeLock(path, { signal: AbortSignal.timeout(40) }), { name: 'TimeoutError' });
-    const next = takeLock(path);
+    const release = await takeMutex(path);
+    await assert.rejects(takeMutex(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${process.pid}`)));
+    await assert.rejects(takeMutex(path, { signal: AbortSignal.timeout(40) }), { name: 'TimeoutError' });
+    const next = takeMutex(path);
     release();
     (await next)();
     assert.ok(!existsSync(path));
@@ -534,23 +534,23 @@ describe('the lock of a wallet', () => {
 
   test('the lock of a dead process is taken over, of a live one not', async () => {
     const path = join(root, 'stale.lock');
-    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/files.ts', import.meta.url)));
-    const code = `import { takeLock } from ${url}; await takeLock(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
+    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/mutex.ts', import.meta.url)));
+    const code = `import { takeMutex } from ${url}; await takeMutex(${JSON.stringify(path)}); console.log('held'); setInterval(() => {}, 1000);`;
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await once(child.stdout, 'data');
-    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${child.pid}`)));
+    await assert.rejects(takeMutex(path, { waitMs: 60 }), fails('busy', new RegExp(`process ${child.pid}`)));
     child.kill('SIGKILL');
     await once(child, 'exit');
-    (await takeLock(path))();
+    (await takeMutex(path))();
     // A process with the same id but another start is another process.
     const held = { pid: process.pid, host: execFileSync('hostname', { encoding: 'utf8' }).trim(), started: '1' };
     writeFileSync(path, JSON.stringify(held));
-    (await takeLock(path))();
+    (await takeMutex(path))();
     // What runs on another machine cannot be seen from here.
     writeFileSync(path, JSON.stringify({ ...held, host: 'elsewhere' }));
-    await assert.rejects(takeLock(path, { waitMs: 60 }), fails('busy', /elsewhere/));
+    await assert.rejects(takeMutex(path, { waitMs: 60 }), fails('busy', /elsewhere/));
   });
 
   test('the lock of a wallet lets only one of several processes in at a time, also when they find it dead', async () => {
@@ -559,14 +559,14 @@ describe('the lock of a wallet', () => {
     writeFileSync(counter, '0');
     const host = execFileSync('hostname', { encoding: 'utf8' }).trim();
     writeFileSync(path, JSON.stringify({ pid: 4194305, host, started: '1' }));
-    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/files.ts', import.meta.url)));
+    const url = JSON.stringify(fileURLToPath(new URL('../ts/files/mutex.ts', import.meta.url)));
     // Every turn ends with a lock that looks as if its holder had died, so that the others have to break it.
     const code = `
       import { readFileSync, writeFileSync } from 'node:fs';
-      import { takeLock } from ${url};
+      import { takeMutex } from ${url};
       const [path, counter] = ${JSON.stringify([path, counter])};
       for (let turn = 0; turn < 20; turn++) {
-        const release = await takeLock(path, { waitMs: 600_000 });
+        const release = await takeMutex(path, { waitMs: 600_000 });
         const before = Number(readFileSync(counter, 'utf8'));
         await new Promise((resolve) => setTimeout(resolve, 1));
         writeFileSync(counter, String(before + 1));
@@ -590,7 +590,7 @@ describe('the lock of a wallet', () => {
     const path = join(root, 'many.lock');
     let inside = 0;
     const turn = async () => {
-      const release = await takeLock(path);
+      const release = await takeMutex(path);
       assert.equal(++inside, 1);
       await new Promise((resolve) => setTimeout(resolve, 2));
       inside--;

@@ -4,7 +4,7 @@ import type { Policy } from '../../ts/policy/policy.ts';
 import type { SignedPermission } from '../../ts/protocol/cosigner.ts';
 import { digestOfPermission, MAX_VALIDITY, type Permission } from '../../ts/protocol/permission.ts';
 import { areParties, coldOf } from '../../ts/protocol/roles.ts';
-import type { BoundShare } from './secrets.ts';
+import type { BoundShare } from './sealed.ts';
 
 /**
  * Checks that the authority sealed with a share allows what is asked for it. What is given can be given again for as long

@@ -4,15 +4,7 @@ import type { Deal1Answer, Deal1Request, Deal2Answer, Deal2Request } from '../..
 import { permissionToDeal } from '../../ts/protocol/permission.ts';
 import { HOT } from '../../ts/protocol/roles.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import {
-  boundInfo,
-  type Cosigner,
-  openShare,
-  sealForAction,
-  sealSession,
-  sealShare,
-  unsealSession,
-} from './secrets.ts';
+import { boundInfo, type Cosigner, openShare, sealForAction, sealSession, sealShare, unsealSession } from './sealed.ts';
 
 /** A deal, first call: the action's first and second messages, and its session, sealed. */
 export async function deal1(cosigner: Cosigner, request: Deal1Request): Promise<Deal1Answer> {

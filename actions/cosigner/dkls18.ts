@@ -3,7 +3,7 @@ import { digestOf, type Intent } from '../../ts/intent/intent.ts';
 import type { SignAnswer, SignManyAnswer, SignManyRequest, SignRequest } from '../../ts/protocol/cosigner.ts';
 import { HOT } from '../../ts/protocol/roles.ts';
 import { allowedAll, checkSigner } from './judged.ts';
-import { type Cosigner, checkPeer, openShare } from './secrets.ts';
+import { type Cosigner, checkPeer, openShare } from './sealed.ts';
 
 // The action as a signer by dkls18.
 

@@ -8,7 +8,7 @@ import type {
   Dkls23JoinRequest,
 } from '../../ts/protocol/cosigner.ts';
 import { allowedAll, checkSigner } from './judged.ts';
-import { type BoundShare, type Cosigner, openShare, sealSigning, unsealSigning } from './secrets.ts';
+import { type BoundShare, type Cosigner, openShare, sealSigning, unsealSigning } from './sealed.ts';
 
 // The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
 // go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.

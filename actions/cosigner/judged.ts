@@ -5,7 +5,7 @@ import { judge } from '../../ts/policy/judge.ts';
 import type { OnecallRequest } from '../../ts/protocol/cosigner.ts';
 import { PublicRefusal } from '../template/action.ts';
 import { isOwnConsent } from './consent.ts';
-import type { Cosigner } from './secrets.ts';
+import type { Cosigner } from './sealed.ts';
 
 // Whether the action signs: what its policy says of the intents, and whose key it would be.
 

@@ -2,7 +2,7 @@ import { toHex } from '../../ts/core/bytes.ts';
 import type { AdoptRequest, MigrateRequest, ShareAnswer } from '../../ts/protocol/cosigner.ts';
 import { permissionToMove } from '../../ts/protocol/permission.ts';
 import { assertOthers, assertPossible, checkAuthority } from './authority.ts';
-import { type Cosigner, openFromAction, openShare, sealForAction, sealShare } from './secrets.ts';
+import { type Cosigner, openFromAction, openShare, sealForAction, sealShare } from './sealed.ts';
 
 /** Gives the action's share to another action, if its authority allows exactly that. */
 export async function migrate(cosigner: Cosigner, request: MigrateRequest): Promise<ShareAnswer> {

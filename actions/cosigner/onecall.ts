@@ -3,7 +3,7 @@ import { digestOf } from '../../ts/intent/intent.ts';
 import type { CorrelateAnswer, CorrelateRequest, OnecallAnswer, OnecallRequest } from '../../ts/protocol/cosigner.ts';
 import { HOT } from '../../ts/protocol/roles.ts';
 import { type Allowed, allowedAll, checkSigner } from './judged.ts';
-import { type Cosigner, checkBound, checkPeer, openShare, unsealShare } from './secrets.ts';
+import { type Cosigner, checkBound, checkPeer, openShare, unsealShare } from './sealed.ts';
 
 // The action as a signer by onecall. It keeps nothing, and may be asked anything again.
 

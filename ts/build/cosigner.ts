@@ -48,7 +48,8 @@ export async function buildCosigner(
 
 /** What a co-signer is built for that is to run there. */
 export function hostKind(runtime: Runtime['name']): HostKind {
-  return runtime === 'lit-node-client' ? 'lit-node-client' : 'chipotle';
+  const kinds = { local: 'chipotle', chipotle: 'chipotle', 'lit-node-client': 'lit-node-client' } as const;
+  return kinds[runtime];
 }
 
 function guardiansOf({ rules }: Policy): string[] {

@@ -4,6 +4,7 @@ import type { Messages } from '../core/wasm.ts';
 import type { CosignerRequest, SignedPermission } from '../protocol/cosigner.ts';
 import { ACTION } from '../protocol/roles.ts';
 import { type AskOptions, ask, Message } from '../runtime/ask.ts';
+import { byteLength, fits } from '../runtime/fits.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { Deal, HostedAction } from './plan.ts';
 
@@ -69,8 +70,9 @@ export function remoteParty(
       const asked = { op: 'deal2' as const, wallet, session, messages };
       const both = { ...asked, ...(correlate && { correlate: toBase64(correlate) }) };
       // With many parties it may be one thing too many for a call.
-      const { maxParamsLength } = await runtime.limits();
-      const request = JSON.stringify(both).length > Math.min(maxParamsLength, MAX_PARAMS) ? asked : both;
+      const limits = await runtime.limits();
+      const least = { ...limits, maxParamsLength: Math.min(limits.maxParamsLength, MAX_PARAMS) };
+      const request = fits({ params: byteLength(JSON.stringify(both)) }, least) ? both : asked;
       const { message, share, correlation } = await ask(runtime, action, request, Second, options);
       return {
         round3: message,

@@ -1,15 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
   existsSync,
   fstatSync,
   fsyncSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   rmSync,
@@ -18,10 +16,8 @@ import {
 } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isDeepStrictEqual } from 'node:util';
 import { StoreError } from '../errors.ts';
-import { readJson } from '../json.ts';
+import { isRunning, shortHash, thisProcess } from './process.ts';
 
 /** The beginning of the names of what is being written, and how long it may take where its writer cannot be looked for. */
 const TEMP = '.tmp-';
@@ -29,8 +25,8 @@ const ABANDONED_MS = 3_600_000;
 
 /** A name for what is being written, which tells by whom: {@link abandoned} finds it once that process is dead. */
 export function tempName(base: string): string {
-  const { pid, started, host } = owner();
-  return `${TEMP}${base}-${pid}-${started}-${hashOf(host)}-${randomBytes(6).toString('hex')}`;
+  const { pid, started, host } = thisProcess();
+  return `${TEMP}${base}-${pid}-${started}-${shortHash(host)}-${randomBytes(6).toString('hex')}`;
 }
 
 /** The names in a folder of what dead processes began to write: theirs of this machine, and of others after an hour. */
@@ -38,7 +34,7 @@ export function abandoned(folder: string): string[] {
   return readdirSync(folder).filter((name) => {
     const [, pid, started, host] = /^\.tmp-.*-(\d+)-(\d*)-([0-9a-f]{8})-[0-9a-f]{12}$/.exec(name) ?? [];
     if (pid === undefined || started === undefined) return false;
-    if (host === hashOf(hostname())) return !isRunning(Number(pid), started);
+    if (host === shortHash(hostname())) return !isRunning(Number(pid), started);
     return Date.now() - (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > ABANDONED_MS;
   });
 }
@@ -46,10 +42,6 @@ export function abandoned(folder: string): string[] {
 /** Deletes what dead processes began to write in a folder. */
 export function removeAbandoned(folder: string): void {
   for (const name of abandoned(folder)) rmSync(join(folder, name), { recursive: true, force: true });
-}
-
-function hashOf(host: string): string {
-  return createHash('sha256').update(host).digest('hex').slice(0, 8);
 }
 
 /**
@@ -94,7 +86,7 @@ export function readLimited(path: string, limit: number): Uint8Array<ArrayBuffer
 export function writeDurable(path: string, data: Uint8Array | string): void {
   const temp = join(dirname(path), tempName(basename(path)));
   try {
-    create(temp, data);
+    createFile(temp, data);
     renameSync(temp, path);
     syncFolder(dirname(path));
   } catch (error) {
@@ -106,13 +98,14 @@ export function writeDurable(path: string, data: Uint8Array | string): void {
 /** Writes a file of mode 0600 that must not exist yet, and fsyncs it. For folders that nobody else sees yet. */
 export function writeNew(path: string, data: Uint8Array | string): void {
   try {
-    create(path, data);
+    createFile(path, data);
   } catch (error) {
     throw fileError(error, path, 'write');
   }
 }
 
-function create(path: string, data: Uint8Array | string): void {
+/** As {@link writeNew}, with the errors of the file system. */
+export function createFile(path: string, data: Uint8Array | string): void {
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   const file = openSync(path, 'wx', 0o600);
   try {
@@ -188,126 +181,5 @@ export function fileError(error: unknown, path: string, doing: 'read' | 'write')
       return new StoreError('io', `Could not ${doing} ${path}: ${error instanceof Error ? error.message : error}`, {
         cause,
       });
-  }
-}
-
-/** Who holds a lock file. `started` tells two processes with the same id apart where the system tells us. */
-interface Holder {
-  pid: number;
-  host: string;
-  started: string;
-}
-
-function owner(): Holder {
-  return { pid: process.pid, host: hostname(), started: startOf(process.pid) };
-}
-
-/** Locks that this very process holds, so that its own id in a file is not mistaken for a live holder. */
-const held = new Set<string>();
-
-/** How long a lock may be waited for before the holder is named in an error. */
-const LOCK_WAIT_MS = 30_000;
-
-/**
- * Takes a lock file, waiting for its holder; a lock whose holder is dead is taken over. Returns the release.
- *
- * @throws StoreError busy (with the holder's process id), read-only, full, missing, io
- */
-export async function takeLock(
-  path: string,
-  options: { waitMs?: number; signal?: AbortSignal | undefined } = {},
-): Promise<() => void> {
-  const deadline = Date.now() + (options.waitMs ?? LOCK_WAIT_MS);
-  for (;;) {
-    options.signal?.throwIfAborted();
-    if (!held.has(path) && tryLock(path)) return () => release(path);
-    if (Date.now() > deadline) {
-      const holder = readHolder(path);
-      const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
-      throw new StoreError('busy', `${path} is held by ${who}.`, {
-        next: `wait for it to end, or delete ${path} if it is no tandem process.`,
-      });
-    }
-    await sleep(25);
-  }
-}
-
-function release(path: string): void {
-  if (!held.delete(path)) return;
-  rmSync(path, { force: true });
-}
-
-/** A lock appears with its content, by link(2), so that nobody ever reads half of one. A dead holder's is removed. */
-function tryLock(path: string): boolean {
-  const mine = join(dirname(path), tempName(basename(path)));
-  try {
-    create(mine, JSON.stringify(owner()));
-    linkSync(mine, path);
-    held.add(path);
-    return true;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'EEXIST') throw fileError(error, path, 'write');
-  } finally {
-    rmSync(mine, { force: true });
-  }
-  const holder = readHolder(path);
-  if (holder !== undefined && !isAlive(holder)) removeDead(path, holder);
-  return false;
-}
-
-/**
- * Removes a dead holder's lock, under a lock that is named for that holder: of several who found it dead, the slower ones
- * then see that it is gone, and do not take away the lock of whoever has come since.
- */
-function removeDead(path: string, dead: Holder): void {
-  const breaking = `${path}.${hashOf(JSON.stringify(dead))}`;
-  if (!tryLock(breaking)) return;
-  if (isDeepStrictEqual(readHolder(path), dead)) rmSync(path, { force: true });
-  release(breaking);
-}
-
-function readHolder(path: string): Holder | undefined {
-  try {
-    const value: unknown = readJson(new TextDecoder().decode(readLimited(path, 4096)));
-    if (typeof value !== 'object' || value === null) return undefined;
-    const { pid, host, started } = value as Record<string, unknown>;
-    if (typeof pid !== 'number' || typeof host !== 'string' || typeof started !== 'string') return undefined;
-    return { pid, host, started };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Whether a lock file is there, and what it locks is not free: its holder is alive or cannot be seen from here. */
-export function isHeld(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const holder = readHolder(path);
-  return holder === undefined || isAlive(holder);
-}
-
-function isAlive(holder: Holder): boolean {
-  // Another machine's (or container's) processes cannot be seen from here.
-  return holder.host !== hostname() || isRunning(holder.pid, holder.started);
-}
-
-function isRunning(pid: number, started: string): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
-  const now = startOf(pid);
-  return now === '' || started === '' || now === started;
-}
-
-/** When a process started, in clock ticks since boot; empty where /proc does not tell. */
-function startOf(pid: number): string {
-  try {
-    // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
   }
 }

@@ -1,5 +1,8 @@
 // Who is who in a key. A party's role is a constant of its index, and the key id authenticates the indices: nobody is told a
 // role, neither the action nor another machine.
+//
+// What a stolen share could do in another's role is refused by those who call this: the action (actions/cosigner/authority.ts,
+// sealed.ts), the store (`areRoles`) and who signs a permission (ts/deal/permission.ts).
 
 /** What a party's share is for: it signs every day, it is the action's, or it is put away. */
 export type Role = 'hot' | 'action' | 'cold';

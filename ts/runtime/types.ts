@@ -33,9 +33,16 @@ export interface RunOptions {
   readonly onProgress?: (step: string) => void;
 }
 
+/**
+ * The hosts that there are. A further one: its name here; an implementation of {@link Runtime} in a folder of its own; what
+ * actions are built for it (`hostKind` in build/cosigner.ts); how commands reach it (`connect` in scripts/cli.ts); and, if
+ * actions see other globals there, actions/template/host.ts.
+ */
+export const RUNTIMES = ['local', 'chipotle', 'lit-node-client'] as const;
+
 /** A host that runs Lit Actions: the local one, Chipotle over HTTP, or the older network's client. */
 export interface Runtime {
-  readonly name: 'local' | 'chipotle' | 'lit-node-client';
+  readonly name: (typeof RUNTIMES)[number];
 
   /**
    * Makes a wallet (a PKP): the key under whose encryption an action's share is kept.

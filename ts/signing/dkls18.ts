@@ -1,7 +1,7 @@
 import type { Signature } from '../core/wasm.ts';
 import { localParties } from '../store/store.ts';
 import { actionCosigner, type Cosigner } from './dkls18-action.ts';
-import { failCheck, finish } from './finish.ts';
+import { checked, failCheck } from './failed-check.ts';
 import { holdOpened } from './hold.ts';
 import type { Job, SignOptions } from './job.ts';
 import { addressAt, hotShare, type Opened, openShare, theParty } from './opened.ts';
@@ -39,7 +39,7 @@ export async function signByDkls18(
       const tandem = await opened.load();
       const [session, response] = [sessions[i] as Uint8Array, responses[i] as Uint8Array];
       // A session is finished at most once: two signatures from one have the nonce share in common.
-      const parts = await finish(opened, hold, () => tandem.dkls18Finish({ share, session, digest, path, response }));
+      const parts = await checked(opened, hold, () => tandem.dkls18Finish({ share, session, digest, path, response }));
       if (!isBy(address, digest, parts)) await failCheck(opened, hold, 'the signature is not by this address');
       signatures.push(parts);
     }

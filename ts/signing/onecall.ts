@@ -8,7 +8,7 @@ import { byteLength } from '../runtime/fits.ts';
 import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
 import { assertPossible, type HostedSigner, hostedAction, inBase64 } from './action.ts';
 import { readyCorrelation, tell } from './correlate.ts';
-import { failCheck, transported } from './finish.ts';
+import { failCheck, transported } from './failed-check.ts';
 import { holdOpened } from './hold.ts';
 import { type Job, rootFor, type SignOptions } from './job.ts';
 import { addressAt, hotShare, type Opened } from './opened.ts';

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES, Signature } from '../protocol/schema.ts';
+import { RUNTIMES } from '../runtime/types.ts';
 import { type Key, sealer } from './age.ts';
 import { ActionInfo, areRoles, DEALS, nameOf, openSealed, Party, type Store } from './store.ts';
 
@@ -22,7 +23,7 @@ export const DealTerms = v.pipe(
   v.strictObject({
     threshold: Index,
     parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(MAX_PARTIES)),
-    runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
+    runtime: v.picklist([...RUNTIMES, 'none']),
     action: v.optional(v.omit(ActionInfo, ['retired'])),
     created: v.pipe(v.string(), v.isoTimestamp()),
     /** New shares of a key that exists. */

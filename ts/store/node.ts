@@ -5,16 +5,15 @@ import { StoreError } from '../errors.ts';
 import {
   abandoned,
   fileError,
-  isHeld,
   makeFolder,
   readLimited,
   removeAbandoned,
   syncFolder,
-  takeLock,
   tempName,
   writeDurable,
   writeNew,
 } from '../files/files.ts';
+import { isHeld, takeMutex } from '../files/mutex.ts';
 import type { Key, KeyKind } from './age.ts';
 import { keyOf, type Secret } from './scrypt.ts';
 import {
@@ -182,7 +181,7 @@ class Files implements FileStore {
 
   async mutex(path: string, signal?: AbortSignal): Promise<Mutex> {
     const file = this.#at(path);
-    const release = await takeLock(file, { signal });
+    const release = await takeMutex(file, { signal });
     return {
       release,
       leave: async (mark) => {

@@ -11,6 +11,7 @@ import { FORMAT } from '../protocol/cosigner.ts';
 import { areParties, roleOf } from '../protocol/roles.ts';
 import { Address, Authority, Cid, Epoch, Hex, Index } from '../protocol/schema.ts';
 import { wellFormed } from '../protocol/source.ts';
+import { RUNTIMES } from '../runtime/types.ts';
 import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 
@@ -160,7 +161,7 @@ const WalletInfo = v.strictObject({
   epoch: Epoch,
   threshold: Index,
   parties: v.pipe(v.array(Party), v.minLength(2), v.maxLength(255)),
-  runtime: v.picklist(['local', 'chipotle', 'lit-node-client', 'none']),
+  runtime: v.picklist([...RUNTIMES, 'none']),
   action: v.optional(ActionInfo),
   created: v.pipe(v.string(), v.isoTimestamp()),
 });

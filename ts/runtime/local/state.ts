@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { readLimited, takeLock, writeDurable } from '../../files/files.ts';
+import { readLimited, writeDurable } from '../../files/files.ts';
+import { takeMutex } from '../../files/mutex.ts';
 import { readJson } from '../../json.ts';
 import { actionHash } from '../../protocol/cid.ts';
 import { Hex } from '../../protocol/schema.ts';
@@ -152,7 +153,7 @@ export class StateFile {
   static async open(dir: string, settleMs = 0): Promise<StateFile> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const file = new StateFile(join(dir, 'state.json'), settleMs);
-    const unlock = await takeLock(`${file.#path}.lock`);
+    const unlock = await takeMutex(`${file.#path}.lock`);
     try {
       if (!existsSync(file.#path)) {
         file.#write(
@@ -211,7 +212,7 @@ export class StateFile {
   }
 
   async #update<T>(change: (state: State) => T): Promise<T> {
-    const unlock = await takeLock(`${this.#path}.lock`);
+    const unlock = await takeMutex(`${this.#path}.lock`);
     try {
       const state = this.read();
       const before = this.#settleMs > 0 ? this.read() : undefined;

@@ -3,7 +3,7 @@ import { CheckFailedError, ProtocolError, StaleResponseError } from '../errors.t
 import type { Hold } from '../store/store.ts';
 import type { Opened } from './opened.ts';
 
-// What it means if the last step with the action fails: nothing at all, or the lock.
+// What it means if the last step with the action fails: nothing at all, or a failed check, which locks the share.
 
 /** Takes a step that no secret meets the answer in. @throws StaleResponseError, ProtocolError: nothing was done with the answer */
 export function transported<T>(step: () => T): T {
@@ -15,7 +15,7 @@ export function transported<T>(step: () => T): T {
 }
 
 /** Takes the step that can fail a check; a failed one locks the share before anybody hears of it. */
-export async function finish<T>(opened: Opened, hold: Hold, step: () => T): Promise<T> {
+export async function checked<T>(opened: Opened, hold: Hold, step: () => T): Promise<T> {
   try {
     return step();
   } catch (error) {
