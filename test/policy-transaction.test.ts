@@ -115,7 +115,8 @@ testRules('transactions', [
 ]);
 
 test('a rule for transactions judges every field that a transaction of any type has', async () => {
-  const rule = { ...payRule, maxGas: '21000', maxFeePerGas: '10', maxFee: '341072', maxBlobs: '1' };
+  const pace = { first: '0', count: '1' };
+  const rule = { ...payRule, maxGas: '21000', maxFeePerGas: '10', maxFee: '341072', maxBlobs: '1', pace };
   const noFees = { maxFeePerGas: undefined, maxPriorityFeePerGas: undefined };
   const typed = (type: string) => ({ ...noFees, type, gasPrice: 10n });
   for (const type of [{}, typed('legacy'), typed('eip2930'), eip4844(1)]) await allows(rule, pay(type));
@@ -124,7 +125,7 @@ test('a rule for transactions judges every field that a transaction of any type 
   // type does not compile until it is here.
   const fields: { [field in TransactionField]: readonly [Intent, RegExp] | string } = {
     type: 'it says which fields there are, and these are judged',
-    nonce: 'the chain takes each once',
+    nonce: [pay({ nonce: 1 }), /^the nonce 1/],
     maxPriorityFeePerGas: 'the parser holds it to maxFeePerGas',
     chainId: [pay({ chainId: 2 }), /^chain 2/],
     gas: [pay({ gas: 21_001n }), /^the gas limit/],

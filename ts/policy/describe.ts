@@ -1,6 +1,8 @@
 import { formatEther } from 'viem/utils';
 import { quoted, visible } from '../text/untrusted.ts';
-import type { Constraint, Constraints, Policy, Rule, RuleOf } from './schema.ts';
+import { ACCOUNT } from './account.ts';
+import { showTime } from './pace.ts';
+import type { Constraint, Constraints, Pace, Policy, Rule, RuleOf } from './schema.ts';
 
 /** The policy in words, for people: one block of lines for each rule, which nothing within it can add to or disguise. */
 export function describePolicy(policy: Policy): string {
@@ -31,7 +33,10 @@ function headOf(rule: Rule): string {
 function linesOf(rule: Rule): string[] {
   switch (rule.kind) {
     case 'message':
-      return [`that begin with ${choice(rule.prefixes, quoted)}`];
+      return [
+        `that begin with ${choice(rule.prefixes, quoted)}`,
+        ...(rule.hashes === undefined ? [] : ['and are not of 32 bytes, as a hash is']),
+      ];
     case 'typedData':
       return [
         `of the domain ${choice(rule.domains, (domain) => JSON.stringify(domain))}`,
@@ -41,17 +46,21 @@ function linesOf(rule: Rule): string[] {
     case 'transaction':
       return transactionLines(rule);
     case 'authorization':
-      return [`on chain ${choice(rule.chains)}`, `of the delegate ${choice(rule.delegates)}`];
+      return [
+        `on chain ${choice(rule.chains)}`,
+        `of the delegate ${choice(rule.delegates)}`,
+        ...paceLine('the nonce', rule.pace),
+      ];
   }
 }
 
 function transactionLines(rule: RuleOf<'transaction'>): string[] {
-  const { calls, create, accessList, maxBlobs, delegates, maxGas, maxFeePerGas } = rule;
+  const { calls, create, accessList, maxBlobs, delegates, maxGas, maxFeePerGas, maxData } = rule;
   const ether = (wei: string) =>
     wei === 'any' ? 'any amount' : `at most ${formatEther(BigInt(wei))} ETH (${wei} wei)`;
   return [
     `on chain ${choice(rule.chains)}`,
-    `to ${choice(rule.to)}`,
+    `to ${choice(rule.to, (who) => (who === ACCOUNT ? 'the account itself' : who))}`,
     ...(calls === undefined ? ['without data'] : calls === 'any' ? ['with any data'] : []),
     ...(Array.isArray(calls)
       ? calls.flatMap((call) => [`calling ${call.function}`, ...constraintLines(call.args).map((line) => `  ${line}`)])
@@ -60,21 +69,19 @@ function transactionLines(rule: RuleOf<'transaction'>): string[] {
     `fee: ${ether(rule.maxFee)}`,
     ...(maxGas === undefined ? [] : [`gas limit: at most ${maxGas}`]),
     ...(maxFeePerGas === undefined ? [] : [`fee per gas: at most ${maxFeePerGas} wei`]),
+    ...(maxData === undefined ? [] : [`data: at most ${maxData} bytes`]),
     ...(create === undefined ? [] : [`or creating a contract; keccak256 of its init code: ${choice(create)}`]),
     ...(accessList === undefined ? [] : ['with any access list']),
     ...(maxBlobs === undefined ? [] : [`blobs: ${maxBlobs === 'any' ? 'any number' : `at most ${maxBlobs}`}`]),
     ...(delegates === undefined ? [] : [`carrying authorizations of the delegate ${choice(delegates)}`]),
+    ...paceLine('the nonce', rule.pace),
   ];
 }
 
 function conditions({ notBefore, notAfter, guardian, reads }: Rule): string[] {
-  const time = (seconds: string) => {
-    const date = new Date(Number(seconds) * 1000);
-    return Number.isNaN(date.getTime()) ? seconds : `${seconds} (${date.toISOString()})`;
-  };
   return [
-    ...(notBefore === undefined ? [] : [`not before ${time(notBefore)}`]),
-    ...(notAfter === undefined ? [] : [`not after ${time(notAfter)}`]),
+    ...(notBefore === undefined ? [] : [`not before ${showTime(notBefore)}`]),
+    ...(notAfter === undefined ? [] : [`not after ${showTime(notAfter)}`]),
     ...(guardian === undefined ? [] : [`approved of by the guardian ${guardian}`]),
     ...(reads ?? []).map(({ url, balanceOf, call, min, max }) => {
       const what =
@@ -83,6 +90,20 @@ function conditions({ notBefore, notAfter, guardian, reads }: Rule): string[] {
           : `${call.function} of ${call.to} for ${call.args.join(', ')}`;
       return `if ${what} is ${bounds({ min, max })}, as ${url} says`;
     }),
+  ];
+}
+
+function paceLine(what: string, pace: Pace | undefined): string[] {
+  if (pace === undefined) return [];
+  const { first, count, every, from, total, keep } = pace;
+  return [
+    [
+      `${what} is one of the ${count} from ${first} on`,
+      ...(every === undefined ? [] : [`and of ${count} more every ${every} seconds`]),
+      ...(total === undefined ? [] : [`and of ${total} in all`]),
+      ...(from === undefined ? [] : [`not before ${showTime(from)}`]),
+      ...(keep === undefined ? [] : [`and each for ${keep} seconds only`]),
+    ].join(', '),
   ];
 }
 

@@ -3,7 +3,7 @@ import type { Address, Hex } from 'viem';
 import { hashMessage } from 'viem/utils';
 import { assertParsed as assertIntent, type Intent, intentJson, type MessageIntent } from '../intent/intent.ts';
 import { Address as AnyAddress, AnyHex, Hex as LowerHex } from '../protocol/schema.ts';
-import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData } from './kinds.ts';
+import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData, type Facts } from './kinds.ts';
 import { assertParsed, policyHash } from './policy.ts';
 import { type Fetch, readChain } from './reads.ts';
 import type { ChainRead, Policy, Rule } from './schema.ts';
@@ -88,19 +88,19 @@ async function apply(policy: Policy, rule: Rule, intent: Intent, context: Contex
 
 /** The checks of a rule, each made only when the one before it has passed; what takes time comes last. */
 function* checks(policy: Policy, rule: Rule, intent: Intent, context: Context): Generator<Check | Promise<Check>> {
-  yield* checkKind(rule, intent);
+  yield* checkKind(rule, intent, { now: context.now, account: addressOf(context.account) });
   yield checkTime(rule, context.now);
   if (rule.guardian !== undefined) yield checkApproval(policy, rule.guardian, intent, context);
   for (const read of rule.reads ?? []) yield checkChain(read, context);
 }
 
-function* checkKind(rule: Rule, intent: Intent): Generator<Check> {
+function* checkKind(rule: Rule, intent: Intent, facts: Facts): Generator<Check> {
   if (rule.kind === 'message' && intent.kind === 'message') yield* checkMessage(rule, intent.message);
   else if (rule.kind === 'typedData' && intent.kind === 'typedData') yield* checkTypedData(rule, intent.typedData);
   else if (rule.kind === 'transaction' && intent.kind === 'transaction')
-    yield* checkTransaction(rule, intent.transaction);
+    yield* checkTransaction(rule, intent.transaction, facts);
   else if (rule.kind === 'authorization' && intent.kind === 'authorization') {
-    yield* checkAuthorization(rule, intent.authorization);
+    yield* checkAuthorization(rule, intent.authorization, facts);
   } else yield 'the rule is for another kind of intent';
 }
 

@@ -1,11 +1,13 @@
-import type { Hex } from 'viem';
+import type { Address, Hex } from 'viem';
 import { keccak256, stringToHex } from 'viem/utils';
 import type { Domain, TypedData } from '../intent/intent.ts';
 import type { Authorization } from '../intent/transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction } from '../intent/transaction/transaction.ts';
 import { encodeType } from '../intent/types.ts';
 import { decodeArguments, parseFunction, parseStructType } from './abi.ts';
+import { resolveWho } from './account.ts';
 import { violation } from './constraint.ts';
+import { outOfPace } from './pace.ts';
 import type { RuleOf } from './schema.ts';
 
 // What each kind of rule asks of an intent of its kind.
@@ -13,12 +15,24 @@ import type { RuleOf } from './schema.ts';
 /** The result of one check: what is wrong, or `false`. */
 export type Check = string | false;
 
+/** What a check may depend on besides rule and intent. */
+export interface Facts {
+  /** The host's clock: seconds since 1970. */
+  readonly now: number;
+  /** The address that would sign. */
+  readonly account: Address | undefined;
+}
+
+/** The size of a hash in bytes: a contract may take a message of it for one. */
+const HASH = 32;
+
 export function* checkMessage(
-  { prefixes }: RuleOf<'message'>,
+  { prefixes, hashes }: RuleOf<'message'>,
   message: string | { readonly raw: Hex },
 ): Generator<Check> {
   const bytes = typeof message === 'string' ? stringToHex(message) : message.raw;
   yield isNone(prefixes, (prefix) => bytes.startsWith(stringToHex(prefix))) && 'the message does not begin as it must';
+  yield hashes === 'none' && bytes.length === 2 + 2 * HASH && `a message of ${HASH} bytes may be a hash`;
 }
 
 export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData): Generator<Check> {
@@ -30,21 +44,30 @@ export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData)
   if (rule.fields !== undefined) yield violation(parseStructType(rule.types[0] ?? '', ''), message, rule.fields, '');
 }
 
-export function* checkAuthorization(rule: RuleOf<'authorization'>, authorization: Authorization): Generator<Check> {
-  const { chainId, address } = authorization;
+export function* checkAuthorization(
+  rule: RuleOf<'authorization'>,
+  authorization: Authorization,
+  { now }: Facts,
+): Generator<Check> {
+  const { chainId, address, nonce } = authorization;
   yield !rule.chains.includes(String(chainId)) && `chain ${chainId} is not allowed`;
   yield !rule.delegates.includes(address) && `the delegate ${address} is not allowed`;
+  if (rule.pace !== undefined) yield outOfPace(rule.pace, BigInt(nonce), now, 'the nonce');
 }
 
-export function* checkTransaction(rule: RuleOf<'transaction'>, transaction: Transaction): Generator<Check> {
-  const { chainId, to, value, data, gas } = transaction;
+export function* checkTransaction(
+  rule: RuleOf<'transaction'>,
+  transaction: Transaction,
+  { now, account }: Facts,
+): Generator<Check> {
+  const { chainId, nonce, to, value, data, gas } = transaction;
   yield isNone(rule.chains, (chain) => chain === String(chainId)) && `chain ${chainId} is not allowed`;
   if (to === null) {
     // Init code is not a call: neither `to` nor `calls` say anything of it.
     yield rule.create === undefined && 'creating a contract is not allowed';
     yield isNone(rule.create ?? [], (hash) => hash === keccak256(data)) && 'this init code is not allowed';
   } else {
-    yield isNone(rule.to, (address) => address === to) && `the recipient ${to} is not allowed`;
+    yield isNone(rule.to, (who) => resolveWho(who, account) === to) && `the recipient ${to} is not allowed`;
     yield* checkCall(rule.calls, data);
   }
   if ('accessList' in transaction) {
@@ -60,12 +83,15 @@ export function* checkTransaction(rule: RuleOf<'transaction'>, transaction: Tran
         `the delegate ${address} is not allowed`;
     }
   }
+  const bytes = BigInt(data.length / 2 - 1);
   const price = feePerGasOf(transaction);
   const fee = maxFeeOf(transaction);
   yield isAbove(value, rule.maxValue) && `the value ${value} is above ${rule.maxValue}`;
   yield isAbove(gas, rule.maxGas ?? 'any') && `the gas limit ${gas} is above ${rule.maxGas}`;
   yield isAbove(price, rule.maxFeePerGas ?? 'any') && `the fee per gas ${price} is above ${rule.maxFeePerGas}`;
   yield isAbove(fee, rule.maxFee) && `the fee of up to ${fee} is above ${rule.maxFee}`;
+  yield isAbove(bytes, rule.maxData ?? 'any') && `${bytes} bytes of data are more than ${rule.maxData}`;
+  if (rule.pace !== undefined) yield outOfPace(rule.pace, BigInt(nonce), now, 'the nonce');
 }
 
 function* checkCall(calls: RuleOf<'transaction'>['calls'], data: Hex): Generator<Check> {

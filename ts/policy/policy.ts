@@ -6,7 +6,9 @@ import { copyJson, InputError, type Json, parseJson, within } from '../intent/re
 import { address } from '../intent/read/strict.ts';
 import { isAtom, isName } from '../intent/types.ts';
 import { parseFunction, parseStructType } from './abi.ts';
+import { readWho } from './account.ts';
 import { readConstraints } from './constraint.ts';
+import { checkPace } from './pace.ts';
 import { parseRead } from './reads.ts';
 import { type Call, type Policy, PolicySchema, type Rule, type RuleOf } from './schema.ts';
 
@@ -63,8 +65,8 @@ function read(value: Json): Policy {
     );
     throw new InputError(path, `not what is expected here (${issue.expected ?? issue.type})`);
   }
-  const { version, rules } = result.output;
-  const policy = { version, rules: rules === 'any' ? rules : readRules(rules) };
+  const { rules, ...others } = result.output;
+  const policy = { ...others, rules: rules === 'any' ? rules : readRules(rules) };
   const canonical = copyJson(sorted(policy)) as Policy;
   parsed.add(canonical);
   return canonical;
@@ -78,6 +80,11 @@ function readRules(rules: readonly Rule[]): Rule[] {
     const path = `rules[${i}]`;
     if (names.has(rule.name)) throw new InputError(`${path}.name`, 'another rule has it');
     names.add(rule.name);
+    if ('pace' in rule) {
+      if (rule.chains === 'any' || rule.chains.length > 1)
+        throw new InputError(`${path}.pace`, 'needs one chain: each has its own nonces');
+      checkPace(rule.pace, `${path}.pace`);
+    }
     return { ...readKind(rule, path), ...readConditions(rule, path) };
   });
 }
@@ -134,7 +141,7 @@ function readTransaction(rule: RuleOf<'transaction'>, path: string): Rule {
   const { to, delegates, calls } = rule;
   return {
     ...rule,
-    ...(to !== 'any' && { to: addresses(to, `${path}.to`) }),
+    ...(to !== 'any' && { to: to.map((item, i) => readWho(item, `${path}.to[${i}]`)) }),
     ...(delegates !== undefined && delegates !== 'any' && { delegates: addresses(delegates, `${path}.delegates`) }),
     ...(calls !== undefined &&
       calls !== 'any' && { calls: calls.map((call, i) => readCall(call, `${path}.calls[${i}]`)) }),

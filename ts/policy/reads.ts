@@ -5,6 +5,7 @@ import { address } from '../intent/read/strict.ts';
 import { readValue, type Type } from '../intent/types.ts';
 import { readJson } from '../json.ts';
 import { type AbiFunction, parseFunction } from './abi.ts';
+import { readWho, resolveWho } from './account.ts';
 import type { ChainRead } from './schema.ts';
 
 /** What of `fetch` a policy uses. */
@@ -23,8 +24,7 @@ export function parseRead(read: ChainRead, path: string): ChainRead {
   if (timeoutMs !== undefined && (BigInt(timeoutMs) < 1n || BigInt(timeoutMs) > MAX_TIMEOUT_MS)) {
     throw new InputError(`${path}.timeoutMs`, `not from 1 to ${MAX_TIMEOUT_MS}`);
   }
-  const who = (value: string, place: string) => (value === 'account' ? value : address(value, place));
-  if (balanceOf !== undefined) return { ...read, balanceOf: who(balanceOf, `${path}.balanceOf`) };
+  if (balanceOf !== undefined) return { ...read, balanceOf: readWho(balanceOf, `${path}.balanceOf`) };
   if (call === undefined) return read;
 
   const types = argumentTypes(parseFunction(call.function, `${path}.call.function`));
@@ -34,7 +34,7 @@ export function parseRead(read: ChainRead, path: string): ChainRead {
   const args = call.args.map((value, i) => {
     const place = `${path}.call.args[${i}]`;
     const type = types[i] as Type;
-    if (type.kind === 'atom' && type.name === 'address') return who(String(value), place);
+    if (type.kind === 'atom' && type.name === 'address') return readWho(String(value), place);
     readValue(type, value, place);
     return value;
   });
@@ -48,8 +48,9 @@ export function parseRead(read: ChainRead, path: string): ChainRead {
  */
 export async function readChain(read: ChainRead, account: Address | undefined, fetch: Fetch): Promise<bigint> {
   const who = (value: string) => {
-    if (value === 'account' && account === undefined) throw new Error('the account is not known');
-    return value === 'account' ? account : value;
+    const found = resolveWho(value, account);
+    if (found === undefined) throw new Error('the account is not known');
+    return found;
   };
   let method = 'eth_getBalance';
   let subject: unknown;

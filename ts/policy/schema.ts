@@ -9,6 +9,25 @@ const Int = v.pipe(v.string(), v.regex(/^(0|-?[1-9][0-9]{0,77})$/));
 const some = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.minLength(1));
 const anyOr = <T extends v.GenericSchema>(schema: T) => v.union([v.literal('any'), schema]);
 
+/** Which numbers of those that a chain takes once are allowed, and from when on: docs/policies.md has the formula. */
+export interface Pace {
+  readonly first: string;
+  readonly count: string;
+  readonly every?: string;
+  readonly from?: string;
+  readonly total?: string;
+  /** For how many seconds each is allowed. An account's nonces have no such end: they are used in order. */
+  readonly keep?: string;
+}
+
+const PaceSchema = v.strictObject({
+  first: Uint,
+  count: Uint,
+  every: v.exactOptional(Uint),
+  from: v.exactOptional(Uint),
+  total: v.exactOptional(Uint),
+});
+
 /** What a value must be: of those listed, within bounds, of such items, or with such fields. */
 export interface Constraint {
   readonly in?: readonly (string | boolean)[];
@@ -60,6 +79,7 @@ const MessageRule = v.strictObject({
   ...conditions,
   kind: v.literal('message'),
   prefixes: anyOr(some(v.pipe(v.string(), v.minLength(1)))),
+  hashes: v.exactOptional(v.literal('none')),
 });
 
 const DomainSchema = v.strictObject({
@@ -84,16 +104,18 @@ const TransactionRule = v.strictObject({
   ...conditions,
   kind: v.literal('transaction'),
   chains: anyOr(some(Uint)),
-  to: anyOr(some(Address)),
+  to: anyOr(some(v.union([v.literal('account'), Address]))),
   maxValue: anyOr(Uint),
   maxFee: anyOr(Uint),
   maxGas: v.exactOptional(Uint),
   maxFeePerGas: v.exactOptional(Uint),
+  maxData: v.exactOptional(Uint),
   calls: v.exactOptional(anyOr(some(CallSchema))),
   create: v.exactOptional(anyOr(some(Hex(32)))),
   accessList: v.exactOptional(v.literal('any')),
   maxBlobs: v.exactOptional(anyOr(Uint)),
   delegates: v.exactOptional(anyOr(some(Address))),
+  pace: v.exactOptional(PaceSchema),
 });
 
 const AuthorizationRule = v.strictObject({
@@ -101,10 +123,12 @@ const AuthorizationRule = v.strictObject({
   kind: v.literal('authorization'),
   chains: some(Uint),
   delegates: some(Address),
+  pace: v.exactOptional(PaceSchema),
 });
 
 export const PolicySchema = v.strictObject({
   version: v.literal(1),
+  sum: v.exactOptional(v.literal('none')),
   rules: anyOr(v.array(v.variant('kind', [MessageRule, TypedDataRule, TransactionRule, AuthorizationRule]))),
 });
 
