@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { InputError } from '../ts/intent/intent.ts';
+import { encodeFunctionData, type Hex, parseAbi, toHex } from 'viem';
+import { InputError, type Intent, parseIntent } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 import type { Pace } from '../ts/policy/schema.ts';
@@ -15,8 +16,10 @@ import {
   message,
   pay,
   payRule,
+  permitDomain,
   policyOf,
   refuses,
+  transfer,
 } from './support/policies.ts';
 
 const FROM = 1_790_000_000;
@@ -166,6 +169,136 @@ describe('the pace of transactions', () => {
   });
 });
 
+describe('the pace of a field', () => {
+  const types = {
+    TransferWithAuthorization: [
+      { name: 'from', type: 'address' },
+      { name: 'to', type: 'address' },
+      { name: 'value', type: 'uint256' },
+      { name: 'validAfter', type: 'uint256' },
+      { name: 'validBefore', type: 'uint256' },
+      { name: 'nonce', type: 'bytes32' },
+    ],
+  };
+  const type =
+    'TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)';
+  const given = { from: bob, to: alice, value: '5', validAfter: '0', validBefore: '0', nonce: `0x${'0'.repeat(64)}` };
+  const signed = (change: object) =>
+    parseIntent({
+      kind: 'typedData',
+      typedData: {
+        domain: permitDomain,
+        types,
+        primaryType: 'TransferWithAuthorization',
+        message: { ...given, ...change },
+      },
+    });
+  const numbered = (nonce: bigint) => signed({ nonce: toHex(nonce, { size: 32 }) });
+  const rule = (fields: object) => ({ kind: 'typedData', domains: [permitDomain], types: [type], fields });
+  const inPace = (change: object) => rule({ nonce: { pace: { ...daily, ...change } } });
+  const at = (now: number) => ({ now });
+
+  test('bytes are read as a number', async () => {
+    await allows(inPace({}), numbered(5n), at(FROM));
+    await allows(inPace({}), numbered(14n), at(FROM));
+    await refuses(inPace({}), numbered(4n), /^nonce 4 is below 5, and never allowed$/, at(FROM));
+    await refuses(inPace({}), numbered(15n), /^nonce 15 is not allowed before 1790086400/, at(FROM));
+    const top = signed({ nonce: `0x${'f'.repeat(64)}` });
+    await refuses(inPace({ total: '20' }), top, /never allowed/, at(Number.MAX_SAFE_INTEGER));
+    await refuses(inPace({}), top, /not allowed before/, at(Number.MAX_SAFE_INTEGER));
+    // The same digits at the other end, which is how a contract would read a number written the wrong way around.
+    await refuses(inPace({ total: '20' }), signed({ nonce: `0x05${'0'.repeat(62)}` }), /never allowed/, at(FROM));
+  });
+
+  test('a number has a pace, in whatever size, and in a call as in typed data', async () => {
+    const call = { function: 'use(uint48 nonce,(bytes8 id) inner)', args: {} };
+    const data = (nonce: number, id: Hex) =>
+      encodeFunctionData({ abi: parseAbi(['function use(uint48 nonce,(bytes8 id) inner)']), args: [nonce, { id }] });
+    const calling = (args: object) => ({ ...payRule, calls: [{ ...call, args }] });
+    const small = { first: '0', count: '2' };
+    await allows(calling({ nonce: { pace: small } }), pay({ data: data(1, '0x0000000000000009') }));
+    await refuses(
+      calling({ nonce: { pace: small } }),
+      pay({ data: data(2, '0x0000000000000009') }),
+      /^args.nonce 2 is/,
+    );
+    const within = calling({ inner: { fields: { id: { pace: small } } } });
+    await allows(within, pay({ data: data(9, '0x0000000000000001') }));
+    await refuses(within, pay({ data: data(9, '0x0100000000000000') }), /^args.inner.id 72057594037927936 is not one/);
+  });
+
+  test('with keep a number is allowed for so long, and then no more', async () => {
+    const kept = inPace({ keep: String(2 * DAY) });
+    for (const [nonce, day] of [
+      [5n, 0],
+      [14n, 0],
+      [15n, 1],
+      [24n, 1],
+      [105n, 10],
+    ] as const) {
+      const begin = FROM + day * DAY;
+      for (const now of [begin, begin + 2 * DAY - 1]) await allows(kept, numbered(nonce), at(now));
+      await refuses(kept, numbered(nonce), /is not allowed before/, at(begin - 1));
+      for (const now of [begin + 2 * DAY, begin + 100 * DAY, Number.MAX_SAFE_INTEGER]) {
+        await refuses(kept, numbered(nonce), new RegExp(`was allowed only before ${begin + 2 * DAY} `), at(now));
+      }
+    }
+    assert.match(describePolicy(policyOf(kept)), /and each for 172800 seconds only$/m);
+  });
+
+  test('with keep, only the numbers of the last while are allowed at any time: the formula at two times', async () => {
+    const input = fc.record({
+      count: fc.integer({ min: 1, max: 3 }),
+      every: fc.integer({ min: 1, max: 4 }),
+      more: fc.integer({ min: 0, max: 9 }),
+      nonce: fc.integer({ min: 0, max: 30 }),
+      now: fc.integer({ min: 0, max: 40 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(input, async ({ count, every, more, nonce, now }) => {
+        const keep = every + more;
+        const pace = { first: '0', count: `${count}`, every: `${every}`, from: '7', keep: `${keep}` };
+        const end = (time: number) => (time < 7 ? 0 : count * (1 + Math.floor((time - 7) / every)));
+        const expected = end(now - keep) <= nonce && nonce < end(now);
+        const judged = expected ? allows : (a: object, b: Intent, c: object) => refuses(a, b, /^nonce/, c);
+        await judged(rule({ nonce: { pace } }), numbered(BigInt(nonce)), at(now));
+      }),
+      { numRuns: 1000, seed: 8 },
+    );
+  });
+
+  test('within bounds a time from now on', async () => {
+    const hour = rule({ validBefore: { within: '3600', min: '1' } });
+    const until = (time: bigint) => signed({ validBefore: String(time) });
+    await allows(hour, until(BigInt(FROM) + 3600n), at(FROM));
+    await allows(hour, until(1n), at(FROM));
+    await refuses(hour, until(0n), /^validBefore is below 1/, at(FROM));
+    await refuses(
+      hour,
+      until(BigInt(FROM) + 3601n),
+      /^validBefore is above 1790003600, which is 3600 seconds/,
+      at(FROM),
+    );
+    await refuses(hour, until(2n ** 256n - 1n), /^validBefore is above/, at(Number.MAX_SAFE_INTEGER));
+    await refuses(hour, until(1n), /^the time is not known/, at(Number.NaN));
+    assert.match(describePolicy(policyOf(hour)), /validBefore is at most 3600 seconds from now/);
+  });
+
+  test('paces and times stand only where they mean something', () => {
+    const wrong: [object, RegExp][] = [
+      [rule({ to: { pace: daily } }), /to.pace: does not fit the type; what does: in$/],
+      [rule({ nonce: { within: '1' } }), /nonce.within: does not fit the type; what does: in, pace$/],
+      [rule({ nonce: { max: '1' } }), /nonce.max: does not fit/],
+      [rule({ value: { pace: { ...daily, count: '0' } } }), /value.pace.count: allows nothing/],
+      [inPace({ keep: String(DAY - 1) }), /nonce.pace.keep: less than every/],
+      [rule({ nonce: { pace: { first: '0', count: '1', keep: '1' } } }), /nonce.pace.keep: needs every/],
+    ];
+    for (const [one, message] of wrong) assert.throws(() => policyOf(one), message);
+    const signedNumber = { ...payRule, calls: [{ function: 'f(int8 a)', args: { a: { pace: daily } } }] };
+    assert.throws(() => policyOf(signedNumber), /a.pace: does not fit/);
+  });
+});
+
 describe('the account itself', () => {
   test('a recipient may be the account itself, so that a nonce can be cancelled', async () => {
     const rule = { ...payRule, to: ['account', alice] };
@@ -175,6 +308,28 @@ describe('the account itself', () => {
     for (const account of [undefined, 'bob', 'account'])
       await refuses(rule, pay({ to: bob }), /^the recipient/, { account });
     assert.match(describePolicy(policyOf(rule)), /to the account itself or 0xa1/);
+  });
+});
+
+describe('the account in a list', () => {
+  const rule = {
+    ...payRule,
+    calls: [{ function: 'transfer(address to,uint256 amount)', args: { to: { in: ['account', alice] } } }],
+  };
+
+  test('a listed address may be the account itself', async () => {
+    for (const to of [alice, bob]) await allows(rule, pay({ data: transfer(to, 1n) }), { account: bob });
+    await refuses(rule, pay({ data: transfer(mallory, 1n) }), /^args.to is not in the list/, { account: bob });
+    await refuses(rule, pay({ data: transfer(bob, 1n) }), /^args.to is not in the list/);
+  });
+
+  test('elsewhere the word is only a word', async () => {
+    const text = { ...payRule, calls: [{ function: 'f(string a)', args: { a: { in: ['account'] } } }] };
+    const data = (word: string) => encodeFunctionData({ abi: parseAbi(['function f(string a)']), args: [word] });
+    await allows(text, pay({ data: data('account') }), { account: bob });
+    await refuses(text, pay({ data: data(bob.toLowerCase()) }), /^args.a is not in the list/, { account: bob });
+    const bytes = { ...payRule, calls: [{ function: 'f(bytes20 a)', args: { a: { in: ['account'] } } }] };
+    assert.throws(() => policyOf(bytes), /a.in\[0\]: not 0x/);
   });
 });
 

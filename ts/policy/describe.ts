@@ -2,7 +2,7 @@ import { formatEther } from 'viem/utils';
 import { quoted, visible } from '../text/untrusted.ts';
 import { ACCOUNT } from './account.ts';
 import { showTime } from './pace.ts';
-import type { Constraint, Constraints, Pace, Policy, Rule, RuleOf } from './schema.ts';
+import type { Constraint, Constraints, Pace, Policy, Rule, RuleOf, Sum } from './schema.ts';
 
 /** The policy in words, for people: one block of lines for each rule, which nothing within it can add to or disguise. */
 export function describePolicy(policy: Policy): string {
@@ -112,12 +112,23 @@ function constraintLines(constraints: Constraints = {}, path = ''): string[] {
 }
 
 function constraintLine(constraint: Constraint, path: string): string[] {
-  if (constraint.each !== undefined) return constraintLine(constraint.each, `each of ${path}`);
-  if (constraint.fields !== undefined) return constraintLines(constraint.fields, `${path}.`);
-  const { in: list, min, max } = constraint;
+  const { in: list, min, max, within, pace, each, sum, fields, call } = constraint;
   return [
+    ...(each === undefined ? [] : constraintLine(each, `each of ${path}`)),
+    ...(sum === undefined ? [] : sumLines(sum, path)),
+    ...(fields === undefined ? [] : constraintLines(fields, `${path}.`)),
     ...(list === undefined ? [] : [`${path} is ${choice(list, (item) => JSON.stringify(item))}`]),
     ...(min === undefined && max === undefined ? [] : [`${path} is ${bounds({ min, max })}`]),
+    ...(within === undefined ? [] : [`${path} is at most ${within} seconds from now`]),
+    ...paceLine(path, pace),
+    ...(call === undefined ? [] : [`${path} calls ${call.function}`, ...constraintLines(call.args, `${path}.`)]),
+  ];
+}
+
+function sumLines({ max, fields = {} }: Sum, path: string): string[] {
+  return [
+    ...(max === undefined ? [] : [`the sum of ${path} is at most ${max}`]),
+    ...Object.entries(fields).flatMap(([name, inner]) => sumLines(inner, `${path}.${name}`)),
   ];
 }
 

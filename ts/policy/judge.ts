@@ -3,7 +3,8 @@ import type { Address, Hex } from 'viem';
 import { hashMessage } from 'viem/utils';
 import { assertParsed as assertIntent, type Intent, intentJson, type MessageIntent } from '../intent/intent.ts';
 import { Address as AnyAddress, AnyHex, Hex as LowerHex } from '../protocol/schema.ts';
-import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData, type Facts } from './kinds.ts';
+import type { Facts } from './constraint.ts';
+import { type Check, checkAuthorization, checkMessage, checkTransaction, checkTypedData } from './kinds.ts';
 import { assertParsed, policyHash } from './policy.ts';
 import { type Fetch, readChain } from './reads.ts';
 import type { ChainRead, Policy, Rule } from './schema.ts';
@@ -96,7 +97,8 @@ function* checks(policy: Policy, rule: Rule, intent: Intent, context: Context): 
 
 function* checkKind(rule: Rule, intent: Intent, facts: Facts): Generator<Check> {
   if (rule.kind === 'message' && intent.kind === 'message') yield* checkMessage(rule, intent.message);
-  else if (rule.kind === 'typedData' && intent.kind === 'typedData') yield* checkTypedData(rule, intent.typedData);
+  else if (rule.kind === 'typedData' && intent.kind === 'typedData')
+    yield* checkTypedData(rule, intent.typedData, facts);
   else if (rule.kind === 'transaction' && intent.kind === 'transaction')
     yield* checkTransaction(rule, intent.transaction, facts);
   else if (rule.kind === 'authorization' && intent.kind === 'authorization') {

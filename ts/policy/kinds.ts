@@ -1,12 +1,12 @@
-import type { Address, Hex } from 'viem';
+import type { Hex } from 'viem';
 import { keccak256, stringToHex } from 'viem/utils';
 import type { Domain, TypedData } from '../intent/intent.ts';
 import type { Authorization } from '../intent/transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction } from '../intent/transaction/transaction.ts';
 import { encodeType } from '../intent/types.ts';
-import { decodeArguments, parseFunction, parseStructType } from './abi.ts';
+import { parseFunction, parseStructType } from './abi.ts';
 import { resolveWho } from './account.ts';
-import { violation } from './constraint.ts';
+import { callViolation, type Facts, violation } from './constraint.ts';
 import { outOfPace } from './pace.ts';
 import type { RuleOf } from './schema.ts';
 
@@ -14,14 +14,6 @@ import type { RuleOf } from './schema.ts';
 
 /** The result of one check: what is wrong, or `false`. */
 export type Check = string | false;
-
-/** What a check may depend on besides rule and intent. */
-export interface Facts {
-  /** The host's clock: seconds since 1970. */
-  readonly now: number;
-  /** The address that would sign. */
-  readonly account: Address | undefined;
-}
 
 /** The size of a hash in bytes: a contract may take a message of it for one. */
 const HASH = 32;
@@ -35,13 +27,14 @@ export function* checkMessage(
   yield hashes === 'none' && bytes.length === 2 + 2 * HASH && `a message of ${HASH} bytes may be a hash`;
 }
 
-export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData): Generator<Check> {
+export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData, facts: Facts): Generator<Check> {
   const { domain, types, primaryType, message } = typedData;
   yield isNone(rule.domains, (allowed) => isSame(allowed, domain)) && 'the domain is not allowed';
   const inFull = encodeType(types, primaryType);
   yield isNone(rule.types, (type) => type === (type.includes('(') ? inFull : primaryType)) &&
     `the type ${primaryType} is not allowed, or is defined otherwise`;
-  if (rule.fields !== undefined) yield violation(parseStructType(rule.types[0] ?? '', ''), message, rule.fields, '');
+  if (rule.fields !== undefined)
+    yield violation(parseStructType(rule.types[0] ?? '', ''), message, rule.fields, '', facts);
 }
 
 export function* checkAuthorization(
@@ -58,7 +51,7 @@ export function* checkAuthorization(
 export function* checkTransaction(
   rule: RuleOf<'transaction'>,
   transaction: Transaction,
-  { now, account }: Facts,
+  facts: Facts,
 ): Generator<Check> {
   const { chainId, nonce, to, value, data, gas } = transaction;
   yield isNone(rule.chains, (chain) => chain === String(chainId)) && `chain ${chainId} is not allowed`;
@@ -67,8 +60,8 @@ export function* checkTransaction(
     yield rule.create === undefined && 'creating a contract is not allowed';
     yield isNone(rule.create ?? [], (hash) => hash === keccak256(data)) && 'this init code is not allowed';
   } else {
-    yield isNone(rule.to, (who) => resolveWho(who, account) === to) && `the recipient ${to} is not allowed`;
-    yield* checkCall(rule.calls, data);
+    yield isNone(rule.to, (who) => resolveWho(who, facts.account) === to) && `the recipient ${to} is not allowed`;
+    yield* checkCall(rule.calls, data, facts);
   }
   if ('accessList' in transaction) {
     yield transaction.accessList.length > 0 && rule.accessList !== 'any' && 'an access list is not allowed';
@@ -91,10 +84,10 @@ export function* checkTransaction(
   yield isAbove(price, rule.maxFeePerGas ?? 'any') && `the fee per gas ${price} is above ${rule.maxFeePerGas}`;
   yield isAbove(fee, rule.maxFee) && `the fee of up to ${fee} is above ${rule.maxFee}`;
   yield isAbove(bytes, rule.maxData ?? 'any') && `${bytes} bytes of data are more than ${rule.maxData}`;
-  if (rule.pace !== undefined) yield outOfPace(rule.pace, BigInt(nonce), now, 'the nonce');
+  if (rule.pace !== undefined) yield outOfPace(rule.pace, BigInt(nonce), facts.now, 'the nonce');
 }
 
-function* checkCall(calls: RuleOf<'transaction'>['calls'], data: Hex): Generator<Check> {
+function* checkCall(calls: RuleOf<'transaction'>['calls'], data: Hex, facts: Facts): Generator<Check> {
   if (calls === 'any') return;
   yield calls === undefined && data !== '0x' && 'data is not allowed';
   if (calls === undefined) return;
@@ -104,13 +97,7 @@ function* checkCall(calls: RuleOf<'transaction'>['calls'], data: Hex): Generator
   const named = functions.filter(({ called }) => called.selector === selector);
   yield named.length === 0 &&
     (data === '0x' ? 'a call without data is not allowed' : `the method ${selector} is not allowed`);
-  const results = named.map(({ args, called }): Check => {
-    if (args === undefined) return false;
-    const values = decodeArguments(called, data);
-    return values === undefined
-      ? 'the data is not the exact encoding of the arguments'
-      : violation(called.type, values, args, 'args.');
-  });
+  const results = named.map(({ args, called }) => callViolation(called, args, data, 'the data', 'args.', facts));
   yield results.includes(false) ? false : (results[0] ?? false);
 }
 

@@ -5,12 +5,12 @@ import { readDomain } from '../intent/intent.ts';
 import { copyJson, InputError, type Json, parseJson, within } from '../intent/read/json.ts';
 import { address } from '../intent/read/strict.ts';
 import { isAtom, isName } from '../intent/types.ts';
-import { parseFunction, parseStructType } from './abi.ts';
+import { parseStructType } from './abi.ts';
 import { readWho } from './account.ts';
-import { readConstraints } from './constraint.ts';
+import { readCall, readConstraints } from './constraint.ts';
 import { checkPace } from './pace.ts';
 import { parseRead } from './reads.ts';
-import { type Call, type Policy, PolicySchema, type Rule, type RuleOf } from './schema.ts';
+import { type Policy, PolicySchema, type Rule, type RuleOf } from './schema.ts';
 
 export { InputError } from '../intent/read/json.ts';
 export type { Policy } from './schema.ts';
@@ -146,11 +146,6 @@ function readTransaction(rule: RuleOf<'transaction'>, path: string): Rule {
     ...(calls !== undefined &&
       calls !== 'any' && { calls: calls.map((call, i) => readCall(call, `${path}.calls[${i}]`)) }),
   };
-}
-
-function readCall(call: Call, path: string): Call {
-  const { type } = parseFunction(call.function, `${path}.function`);
-  return call.args === undefined ? call : { ...call, args: readConstraints(type, call.args, `${path}.args`) };
 }
 
 function addresses(list: readonly string[], path: string): string[] {

@@ -20,21 +20,39 @@ export interface Pace {
   readonly keep?: string;
 }
 
-const PaceSchema = v.strictObject({
+const pace = {
   first: Uint,
   count: Uint,
   every: v.exactOptional(Uint),
   from: v.exactOptional(Uint),
   total: v.exactOptional(Uint),
-});
+};
+const PaceSchema = v.strictObject(pace);
 
-/** What a value must be: of those listed, within bounds, of such items, or with such fields. */
+/** What the sum of all numbers at a place in the items of a list must be. */
+export interface Sum {
+  readonly max?: string;
+  readonly fields?: { readonly [name: string]: Sum };
+}
+
+/** A function, and what its arguments must be. */
+export interface Call {
+  readonly function: string;
+  readonly args?: Constraints;
+}
+
+/** What a value must be: of those listed, within bounds, of such items, with such fields, or such a call. */
 export interface Constraint {
   readonly in?: readonly (string | boolean)[];
   readonly min?: string;
   readonly max?: string;
+  /** At most so many seconds from now. */
+  readonly within?: string;
+  readonly pace?: Pace;
   readonly each?: Constraint;
+  readonly sum?: Sum;
   readonly fields?: Constraints;
+  readonly call?: Call;
 }
 
 /** A constraint for each field or argument named; the others may be anything. */
@@ -42,19 +60,38 @@ export interface Constraints {
   readonly [name: string]: Constraint;
 }
 
+export const SumSchema: v.GenericSchema<Sum> = v.strictObject({
+  max: v.exactOptional(Uint),
+  fields: v.exactOptional(
+    v.record(
+      v.string(),
+      v.lazy(() => SumSchema),
+    ),
+  ),
+});
+
 export const ConstraintSchema: v.GenericSchema<Constraint> = v.strictObject({
   in: v.exactOptional(some(v.union([v.string(), v.boolean()]))),
   min: v.exactOptional(Int),
   max: v.exactOptional(Int),
+  within: v.exactOptional(Uint),
+  pace: v.exactOptional(v.strictObject({ ...pace, keep: v.exactOptional(Uint) })),
   each: v.exactOptional(v.lazy(() => ConstraintSchema)),
+  sum: v.exactOptional(SumSchema),
   fields: v.exactOptional(
     v.record(
       v.string(),
       v.lazy(() => ConstraintSchema),
     ),
   ),
+  call: v.exactOptional(v.lazy(() => CallSchema)),
 });
 const ConstraintsSchema = v.record(v.string(), ConstraintSchema);
+
+export const CallSchema: v.GenericSchema<Call> = v.strictObject({
+  function: v.string(),
+  args: v.exactOptional(ConstraintsSchema),
+});
 
 const ReadSchema = v.strictObject({
   url: v.string(),
@@ -98,8 +135,6 @@ const TypedDataRule = v.strictObject({
   fields: v.exactOptional(ConstraintsSchema),
 });
 
-const CallSchema = v.strictObject({ function: v.string(), args: v.exactOptional(ConstraintsSchema) });
-
 const TransactionRule = v.strictObject({
   ...conditions,
   kind: v.literal('transaction'),
@@ -136,4 +171,3 @@ export type Policy = v.InferOutput<typeof PolicySchema>;
 export type Rule = Exclude<Policy['rules'], 'any'>[number];
 export type RuleOf<Kind extends Rule['kind']> = Extract<Rule, { kind: Kind }>;
 export type ChainRead = v.InferOutput<typeof ReadSchema>;
-export type Call = v.InferOutput<typeof CallSchema>;
