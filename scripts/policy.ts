@@ -7,6 +7,7 @@ import { UsageError, WalletError } from '../ts/errors.ts';
 import { describeIntent } from '../ts/intent/describe.ts';
 import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
+import { budgetFacts, describeBudget } from '../ts/policy/describe-budget.ts';
 import { readPolicy } from '../ts/policy/file.ts';
 import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
 import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
@@ -23,7 +24,8 @@ usage: npx tsx scripts/policy.ts test POLICY INTENT [options]
        npx tsx scripts/policy.ts approve POLICY INTENT (--account 0x… | --root 0x… --path m/…) [--json]
 
   test      the verdict on an intent
-  explain   the policy in words; with an intent also what it means, the verdict, and what each rule says
+  explain   the policy in words, and the sum that it bounds; with an intent also what that means, the verdict, and what each
+            rule says
   approve   the text that a guardian signs as a message (EIP-191), in any wallet, to approve of the intent
   POLICY    messages, any, or a file of rules (docs/policies.md)
   INTENT    a file with an intent in JSON, or - for stdin; or one of
@@ -88,14 +90,22 @@ run(USAGE, async () => {
   const parsed = intent instanceof InputError ? undefined : intent;
   if (values.json) {
     const facts = {
-      ...(explained && { policy: JSON.parse(policyJson(policy)), policyText: describePolicy(policy) }),
+      ...(explained && {
+        policy: JSON.parse(policyJson(policy)),
+        policyText: describePolicy(policy),
+        budget: budgetFacts(policy, now),
+        budgetText: describeBudget(policy, now),
+      }),
       policyHash: policyHash(policy),
       ...(parsed && { digest: digestOf(parsed) }),
       ...(explained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
     };
     return sayJson({ ...verdict, ...facts });
   }
-  if (explained) say(`${describePolicy(policy)}\nhash: ${policyHash(policy)}`);
+  if (explained) {
+    const budget = describeBudget(policy, now);
+    say(`${describePolicy(policy)}${budget === undefined ? '' : `\n${budget}`}\nhash: ${policyHash(policy)}`);
+  }
   if (explained && parsed !== undefined) say(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
   if (verdict !== undefined) say(`${explained ? '\n' : ''}${inWords(verdict, explained)}`);
 });

@@ -18,6 +18,16 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
       JSON.stringify({ version: 1, rules: [{ name: 'x', ...payRule, guardian: alice }] }),
     );
     writeFileSync(join(dir, 'bad.json'), '{"version":1,"rules":[{}]}');
+    const paced = {
+      ...payRule,
+      maxFee: '210000',
+      pace: { first: '0', count: '10', every: '60', from: '100', total: '90' },
+    };
+    const policyFile = (...rules: object[]) =>
+      JSON.stringify({ version: 1, rules: rules.map((rule, i) => ({ name: `rule ${i}`, ...rule })) });
+    writeFileSync(join(dir, 'paced.json'), policyFile(paced));
+    writeFileSync(join(dir, 'endless.json'), policyFile({ ...paced, maxFee: 'any' }));
+    writeFileSync(join(dir, 'torn.json'), policyFile(paced, payRule));
     const message = (text: string) => JSON.stringify({ kind: 'message', message: text });
     writeFileSync(join(dir, 'sign-in.json'), message('example.com wants you to sign in'));
     writeFileSync(join(dir, 'other.json'), message('hello'));
@@ -44,6 +54,12 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
       [['test', 'policy.json', 'twice.json'], 2, /^refused: not an intent: a key is repeated/],
       [['test', 'bad.json', 'other.json'], 1, /bad.json is not a policy: rules/],
       [['test', 'none.json', 'other.json'], 64, /neither a policy/],
+      [
+        ['test', 'torn.json', 'other.json'],
+        1,
+        /torn.json is not a policy: rules\[0\]: the rule rule 1 has no pace for/,
+      ],
+      [['test', 'paced.json', 'pay.json', '--now', '100'], 2, /^refused: the rule rule 0: the recipient/],
       [['test', 'any', 'other.json', '--nonsense'], 64, /nonsense/],
     ];
     const told = cases.map(async ([args, status, output]) => {
@@ -63,6 +79,37 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     const guarded = await policy('explain', 'guarded.json', 'pay.json', '--account', bob, '--json');
     assert.equal(guarded.code, 2);
     assert.equal(JSON.parse(guarded.stdout).allowed, false);
+  });
+
+  test('policy explain states the sum that a policy bounds, or why it cannot', async () => {
+    const { stdout } = await policy('explain', 'paced.json', '--now', '160');
+    assert.match(
+      stdout,
+      /^ {2}the nonce is one of the 10 from 0 on, and of 10 more every 60 seconds, and of 90 in all/m,
+    );
+    assert.match(stdout, /^Signatures under this policy alone move, gross.*unused may go at once/ms);
+    assert.match(
+      stdout,
+      /^ {2}ETH on chain 1: 0.0000000000042002 ETH by 160 \(1970.*\), at once, .* 1 minute later, .* in all$/m,
+    );
+    assert.match((await policy('explain', 'endless.json')).stdout, /^No sum.*:\n {2}rule 0: its fee has no bound\n/m);
+    assert.doesNotMatch((await policy('explain', 'policy.json')).stdout, /sum/);
+    const { budget, budgetText } = JSON.parse((await policy('explain', 'paced.json', '--json', '--now', '160')).stdout);
+    assert.deepEqual(budget.assets, [
+      {
+        chain: '1',
+        now: '4200200',
+        all: '18900900',
+        spending: [
+          {
+            sequence: "the account's nonces on chain 1",
+            pace: { count: '10', every: '60', first: '0', from: '100', total: '90' },
+            each: '210010',
+          },
+        ],
+      },
+    ]);
+    assert.match(budgetText, /^Signatures/);
   });
 
   test('policy test takes what is to be signed as sign.ts does', async () => {

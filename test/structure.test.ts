@@ -105,6 +105,22 @@ describe('the structure', () => {
     assert.deepEqual(circlesIn(graphOf(files.flatMap((file) => importsOf(file).map((to) => [file, to] as const)))), []);
   });
 
+  test('structure: the action has nothing of what only the owner of a policy needs', () => {
+    const reached = new Set<string>();
+    const follow = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      if (file.endsWith('.ts')) importsOf(file).forEach(follow);
+    };
+    follow('actions/cosigner/main.ts');
+    assert.ok(reached.has('ts/policy/judge.ts') && reached.has('ts/policy/pace.ts'));
+    const forOwners = ['budget', 'builtin', 'describe', 'describe-budget', 'effects', 'file', 'sequences', 'tokens'];
+    assert.deepEqual(
+      forOwners.filter((name) => reached.has(`ts/policy/${name}.ts`)),
+      [],
+    );
+  });
+
   test('structure: the forms of a CID and of an address stand in ts/protocol/schema.ts alone', () => {
     const forms = ['1-9A-HJ-NP-Za-km-z', '[0-9a-fA-F]{40}', '[0-9a-f]{40}'];
     const copies = files.filter((file) => {

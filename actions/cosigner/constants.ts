@@ -3,6 +3,7 @@
 import * as v from 'valibot';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
 import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
+import { checkPaces } from '../../ts/policy/sequences.ts';
 import { Epoch, LowerAddress } from '../../ts/protocol/schema.ts';
 import type { Json } from '../../ts/runtime/types.ts';
 
@@ -38,5 +39,7 @@ export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecove
 function read(value: unknown): Policy {
   if (value === 'messages' || value === 'any') return builtinPolicies[value];
   if (typeof value === 'string') throw new InputError('', `there is no policy "${value}"`);
-  return parsePolicy(value);
+  const policy = parsePolicy(value);
+  checkPaces(policy);
+  return policy;
 }

@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { UsageError, WalletError } from '../errors.ts';
 import { builtinPolicies } from './builtin.ts';
 import { InputError, type Policy, parsePolicyJson } from './policy.ts';
+import { checkPaces } from './sequences.ts';
 
 /**
  * The policy that a name or a file stands for.
  *
  * @throws UsageError if there is neither
- * @throws WalletError if the file holds no policy; it says where it is wrong
+ * @throws WalletError if the file holds no policy; it says where it is wrong, also where paces contradict each other
  */
 export function readPolicy(nameOrFile: string): Policy {
   if (nameOrFile === 'messages' || nameOrFile === 'any') return builtinPolicies[nameOrFile];
@@ -16,7 +17,9 @@ export function readPolicy(nameOrFile: string): Policy {
     throw new UsageError(`${nameOrFile} is neither a policy (messages, any) nor a file.`);
   }
   try {
-    return parsePolicyJson(readFileSync(nameOrFile, 'utf8'));
+    const policy = parsePolicyJson(readFileSync(nameOrFile, 'utf8'));
+    checkPaces(policy);
+    return policy;
   } catch (cause) {
     if (!(cause instanceof InputError)) throw cause;
     throw new WalletError(`${nameOrFile} is not a policy: ${cause.message}.`, {
