@@ -9,9 +9,11 @@ import { join } from 'node:path';
 import { generateIdentity } from 'age-encryption';
 import { BaseError, parseEther } from 'viem';
 import { fund, startAnvil, walletClient } from '../scripts/chain.ts';
-import { buildCosigner, createWallet, openStore, openWallet, PolicyError, toViemAccount } from '../ts/index.ts';
-import { parsePolicy } from '../ts/policy/policy.ts';
-import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { createWallet, openWallet, PolicyError, parsePolicy } from '../ts/index.ts';
+import { LocalRuntime } from '../ts/local.ts';
+import { openStore } from '../ts/node.ts';
+import { toViemAccount } from '../ts/viem.ts';
 
 const SUPPLIER = '0x4242424242424242424242424242424242424242';
 const INVOICES = ['0.1', '0.5', '0.1', '0.1'];

@@ -1,7 +1,9 @@
 // Signs with a wallet of scripts/keygen.ts, in ten lines: npx tsx examples/sign.ts STORE
 import { recoverMessageAddress } from 'viem';
-import { openStore, openWallet, toViemAccount } from '../ts/index.ts';
-import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
+import { openWallet } from '../ts/index.ts';
+import { LocalRuntime } from '../ts/local.ts';
+import { openStore } from '../ts/node.ts';
+import { toViemAccount } from '../ts/viem.ts';
 
 const [dir = 'wallets'] = process.argv.slice(2);
 const store = openStore(dir, async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));

@@ -1,14 +1,12 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/errors.ts';
-import { deriveAddresses } from '../ts/signing/address.ts';
-import { openStore } from '../ts/store/node.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
+import { commandLine, deriveAddresses, findWallet, readWallet, UsageError } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Lists the addresses that a wallet signs for: sign --path m/… signs for the one at that path.
 
-usage: npx tsx scripts/address.ts --store DIR [options]
+usage: ${commandLine('address')} --store DIR [options]
 
   --store DIR     the folder of the share store
   --wallet ID     the wallet's address; not needed if the store has only one

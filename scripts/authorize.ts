@@ -1,9 +1,15 @@
 import { parseArgs } from 'node:util';
-import { loadTandem } from '../ts/core/node.ts';
-import { assertSignable, describePermission, parsePermission, signPermission } from '../ts/deal/permission.ts';
-import { UsageError, WalletError } from '../ts/errors.ts';
-import { writeDurable } from '../ts/files/files.ts';
-import { readShareFile } from '../ts/store/node.ts';
+import {
+  assertSignable,
+  commandLine,
+  describePermission,
+  loadTandem,
+  parsePermission,
+  signPermission,
+  UsageError,
+  WalletError,
+} from '../ts/index.ts';
+import { readShareFile, writeDurable } from '../ts/node.ts';
 import { environmentKey, print, readInput, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say } from './terminal.ts';
@@ -11,10 +17,10 @@ import { say } from './terminal.ts';
 const USAGE = `Signs, with a cold share, that the action may give its share away: for new shares of the key, or to another action.
 Runs on a machine without a network. Shows what it allows, and asks.
 
-usage: npx tsx scripts/authorize.ts --share FILE --request FILE --out FILE [--yes] [--json]
+usage: ${commandLine('authorize')} --share FILE --request FILE --out FILE [--yes] [--json]
 
   --share FILE    the cold share: cold.age
-  --request FILE  what reshare.ts, recover.ts or migrate.ts wrote
+  --request FILE  what reshare, recover or migrate wrote
   --out FILE      where to write the authorization, which that command waits for
   --yes           do not ask
   --json          print {wallet, by, allows} alone

@@ -10,27 +10,43 @@ import { gzipSync } from 'node:zlib';
 import { generateIdentity } from 'age-encryption';
 import { type Address, encodeFunctionData, erc20Abi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
-import { buildCosigner } from '../ts/build/cosigner.ts';
-import { toBase64 as base64, fromBase64 } from '../ts/core/bytes.ts';
-import { fromHex, toHex } from '../ts/core/evm.ts';
-import { buildPath, loadGlue, loadModule, loadTandem } from '../ts/core/node.ts';
-import { createWallet } from '../ts/deal/keygen.ts';
-import { UsageError } from '../ts/errors.ts';
-import { digestIntent, messageIntent, transactionIntent } from '../ts/intent/from.ts';
-import { digestOf, type Intent, intentJson } from '../ts/intent/intent.ts';
-import { approvalText } from '../ts/policy/judge.ts';
-import { type Policy, parsePolicy } from '../ts/policy/policy.ts';
-import { cidOf } from '../ts/protocol/cid.ts';
-import { LitAccount } from '../ts/runtime/chipotle/account.ts';
-import { LitHttp } from '../ts/runtime/chipotle/http.ts';
-import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
-import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
-import { LitServer } from '../ts/runtime/local/server.ts';
-import type { Action, Json, RunOptions, Runtime } from '../ts/runtime/types.ts';
-import { openWallet } from '../ts/signing/wallet.ts';
-import { Correlations, correlationKey } from '../ts/store/correlations.ts';
-import { type FileStore, openStore } from '../ts/store/node.ts';
-import { findWallet, readAction, readShare, readWallet, type Store, type WalletInfo } from '../ts/store/store.ts';
+import { buildCosigner } from '../ts/build.ts';
+import {
+  type Action,
+  approvalText,
+  Correlations,
+  cidOf,
+  correlationKey,
+  createWallet,
+  digestIntent,
+  digestOf,
+  findWallet,
+  fromBase64,
+  fromHex,
+  type Intent,
+  intentJson,
+  type Json,
+  loadTandem,
+  messageIntent,
+  openWallet,
+  type Policy,
+  parsePolicy,
+  type RunOptions,
+  type Runtime,
+  readAction,
+  readShare,
+  readWallet,
+  STRICT_LIMITS,
+  type Store,
+  toBase64,
+  toHex,
+  transactionIntent,
+  UsageError,
+  type WalletInfo,
+} from '../ts/index.ts';
+import { LitAccount, LitHttp } from '../ts/lit.ts';
+import { LitServer, LocalRuntime } from '../ts/local.ts';
+import { buildPath, type FileStore, loadGlue, loadModule, openStore } from '../ts/node.ts';
 import { run, wholeNumber } from './cli.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -468,7 +484,7 @@ async function signOnce(store: FileStore): Promise<Sign> {
   let bytes = { paramsBytes: 0, answerBytes: 0, requestBytes: 0, responseBytes: 0 };
   const common = { op: 'onecall', wallet, share: sealed, path: 'm' };
   const paramsOf = (request: Uint8Array, count: number) => {
-    return { ...common, intents: Array(count).fill({ intent: intentJson(INTENT) }), request: base64(request) };
+    return { ...common, intents: Array(count).fill({ intent: intentJson(INTENT) }), request: toBase64(request) };
   };
   let asked: object = {};
   const first = await signTimed(hot, async (request) => {
@@ -582,7 +598,7 @@ async function measurePolicies(dir: string, identity: string, runs: number) {
         ? undefined
         : await guardian.signMessage({ message: approvalText(policy, account as Address, intent) });
     const intents = [{ intent: intentJson(intent), ...(approval && { approval }) }];
-    const params = { op: 'onecall', wallet, share, account, intents, request: base64(request) };
+    const params = { op: 'onecall', wallet, share, account, intents, request: toBase64(request) };
     const times: number[] = [];
     return {
       times,

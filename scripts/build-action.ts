@@ -1,19 +1,15 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ActionParts, buildWithToolchain, HOSTS, MODES } from '../ts/build/action.ts';
-import { manifestOf, manifestPath } from '../ts/build/manifest.ts';
-import { buildPath } from '../ts/core/node.ts';
-import { UsageError } from '../ts/errors.ts';
-import { readJson } from '../ts/json.ts';
-import type { Json } from '../ts/runtime/types.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+import { type ActionParts, buildWithToolchain, HOSTS, MODES, manifestOf, manifestPath } from '../ts/build.ts';
+import { cleanLine, commandLine, type Json, readJson, UsageError } from '../ts/index.ts';
+import { buildPath } from '../ts/node.ts';
 import { run } from './cli.ts';
 import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
 
-usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none] [--mode inline|fetch|import] [--url URL]
+usage: ${commandLine('build-action')} --main FILE --wasm FILE [--glue FILE|none] [--mode inline|fetch|import] [--url URL]
          [--encoding deflate|plain] [--host chipotle|lit-node-client] [--define NAME=VALUE]... --out FILE [--json]
 
   --main      the TypeScript or JavaScript file that exports main(params)
@@ -29,7 +25,7 @@ usage: npx tsx scripts/build-action.ts --main FILE --wasm FILE [--glue FILE|none
   --define    a constant that the action imports from tandem:constants; VALUE is JSON, or else a text. NAME:text=VALUE
               takes any VALUE as a text, NAME:json=VALUE takes JSON only
 
-Beside the source comes FILE's manifest (action.manifest.json for action.js), from which verify-action.ts builds it again.`;
+Beside the source comes FILE's manifest (action.manifest.json for action.js), from which verify-action builds it again.`;
 
 function constant(argument: string): [string, Json] {
   const [, name, type, value] = /^([^=:]+)(?::(text|json))?=(.*)$/s.exec(argument) ?? [];

@@ -20,8 +20,8 @@ import {
 import { mnemonicToAccount } from 'viem/accounts';
 import { foundry } from 'viem/chains';
 import { keccak256 } from 'viem/utils';
-import type { TandemAccount } from '../ts/adapters/viem.ts';
-import type { Json } from '../ts/runtime/types.ts';
+import type { Json } from '../ts/index.ts';
+import type { TandemAccount } from '../ts/viem.ts';
 
 /** What anvil funds, for everybody to know. */
 const FUNDED = 'test test test test test test test test test test test junk';

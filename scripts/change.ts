@@ -1,14 +1,9 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
-import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
-import type { Changed } from '../ts/deal/change.ts';
-import type { HostedAction } from '../ts/deal/plan.ts';
-import { UsageError } from '../ts/errors.ts';
-import { Hex } from '../ts/protocol/schema.ts';
-import type { Runtime } from '../ts/runtime/types.ts';
-import { type FileStore, openStore } from '../ts/store/node.ts';
-import type { WalletInfo } from '../ts/store/store.ts';
+import { buildCosigner, hostKind } from '../ts/build.ts';
+import { type Changed, forms, type HostedAction, type Runtime, UsageError, type WalletInfo } from '../ts/index.ts';
+import { type FileStore, openStore } from '../ts/node.ts';
 import { environmentKey, print, progress } from './cli.ts';
 import { sharesOf } from './create.ts';
 
@@ -26,7 +21,7 @@ export async function nextAction(
   only: { readonly minEpoch: number; readonly wallet?: string | undefined },
 ): Promise<HostedAction> {
   const wanted = policy ?? info.action?.policy ?? '';
-  if (v.is(Hex(32), wanted)) {
+  if (v.is(forms.Hex(32), wanted)) {
     throw new UsageError('The policy of this wallet is rules of a file.', { next: 'name that file with --policy.' });
   }
   progress.step('building the action');

@@ -2,20 +2,25 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import type { Hex } from '../ts/core/evm.ts';
-import { LockedError, PolicyError, UsageError, WalletError } from '../ts/errors.ts';
-import { makeFolder } from '../ts/files/files.ts';
-import { InputError } from '../ts/intent/read/json.ts';
-import { Address } from '../ts/protocol/schema.ts';
-import type { LogEntry } from '../ts/runtime/chipotle/http.ts';
-import type { Finding } from '../ts/runtime/chipotle/setup.ts';
-import { RuntimeError } from '../ts/runtime/errors.ts';
-import { LIMIT_SETS } from '../ts/runtime/limits.ts';
-import type { LitHostOptions } from '../ts/runtime/local/host.ts';
-import type { Runtime } from '../ts/runtime/types.ts';
-import type { SecretSource } from '../ts/store/node.ts';
-import type { Secret } from '../ts/store/scrypt.ts';
-import { cleanBlock, cleanLine, hideSecret } from '../ts/text/untrusted.ts';
+import {
+  cleanBlock,
+  cleanLine,
+  commandLine,
+  forms,
+  type Hex,
+  hideSecret,
+  InputError,
+  LIMIT_SETS,
+  LockedError,
+  PolicyError,
+  type Runtime,
+  RuntimeError,
+  UsageError,
+  WalletError,
+} from '../ts/index.ts';
+import type { Finding, LogEntry } from '../ts/lit.ts';
+import type { LitHostOptions } from '../ts/local.ts';
+import { makeFolder, readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 
@@ -89,7 +94,8 @@ export function correlationOf(text: string | undefined): 'memory' | undefined {
 export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | undefined {
   if (text === undefined || text === 'cold' || text === 'none') return text;
   const [, address] = /^guardian:(.*)$/.exec(text) ?? [];
-  if (!v.is(Address, address)) throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
+  if (!v.is(forms.Address, address))
+    throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
   return address as Hex;
 }
 
@@ -197,14 +203,14 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
       return { runtime: undefined, close: () => {} };
     case 'local': {
       makeFolder(storeDir);
-      const { LocalRuntime } = await import('../ts/runtime/local/runtime.ts');
+      const { LocalRuntime } = await import('../ts/local.ts');
       const runtime = await LocalRuntime.open({ dir: join(storeDir, 'local-lit') });
       return { runtime, close: () => runtime.close() };
     }
     case 'chipotle':
       return { runtime: await connectChipotle(storeDir), close: () => {} };
     case 'lit-node-client': {
-      const { connectLitNodeClient } = await import('../ts/runtime/lit-node-client/connect.ts');
+      const { connectLitNodeClient } = await import('../ts/lit-node-client.ts');
       return connectLitNodeClient(process.env);
     }
     default:
@@ -215,12 +221,11 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
 }
 
 async function connectChipotle(storeDir: string): Promise<Runtime> {
-  const { isComplete, readSettings, writeSettings } = await import('../ts/runtime/chipotle/settings.ts');
-  const { ChipotleRuntime } = await import('../ts/runtime/chipotle/runtime.ts');
+  const { ChipotleRuntime, isComplete } = await import('../ts/lit.ts');
   const settings = readSettings(storeDir);
   if (!isComplete(settings)) {
     throw new UsageError(`The store ${storeDir} is not set up for Lit.`, {
-      next: `run: npx tsx scripts/setup.ts --store ${storeDir}`,
+      next: `run: ${commandLine('setup')} --store ${storeDir}`,
     });
   }
   return new ChipotleRuntime({
@@ -249,7 +254,7 @@ export function accountKey(): string {
   const key = process.env.LIT_API_KEY;
   if (key) return key;
   throw new UsageError('The environment variable LIT_API_KEY is not set.', {
-    next: "set it to the key of an account, which Lit's dashboard or POST new_account of serve.ts gives.",
+    next: "set it to the key of an account, which Lit's dashboard or POST new_account of serve gives.",
   });
 }
 

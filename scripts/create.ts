@@ -1,16 +1,14 @@
 // What the commands that make a wallet have in common. Not a command itself.
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
-import { createWallet } from '../ts/deal/keygen.ts';
-import { UsageError } from '../ts/errors.ts';
-import { openStore } from '../ts/store/node.ts';
-import { shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { buildCosigner, hostKind } from '../ts/build.ts';
+import { createWallet, shareFileName, UsageError, type WalletInfo } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { authorityOf, connect, correlationOf, environmentKey, print, progress, wholeNumber } from './cli.ts';
 import { tell } from './terminal.ts';
 
 export const CREATE_USAGE = `  --store DIR      the folder of the share store; made if it does not exist
-  --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup.ts first);
+  --runtime NAME   where the action runs: local (default), a Deno on this machine; chipotle, Lit (run setup first);
                    lit-node-client, a network of Lit's older generation (docs/lit.md); none, no action: all shares are here
   --threshold N    how many shares sign (2). More than 2 sign by dkls23, in three rounds
   --parties N      how many shares there are (3)

@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { globalGlue } from '../ts/core/glue.ts';
+import { globalGlue } from '../ts/index.ts';
 import { say, sayJson, status } from './terminal.ts';
 
 const THRESHOLD = 4.5;

@@ -2,13 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateIdentity } from 'age-encryption';
-import { toViemAccount } from '../ts/adapters/viem.ts';
-import { buildCosigner } from '../ts/build/cosigner.ts';
-import { createWallet } from '../ts/deal/keygen.ts';
-import { describePolicy } from '../ts/policy/describe.ts';
-import { parsePolicy } from '../ts/policy/policy.ts';
-import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/node.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { commandLine, createWallet, describePolicy, openWallet, parsePolicy } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
+import { toViemAccount } from '../ts/viem.ts';
 import { rulesOf, startChain, stepsOf } from './chain.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
@@ -16,7 +13,7 @@ import { say } from './terminal.ts';
 // What `make demo-chain` shows: on a chain of its own, with contracts that check signatures by plain ecrecover, a wallet does
 // what its rules allow. The action, in a real Deno, takes part in every signature.
 
-run('usage: npx tsx scripts/demo-chain.ts', async (signal) => {
+run(`usage: ${commandLine('demo-chain')}`, async (signal) => {
   const dir = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
   const identity = await generateIdentity();
   const store = openStore(dir, async () => ({ identities: [identity] }));

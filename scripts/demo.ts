@@ -7,17 +7,16 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
-import { buildCosigner } from '../ts/build/cosigner.ts';
-import { createWallet } from '../ts/deal/keygen.ts';
-import { openWallet, type Signed } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/node.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { commandLine, createWallet, openWallet, type Signed } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
 
 // What `make demo` shows: a wallet is made and signs a message, by way of the real action in a real Deno, in a folder that
 // is deleted afterwards. go-ethereum and viem then say whose signature it is.
 
-const USAGE = 'usage: npx tsx scripts/demo.ts';
+const USAGE = `usage: ${commandLine('demo')}`;
 const MESSAGE = 'Two hold one key; both must turn it.';
 
 run(USAGE, async (signal) => {

@@ -1,25 +1,18 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import packageJson from '../package.json' with { type: 'json' };
-import { buildCosigner } from '../ts/build/cosigner.ts';
-import { buildPath } from '../ts/core/node.ts';
-import { UsageError } from '../ts/errors.ts';
-import { LitAccount } from '../ts/runtime/chipotle/account.ts';
-import { LitHttp } from '../ts/runtime/chipotle/http.ts';
-import { assertClock } from '../ts/runtime/chipotle/runtime.ts';
-import { isComplete, readSettings } from '../ts/runtime/chipotle/settings.ts';
-import { type Finding, inspect } from '../ts/runtime/chipotle/setup.ts';
-import { RuntimeError } from '../ts/runtime/errors.ts';
-import { commonAction } from '../ts/store/action.ts';
-import { openStore } from '../ts/store/node.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { commandLine, commonAction, RuntimeError, UsageError } from '../ts/index.ts';
+import { assertClock, type Finding, inspect, isComplete, LitAccount, LitHttp } from '../ts/lit.ts';
+import { buildPath, openStore, packageRoot, packageVersion, readSettings } from '../ts/node.ts';
 import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Checks the whole path from here to a signature on Lit, and prints a table. Nothing is changed, no action is run.
 
-usage: npx tsx scripts/doctor.ts --store DIR [--json]
+usage: ${commandLine('doctor')} --store DIR [--json]
 
 Uses LIT_API_KEY, the key of the account, if it is set, or else the usage key of the set-up.
 Exit code 1 if something is wrong.`;
@@ -40,7 +33,7 @@ run(USAGE, async (signal) => {
   const settings = readSettings(values.store);
   if (!isComplete(settings)) {
     throw new UsageError(`The store ${values.store} is not set up for Lit.`, {
-      next: `run: npx tsx scripts/setup.ts --store ${values.store}`,
+      next: `run: ${commandLine('setup')} --store ${values.store}`,
     });
   }
   const { LIT_API_URL: url, LIT_USAGE_KEY, LIT_POLICY } = settings;
@@ -76,7 +69,7 @@ function judged(what: string, found: string, isRight: boolean, problem: Required
 function versions(): Finding {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const isRight = major > 20 || (major === 20 && minor >= 11);
-  return judged('versions', `tandem ${packageJson.version}, Node ${process.versions.node}`, isRight, {
+  return judged('versions', `tandem ${packageVersion()}, Node ${process.versions.node}`, isRight, {
     message: 'too old a Node',
     next: 'install Node 20.11 or newer',
   });
@@ -88,7 +81,7 @@ function wasm(): Finding {
     return judged('wasm', 'none', false, { message: 'the module is not built', next: 'run: make wasm' });
   }
   const hash = createHash('sha256').update(readFileSync(path)).digest('hex');
-  const record = readFileSync(new URL('../toolchain/wasm.sha256', import.meta.url), 'utf8');
+  const record = readFileSync(join(packageRoot, 'toolchain/wasm.sha256'), 'utf8');
   return judged('wasm', hash, record.includes(`${hash}  build/tandem.wasm`), {
     message: 'not the recorded one',
     next: 'run: make verify',

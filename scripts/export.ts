@@ -1,18 +1,13 @@
 import { parseArgs } from 'node:util';
-import { toHex } from '../ts/core/evm.ts';
-import { exportKey } from '../ts/deal/export.ts';
-import { UsageError, WalletError } from '../ts/errors.ts';
-import { writeNew } from '../ts/files/files.ts';
-import { encryptKeystore } from '../ts/store/keystore.ts';
-import { openStore } from '../ts/store/node.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
+import { commandLine, exportKey, findWallet, readWallet, toHex, UsageError, WalletError } from '../ts/index.ts';
+import { encryptKeystore, openStore, writeNew } from '../ts/node.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Puts the private key of a wallet together from the shares that are here, and writes it to a file.
 
-usage: npx tsx scripts/export.ts --store DIR --out FILE [options]
+usage: ${commandLine('export')} --store DIR --out FILE [options]
 
   --store DIR       the folder of the share store; as many shares as sign have to be in it: put the cold one back
   --wallet ID       the wallet's address; not needed if the store has only one

@@ -1,14 +1,14 @@
 import { parseArgs } from 'node:util';
-import { readPrivateKey } from '../ts/core/evm.ts';
+import { commandLine, readPrivateKey } from '../ts/index.ts';
 import { readInput, run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { promptSecret } from './prompt.ts';
 import { say, tell } from './terminal.ts';
 
-const USAGE = `Makes a wallet of a private key that exists: its address stays, and shares of it are made as keygen.ts does.
+const USAGE = `Makes a wallet of a private key that exists: its address stays, and shares of it are made as keygen does.
 The key itself is not stored. It still exists whole wherever it came from.
 
-usage: npx tsx scripts/import.ts --store DIR [--key-file FILE] [options]
+usage: ${commandLine('import')} --store DIR [--key-file FILE] [options]
 
   --key-file FILE  holds the private key, 64 hex digits; - is stdin. Without it, the key is asked for on the terminal
 ${CREATE_USAGE}`;
@@ -26,6 +26,6 @@ run(USAGE, async (signal) => {
   );
   tell(
     '\nThe key still exists whole where it came from: whoever has it signs alone, past the action and its policy. Delete it\n' +
-      'there and from every backup; if somebody may have seen it, move what it holds to a wallet made by keygen.ts.',
+      'there and from every backup; if somebody may have seen it, move what it holds to a wallet made by keygen.',
   );
 });

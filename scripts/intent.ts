@@ -1,10 +1,18 @@
 // What is to be signed, from the command line: sign.ts and policy.ts take it in the same ways. Not a command itself.
 import { readFileSync } from 'node:fs';
-import type { Hex } from '../ts/core/evm.ts';
-import { UsageError } from '../ts/errors.ts';
-import { digestIntent, messageIntent, transactionIntent, typedDataIntent, typeOfNumber } from '../ts/intent/from.ts';
-import { type Intent, parseIntentJson } from '../ts/intent/intent.ts';
-import { InputError, parseJson } from '../ts/intent/read/json.ts';
+import {
+  digestIntent,
+  type Hex,
+  InputError,
+  type Intent,
+  messageIntent,
+  parseIntentJson,
+  parseJson,
+  transactionIntent,
+  typedDataIntent,
+  typeOfNumber,
+  UsageError,
+} from '../ts/index.ts';
 
 export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign takes it (EIP-191)
   --typed-data FILE   typed data (EIP-712): {domain, types, primaryType, message}, as eth_signTypedData_v4 takes it

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util';
+import { commandLine } from '../ts/index.ts';
 import { run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Makes a wallet: a key in shares, one here (hot), one with an action, the others to be put away (cold).
 
-usage: npx tsx scripts/keygen.ts --store DIR [options]
+usage: ${commandLine('keygen')} --store DIR [options]
 
 ${CREATE_USAGE}`;
 

@@ -1,8 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { migrateWallet } from '../ts/deal/migrate.ts';
-import { UsageError } from '../ts/errors.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
+import { commandLine, findWallet, migrateWallet, readWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
@@ -11,7 +9,7 @@ import { say } from './terminal.ts';
 const USAGE = `Moves the action's share, as it is, to another action: one of another policy, or of a newer version of this source.
 The other shares stay. The old action is taken out of the wallet's group.
 
-usage: npx tsx scripts/migrate.ts --store DIR --policy P [options]
+usage: ${commandLine('migrate')} --store DIR --policy P [options]
 
   --store DIR           the folder of the share store
   --wallet ID           the wallet's address; not needed if the store has only one

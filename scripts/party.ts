@@ -1,20 +1,27 @@
 import { parseArgs } from 'node:util';
-import { buildCosigner, hostKind } from '../ts/build/cosigner.ts';
+import { buildCosigner, hostKind } from '../ts/build.ts';
+import {
+  cleanLine,
+  commandLine,
+  dealName,
+  findWallet,
+  listDeals,
+  planAuthority,
+  planParties,
+  readWallet,
+  UsageError,
+} from '../ts/index.ts';
 import {
   beginDeal,
   beginReshare,
   confirmDeal,
   type DealState,
   dropDeal,
+  type FileStore,
   finishDeal,
+  openStore,
   stepDeal,
-} from '../ts/deal/files/party.ts';
-import { planAuthority, planParties } from '../ts/deal/plan.ts';
-import { UsageError } from '../ts/errors.ts';
-import { dealName, listDeals } from '../ts/store/deals.ts';
-import { type FileStore, openStore } from '../ts/store/node.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+} from '../ts/node.ts';
 import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { promptLine } from './prompt.ts';
@@ -23,13 +30,13 @@ import { say, tell } from './terminal.ts';
 const USAGE = `Makes a wallet whose parties are on several machines, or gives one new shares: no machine ever has another's share. They
 exchange files, by stick, mail or chat: who carries them learns the public key and nothing of a share.
 
-usage: npx tsx scripts/party.ts begin --store DIR --out FILE [--parties N] [--runtime NAME] [--policy P] [--here LIST]
+usage: ${commandLine('party')} begin --store DIR --out FILE [--parties N] [--runtime NAME] [--policy P] [--here LIST]
                                            [--allow-interactive]
-       npx tsx scripts/party.ts begin --reshare --store DIR --out FILE [--wallet ID] [--parties N] [--from LIST] [--here LIST]
-       npx tsx scripts/party.ts step --store DIR --in FILE [--in FILE …] --out FILE [--here LIST]
-       npx tsx scripts/party.ts confirm --store DIR --out FILE [--deal ID] [--phrase WORDS]
-       npx tsx scripts/party.ts finish --store DIR [--deal ID] [--phrase WORDS]
-       npx tsx scripts/party.ts list | drop --store DIR [--deal ID]
+       ${commandLine('party')} begin --reshare --store DIR --out FILE [--wallet ID] [--parties N] [--from LIST] [--here LIST]
+       ${commandLine('party')} step --store DIR --in FILE [--in FILE …] --out FILE [--here LIST]
+       ${commandLine('party')} confirm --store DIR --out FILE [--deal ID] [--phrase WORDS]
+       ${commandLine('party')} finish --store DIR [--deal ID] [--phrase WORDS]
+       ${commandLine('party')} list | drop --store DIR [--deal ID]
 
   begin            on the machine of the hot share, which also calls the action. --reshare: new shares of a wallet that is
                    there; the address stays. Without an action any machine that has a share may begin
@@ -110,7 +117,7 @@ run(USAGE, async (signal) => {
         if (values.reshare) {
           if (values.runtime !== undefined || values.policy !== undefined || values['allow-interactive']) {
             throw new UsageError('The action stays the same with new shares.', {
-              next: 'leave out --runtime, --policy and --allow-interactive; scripts/migrate.ts moves its share to another action.',
+              next: 'leave out --runtime, --policy and --allow-interactive; migrate moves its share to another action.',
             });
           }
           const { address: id, runtime: host } = await readWallet(store, await findWallet(store, values.wallet));
@@ -211,7 +218,7 @@ function needed(value: string | undefined, name: string): string {
 const PHRASE_ADVICE = 'name them: --phrase "…"';
 
 const REVOKE_ADVICE = ` Whoever has the old hot share and the old sealed one still signs through the action, under its
-policy: npx tsx scripts/migrate.ts with the same policy ends that.`;
+policy: ${commandLine('migrate')} with the same policy ends that.`;
 
 function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
   return text === undefined ? undefined : read(text);
@@ -276,15 +283,15 @@ function adviceFor({ terms, here, phrase, dealt }: DealState, out: string): stri
   const leaving = here.filter((index) => !terms.parties.some((party) => party.index === index));
   if (phrase !== undefined) {
     return `Give the others ${out} if they do not show their words yet. Then compare: all machines must show the same twelve words, and
-nothing is dealt before. If they do: npx tsx scripts/party.ts confirm. If not, somebody stands between the machines:
-party.ts drop, on all of them.`;
+nothing is dealt before. If they do: ${commandLine('party')} confirm. If not, somebody stands between the machines:
+party drop, on all of them.`;
   }
   if (dealt === undefined) {
     return leaving.length === 0
       ? ''
       : `Party ${leaving.join(', ')} leaves: once the others have finished, its share is void. Then drop this deal and destroy it.`;
   }
-  if (terms.reshare) return `Give the others ${out}. All have confirmed their shares: npx tsx scripts/party.ts finish.`;
+  if (terms.reshare) return `Give the others ${out}. All have confirmed their shares: ${commandLine('party')} finish.`;
   return `Give the others ${out} if they have not shown their words yet. Then compare: all machines must show the same six words. If
-they do: npx tsx scripts/party.ts finish. If not, somebody stands between the machines: party.ts drop, on all of them.`;
+they do: ${commandLine('party')} finish. If not, somebody stands between the machines: party drop, on all of them.`;
 }

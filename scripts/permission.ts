@@ -2,17 +2,23 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
-import { type AskAuthority, describePermission, type PermissionSignature } from '../ts/deal/permission.ts';
-import { UsageError, WalletError } from '../ts/errors.ts';
-import { writeDurable } from '../ts/files/files.ts';
-import { typedDataOf } from '../ts/protocol/permission.ts';
-import { Index, Signature } from '../ts/protocol/schema.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+import {
+  type AskAuthority,
+  cleanLine,
+  commandLine,
+  describePermission,
+  forms,
+  type PermissionSignature,
+  typedDataOf,
+  UsageError,
+  WalletError,
+} from '../ts/index.ts';
+import { writeDurable } from '../ts/node.ts';
 import { progress } from './cli.ts';
 import { tell } from './terminal.ts';
 
 export const PERMISSION_USAGE = `  --request FILE        where to write what the authority has to sign, if it is not here: typed data (EIP-712)
-  --authorization FILE  where the signature will be: of scripts/authorize.ts for a cold share, of any tool for typed data
+  --authorization FILE  where the signature will be: of authorize for a cold share, of any tool for typed data
                         for a guardian. The command waits for it, for up to 50 minutes`;
 
 export const permissionOptions = {
@@ -25,15 +31,15 @@ const File = v.union([
     v.string(),
     v.parseJson(),
     v.strictObject({
-      by: v.optional(Index),
-      signature: Signature,
+      by: v.optional(forms.Index),
+      signature: forms.Signature,
     }),
   ),
   v.pipe(
     v.string(),
     v.trim(),
     v.toLowerCase(),
-    Signature,
+    forms.Signature,
     v.transform((signature) => ({ signature })),
   ),
 ]);
@@ -58,7 +64,7 @@ export function askByFiles(
     const lines = Object.entries(describePermission(permission)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
     tell(
       `To be signed: ${request}\n${lines.join('\n')}\n` +
-        `A cold share signs with: npx tsx scripts/authorize.ts --share cold.age --request ${request} --out ${authorization}\n` +
+        `A cold share signs with: ${commandLine('authorize')} --share cold.age --request ${request} --out ${authorization}\n` +
         `Waiting for ${authorization} …`,
     );
     for (;;) {

@@ -2,26 +2,39 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
-import { parsePath } from '../ts/core/evm.ts';
-import { UsageError, WalletError } from '../ts/errors.ts';
-import { describeIntent } from '../ts/intent/describe.ts';
-import { digestOf, InputError, type Intent, intentJson } from '../ts/intent/intent.ts';
-import { describePolicy } from '../ts/policy/describe.ts';
-import { budgetFacts, describeBudget } from '../ts/policy/describe-budget.ts';
-import { readPolicy } from '../ts/policy/file.ts';
-import { approvalText, judge, type Verdict } from '../ts/policy/judge.ts';
-import { type Policy, policyHash, policyJson } from '../ts/policy/policy.ts';
-import { Address as AnyAddress } from '../ts/protocol/schema.ts';
-import { cleanLine, cleanText } from '../ts/text/untrusted.ts';
+import {
+  approvalText,
+  budgetFacts,
+  cleanLine,
+  cleanText,
+  commandLine,
+  describeBudget,
+  describeIntent,
+  describePolicy,
+  digestOf,
+  forms,
+  InputError,
+  type Intent,
+  intentJson,
+  judge,
+  type Policy,
+  parsePath,
+  policyHash,
+  policyJson,
+  UsageError,
+  type Verdict,
+  WalletError,
+} from '../ts/index.ts';
+import { readPolicy } from '../ts/node.ts';
 import { EXIT, run } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
 import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Shows what a policy allows, without signing anything.
 
-usage: npx tsx scripts/policy.ts test POLICY INTENT [options]
-       npx tsx scripts/policy.ts explain POLICY [INTENT] [options]
-       npx tsx scripts/policy.ts approve POLICY INTENT (--account 0x… | --root 0x… --path m/…) [--json]
+usage: ${commandLine('policy')} test POLICY INTENT [options]
+       ${commandLine('policy')} explain POLICY [INTENT] [options]
+       ${commandLine('policy')} approve POLICY INTENT (--account 0x… | --root 0x… --path m/…) [--json]
 
   test      the verdict on an intent
   explain   the policy in words, and the sum that it bounds; with an intent also what that means, the verdict, and what each
@@ -61,7 +74,7 @@ run(USAGE, async () => {
   }
   const { account, root, path } = values;
   for (const name of ['account', 'root'] as const) {
-    if (values[name] !== undefined && !v.is(AnyAddress, values[name])) {
+    if (values[name] !== undefined && !v.is(forms.Address, values[name])) {
       throw new UsageError(`--${name} wants an address.`);
     }
   }

@@ -1,7 +1,6 @@
 import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { WalletError } from '../ts/errors.ts';
-import { cleanText, hideSecret } from '../ts/text/untrusted.ts';
+import { cleanText, hideSecret, WalletError } from '../ts/index.ts';
 
 let previous: Promise<unknown> = Promise.resolve();
 

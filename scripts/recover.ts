@@ -1,8 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { reshareWallet } from '../ts/deal/reshare.ts';
-import { UsageError } from '../ts/errors.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
+import { commandLine, findWallet, readWallet, reshareWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, correlationOf, progress, run } from './cli.ts';
 import { coldAdvice } from './create.ts';
@@ -11,7 +9,7 @@ import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a whole new set of shares from those that are left. The address stays.
 
-usage: npx tsx scripts/recover.ts --store DIR [options]
+usage: ${commandLine('recover')} --store DIR [options]
 
   --store DIR           the folder of the share store
   --wallet ID           the wallet's address; not needed if the store has only one
@@ -68,7 +66,7 @@ run(USAGE, async (signal) => {
     tell(
       `${coldAdvice(store.dir, changed.wallet)}\n` +
         `If a share was stolen rather than lost: old ones still sign with one another${info.action && ', and through the old action'}.` +
-        (info.action ? '\nnpx tsx scripts/reshare.ts --revoke ends the latter.' : ''),
+        (info.action ? `\n${commandLine('reshare')} --revoke ends the latter.` : ''),
     );
   } finally {
     progress.end();

@@ -1,8 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { retire } from '../ts/deal/change.ts';
-import { reshareWallet } from '../ts/deal/reshare.ts';
-import { findWallet, readWallet, type WalletInfo } from '../ts/store/store.ts';
+import { commandLine, findWallet, readWallet, reshareWallet, retire, type WalletInfo } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, correlationOf, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';
@@ -12,7 +10,7 @@ import { say, tell } from './terminal.ts';
 const USAGE = `Deals new shares of a wallet's key: the address stays, the epoch goes up, and old shares are of no use with new ones.
 A share that is lost is replaced: whichever share files are here deal, with the action's share if they are not enough.
 
-usage: npx tsx scripts/reshare.ts --store DIR [options]
+usage: ${commandLine('reshare')} --store DIR [options]
 
   --store DIR           the folder of the share store
   --wallet ID           the wallet's address; not needed if the store has only one
@@ -84,6 +82,6 @@ function oldSharesAdvice({ epoch, action }: WalletInfo, isRevoked: boolean): str
   if (isRevoked) return `${destroy} With the hot share of that epoch they still sign; the old action no longer does.`;
   return (
     `${destroy} Whoever has an old share and the old sealed one still signs through the action, under its policy:\n` +
-    'npx tsx scripts/reshare.ts --revoke ends that.'
+    `${commandLine('reshare')} --revoke ends that.`
   );
 }

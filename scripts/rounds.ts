@@ -1,8 +1,14 @@
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/errors.ts';
-import { readLimited, writeDurable } from '../ts/files/files.ts';
-import { beginRounds, finishRounds, MESSAGE_LIMIT, nextRound, type Sent } from '../ts/signing/rounds.ts';
-import { openStore } from '../ts/store/node.ts';
+import {
+  beginRounds,
+  commandLine,
+  finishRounds,
+  MESSAGE_LIMIT,
+  nextRound,
+  type Sent,
+  UsageError,
+} from '../ts/index.ts';
+import { openStore, readLimited, writeDurable } from '../ts/node.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say } from './terminal.ts';
@@ -10,9 +16,9 @@ import { say } from './terminal.ts';
 const USAGE = `Signs with people on other machines, each with a share of their own: dkls23, in three rounds. They exchange files, by stick,
 mail or chat; who carries them learns what is signed, and nothing of a share.
 
-usage: npx tsx scripts/rounds.ts begin --store DIR --signers LIST WHAT --out FILE [options]
-       npx tsx scripts/rounds.ts next --store DIR --in FILE [--in FILE …] --out FILE [options]
-       npx tsx scripts/rounds.ts finish --store DIR --in FILE [--in FILE …] [options]
+usage: ${commandLine('rounds')} begin --store DIR --signers LIST WHAT --out FILE [options]
+       ${commandLine('rounds')} next --store DIR --in FILE [--in FILE …] --out FILE [options]
+       ${commandLine('rounds')} finish --store DIR --in FILE [--in FILE …] [options]
 
   begin           round 1: every signer gives the same signers and the same thing to sign
   next            rounds 2 and 3, each with the newest files of all others
@@ -25,7 +31,7 @@ usage: npx tsx scripts/rounds.ts begin --store DIR --signers LIST WHAT --out FIL
   --path m/…      sign with the key at this BIP32 path, without hardened steps
   --in FILE       a file of another signer
   --out FILE      the file for the others; what was there is replaced
-  --json          print {round, party, waitingFor} alone; in the end what sign.ts prints
+  --json          print {round, party, waitingFor} alone; in the end what sign prints
 
 WHAT is one of
 ${INTENT_USAGE}

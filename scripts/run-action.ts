@@ -1,22 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/errors.ts';
-import { readJson } from '../ts/json.ts';
-import { sourceOf } from '../ts/protocol/source.ts';
-import { LitHost } from '../ts/runtime/local/host.ts';
-import type { Json } from '../ts/runtime/types.ts';
+import { commandLine, type Json, readJson, sourceOf, UsageError } from '../ts/index.ts';
+import { LitHost } from '../ts/local.ts';
 import { hostOptions, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Runs an action once on this machine, as a Lit host would, and prints what it answers.
 
-usage: npx tsx scripts/run-action.ts FILE [PARAMS] [--store DIR] [--generation newest|april] [--limits strict|documented]
+usage: ${commandLine('run-action')} FILE [PARAMS] [--store DIR] [--generation newest|april] [--limits strict|documented]
 
-  FILE          the action, as build-action.ts wrote it
+  FILE          the action, as build-action wrote it
   PARAMS        what main is given, in JSON (default null)
-  --store       the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve.ts uses
-  --generation  newest (default) or april; --limits by default its own, else strict or documented: see serve.ts --help
+  --store       the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve uses
+  --generation  newest (default) or april; --limits by default its own, else strict or documented: see serve --help
 
 The answer goes to stdout as JSON, what the action prints to stderr.`;
 

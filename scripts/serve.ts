@@ -1,15 +1,13 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { UsageError } from '../ts/errors.ts';
-import { LIMITS_MEMORY } from '../ts/runtime/local/guest-process.ts';
-import { LitServer } from '../ts/runtime/local/server.ts';
-import { cleanBlock, cleanLine } from '../ts/text/untrusted.ts';
+import { cleanBlock, cleanLine, commandLine, UsageError } from '../ts/index.ts';
+import { LIMITS_MEMORY, LitServer } from '../ts/local.ts';
 import { hostOptions, run, wholeNumber } from './cli.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Serves Lit's API on this machine: actions run in a real Deno, keys and groups are kept in a folder.
 
-usage: npx tsx scripts/serve.ts [--port N] [--store DIR] [--limits SET] [--spare N] [--concurrency N]
+usage: ${commandLine('serve')} [--port N] [--store DIR] [--limits SET] [--spare N] [--concurrency N]
          [--address IP] [--credit N] [--generation newest|april] [--settle SECONDS] [--quiet]
 
   --port         default 8787; 0 for any that is free

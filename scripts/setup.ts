@@ -1,22 +1,16 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildCosigner } from '../ts/build/cosigner.ts';
-import { UsageError } from '../ts/errors.ts';
-import { makeFolder } from '../ts/files/files.ts';
-import { LitAccount } from '../ts/runtime/chipotle/account.ts';
-import { LitHttp } from '../ts/runtime/chipotle/http.ts';
-import { LIT_URL, readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings.ts';
-import { inspect, rotateKey, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
-import { commonAction } from '../ts/store/action.ts';
-import { openStore } from '../ts/store/node.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { cleanLine, commandLine, commonAction, UsageError } from '../ts/index.ts';
+import { inspect, LIT_URL, LitAccount, LitHttp, rotateKey, setUp, tearDown } from '../ts/lit.ts';
+import { makeFolder, openStore, readSettings, settingsPath, writeSettings } from '../ts/node.ts';
 import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Prepares an account on Lit for the co-signer: a wallet, a group of exactly this wallet and this action, and a key that may
 run this action and nothing else. Run again, it checks what is there and adds what is missing.
 
-usage: npx tsx scripts/setup.ts [status|rotate|teardown] --store DIR [--policy P] [--url URL] [--dry-run] [--json]
+usage: ${commandLine('setup')} [status|rotate|teardown] --store DIR [--policy P] [--url URL] [--dry-run] [--json]
 
   status      compare the set-up with what Lit has of it, and look for other ways to its wallet
   rotate      make a new usage key and revoke the old one
@@ -76,7 +70,7 @@ run(USAGE, async (signal) => {
   const held = await commonAction(openStore(store, environmentKey), 'chipotle');
   if (held !== undefined && policy !== known?.LIT_POLICY) {
     throw new UsageError('The wallets of this store are with an action of another policy.', {
-      next: 'leave --policy out, move them with migrate.ts, or set up another store.',
+      next: 'leave --policy out, move them with migrate, or set up another store.',
     });
   }
   const action = held ?? (await buildCosigner(policy));
@@ -93,6 +87,6 @@ run(USAGE, async (signal) => {
     group: `${result.group}`,
     action: `${action.cid}, policy ${policy}`,
     settings: settingsPath(store),
-    next: `npx tsx scripts/keygen.ts --store ${store} --runtime chipotle --policy ${policy}`,
+    next: `${commandLine('keygen')} --store ${store} --runtime chipotle --policy ${policy}`,
   });
 });

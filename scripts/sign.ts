@@ -1,22 +1,18 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import type { Hex } from '../ts/core/evm.ts';
-import { UsageError } from '../ts/errors.ts';
-import { AnyHex } from '../ts/protocol/schema.ts';
-import { openWallet } from '../ts/signing/wallet.ts';
-import { openStore } from '../ts/store/node.ts';
-import { findWallet, readWallet } from '../ts/store/store.ts';
+import { commandLine, findWallet, forms, type Hex, openWallet, readWallet, UsageError } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { connect, correlationOf, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Signs with a wallet: this machine's hot share and the action's.
 
-usage: npx tsx scripts/sign.ts --store DIR WHAT [options]
+usage: ${commandLine('sign')} --store DIR WHAT [options]
 
   --store DIR         the folder of the share store
   --wallet ID         the wallet's address; not needed if the store has only one
-  --approval HEX|FILE the guardian's signature, for a policy that wants one (policy.ts approve)
+  --approval HEX|FILE the guardian's signature, for a policy that wants one (policy approve)
   --protocol NAME     onecall, with the action, in one call (two if there is no correlation with it yet): the default; dkls18,
                       between two shares: that for --recovery, and with actions of version 0.1.0; or dkls23, in three rounds
                       between as many as the threshold: two calls, and only if the wallet was made for it
@@ -95,6 +91,6 @@ run(USAGE, async (signal) => {
 
 function approvalOf(hexOrFile: string): Hex {
   const text = (hexOrFile.startsWith('0x') ? hexOrFile : textOf(hexOrFile)).trim();
-  if (!v.is(AnyHex(65), text)) throw new UsageError('--approval wants a signature of 65 bytes in hex.');
+  if (!v.is(forms.AnyHex(65), text)) throw new UsageError('--approval wants a signature of 65 bytes in hex.');
   return text as Hex;
 }

@@ -2,20 +2,15 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { type Manifest, readManifest, verifyManifest } from '../ts/build/manifest.ts';
-import { buildPath } from '../ts/core/node.ts';
-import { UsageError } from '../ts/errors.ts';
-import { readLimited } from '../ts/files/files.ts';
-import { cidOf } from '../ts/protocol/cid.ts';
-import { Cid } from '../ts/protocol/schema.ts';
-import { sourceOf } from '../ts/protocol/source.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+import { type Manifest, readManifest, verifyManifest } from '../ts/build.ts';
+import { cidOf, cleanLine, commandLine, forms, sourceOf, UsageError } from '../ts/index.ts';
+import { buildPath, readLimited } from '../ts/node.ts';
 import { EXIT, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Builds an action again from its manifest and compares: does this CID come from these files?
 
-usage: npx tsx scripts/verify-action.ts CID [MANIFEST]... [--json]
+usage: ${commandLine('verify-action')} CID [MANIFEST]... [--json]
 
 Without MANIFEST, it takes the CID's among the *.manifest.json of this folder and of build/. The action file beside the
 manifest is compared too, if it is there. Nothing of the files runs in this process: they are bundled, and constants.ts
@@ -62,7 +57,7 @@ async function verify(): Promise<void> {
   const { values, positionals } = read();
   if (values.help) return say(USAGE);
   const [cid, ...given] = positionals;
-  if (!v.is(Cid, cid)) throw new UsageError('the CID (Qm…) comes first');
+  if (!v.is(forms.Cid, cid)) throw new UsageError('the CID (Qm…) comes first');
   const [path, manifest] = await find(cid, given);
   const differences = [...(await fileDifferences(path, manifest)), ...(await verifyManifest(path, manifest))];
   if (values.json) sayJson({ cid, manifest: path, verified: differences.length === 0, differences });

@@ -1,29 +1,35 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LockedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
-import { openWallet, type Wallet } from '../ts/signing/wallet.ts';
-import { checkStore } from '../ts/store/check.ts';
-import { Correlations, readNote } from '../ts/store/correlations.ts';
-import { type FileStore, openStore } from '../ts/store/node.ts';
 import {
   assertUnlocked,
+  Correlations,
+  checkStore,
+  cleanLine,
+  commandLine,
   findWallet,
   holdWallet,
   knowsOnecall,
+  LockedError,
   listWallets,
+  openWallet,
+  readNote,
   readWallet,
+  StoreError,
   shareFileName,
+  UsageError,
+  type Wallet,
+  WalletError,
   type WalletInfo,
-} from '../ts/store/store.ts';
-import { cleanLine } from '../ts/text/untrusted.ts';
+} from '../ts/index.ts';
+import { type FileStore, openStore } from '../ts/node.ts';
 import { connect, environmentKey, print, progress, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Looks after the wallets of a store.
 
-usage: npx tsx scripts/wallet.ts COMMAND --store DIR [options]
+usage: ${commandLine('wallet')} COMMAND --store DIR [options]
 
   list            the wallets
   show            what is public about one: parties, epoch, policy, action, and which shares are here
@@ -227,7 +233,7 @@ async function confirmUnlock(store: FileStore, id: string): Promise<void> {
 Answers of the action that have failed a check so far: ${failures}. An honest action gives none: unlock only if you know why one
 failed. The correlation that met a wrong answer is destroyed, so that a dishonest action has learned next to nothing from it;
 unlocking lets it try again, with a new correlation. By dkls18, each such answer can cost one bit of the hot share. New shares
-(reshare.ts --revoke) make what it learned worthless; this does not.`);
+(reshare --revoke) make what it learned worthless; this does not.`);
   const typed = await promptLine(`To unlock, type ${id}: `, 'unlock with --yes.');
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }

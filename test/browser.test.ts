@@ -29,6 +29,7 @@ const ANYWHERE = [
 ].concat(['deal/files', 'adapters']);
 const NODE = [
   'ts/core/node.ts',
+  'ts/core/root.ts',
   'ts/policy/file.ts',
   'ts/store/node.ts',
   'ts/store/scrypt.ts',

@@ -16,6 +16,9 @@ import { balanced } from 'ipfs-unixfs-importer/layout';
 import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
 import { fromBase91, toBase91 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
+import { cosigner } from '../ts/deal/cosigner.ts';
+import { builtinPolicies } from '../ts/policy/builtin.ts';
+import { parsePolicy, policyJson } from '../ts/policy/policy.ts';
 import { CHUNK, cidOf } from '../ts/protocol/cid.ts';
 import type { Json } from '../ts/runtime/types.ts';
 
@@ -237,13 +240,31 @@ describe('building an action', () => {
     assert.ok(sent <= 400_000, `the co-signer has ${here.bytes} bytes, ${sent} in JSON`);
   });
 
+  test('the co-signer of the package, with constants in its slot, is byte for byte the one that is built with them', async () => {
+    const rule = { name: 'greetings', kind: 'message', prefixes: ['Grüße, '] };
+    const guarded = { version: 1, rules: [{ ...rule, guardian: `0x${'11'.repeat(20)}` }] };
+    const wallet = `0x${'ab'.repeat(20)}`;
+    for (const [policy, limits] of [
+      [builtinPolicies.messages, {}],
+      [parsePolicy(guarded), { minEpoch: 7, wallet }],
+    ] as const) {
+      const { minEpoch: MIN_EPOCH = 0, wallet: WALLET = '' } = limits as { minEpoch?: number; wallet?: string };
+      const define = { POLICY: JSON.parse(policyJson(policy)) as Json, MIN_EPOCH, WALLET };
+      const built = await buildAction({ ...cosignerParts, define });
+      const { source, cid } = await cosigner(policy, limits);
+      assert.deepEqual([cid, source === built.source], [built.cid, true]);
+    }
+    await assert.rejects(cosigner(builtinPolicies.any, { wallet: '"' }), /not an address/);
+    await assert.rejects(cosigner(builtinPolicies.any, { minEpoch: -1 }));
+  });
+
   test("the co-signer has go-ethereum's recovery in it if its policy has a guardian, and only then", async () => {
     const rule = { name: 'all', kind: 'message', prefixes: 'any' };
-    const cosigner = (...rules: object[]) =>
+    const built = (...rules: object[]) =>
       buildWithToolchain({ ...cosignerParts, define: { POLICY: { version: 1, rules } as Json } });
-    const plain = await cosigner(rule);
+    const plain = await built(rule);
     assert.equal(plain.modulesSha256, undefined);
-    const guarded = await cosigner(rule, { ...rule, name: 'guarded', guardian: `0x${'11'.repeat(20)}` });
+    const guarded = await built(rule, { ...rule, name: 'guarded', guardian: `0x${'11'.repeat(20)}` });
     const ecrecover = sha256(await readFile(`${buildPath}ecrecover.wasm`)).toString('hex');
     assert.deepEqual(guarded.modulesSha256, { ecrecover });
     const sent = Buffer.byteLength(JSON.stringify(guarded.source));

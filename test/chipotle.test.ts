@@ -10,15 +10,8 @@ import { actionHash, cidOf } from '../ts/protocol/cid.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp, type LitHttpOptions, type LogEntry } from '../ts/runtime/chipotle/http.ts';
 import { assertClock, ChipotleRuntime } from '../ts/runtime/chipotle/runtime.ts';
-import {
-  type CompleteSettings,
-  cidsOf,
-  isComplete,
-  readSettings,
-  type Settings,
-  settingsPath,
-  writeSettings,
-} from '../ts/runtime/chipotle/settings.ts';
+import { type CompleteSettings, cidsOf, isComplete, type Settings } from '../ts/runtime/chipotle/settings.ts';
+import { readSettings, settingsPath, writeSettings } from '../ts/runtime/chipotle/settings-file.ts';
 import { inspect, rotateKey, type SetupOptions, setUp, tearDown } from '../ts/runtime/chipotle/setup.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../ts/runtime/errors.ts';
 import type { Action, Json } from '../ts/runtime/types.ts';

@@ -14,6 +14,7 @@ const SHARED = [...BASE, 'ts/core', ...INTENT, 'ts/protocol', 'ts/policy'];
 /** Each folder, and those that it may import from besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/text': [],
+  'ts/command': [],
   'ts/json.ts': [],
   'ts/errors.ts': ['ts/text'],
   'ts/files': BASE,
@@ -34,6 +35,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/adapters': [...SHARED, 'ts/signing'],
   'ts/build': [...SHARED, 'ts/files', 'ts/runtime', 'ts/runtime/local', 'ts/deal'],
 };
+
+/** The package's own entry points: the modules behind its `exports`. */
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  exports: Readonly<Record<string, string | { readonly default: string }>>;
+};
+const ENTRIES = Object.values(exports).flatMap((target) => {
+  const [, name] = /^\.\/dist\/(ts\/[\w-]+)\.js$/.exec(typeof target === 'string' ? target : target.default) ?? [];
+  return name === undefined ? [] : [`${name}.ts`];
+});
 
 /** The folder of a file; a file right in ts/ stands for itself. */
 const folderOf = (file: string): string => (file.split('/').length === 2 ? file : dirname(file));
@@ -81,7 +91,7 @@ const arrows = filesIn('ts').flatMap((file) =>
 describe('the structure', () => {
   test('structure: no folder imports from one above it', () => {
     const wrong = arrows.filter(
-      ({ file, to }) => folderOf(file) !== 'ts/index.ts' && !(MAY_IMPORT[folderOf(file)] ?? []).includes(folderOf(to)),
+      ({ file, to }) => !ENTRIES.includes(file) && !(MAY_IMPORT[folderOf(file)] ?? []).includes(folderOf(to)),
     );
     assert.deepEqual(
       wrong.map(({ file, to }) => `${file} imports ${to}`),
@@ -95,6 +105,24 @@ describe('the structure', () => {
       wrong.map(({ file, to }) => `${file} imports ${to}`),
       [],
     );
+  });
+
+  test('structure: every file right in ts/ is an entry point, or one of the base', () => {
+    assert.ok(ENTRIES.includes('ts/index.ts') && ENTRIES.length > 5, String(ENTRIES));
+    const others = readdirSync(join(root, 'ts')).filter(
+      (name) => /\.ts$/.test(name) && !ENTRIES.includes(`ts/${name}`),
+    );
+    assert.deepEqual(others, ['errors.ts', 'json.ts']);
+  });
+
+  test('structure: commands and examples import from the entry points alone, as those do who install the package', () => {
+    const wrong = ['scripts', 'examples'].flatMap(filesIn).flatMap((file) =>
+      importsOf(file)
+        // The one exception describes what the package has as a file, with what only a clone has.
+        .filter((to) => to.startsWith('ts/') && !ENTRIES.includes(to) && to !== 'ts/runtime/local/openapi.ts')
+        .map((to) => `${file} imports ${to}`),
+    );
+    assert.deepEqual(wrong, []);
   });
 
   test('structure: no circle between folders, a folder and one in it not excepted', () => {

@@ -1,3 +1,4 @@
+/// <reference path="./modules.d.ts" preserve="true" />
 import * as own from 'tandem:wasm';
 import { fromBase91, toHex } from '../../ts/core/bytes.ts';
 import { PublicRefusal } from './action.ts';

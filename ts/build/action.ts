@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type BuildFailure, build, version as esbuildVersion, type Plugin, transform } from 'esbuild';
+import type { BuildFailure, Plugin } from 'esbuild';
 import { deflateSync } from 'fflate';
 import { toBase91 } from '../core/bytes.ts';
+import { packageRoot as root } from '../core/root.ts';
 import { BuildError, WalletError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
-import { CHUNK, cidOf } from '../protocol/cid.ts';
+import { constantsModule, filled, type Slotted } from '../protocol/slot.ts';
 import { CDN, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from '../runtime/npm.ts';
+import { esbuild } from '../runtime/peer.ts';
 import type { Json } from '../runtime/types.ts';
-import { type Configured, configure } from './configure.ts';
-import { constantsModule } from './constants.ts';
+import { bundleConstants } from './bundle.ts';
+import type { Configured } from './configure.ts';
 
 export { BuildError } from '../errors.ts';
 
@@ -80,8 +81,6 @@ export interface Toolchain {
 /** Gives what a file constants.ts, at `path`, makes of the constants. @throws {BuildError} */
 export type Configure = (path: string, define: Readonly<Record<string, Json>>) => Promise<Configured>;
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-
 /**
  * Bundles an action, its wasm and its constants into one script that leaves a global `main`. The same parts give the
  * same bytes, on any machine and in any folder: nothing of a path, a date or the machine's own zlib gets in.
@@ -109,6 +108,23 @@ export async function buildWithToolchain(
   parts: ActionParts,
   configure: Configure = configureHere,
 ): Promise<BuiltAction & { toolchain: Toolchain }> {
+  const { slotted, constants, ...built } = await buildSlotted(parts, configure);
+  const { source, cid } = filled(slotted, constants);
+  return { source, cid, bytes: Buffer.byteLength(source), sha256: sha256(source), ...built };
+}
+
+/** Like {@link buildWithToolchain}, with the constants apart from the rest, which holds them in its slot. @throws {BuildError} */
+export async function buildSlotted(
+  parts: ActionParts,
+  configure: Configure = configureHere,
+): Promise<
+  Pick<BuiltAction, 'wasmSha256' | 'modulesSha256'> & {
+    readonly slotted: Slotted;
+    readonly constants: Readonly<Record<string, Json>>;
+    readonly toolchain: Toolchain;
+  }
+> {
+  const { version } = await esbuild();
   const { mode = 'inline', encoding = 'deflate' } = parts;
   const wasm = await module(parts.wasm);
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
@@ -124,30 +140,19 @@ export async function buildWithToolchain(
     ...Object.fromEntries(
       further.map(([name, wasm]) => [`tandem:wasm/${name}`, wasmModule(wasm ?? new Uint8Array(), encoding)]),
     ),
-    'tandem:constants': constantsModule(constants),
+    'tandem:constants': constantsModule(Object.keys(constants).sort()),
     ...(imported && { 'tandem:glue': imported.module }),
   };
   const hashes = further.flatMap(([name, wasm]) => (wasm ? [[name, sha256(wasm)] as const] : []));
   const before = imported?.statement ?? (parts.glue === undefined ? '' : await script(await read(parts.glue)));
   const bundled = await bundle(modules, imported?.path);
-  const source = notOneChunk(before + bundled.code);
   return {
-    source,
-    cid: cidOf(source),
-    bytes: Buffer.byteLength(source),
-    sha256: sha256(source),
+    slotted: { before, after: bundled.code },
+    constants,
     wasmSha256: sha256(wasm),
     ...(hashes.length > 0 && { modulesSha256: Object.fromEntries(hashes) }),
-    toolchain: { tools: { esbuild: esbuildVersion, fflate: packageVersion('fflate') }, packages: bundled.packages },
+    toolchain: { tools: { esbuild: version, fflate: packageVersion('fflate') }, packages: bundled.packages },
   };
-}
-
-/**
- * Lit's hosts panic when they hash a source of exactly one whole chunk, 262,144 bytes: such an action has a CID but cannot
- * run there. One byte more, which changes nothing, and the source has two chunks.
- */
-function notOneChunk(source: string): string {
-  return Buffer.byteLength(source) === CHUNK ? `${source}\n` : source;
 }
 
 function entry({ main, host = 'chipotle' }: ActionParts): string {
@@ -166,7 +171,7 @@ const output = { target: 'es2022', charset: 'ascii', minify: true, logLevel: 'si
 async function script(bytes: Uint8Array): Promise<string> {
   const code = new TextDecoder().decode(bytes);
   const notice = /^(\/\/.*\n)*/.exec(code)?.[0] ?? '';
-  return notice + (await transform(code, output)).code;
+  return notice + (await (await esbuild()).transform(code, output)).code;
 }
 
 /** The import statement for a glue that stays outside, and the module that stands for it in the bundle. */
@@ -176,6 +181,7 @@ async function importedGlue({ glue }: ActionParts): Promise<{ path: string; stat
   const specifier = specifierOf(glue);
   if (specifier === undefined)
     throw new BuildError(`${glue} is in no node_modules: jsDelivr has the files of npm packages`);
+  const { build } = await esbuild();
   const { metafile } = await build({ entryPoints: [glue], write: false, metafile: true, format: 'esm', ...output });
   const names = Object.values(metafile.outputs).flatMap(({ exports }) => exports);
   return {
@@ -196,6 +202,7 @@ async function bundle(
   modules: Readonly<Record<string, string>>,
   gluePath: string | undefined,
 ): Promise<{ code: string; packages: Record<string, string> }> {
+  const { build } = await esbuild();
   const virtual: Plugin = {
     name: 'tandem',
     setup(build) {
@@ -294,9 +301,13 @@ async function configured(
   return { constants: configured.constants, modules: Object.fromEntries(modules) };
 }
 
-/** In this process, with all that it may do. */
-const configureHere: Configure = async (path, define) =>
-  configure((await import(pathToFileURL(path).href)) as object, define);
+/** In this process, with all that it may do. As a bundle, since Node itself may not read TypeScript. */
+const configureHere: Configure = async (path, define) => {
+  const code = await bundleConstants(path, 'esm', (configured) => `export { ${configured} as configured };`);
+  const url = `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
+  const { configured } = (await import(url)) as { configured(define: Readonly<Record<string, Json>>): Configured };
+  return configured(define);
+};
 
 async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const wasm = await read(path);

@@ -1,20 +1,13 @@
-import { dirname, resolve } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type BuildFailure, build, type Plugin, transform } from 'esbuild';
 import * as v from 'valibot';
 import { BuildError } from '../errors.ts';
-import { readLimited } from '../files/files.ts';
-import { sourceOf } from '../protocol/source.ts';
 import { RuntimeError } from '../runtime/errors.ts';
 import { STRICT_LIMITS } from '../runtime/limits.ts';
 import { GENERATIONS } from '../runtime/local/generations.ts';
 import { GuestProcess, OpError } from '../runtime/local/guest-process.ts';
 import type { Json, Limits } from '../runtime/types.ts';
+import { bundleConstants } from './bundle.ts';
 import type { Configured } from './configure.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-
-const MAX_FILE = 8 * 1024 * 1024;
 const MAX_ANSWER = 1024 * 1024;
 const LIMITS: Limits = { ...STRICT_LIMITS, memoryLimitMb: 128, timeoutMs: 10_000 };
 
@@ -39,7 +32,12 @@ export async function configureApart(
   define: Readonly<Record<string, Json>>,
   limits: Limits = LIMITS,
 ): Promise<Configured> {
-  const source = await bundled(path);
+  const source = await bundleConstants(
+    path,
+    'iife',
+    (configured) => `
+    globalThis.main = async (define) => JSON.stringify(${configured}(JSON.parse(define)));`,
+  );
   const guest = new GuestProcess(limits, GENERATIONS.newest, false);
   let answer = '';
   try {
@@ -61,47 +59,3 @@ export async function configureApart(
   if (!result.success) throw new BuildError(`${path} answers in a form that is not agreed`);
   return result.output as Configured;
 }
-
-/** The file and all that it imports as one script, with a global `main`. */
-async function bundled(path: string): Promise<string> {
-  const contents = `
-    import { configure } from ${JSON.stringify(`${here}/configure.ts`)};
-    import * as file from ${JSON.stringify(path)};
-    globalThis.main = async (define) => JSON.stringify(configure(file, JSON.parse(define)));`;
-  try {
-    const { outputFiles } = await build({
-      stdin: { contents, resolveDir: here, sourcefile: 'constants' },
-      bundle: true,
-      write: false,
-      absWorkingDir: resolve(here, '../..'),
-      plugins: [withOwnUrl],
-      format: 'iife',
-      platform: 'neutral',
-      mainFields: ['module', 'main'],
-      conditions: ['deno'],
-      target: 'es2022',
-      charset: 'ascii',
-      logLevel: 'silent',
-      tsconfigRaw: '{}',
-    });
-    return outputFiles.map(({ text }) => text).join('');
-  } catch (error) {
-    const messages = (error as Partial<BuildFailure>).errors?.map(({ text }) => text);
-    if (messages === undefined) throw error;
-    throw new BuildError(`${path} does not run apart: ${messages.join('\n')}`, { cause: error });
-  }
-}
-
-/** Modules name files by their own URL, which a bundle does not have. */
-const withOwnUrl: Plugin = {
-  name: 'own-url',
-  setup(build) {
-    build.onLoad({ filter: /\.[cm]?[jt]s$/, namespace: 'file' }, async ({ path }) => {
-      const code = sourceOf(readLimited(path, MAX_FILE));
-      if (!code.includes('import.meta')) return undefined;
-      const define = { 'import.meta.url': JSON.stringify(pathToFileURL(path).href) };
-      const loader = /\.[cm]?ts$/.test(path) ? 'ts' : 'js';
-      return { contents: (await transform(code, { loader, define, tsconfigRaw: '{}' })).code, loader: 'js' };
-    });
-  },
-};

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { BuildError } from '../errors.ts';
+import { slotOf } from '../protocol/slot.ts';
 import type { Json } from '../runtime/types.ts';
-import { constantsModule } from './constants.ts';
 
 // Runs also where constants.ts is run apart: it imports nothing of Node.
 
@@ -24,7 +24,7 @@ export function configure(file: object, define: Readonly<Record<string, Json>>):
   }
   const constants = output as Record<string, Json>;
   try {
-    constantsModule(constants); // whatever is not JSON would be lost on the way, or changed
+    slotOf(constants); // whatever is not JSON would be lost on the way, or changed
   } catch (error) {
     if (error instanceof BuildError) return { error: error.message };
     throw error;

@@ -1,11 +1,13 @@
 // For Node.
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type Glue, globalGlue } from './glue.ts';
+import { packageRoot } from './root.ts';
 import { instantiate, type Tandem } from './wasm.ts';
 
 /** What `make wasm` leaves behind. */
-export const buildPath: string = fileURLToPath(new URL('../../build/', import.meta.url));
+export const buildPath: string = join(packageRoot, 'build/');
 
 let loaded: Promise<{ module: WebAssembly.Module; glue: Glue }> | undefined;
 
@@ -27,7 +29,7 @@ export async function loadModule(name: string): Promise<WebAssembly.Module> {
 
 /** Runs the built `wasm_exec.js` and returns what it defines. */
 export async function loadGlue(): Promise<Glue> {
-  await built(import(new URL('../../build/wasm_exec.js', import.meta.url).href));
+  await built(import(pathToFileURL(`${buildPath}wasm_exec.js`).href));
   return globalGlue();
 }
 

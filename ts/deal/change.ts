@@ -1,3 +1,4 @@
+import { commandLine } from '#command';
 import { StoreError, UsageError, WalletError } from '../errors.ts';
 import type { AskOptions } from '../runtime/ask.ts';
 import type { Runtime } from '../runtime/types.ts';
@@ -124,7 +125,7 @@ export async function retire(store: Store, info: WalletInfo, runtime: Runtime | 
     await forgetRetired(store, info);
   } catch (cause) {
     throw new WalletError(`The wallet has changed, but the old action ${action.retired} may still use it.`, {
-      next: `npx tsx scripts/reshare.ts --revoke tries again to end that. Why not now: ${cause instanceof Error ? cause.message : cause}`,
+      next: `${commandLine('reshare')} --revoke tries again to end that. Why not now: ${cause instanceof Error ? cause.message : cause}`,
       cause,
     });
   } finally {

@@ -1,3 +1,4 @@
+import { commandLine } from '#command';
 import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
 import type { Tandem } from '../core/wasm.ts';
@@ -46,7 +47,7 @@ export async function exportKey(
   } catch (cause) {
     if (!(cause instanceof TandemError)) throw cause;
     throw new StoreError('altered', `The shares of ${id} do not make its key: ${cause.message}.`, {
-      next: `see what is wrong: npx tsx scripts/wallet.ts check --store ${store.name} --wallet ${id}`,
+      next: `see what is wrong: ${commandLine('wallet')} check --store ${store.name} --wallet ${id}`,
       cause,
     });
   } finally {

@@ -28,6 +28,22 @@ export async function withDeadline<T>(
   }
 }
 
+/** Waits. @throws The reason of the signal, if that aborts first. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
 const followers = new WeakMap<AbortSignal, Set<AbortController>>();
 
 /**

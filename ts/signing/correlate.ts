@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { toBase64 } from '../core/bytes.ts';
 import { TandemError } from '../core/errors.ts';
 import type { Tandem } from '../core/wasm.ts';
@@ -45,7 +46,7 @@ export async function readyCorrelation(
     throw new ProtocolError(
       `The action of ${info.address} has given ${failedSetUps} wrong answers to set-ups in a row.`,
       {
-        next: 'do not trust it: sign with --recovery. npx tsx scripts/wallet.ts correlate tries once more.',
+        next: `do not trust it: sign with --recovery. ${commandLine('wallet')} correlate tries once more.`,
       },
     );
   }

@@ -1,3 +1,4 @@
+import { commandLine } from '#command';
 import { TandemError } from '../core/errors.ts';
 import { CheckFailedError, ProtocolError, StaleResponseError } from '../errors.ts';
 import type { Hold } from '../store/store.ts';
@@ -32,7 +33,7 @@ function transportError(error: TandemError): StaleResponseError | ProtocolError 
       return new StaleResponseError('The answer is not to this request, or was altered; nothing was done with it.', {
         next:
           'sign again. If that repeats, something between here and the action mixes up answers; or have the correlation ' +
-          'made anew: npx tsx scripts/wallet.ts correlate',
+          `made anew: ${commandLine('wallet')} correlate`,
         cause: error,
       });
     case 'input':
@@ -70,7 +71,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
     {
       next:
         'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +
-        'holds with --recovery. npx tsx scripts/wallet.ts unlock takes the lock off again.',
+        `holds with --recovery. ${commandLine('wallet')} unlock takes the lock off again.`,
     },
   );
 }

@@ -142,7 +142,7 @@ function protocolOf(info: WalletInfo, options: Pick<SignOptions, 'protocol' | 'r
     isRecovery
       ? 'onecall is between the hot share and the action, which has no part in this.'
       : `The action of ${address} is of version 0.1.0, which does not know onecall.`,
-    { next: isRecovery ? 'use dkls18.' : 'use dkls18, or move the wallet to an action of this version: migrate.ts.' },
+    { next: isRecovery ? 'use dkls18.' : 'use dkls18, or move the wallet to an action of this version with migrate.' },
   );
 }
 

@@ -1,3 +1,4 @@
+import { commandLine } from '#command';
 import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
@@ -105,7 +106,7 @@ function moveAdvice(store: Store, { address, action }: WalletInfo): string {
   const policy = action?.policy.startsWith('0x') ? 'FILE (the rules of now)' : action?.policy;
   return (
     'the action is of version 0.1.0 and signs by dkls18. To move the share to one of this version: ' +
-    `npx tsx scripts/migrate.ts --store ${store.name} --wallet ${address} --policy ${policy}`
+    `${commandLine('migrate')} --store ${store.name} --wallet ${address} --policy ${policy}`
   );
 }
 
@@ -162,7 +163,7 @@ async function checkCorrelation(
   const kept = await correlations.read(key, user, ACTION);
   kept?.bytes.fill(0);
   if (kept !== undefined) return { file, state: 'sound' };
-  const next = `make another one: npx tsx scripts/wallet.ts correlate --store ${store.name} --wallet ${info.address}`;
+  const next = `make another one: ${commandLine('wallet')} correlate --store ${store.name} --wallet ${info.address}`;
   return { file, state: 'wrong', problem: 'It does not open, or was made before an answer failed a check.', next };
 }
 

@@ -1,5 +1,6 @@
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
 import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES, Signature } from '../protocol/schema.ts';
@@ -104,7 +105,7 @@ export function dealName(deal: Uint8Array): string {
 
 /** The command that ends a deal here. */
 export function dropCommand(store: Store, deal: Uint8Array): string {
-  return `npx tsx scripts/party.ts drop --store ${store.name} --deal ${dealName(deal)}`;
+  return `${commandLine('party')} drop --store ${store.name} --deal ${dealName(deal)}`;
 }
 
 /** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
@@ -234,7 +235,7 @@ export function parseDeal<S extends v.GenericSchema>(
     throw new StoreError('altered', `${path} calls its parties what they are not: ${ROLES_ADVICE}`, {
       next:
         'confirm nothing. Somebody changed it on its way, or the machine that began is in the wrong hands: drop the deal on ' +
-        'all machines (party.ts drop --yes).',
+        'all machines (party drop --yes).',
     });
   }
   // A name that nobody agreed on is the sender's, who could write anything on the screen with it.

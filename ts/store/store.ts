@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { toHex } from '../core/evm.ts';
 import type { ShareInfo } from '../core/wasm.ts';
@@ -207,7 +208,7 @@ export async function findWallet(store: Store, id?: string): Promise<string> {
   const [only, ...more] = wallets;
   if (only === undefined) {
     throw new StoreError('missing', `The store ${store.name} has no wallet.`, {
-      next: `make one: npx tsx scripts/keygen.ts --store ${store.name}`,
+      next: `make one: ${commandLine('keygen')} --store ${store.name}`,
     });
   }
   if (more.length > 0) {
@@ -623,7 +624,7 @@ export async function assertUnlocked(store: Store, id: string): Promise<void> {
   throw new LockedError(`The hot share of ${id} is locked${why}.`, {
     next:
       'if an answer of the action failed a check, do not trust this action again: sign with --recovery (hot and cold ' +
-      `share, no action) to move what the wallet holds. Else: npx tsx scripts/wallet.ts unlock --store ${store.name} --wallet ${id}`,
+      `share, no action) to move what the wallet holds. Else: ${commandLine('wallet')} unlock --store ${store.name} --wallet ${id}`,
   });
 }
 

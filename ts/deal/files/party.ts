@@ -155,7 +155,7 @@ export async function beginReshare(
   const { terms, source } = await planReshare(options);
   if (source !== undefined && !here.includes(HOT)) {
     throw new UsageError('The machine with the hot share begins: it calls the action.', {
-      next: 'if the hot share is lost, make another with scripts/recover.ts first.',
+      next: 'if the hot share is lost, make another with recover first.',
     });
   }
   const key = await store.key('any', 'the session');

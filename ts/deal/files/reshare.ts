@@ -104,7 +104,7 @@ function dealersOf(old: WalletInfo, wanted: readonly number[] | undefined): numb
   if (action !== undefined) {
     if (threshold === 2 && wanted === undefined) return [HOT, ACTION];
     throw new UsageError('With an action, the hot share and the action deal new shares offline, and nobody else.', {
-      next: 'use scripts/reshare.ts or scripts/recover.ts, with the shares on one machine.',
+      next: 'use reshare or recover, with the shares on one machine.',
     });
   }
   const dealers = [...new Set(wanted ?? held.slice(0, threshold))].sort((a, b) => a - b);
@@ -125,7 +125,7 @@ async function actionTo(
   }
   if (old.action.authority === 'none') {
     throw new UsageError('Nobody may ask the action of this wallet to deal: so it was made.', {
-      next: 'use scripts/reshare.ts with the hot and the cold share, which need no action.',
+      next: 'use reshare with the hot and the cold share, which need no action.',
     });
   }
   const authority = nextAuthority(old, options.authority, parties, undefined);

@@ -87,7 +87,7 @@ export async function assertOnlyWay(account: LitAccount, own: Own): Promise<void
   if (open !== undefined) throw new RuntimeError('permission', open.message, { next: open.next });
 }
 
-const ANOTHER_GROUP = 'run setup.ts teardown, then setup.ts: that makes another group for the same wallet';
+const ANOTHER_GROUP = 'run setup teardown, then setup: that makes another group for the same wallet';
 
 /**
  * Sees to it that a group has these actions and no others: the new ones are in before the old ones go.

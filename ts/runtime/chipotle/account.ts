@@ -1,5 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
+import { toHex } from '../../core/bytes.ts';
 import { AnyHex, LowerAddress } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { MAX_BODY } from '../limits.ts';
@@ -65,7 +66,7 @@ export interface UsageKey {
 
 /** How the account's list names a usage key: Keccak-256 of its characters, in hex. */
 export function usageKeyHash(key: string): string {
-  return `0x${Buffer.from(keccak_256(Buffer.from(key))).toString('hex')}`;
+  return toHex(keccak_256(new TextEncoder().encode(key)));
 }
 
 /** An account on Lit: the calls that a set-up consists of. Reading is repeated when it fails, changing is not. */

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { readJson } from '../../json.ts';
 import { hideSecret, Untrusted } from '../../text/untrusted.ts';
-import { withDeadline } from '../deadline.ts';
+import { sleep, withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
+import { byteLength } from '../fits.ts';
 import type { Json } from '../types.ts';
 
 const MAX_ANSWER = 8 * 1024 * 1024;
@@ -83,7 +83,7 @@ const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; 
     next: 'check LIT_API_KEY and the settings of the store',
   },
   402: { kind: 'payment', what: 'the account has no credit left', next: "add credit in Lit's dashboard" },
-  403: { kind: 'permission', what: 'the API key may not do that', next: 'see: npx tsx scripts/setup.ts status' },
+  403: { kind: 'permission', what: 'the API key may not do that', next: `see: ${commandLine('setup')} status` },
   404: { kind: 'input', what: 'the host does not have what was asked for' },
   413: {
     kind: 'limit',
@@ -145,7 +145,7 @@ export class LitHttp {
   async send(method: 'GET' | 'POST', path: string, request: LitRequest): Promise<unknown> {
     const { onAttempt, attemptMs = 60_000 } = this.#options;
     const { until = this.deadline() } = request;
-    const id = randomUUID();
+    const id = crypto.randomUUID();
     const left = () => until - performance.now();
     for (let attempt = 1; ; attempt++) {
       const begin = performance.now();
@@ -163,7 +163,7 @@ export class LitHttp {
       );
       if (!request.isRepeatable || !failure.isPassing || pause >= left()) throw errorOf(failure, request, id, attempt);
       request.onProgress?.(`${failure.message}; trying again`);
-      await sleep(pause, undefined, request.signal && { signal: request.signal }).catch(() => {
+      await sleep(pause, request.signal).catch(() => {
         throw aborted(request.signal);
       });
     }
@@ -174,7 +174,7 @@ export class LitHttp {
     const url = new URL(path.startsWith('/') ? path.slice(1) : `core/v1/${path}`, this.#base);
     for (const [name, value] of Object.entries(request.query ?? {})) url.searchParams.set(name, value);
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    const sent = body === undefined ? 0 : Buffer.byteLength(body);
+    const sent = body === undefined ? 0 : byteLength(body);
     let received = 0;
     try {
       const response = await fetch(url, {
@@ -238,15 +238,21 @@ function baseUrl(text: string): URL {
 }
 
 async function readText(response: Response, count: (length: number) => void): Promise<string> {
-  const parts: Uint8Array[] = [];
+  const decoder = new TextDecoder();
+  const reader = response.body?.getReader();
+  let text = '';
   let length = 0;
-  for await (const part of response.body ?? []) {
-    count(part.length);
-    length += part.length;
-    if (length > MAX_ANSWER) throw broken(`the answer has more than ${MAX_ANSWER} bytes`);
-    parts.push(part);
+  // Not `for await`: some browsers cannot iterate over a body.
+  for (let part = await reader?.read(); part !== undefined && !part.done; part = await reader?.read()) {
+    count(part.value.length);
+    length += part.value.length;
+    if (length > MAX_ANSWER) {
+      await reader?.cancel();
+      throw broken(`the answer has more than ${MAX_ANSWER} bytes`);
+    }
+    text += decoder.decode(part.value, { stream: true });
   }
-  return Buffer.concat(parts).toString('utf8');
+  return text + decoder.decode();
 }
 
 function answerOf(response: Response, text: string): { value: unknown } | { failure: Failure } {

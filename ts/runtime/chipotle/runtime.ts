@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { actionHash } from '../../protocol/cid.ts';
+import { sleep } from '../deadline.ts';
 import { RuntimeError } from '../errors.ts';
 import { assertFits, byteLength } from '../fits.ts';
 import { assertSource } from '../source.ts';
@@ -111,7 +112,7 @@ export class ChipotleRuntime implements Runtime {
       options.onProgress?.(why);
       if (pause === FIRST_WAIT_MS) this.#options.onWait?.(why);
       const { signal } = options;
-      await sleep(Math.min(pause, left), undefined, signal && { signal }).catch(() => {
+      await sleep(Math.min(pause, left), signal).catch(() => {
         throw aborted(signal);
       });
     }
@@ -149,10 +150,10 @@ export class ChipotleRuntime implements Runtime {
     const { LIT_GROUP: group } = this.#settings;
     const account = new LitAccount(this.#http, signal);
     this.#assertOwn(wallet);
-    const next = 'see: npx tsx scripts/setup.ts status';
+    const next = `see: ${commandLine('setup')} status`;
     if (!(await account.groups()).some(({ id }) => id === group)) {
       throw new RuntimeError('permission', `the group ${group} of the set-up is not there any more`, {
-        next: 'run setup.ts again: it makes another group for the same wallet and action',
+        next: 'run setup again: it makes another group for the same wallet and action',
       });
     }
     if (!(await account.walletsIn(group)).includes(wallet)) {
@@ -160,7 +161,7 @@ export class ChipotleRuntime implements Runtime {
     }
     if (!(await account.actionsIn(group)).includes(actionHash(cid))) {
       throw new RuntimeError('permission', `the action ${cid} may not use the wallet ${wallet} any more`, {
-        next: 'it was replaced: use the store that has the share of the newer action, or run setup.ts for this one again',
+        next: 'it was replaced: use the store that has the share of the newer action, or run setup for this one again',
       });
     }
     if (

@@ -1,3 +1,4 @@
+import { commandLine } from '#command';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
 import { assertFits, byteLength } from '../fits.ts';
@@ -45,7 +46,7 @@ export async function setUp(action: Action, policy: string, options: SetupOption
   const before = settings.LIT_CID;
   if (before !== undefined && before !== action.cid && settings.LIT_GROUP !== undefined) {
     throw new RuntimeError('input', `this store is set up for the action ${before}, not for ${action.cid}`, {
-      next: 'move the share to the other action with reshare.ts or migrate.ts, or set up another store',
+      next: 'move the share to the other action with reshare or migrate, or set up another store',
     });
   }
   let wallet = settings.LIT_WALLET;
@@ -87,7 +88,7 @@ export interface Finding {
 
 /** Compares a set-up with what the host has of it. */
 export async function inspect(account: LitAccount, settings: Settings): Promise<Finding[]> {
-  const again = 'run: npx tsx scripts/setup.ts';
+  const again = `run: ${commandLine('setup')}`;
   const { LIT_WALLET: wallet, LIT_GROUP: group, LIT_CID: cids, LIT_USAGE_KEY: usageKey } = settings;
   const findings: Finding[] = [];
   const add = (what: string, found: string | undefined, isRight: boolean, message: string, next = again) => {
@@ -148,7 +149,7 @@ export async function tearDown({ account, settings, save, onStep, isDryRun }: Se
 
 function complete(settings: Settings): CompleteSettings {
   if (isComplete(settings)) return settings;
-  throw new RuntimeError('input', 'the store is not set up yet', { next: 'run: npx tsx scripts/setup.ts' });
+  throw new RuntimeError('input', 'the store is not set up yet', { next: `run: ${commandLine('setup')}` });
 }
 
 async function assertAccount(account: LitAccount): Promise<void> {

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { toHex } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import { STRICT_LIMITS } from '../limits.ts';
@@ -40,7 +40,7 @@ export class LitNodeClientRuntime<S> implements Runtime {
 
   /** A name that seals bear; no wallet of the network. */
   async createWallet(): Promise<string> {
-    return `0x${randomBytes(20).toString('hex')}`;
+    return toHex(crypto.getRandomValues(new Uint8Array(20)));
   }
 
   async permit(_wallet: string, ...cids: string[]): Promise<void> {

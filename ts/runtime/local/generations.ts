@@ -1,11 +1,12 @@
 import { APRIL_LIMITS, NEWEST_LIMITS } from '../limits.ts';
+import type { Peer } from '../peer.ts';
 import type { Limits } from '../types.ts';
 
 /** A generation of Lit's hosts, as far as an action or a client can tell one from another. */
 export interface Generation {
   /** The version of Deno that its hosts embed, and the npm package which has it. */
   readonly deno: string;
-  readonly package: string;
+  readonly package: Peer;
   /** A version of Lit's API server of that generation. */
   readonly api: string;
   /** With which method wallets are made. */

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
+import { peerMissing } from '../peer.ts';
 import type { Json, Limits } from '../types.ts';
 import type { Generation } from './generations.ts';
 
@@ -58,7 +59,8 @@ function denoExecutable({ deno, package: name }: Generation): string {
     const { runInstall } = createRequire(import.meta.url)(`${name}/install_api.cjs`) as { runInstall(): string };
     return runInstall();
   } catch (cause) {
-    throw new RuntimeError('unavailable', `Deno ${deno} is not there for this system`, { next: 'run: npm ci', cause });
+    if ((cause as { code?: unknown }).code === 'MODULE_NOT_FOUND') throw peerMissing(name, cause);
+    throw new RuntimeError('unavailable', `Deno ${deno} is not there for this system`, { cause });
   }
 }
 

@@ -5,6 +5,7 @@ import { readLimited } from '../../files/files.ts';
 import { withDeadline } from '../deadline.ts';
 import { RuntimeError } from '../errors.ts';
 import { CDN, findInstalled, type NpmFile, npmSpecifier, parseNpmFile, parseNpmImport, sha384 } from '../npm.ts';
+import { esbuild } from '../peer.ts';
 
 const MB = 1024 * 1024;
 /** How long a source with imports may be, in characters, and all that it imports, in bytes. */
@@ -39,7 +40,7 @@ export function inlineImports(source: string, folder: string = here): Promise<st
 let last: Promise<unknown> = Promise.resolve();
 
 async function inline(source: string, folder: string): Promise<string> {
-  const { build, stop } = await import('esbuild');
+  const { build, stop } = await esbuild();
   try {
     const { outputFiles, metafile } = await withDeadline(BUNDLE_MS, undefined, (late) =>
       build({

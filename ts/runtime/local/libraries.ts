@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { esbuild, peerMissing } from '../peer.ts';
 
 const require = createRequire(import.meta.url);
 const texts = new Map<string, Promise<string>>();
@@ -17,13 +18,21 @@ export async function library(name: string): Promise<string | undefined> {
 }
 
 async function ethers(): Promise<string> {
-  const script = await readFile(require.resolve('ethers-v5/dist/ethers.umd.min.js'), 'utf8');
+  const script = await readFile(resolved('ethers-v5/dist/ethers.umd.min.js'), 'utf8');
   // As a CommonJS module it leaves no global behind.
   return `((module) => { const { exports } = module;\n${script}\nreturn module.exports.ethers; })({ exports: {} })`;
 }
 
+function resolved(file: string): string {
+  try {
+    return require.resolve(file);
+  } catch (cause) {
+    throw peerMissing('ethers-v5', cause);
+  }
+}
+
 async function viem(): Promise<string> {
-  const { build } = await import('esbuild');
+  const { build } = await esbuild();
   const contents =
     "export * from 'viem'; export * as accounts from 'viem/accounts'; export * as chains from 'viem/chains';";
   const result = await build({

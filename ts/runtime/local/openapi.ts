@@ -18,7 +18,7 @@ export function describeApi(): object {
     info: {
       title: 'A local host for Lit Actions',
       version: '1',
-      description: "The part of Lit's API that setting up and running actions takes, served by scripts/serve.ts.",
+      description: "The part of Lit's API that setting up and running actions takes, on this machine.",
     },
     paths: Object.fromEntries(paths),
     components: {

@@ -1,0 +1,37 @@
+// For Node.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildPath } from '../core/node.ts';
+import { packageRoot } from '../core/root.ts';
+import { WalletError } from '../errors.ts';
+import { builtinPolicies } from '../policy/builtin.ts';
+import { policyJson } from '../policy/policy.ts';
+import type { Slotted } from '../protocol/slot.ts';
+import type { Json } from '../runtime/types.ts';
+import type { HostKind } from './action.ts';
+
+/** What the co-signer is built from, except for its constants. */
+export const COSIGNER = {
+  main: join(packageRoot, 'actions/cosigner/main.ts'),
+  wasm: `${buildPath}tandem.wasm`,
+  glue: `${buildPath}wasm_exec.js`,
+} as const;
+
+const ECRECOVER = `${buildPath}ecrecover.wasm`;
+
+/**
+ * Builds the co-signer without its constants, in the package's place, where it is built already. A guarded one recovers who signed.
+ *
+ * @throws WalletError if a wasm module was not built
+ */
+export async function slotted(isGuarded: boolean, host: HostKind = 'chipotle'): Promise<Slotted> {
+  const missing = [COSIGNER.wasm, COSIGNER.glue, ...(isGuarded ? [ECRECOVER] : [])].find((path) => !existsSync(path));
+  if (missing !== undefined) throw new WalletError(`${missing} is not built.`, { next: 'run: make wasm' });
+  // Loaded here, because signing needs no builder.
+  const { buildSlotted } = await import('./action.ts');
+  // Which constants there are, and the further modules, are all that is taken from these; actions/cosigner/constants.ts says the same.
+  const define = { POLICY: JSON.parse(policyJson(builtinPolicies.any)) as Json, MIN_EPOCH: 0, WALLET: '' };
+  const modules = { ecrecover: isGuarded ? ECRECOVER : null };
+  const built = await buildSlotted({ ...COSIGNER, host, define }, async () => ({ constants: define, modules }));
+  return built.slotted;
+}

@@ -1,0 +1,49 @@
+import * as v from 'valibot';
+import { slotted } from '#cosigner';
+import { builtinPolicies } from '../policy/builtin.ts';
+import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
+import { FORMAT } from '../protocol/cosigner.ts';
+import { Epoch, LowerAddress } from '../protocol/schema.ts';
+import { filled, type Slotted } from '../protocol/slot.ts';
+import type { HostedAction } from './plan.ts';
+
+/** What a co-signer may be limited to; it is part of its source, as the policy is. */
+export interface CosignerLimits {
+  /** The least epoch of the shares that it takes; by default 0, any. */
+  readonly minEpoch?: number | undefined;
+  /** The one wallet of the host that it works for; by default any. */
+  readonly wallet?: string | undefined;
+}
+
+/** A co-signer and what is known of it. */
+export type Cosigner = Omit<HostedAction, 'runtime'>;
+
+/**
+ * The co-signer for a policy, which is part of the action's source, and so of its CID. Nothing is built: everything but the
+ * constants is there, and these go into their slot.
+ *
+ * @param of the co-signer without its constants, with the recovery of who signed in it or not; by default that for Lit's hosts
+ */
+export async function cosigner(
+  policy: Policy,
+  { minEpoch = 0, wallet = '' }: CosignerLimits = {},
+  of: (isGuarded: boolean) => Promise<Slotted> = slotted,
+): Promise<Cosigner> {
+  const guardians = guardiansOf(policy);
+  const define = {
+    POLICY: JSON.parse(policyJson(policy)) as unknown,
+    MIN_EPOCH: v.parse(Epoch, minEpoch),
+    WALLET: wallet === '' ? wallet : v.parse(LowerAddress, wallet),
+  };
+  const action = filled(await of(guardians.length > 0), define);
+  return { ...action, policy: nameOf(policy), format: FORMAT, guardians };
+}
+
+function guardiansOf({ rules }: Policy): string[] {
+  return rules === 'any' ? [] : rules.flatMap(({ guardian }) => guardian ?? []);
+}
+
+function nameOf(policy: Policy): string {
+  const hash = policyHash(policy);
+  return Object.entries(builtinPolicies).find(([, builtin]) => policyHash(builtin) === hash)?.[0] ?? hash;
+}

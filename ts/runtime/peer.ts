@@ -1,0 +1,29 @@
+import { WalletError } from '../errors.ts';
+
+/**
+ * The packages that not everybody needs, so that they are installed by those who do: each by what npm is to install, and what
+ * for. The versions are those of package.json.
+ */
+export const PEERS = {
+  deno: { install: 'deno@2.8.0', what: 'runs actions on this machine' },
+  'deno-2.2.2': { install: 'deno-2.2.2@npm:deno@2.2.2', what: "runs actions as Lit's hosts of April 2026 do" },
+  esbuild: { install: 'esbuild@0.28.2', what: 'builds actions' },
+  'ethers-v5': { install: 'ethers-v5@npm:ethers@5.7.2', what: 'is what an action on this machine has as `ethers`' },
+} as const;
+
+export type Peer = keyof typeof PEERS;
+
+/** The error of a package that is not installed. */
+export function peerMissing(name: Peer, cause: unknown): WalletError {
+  const { install, what } = PEERS[name];
+  return new WalletError(`${name}, which ${what}, is not installed.`, { next: `run: npm install ${install}`, cause });
+}
+
+/** esbuild. @throws {WalletError} if it is not installed */
+export async function esbuild(): Promise<typeof import('esbuild')> {
+  try {
+    return await import('esbuild');
+  } catch (cause) {
+    throw peerMissing('esbuild', cause);
+  }
+}
