@@ -8,7 +8,7 @@ import { packageRoot as root } from '../core/root.ts';
 import { BuildError, WalletError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
 import { constantsModule, filled, type Slotted } from '../protocol/slot.ts';
-import { CDN, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from '../runtime/npm.ts';
+import { CDN, installedVersion, npmFileAt, npmSpecifier, parseNpmFile, sha384 } from '../runtime/npm.ts';
 import { esbuild } from '../runtime/peer.ts';
 import type { Json } from '../runtime/types.ts';
 import { bundleConstants } from './bundle.ts';
@@ -151,7 +151,10 @@ export async function buildSlotted(
     constants,
     wasmSha256: sha256(wasm),
     ...(hashes.length > 0 && { modulesSha256: Object.fromEntries(hashes) }),
-    toolchain: { tools: { esbuild: version, fflate: packageVersion('fflate') }, packages: bundled.packages },
+    toolchain: {
+      tools: { esbuild: version, fflate: installedVersion('fflate', root) ?? 'unknown' },
+      packages: bundled.packages,
+    },
   };
 }
 
@@ -321,10 +324,6 @@ async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {
   } catch (cause) {
     throw new BuildError(`${path} cannot be read: ${cause instanceof WalletError ? cause.short : cause}`, { cause });
   }
-}
-
-function packageVersion(name: string): string {
-  return npmFileAt(join(root, 'node_modules', name, 'package.json'))?.version ?? 'unknown';
 }
 
 function sha256(data: string | Uint8Array): string {

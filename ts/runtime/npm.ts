@@ -75,6 +75,12 @@ export function sha384(bytes: Uint8Array): string {
   return `sha384-${createHash('sha384').update(bytes).digest('base64')}`;
 }
 
+/** The version of a package that is installed in the node_modules of a folder or one above it. */
+export function installedVersion(name: string, from: string): string | undefined {
+  const root = packageRoot(name, from);
+  return root === undefined ? undefined : versionOf(root);
+}
+
 function packageRoot(name: string, from: string): string | undefined {
   for (let folder = resolve(from); ; folder = dirname(folder)) {
     const root = join(folder, 'node_modules', name);
