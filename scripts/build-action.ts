@@ -1,9 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type ActionParts, buildWithToolchain, HOSTS, MODES, manifestOf, manifestPath } from '../ts/build.ts';
-import { cleanLine, commandLine, type Json, readJson, UsageError } from '../ts/index.ts';
+import { type ActionParts, HOSTS, MODES } from '../ts/build.ts';
+import { commandLine, type Json, readJson, UsageError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
+import { buildFile, describeBuilt } from './built.ts';
 import { run } from './cli.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -92,18 +92,9 @@ async function build(): Promise<void> {
   };
   if (parts.glue !== undefined && !existsSync(parts.glue))
     throw new Error(`${parts.glue} does not exist; run: make wasm`);
-  const built = await buildWithToolchain(parts);
-  writeFileSync(out, built.source);
-  const manifest = manifestPath(out);
-  writeFileSync(manifest, `${JSON.stringify(manifestOf(manifest, parts, built), null, 2)}\n`);
-  const { source: _, toolchain: _toolchain, ...result } = built;
-  if (json) return sayJson(result);
-  const { cid, bytes, sha256, wasmSha256, modulesSha256 = {} } = result;
-  const modules = Object.entries(modulesSha256).map(([name, hash]) => `\nwasm    ${hash} (${cleanLine(name)})`);
-  say(
-    `${cleanLine(resolve(out))}\ncid     ${cid}\nbytes   ${bytes}\nsha256  ${sha256}\nwasm    ${wasmSha256}${modules.join('')}\n` +
-      cleanLine(resolve(manifest)),
-  );
+  const built = await buildFile(parts, out);
+  if (json) return sayJson(built.result);
+  say(describeBuilt(built));
 }
 
 run(USAGE, build);

@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
-import { recoverMessageAddress } from 'viem';
+import { getAddress, recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build.ts';
-import { commandLine, createWallet, openWallet, type Signed } from '../ts/index.ts';
-import { openStore } from '../ts/node.ts';
+import { commandLine, createWallet, fromHex, openWallet, type Signed, toHex } from '../ts/index.ts';
+import { loadGlue, loadModule, openStore, packageRoot, startModule } from '../ts/node.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
 
@@ -67,9 +66,15 @@ Whose signature is it?
   }
 });
 
+/** In a clone from its source, by Go; in the package the same code is there as wasm. */
 async function goEthereum({ digest, signature }: Signed): Promise<string> {
+  if (!existsSync(join(packageRoot, 'go'))) {
+    const call = await startModule(await loadModule('ecrecover'), await loadGlue());
+    const argument = { digest: fromHex(digest), signature: fromHex(signature) };
+    return getAddress(toHex(call('recover_signer', argument).bytes('address')));
+  }
   const { stdout } = await promisify(execFile)('go', ['run', './go/internal/ecrecover', digest, signature], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    cwd: packageRoot,
     env: { ...process.env, CGO_ENABLED: '0' }, // needs no C compiler
   });
   return stdout.trim();

@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   setup: { what: 'prepares an account on Lit', load: () => import('./setup.ts') },
   doctor: { what: 'checks what is between here and a signature on Lit', load: () => import('./doctor.ts') },
   serve: { what: "serves Lit's API on this machine", load: () => import('./serve.ts') },
+  action: {
+    what: 'an action of your own, from a folder: init, build, run, verify, serve',
+    load: () => import('./action.ts'),
+  },
   'build-action': {
     what: 'builds an action: a wasm module in one script, and its CID',
     load: () => import('./build-action.ts'),

@@ -1,5 +1,6 @@
 // For Node: a store in files, and what else is in files: policies, settings, messages of offline deals, keys.
 
+export { startModule } from './core/module.ts';
 export { buildPath, loadGlue, loadModule } from './core/node.ts';
 export { packageRoot, packageVersion } from './core/root.ts';
 export {

@@ -210,6 +210,10 @@ async function bundle(
     name: 'tandem',
     setup(build) {
       build.onResolve({ filter: /^tandem:/ }, ({ path }) => ({ path, namespace: 'tandem' }));
+      // The template is the builder's own, wherever the entry is: so the bytes follow from the builder's version alone.
+      build.onResolve({ filter: /^tandem-ecdsa\/template\/[a-z]+$/ }, ({ path }) => ({
+        path: join(root, 'actions', `${path.slice(path.indexOf('/') + 1)}.ts`),
+      }));
       build.onLoad({ filter: /.*/, namespace: 'tandem' }, ({ path }) => {
         const contents = modules[path];
         return contents === undefined ? { errors: [{ text: `there is no ${path}` }] } : { contents, resolveDir: root };
@@ -231,6 +235,8 @@ async function bundle(
       format: 'iife',
       platform: 'neutral',
       mainFields: ['module', 'main'],
+      // Where an entry has no packages of its own, it has those of the builder.
+      nodePaths: [join(root, 'node_modules'), dirname(root)],
       // Without it, packages with a file for each runtime give one that reads the environment or Node's modules.
       conditions: ['deno'],
       legalComments: 'inline',
