@@ -229,6 +229,43 @@ describe('the account of viem', () => {
       ...permit,
       message: { ...permit.message, owner: TO.replace('C', 'c') },
     }),
+    'fields that no type has': typedData({ ...permit, message: { ...permit.message, more: 1 } }),
+    'a domain with null for what it does not have': typedData({
+      ...permit,
+      domain: { ...permit.domain, version: null, salt: null },
+    }),
+    'a domain type in another order': typedData({
+      ...permit,
+      types: {
+        ...permit.types,
+        EIP712Domain: [
+          { name: 'chainId', type: 'uint256' },
+          { name: 'name', type: 'string' },
+        ],
+      },
+    }),
+    'a domain of other types': typedData({
+      ...permit,
+      domain: { name: 'Cosmos Web3', verifyingContract: 'cosmos' },
+      types: {
+        ...permit.types,
+        EIP712Domain: [
+          { name: 'name', type: 'string' },
+          { name: 'verifyingContract', type: 'string' },
+        ],
+      },
+    }),
+    'a type with a colon in its name': typedData({
+      ...permit,
+      types: { 'Token:Permit': permit.types.Permit },
+      primaryType: 'Token:Permit',
+    }),
+    'lists of lists of lists of lists of lists': typedData({
+      domain: {},
+      types: { A: [{ name: 'x', type: 'uint256[1][1][1][1][1]' }] },
+      primaryType: 'A',
+      message: { x: [[[[[1n]]]]] },
+    }),
     'a missing primary type': typedData({ ...permit, primaryType: 'Transfer' }),
     'bytes that are too short': typedData({ ...mail, message: { ...mail.message, tag: '0x01' } }),
     'a number that is too large': typedData({ ...mail, message: { ...mail.message, delta: 128 } }),
@@ -311,7 +348,6 @@ describe('the account of viem', () => {
       await assert.rejects(sign, PolicyError);
     for (const sign of [
       () => account.signTransaction({ type: 'legacy', gasPrice: 1n, to: TO }),
-      () => account.signTypedData({ ...permit, message: { ...permit.message, more: 1 } } as typeof permit),
       () => account.signTypedData({ types: {}, primaryType: 'EIP712Domain', domain: permit.domain }),
     ])
       await assert.rejects(sign, InputError);
@@ -365,6 +401,14 @@ describe('the signer of ethers', () => {
     'numbers in any notation': typedData({ ...permit, message: { ...permit.message, value: '0x0a', nonce: 3 } }),
     'fields that no type has': typedData({ ...permit, message: { ...permit.message, more: 1 } }),
     'int and uint': typedData({ domain: {}, types: { A: [{ name: 'x', type: 'uint' }] }, message: { x: 5 } }),
+    'a domain with null for what it does not have': typedData({
+      ...permit,
+      domain: { ...permit.domain, version: null, salt: null },
+    }),
+    'a type whose name is no identifier': typedData({
+      ...permit,
+      types: { 'Sign in / Token:Permit': permit.types.Permit },
+    }),
     'types that are not used': typedData({ ...permit, types: { ...permit.types, Other: person } }),
     'a name without a provider': typedData({ ...permit, message: { ...permit.message, owner: 'ann.eth' } }),
     'a legacy transaction': transaction({ ...of, type: 0, gasPrice: 5 }),

@@ -21,9 +21,9 @@ export type TandemAccount = LocalAccount<'tandem'> & {
 
 /**
  * The wallet as an account of viem. What it signs is what viem would hash; viem's checks come first, and throw viem's errors.
- * Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id, typed data
- * with fields that no type has), `PolicyError` for what the action does not sign. `sign`, and a custom serializer's
- * transactions that viem's own does not know, are raw digests, which only the policy `any` allows.
+ * Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id),
+ * `PolicyError` for what the action does not sign. `sign`, and a custom serializer's transactions that viem's own does not
+ * know, are raw digests, which only the policy `any` allows. Fields of a message that no type has are ignored, as viem does.
  */
 export function toViemAccount(wallet: Wallet, options: ViemAccountOptions = {}): TandemAccount {
   const { nonceManager, ...signOptions } = options;

@@ -1,10 +1,11 @@
 import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
 import { quoted } from '../text/untrusted.ts';
-import type { Domain, Intent } from './intent.ts';
+import type { Domain } from './domain.ts';
+import type { Intent } from './intent.ts';
 import { chainOf } from './transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction, transactionForms } from './transaction/transaction.ts';
 import type { TransactionForm } from './transaction/type.ts';
-import { encodeType, type Value } from './types.ts';
+import { DOMAIN, encodeType, type Value } from './types.ts';
 
 /**
  * The intent in words, for people: several lines, which nothing within the intent can add to or disguise, and which tell any
@@ -18,8 +19,10 @@ export function describeIntent(intent: Intent): string {
         : lines('Sign the message (EIP-191)', [`bytes: ${intent.message.raw}`]);
     case 'typedData': {
       const { domain, types, primaryType, message } = intent.typedData;
-      return lines(`Sign typed data (EIP-712): ${primaryType}`, [
+      const declared = types[DOMAIN];
+      return lines(`Sign typed data (EIP-712): ${named(primaryType)}`, [
         `domain: ${describeDomain(domain)}`,
+        ...(declared === undefined ? [] : [`domain type: ${encodeType({ [DOMAIN]: declared }, DOMAIN)}`]),
         ...fieldLines(message, ''),
         `type: ${encodeType(types, primaryType)}`,
       ]);
@@ -61,7 +64,7 @@ function describeTransaction(transaction: Transaction): string {
 }
 
 function describeDomain(domain: Domain): string {
-  const parts = Object.entries<string | bigint>({ ...domain }).map(([key, value]) => `${key} ${plain(value)}`);
+  const parts = Object.entries(domain).map(([key, value]) => `${named(key)} ${plain(value)}`);
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
@@ -70,8 +73,13 @@ function fieldLines(value: Value, path: string): string[] {
   const items = Object.entries(value);
   if (items.length === 0) return [`${path} = nothing`];
   return items.flatMap(([key, item]) =>
-    fieldLines(item, Array.isArray(value) ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`),
+    fieldLines(item, Array.isArray(value) ? `${path}[${key}]` : path === '' ? named(key) : `${path}.${named(key)}`),
   );
+}
+
+/** A name as it is, or in quotation marks where it might pass for something else. */
+function named(name: string): string {
+  return /^[\w$:@/-]+$/.test(name) ? name : quoted(name);
 }
 
 function plain(value: string | boolean | bigint): string {

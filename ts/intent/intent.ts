@@ -1,10 +1,11 @@
-import type { Address, Hex } from 'viem';
-import { hashAuthorization, hashMessage, hashTypedData, keccak256, serializeTransaction } from 'viem/utils';
+import type { Hex, TypedDataParameter } from 'viem';
+import { concat, hashAuthorization, hashMessage, hashStruct, keccak256, serializeTransaction } from 'viem/utils';
+import { type Domain, domainFields, readTypedDomain } from './domain.ts';
 import { copyJson, InputError, type Json, parseJson } from './read/json.ts';
-import { address, entries, hex, list, literal, object, type Reader, text, uint, variant } from './read/strict.ts';
+import { entries, hex, literal, object, type Reader, text, variant } from './read/strict.ts';
 import { type Authorization, authorizationFields } from './transaction/authorization.ts';
 import { readTransaction, type Transaction } from './transaction/transaction.ts';
-import { readStructs, readValue, type Structs, type Value } from './types.ts';
+import { DOMAIN, readStructs, readValue, type Structs, type Value } from './types.ts';
 
 export { InputError } from './read/json.ts';
 
@@ -29,19 +30,13 @@ export interface TypedDataIntent {
 
 export interface TypedData {
   readonly domain: Domain;
-  /** The structs that `primaryType` needs; EIP712Domain goes without saying. */
+  /**
+   * The structs that `primaryType` needs. EIP712Domain goes without saying where it is the standard fields that the domain
+   * has, in their standard order.
+   */
   readonly types: Structs;
   readonly primaryType: string;
   readonly message: { readonly [field: string]: Value };
-}
-
-/** The EIP712Domain: its standard fields, in their standard order. */
-export interface Domain {
-  readonly name?: string;
-  readonly version?: string;
-  readonly chainId?: bigint;
-  readonly verifyingContract?: Address;
-  readonly salt?: Hex;
 }
 
 export interface TransactionIntent {
@@ -60,42 +55,21 @@ export interface DigestIntent {
   readonly digest: Hex;
 }
 
-/** Reads an EIP712Domain. */
-export const readDomain = object<Domain>(
-  {},
-  { name: text, version: text, chainId: uint(256), verifyingContract: address, salt: hex(32) },
-);
-
-const domainTypes = {
-  name: 'string',
-  version: 'string',
-  chainId: 'uint256',
-  verifyingContract: 'address',
-  salt: 'bytes32',
-};
-
 function typedData(value: Json, path: string): TypedData {
   // The message and the types cannot be read by themselves.
   const unread: Reader<Json> = (value) => value;
-  const given = object<{ domain: Domain; types: Json; primaryType: string; message: Json }>(
-    { domain: readDomain, types: unread, primaryType: text, message: unread },
+  const given = object<{ domain: Json; types: Json; primaryType: string; message: Json }>(
+    { domain: unread, types: unread, primaryType: text, message: unread },
     {},
   )(value, path);
 
-  const { domain, primaryType } = given;
-  const { EIP712Domain, ...others } = Object.fromEntries(entries(given.types, `${path}.types`));
-  const implied = Object.entries(domainTypes).filter(([name]) => name in domain);
-  const domainStruct = implied.map(([name, type]) => ({ name, type }));
-  if (EIP712Domain !== undefined) {
-    const field = object<{ name: string; type: string }>({ name: text, type: text }, {});
-    const stated = list(field)(EIP712Domain, `${path}.types.EIP712Domain`);
-    if (JSON.stringify(stated) !== JSON.stringify(domainStruct)) {
-      throw new InputError(`${path}.types.EIP712Domain`, 'not the standard fields that the domain has');
-    }
-  }
-  const { structs, type } = readStructs(others, primaryType, `${path}.types`);
+  const { primaryType } = given;
+  const { [DOMAIN]: domainType, ...others } = Object.fromEntries(entries(given.types, `${path}.types`));
+  const { domain, declared } = readTypedDomain(given.domain, domainType, path);
+  const { structs, type } = readStructs(others, primaryType, `${path}.types`, `${path}.primaryType`);
+  const types: Structs = Object.freeze({ ...(declared && { [DOMAIN]: declared }), ...structs });
   const message = readValue(type, given.message, `${path}.message`) as TypedData['message'];
-  return Object.freeze({ domain, types: structs, primaryType, message });
+  return Object.freeze({ domain, types, primaryType, message });
 }
 
 const intent = variant<Intent>('kind', {
@@ -163,7 +137,7 @@ export function digestOf(intent: Intent): Hex {
     case 'message':
       return hashMessage(intent.message);
     case 'typedData':
-      return hashTypedData(intent.typedData);
+      return digestOfTypedData(intent.typedData);
     case 'transaction':
       return keccak256(serializeTransaction(intent.transaction));
     case 'authorization':
@@ -171,4 +145,15 @@ export function digestOf(intent: Intent): Hex {
     case 'digest':
       return intent.digest;
   }
+}
+
+/** As viem's hashTypedData, which takes fewer names than others do: what they are, {@link readStructs} has checked. */
+function digestOfTypedData({ domain, types, primaryType, message }: TypedData): Hex {
+  const structs: { [name: string]: readonly TypedDataParameter[] } = {
+    ...types,
+    [DOMAIN]: domainFields(domain, types),
+  };
+  const hash = (data: { readonly [field: string]: Value }, primaryType: string): Hex =>
+    hashStruct({ data, primaryType, types: structs });
+  return keccak256(concat(['0x1901', hash(domain, DOMAIN), hash(message, primaryType)]));
 }

@@ -1,4 +1,5 @@
 import type { TypedDataParameter } from 'viem';
+import { MAX_DEPTH } from '../json.ts';
 import { InputError, type Json, within } from './read/json.ts';
 import { address, boolean, entries, hex, int, list, object, type Reader, text, uint } from './read/strict.ts';
 
@@ -14,15 +15,25 @@ export interface Field {
 }
 
 /** A value of a {@link Type} in its only form: numbers are bigints, addresses and bytes are lower-case hex. */
-export type Value = string | boolean | bigint | readonly Value[] | { readonly [field: string]: Value };
+export type Value = Atom | readonly Value[] | { readonly [field: string]: Value };
 
-/** The structs of EIP-712 typed data by name, without EIP712Domain: frozen, without a prototype. */
+/** A value without parts. */
+export type Atom = string | boolean | bigint;
+
+/** Structs of EIP-712 typed data by name, frozen. */
 export type Structs = { readonly [name: string]: readonly TypedDataParameter[] };
 
 // A guard against hashing one long type again for each of many values; the longest in use have some 700 characters.
 const MAX_TYPE_SIZE = 4096;
 
-const NAME = /^[A-Za-z_$][\w$]{0,79}$/;
+/** The type that EIP-712 gives the domain. No other struct has this name, and none uses it. */
+export const DOMAIN = 'EIP712Domain';
+
+// Whatever leaves encodeType one reading, and shows as it is: nothing of a type's own syntax, nothing blank, unseen or
+// that changes the direction of what follows.
+const NAME = /^[^()[\],\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]+$/u;
+// Those of Solidity, and what others take for one, like int7 or bytes33.
+const ATOM_LIKE = /^(address|bool|string|function|bytes\d*|u?(int|fixed)[\dx]*)$/;
 const ATOM = /^(?:address|bool|string|(bytes)([1-9]\d?)?|(u?int)([1-9]\d{0,2}))$/;
 
 /** Tells whether `name` is a type without parts; those of EIP-712 and of the ABI are the same. */
@@ -32,9 +43,19 @@ export function isAtom(name: string): boolean {
   return match !== null && !(Number(size) > 32) && !(Number(bits) > 256) && !(Number(bits) % 8 > 0);
 }
 
-/** Tells whether `name` may name a struct or a field: not `__proto__`, `toString` and the like. */
+/** Tells whether `name` may name a field: not `__proto__`, `toString` and the like. */
 export function isName(name: string): boolean {
   return NAME.test(name) && !(name in {});
+}
+
+/**
+ * Tells whether `name` may name a struct. The primary type may have spaces within: as the type of a field, such a name and
+ * the field's could be told apart in two ways. Nor is it sorted among others, which libraries do in different ways for
+ * characters beyond U+FFFF.
+ */
+export function isStructName(name: string, isPrimary: boolean): boolean {
+  const plain = isPrimary ? name.replace(/(?<=.) (?=.)/gu, '_') : name;
+  return isName(plain) && !ATOM_LIKE.test(name) && (isPrimary || !/[^\0-\uffff]/u.test(name));
 }
 
 /** The type that `name` names with the brackets that follow it, outermost last, as in `T[2][]`. */
@@ -45,15 +66,23 @@ export function withBrackets(type: Type, brackets: string): Type {
   );
 }
 
+/** Reads a field of a struct. */
+export const readField = object<TypedDataParameter>({ name: text, type: text }, {});
+
 /**
  * Reads the structs of typed data, and finds the types they stand for.
  *
  * Exactly those that `primaryType` needs must be there, of valid and different names, none empty and none within itself.
  *
+ * @param path the place of the structs; `primaryPath` that of the name
  * @throws InputError
  */
-export function readStructs(value: Json, primaryType: string, path: string): { structs: Structs; type: Type } {
-  const readField = object<TypedDataParameter>({ name: text, type: text }, {});
+export function readStructs(
+  value: Json,
+  primaryType: string,
+  path: string,
+  primaryPath: string,
+): { structs: Structs; type: Type } {
   const given = new Map(
     entries(value, path).map(([name, fields]) => [name, list(readField, 1)(fields, within(path, name))]),
   );
@@ -67,11 +96,13 @@ export function readStructs(value: Json, primaryType: string, path: string): { s
       return type;
     }
     const struct = given.get(name);
-    if (struct === undefined) throw new InputError(place, 'a type that is not defined');
-    // Like int7 or bytes33: other implementations take them for atoms.
-    if (!isName(name) || /^(address|bool|string|function|bytes\d*|u?(int|fixed)[\dx]*)$/.test(name)) {
-      throw new InputError(within(path, name), 'not a name for a struct');
+    if (struct === undefined) {
+      throw new InputError(
+        place,
+        /^u?int$/.test(name) ? `${name} is written ${name}256` : 'a type that is not defined',
+      );
     }
+    if (!isStructName(name, name === primaryType)) throw new InputError(within(path, name), 'not a name for a struct');
     found.set(name, undefined);
     const names = new Set<string>();
     const fields = struct.map((field, i) => {
@@ -79,7 +110,12 @@ export function readStructs(value: Json, primaryType: string, path: string): { s
       if (!isName(field.name) || names.has(field.name))
         throw new InputError(`${place}.name`, 'not a name, or not a new one');
       names.add(field.name);
-      const [, base = '', brackets = ''] = /^([\w$]+)((?:\[(?:[1-9]\d{0,3})?\]){0,4})$/.exec(field.type) ?? [];
+      const [, base, brackets = ''] = /^([^[\]]+)((?:\[(?:[1-9]\d{0,3})?\])*)$/.exec(field.type) ?? [];
+      if (base === undefined)
+        throw new InputError(`${place}.type`, 'not a type, or one with a length not from 1 to 9999');
+      if (brackets.split('[').length > MAX_DEPTH + 1) {
+        throw new InputError(`${place}.type`, `lists nested deeper than ${MAX_DEPTH}`);
+      }
       return { name: field.name, type: withBrackets(find(base, `${place}.type`), brackets) };
     });
     const type: Type = { kind: 'struct', fields };
@@ -87,9 +123,9 @@ export function readStructs(value: Json, primaryType: string, path: string): { s
     return type;
   }
 
-  if (isAtom(primaryType)) throw new InputError('typedData.primaryType', 'not a struct');
-  const type = find(primaryType, 'typedData.primaryType');
-  const structs: Record<string, readonly TypedDataParameter[]> = Object.create(null);
+  if (isAtom(primaryType)) throw new InputError(primaryPath, 'not a struct');
+  const type = find(primaryType, primaryPath);
+  const structs: Record<string, readonly TypedDataParameter[]> = {};
   for (const name of [...given.keys()].sort()) {
     if (!found.has(name)) throw new InputError(within(path, name), `not needed for ${primaryType}`);
     structs[name] = given.get(name) ?? [];
@@ -97,12 +133,12 @@ export function readStructs(value: Json, primaryType: string, path: string): { s
   if (encodeType(structs, primaryType).length > MAX_TYPE_SIZE) {
     throw new InputError(path, `longer than ${MAX_TYPE_SIZE} characters when encoded`);
   }
-  return { structs: Object.freeze(structs), type };
+  return { structs, type };
 }
 
-/** EIP-712's encodeType, for structs that are exactly those needed. */
+/** EIP-712's encodeType, for structs that are exactly those needed, and perhaps the domain's besides. */
 export function encodeType(structs: Structs, primaryType: string): string {
-  const others = Object.keys(structs).filter((name) => name !== primaryType);
+  const others = Object.keys(structs).filter((name) => name !== primaryType && name !== DOMAIN);
   return [primaryType, ...others.sort()]
     .map((name) => `${name}(${structs[name]?.map((field) => `${field.type} ${field.name}`).join(',')})`)
     .join('');
@@ -130,7 +166,8 @@ export function readValue(type: Type, value: Json, path: string): Value {
   }
 }
 
-function atomReader(name: string): Reader<Value> {
+/** Reads a value of a type without parts. */
+export function atomReader(name: string): Reader<Atom> {
   if (name === 'address') return address;
   if (name === 'bool') return boolean;
   if (name === 'string') return text;

@@ -104,12 +104,12 @@ function canonical(type: Type, decoded: unknown): Value {
  * @throws {@link InputError} at `path`
  */
 export function parseStructType(text: string, path: string): Type {
-  const structs = [...text.matchAll(/([\w$]+)\(([^()]*)\)/g)].map(([, name = '', fields = '']) => {
+  const structs = [...text.matchAll(/([^()]+)\(([^()]*)\)/g)].map(([, name = '', fields = '']) => {
     const pairs = fields.split(',').map((field) => field.split(' '));
     return [name, pairs.map(([type = '', name = '']) => ({ name, type }))] as const;
   });
   const [primaryType = ''] = structs[0] ?? [];
-  const read = readStructs(Object.fromEntries(structs), primaryType, path);
+  const read = readStructs(Object.fromEntries(structs), primaryType, path, path);
   if (encodeType(read.structs, primaryType) !== text) throw new InputError(path, 'not as EIP-712 encodes a type');
   return read.type;
 }

@@ -40,6 +40,7 @@ function linesOf(rule: Rule): string[] {
     case 'typedData':
       return [
         `of the domain ${choice(rule.domains, (domain) => JSON.stringify(domain))}`,
+        ...(rule.domainTypes === undefined ? [] : [`of the domain type ${choice(rule.domainTypes)}`]),
         `of the type ${choice(rule.types)}`,
         ...constraintLines(rule.fields),
       ];

@@ -1,9 +1,10 @@
 import type { Hex } from 'viem';
 import { keccak256, stringToHex } from 'viem/utils';
-import type { Domain, TypedData } from '../intent/intent.ts';
+import { type Domain, domainFields, isStandard } from '../intent/domain.ts';
+import type { TypedData } from '../intent/intent.ts';
 import type { Authorization } from '../intent/transaction/authorization.ts';
 import { feePerGasOf, maxFeeOf, type Transaction } from '../intent/transaction/transaction.ts';
-import { encodeType } from '../intent/types.ts';
+import { DOMAIN, encodeType } from '../intent/types.ts';
 import { parseFunction, parseStructType } from './abi.ts';
 import { resolveWho } from './account.ts';
 import { callViolation, type Facts, violation } from './constraint.ts';
@@ -29,7 +30,12 @@ export function* checkMessage(
 
 export function* checkTypedData(rule: RuleOf<'typedData'>, typedData: TypedData, facts: Facts): Generator<Check> {
   const { domain, types, primaryType, message } = typedData;
-  yield isNone(rule.domains, (allowed) => isSame(allowed, domain)) && 'the domain is not allowed';
+  const fields = domainFields(domain, types);
+  const domainType = encodeType({ [DOMAIN]: fields }, DOMAIN);
+  yield rule.domainTypes === undefined
+    ? !isStandard(fields) && `no domainTypes of the rule names ${domainType}, which has other fields than EIP-712's`
+    : !rule.domainTypes.includes(domainType) && `the domain type ${domainType} is not allowed`;
+  yield isNone(rule.domains, (allowed) => isSame({ ...allowed }, domain)) && 'the domain is not allowed';
   const inFull = encodeType(types, primaryType);
   yield isNone(rule.types, (type) => type === (type.includes('(') ? inFull : primaryType)) &&
     `the type ${primaryType} is not allowed, or is defined otherwise`;
@@ -110,12 +116,7 @@ function isAbove(value: bigint, max: string): boolean {
 }
 
 /** The same fields with the same values, and no others. */
-function isSame(allowed: Exclude<RuleOf<'typedData'>['domains'], 'any'>[number], domain: Domain): boolean {
-  return (
-    allowed.name === domain.name &&
-    allowed.version === domain.version &&
-    allowed.chainId === domain.chainId?.toString() &&
-    allowed.verifyingContract === domain.verifyingContract &&
-    allowed.salt === domain.salt
-  );
+function isSame(allowed: { readonly [field: string]: string }, domain: Domain): boolean {
+  const names = Object.keys(domain);
+  return names.length === Object.keys(allowed).length && names.every((name) => allowed[name] === String(domain[name]));
 }

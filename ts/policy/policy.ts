@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import type { Hex } from 'viem';
 import { sha256, stringToHex } from 'viem/utils';
-import { readDomain } from '../intent/intent.ts';
+import { readDomain } from '../intent/domain.ts';
 import { copyJson, InputError, type Json, parseJson, within } from '../intent/read/json.ts';
 import { address } from '../intent/read/strict.ts';
-import { isAtom, isName } from '../intent/types.ts';
+import { DOMAIN, isStructName, readValue, type Type } from '../intent/types.ts';
 import { parseStructType } from './abi.ts';
 import { readWho } from './account.ts';
 import { readCall, readConstraints } from './constraint.ts';
@@ -113,28 +113,39 @@ function readKind(rule: Rule, path: string): Rule {
 }
 
 function readTypedData(rule: RuleOf<'typedData'>, path: string): Rule {
-  const { domains, types, fields } = rule;
+  const { domains, domainTypes, types, fields } = rule;
   const structs = listOf(types).map((type, i) => {
     if (type.includes('(')) return parseStructType(type, `${path}.types[${i}]`);
-    if (!isName(type) || isAtom(type)) throw new InputError(`${path}.types[${i}]`, 'not a struct by name or in full');
+    if (!isStructName(type, true)) throw new InputError(`${path}.types[${i}]`, 'not a struct by name or in full');
     return undefined;
   });
   const [struct] = structs;
   if (fields !== undefined && (struct === undefined || structs.length > 1)) {
     throw new InputError(`${path}.fields`, 'needs one type in full, like Permit(address owner,uint256 value)');
   }
+  const domainStructs = domainTypes?.map((type, i) => parseDomainType(type, `${path}.domainTypes[${i}]`)) ?? [];
+  if (domains !== 'any' && domainStructs.length > 1) {
+    throw new InputError(`${path}.domainTypes`, 'more than one, with domains that are listed');
+  }
   return {
     ...rule,
     ...(domains !== 'any' && {
-      domains: domains.map((domain, i) => lowerDomain({ ...domain }, `${path}.domains[${i}]`)),
+      domains: domains.map((domain, i) => lowerDomain(domainStructs[0], { ...domain }, `${path}.domains[${i}]`)),
     }),
     ...(fields !== undefined && struct !== undefined && { fields: readConstraints(struct, fields, `${path}.fields`) }),
   };
 }
 
-function lowerDomain(domain: { readonly [key: string]: string }, path: string) {
-  const { chainId, ...others } = readDomain(domain, path);
-  return { ...others, ...(chainId !== undefined && { chainId: String(chainId) }) };
+function parseDomainType(text: string, path: string): Type {
+  const type = parseStructType(text, path);
+  const hasParts = type.kind !== 'struct' || type.fields.some((field) => field.type.kind !== 'atom');
+  if (hasParts || !text.startsWith(`${DOMAIN}(`)) throw new InputError(path, `not like ${DOMAIN}(string name)`);
+  return type;
+}
+
+function lowerDomain(type: Type | undefined, domain: { readonly [key: string]: string }, path: string) {
+  const read = type === undefined ? readDomain(domain, path) : readValue(type, domain, path);
+  return Object.fromEntries(Object.entries(read).map(([name, value]) => [name, String(value)]));
 }
 
 function readTransaction(rule: RuleOf<'transaction'>, path: string): Rule {

@@ -123,14 +123,16 @@ const DomainSchema = v.strictObject({
   name: v.exactOptional(v.string()),
   version: v.exactOptional(v.string()),
   chainId: v.exactOptional(Uint),
-  verifyingContract: v.exactOptional(Address),
-  salt: v.exactOptional(Hex(32)),
+  // An address and 32 bytes, if the rule names no type of the domain that has something else there.
+  verifyingContract: v.exactOptional(v.string()),
+  salt: v.exactOptional(v.string()),
 });
 
 const TypedDataRule = v.strictObject({
   ...conditions,
   kind: v.literal('typedData'),
   domains: anyOr(some(DomainSchema)),
+  domainTypes: v.exactOptional(some(v.string())),
   types: anyOr(some(v.string())),
   fields: v.exactOptional(ConstraintsSchema),
 });

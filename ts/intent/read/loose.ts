@@ -5,11 +5,25 @@ import { InputError } from './json.ts';
 
 export type Loose = { readonly [key: string]: unknown };
 
-/** A number in any notation as canonical decimal digits. */
-export function decimal(value: unknown): unknown {
-  if (typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value))) return String(value);
-  if (typeof value === 'string' && /^0x[0-9a-f]{1,64}$/i.test(value)) return String(BigInt(value));
-  return value;
+/** Told in a sentence what is left out of what is signed, or hashed in another way by some library. */
+export type Notice = (text: string) => void;
+
+/**
+ * A number in any notation as canonical decimal digits.
+ *
+ * @throws InputError for a JavaScript number that may have lost digits
+ */
+export function decimal(value: unknown, path: string): unknown {
+  if (typeof value === 'number' && !Number.isSafeInteger(value)) {
+    const problem = Number.isInteger(value)
+      ? 'beyond 2^53, where JSON numbers lose digits: write it as a string'
+      : 'not a whole number';
+    throw new InputError(path, problem);
+  }
+  const isNumber = typeof value === 'bigint' || typeof value === 'number';
+  const isDigits = typeof value === 'string' && /^(0x[0-9a-f]{1,64}|-?[0-9]{1,78})$/i.test(value);
+  // BigInt takes no hex with a sign, and a text like "-0" is 0.
+  return isNumber || isDigits ? String(BigInt(value)) : value;
 }
 
 /** Hex in lower case. */
@@ -24,20 +38,29 @@ export function padded(value: unknown): unknown {
     : value;
 }
 
-export function each(value: unknown, convert: (item: unknown) => unknown): unknown {
+export function each(value: unknown, convert: (item: unknown, index: number) => unknown): unknown {
   return Array.isArray(value) ? value.map(convert) : value;
 }
 
 /** Leaves out what is undefined, as viem takes it, and what becomes undefined. */
 export function mapValues(value: unknown, convert: (item: unknown, key: string) => unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!isRecord(value)) return value;
   const given = Object.entries(value).filter(([, item]) => item !== undefined);
   const converted = given.map(([key, item]) => [key, convert(item, key)] as const);
   return Object.fromEntries(converted.filter(([, item]) => item !== undefined));
 }
 
+/** What is there: neither undefined nor null, which stands for the same with viem, ethers and nodes. */
+export function present(value: Loose): Loose {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined && item !== null));
+}
+
+export function isRecord(value: unknown): value is Loose {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** @throws InputError */
 export function record(value: unknown, path: string): Loose {
-  if (typeof value !== 'object' || value === null) throw new InputError(path, 'not an object');
-  return value as Loose;
+  if (!isRecord(value)) throw new InputError(path, 'not an object');
+  return value;
 }

@@ -1,7 +1,8 @@
 import type { Address, Hex } from 'viem';
 import { getAddress } from 'viem/utils';
 import { InputError, type Json } from '../read/json.ts';
-import { decimal, each, mapValues, padded, record } from '../read/loose.ts';
+import { decimal, each, present, record } from '../read/loose.ts';
+import { partsForParser, SIGNATURE_FIELDS } from '../read/signature.ts';
 import { address, hex, list, object } from '../read/strict.ts';
 import { type Authorization, authorizationFields, chainOf } from './authorization.ts';
 import { type Access, access, atMaxFee, type Common, call, type Fees, fees, feesInOrder, head } from './fields.ts';
@@ -47,7 +48,9 @@ function yParity(value: Json, path: string): number {
 export const eip7702Form: TransactionForm<Eip7702> = {
   number: 4,
   defaults: { maxFeePerGas: '0', maxPriorityFeePerGas: '0', accessList: [] },
-  fields: { authorizationList: (items) => each(items, signedAuthorization) },
+  fields: {
+    authorizationList: (items, path) => each(items, (item, i) => signedAuthorization(item, `${path}[${i}]`)),
+  },
   describe: ({ authorizationList }) =>
     authorizationList.map((signed) => {
       const { address, nonce, yParity, r, s } = signed;
@@ -56,11 +59,14 @@ export const eip7702Form: TransactionForm<Eip7702> = {
     }),
 };
 
-function signedAuthorization(entry: unknown): unknown {
-  // viem adds `v`, which says the same as `yParity`.
-  const { v: _v, ...others } = record(entry, 'authorizationList');
-  return mapValues(others, (item, key) => {
-    if (key === 'address') return item;
-    return key === 'r' || key === 's' ? padded(item) : decimal(item);
+function signedAuthorization(entry: unknown, path: string): unknown {
+  const given = present(record(entry, path));
+  const signature = Object.fromEntries(SIGNATURE_FIELDS.map((name) => [name, undefined]));
+  const { chainId, nonce, ...others } = { ...given, ...signature };
+  return present({
+    ...others,
+    chainId: decimal(chainId, `${path}.chainId`),
+    nonce: decimal(nonce, `${path}.nonce`),
+    ...partsForParser(given, path),
   });
 }

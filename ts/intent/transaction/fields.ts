@@ -77,7 +77,7 @@ export const commonFields: Conversions = {
   nonce: decimal,
   gas: decimal,
   value: decimal,
-  data: (data) => lower(data ?? '0x'),
+  data: lower,
   gasPrice: decimal,
   maxFeePerGas: decimal,
   maxPriorityFeePerGas: decimal,

@@ -25,7 +25,7 @@ export interface TransactionForm<T> {
   describe?(transaction: T): readonly string[];
 }
 
-/** For each field what puts a value into the form that the parser takes; what becomes undefined is left out. */
+/** For each field what puts a value, of this place, into the form that the parser takes; what becomes undefined is left out. */
 export interface Conversions {
-  readonly [field: string]: (given: unknown) => unknown;
+  readonly [field: string]: (given: unknown, path: string) => unknown;
 }
