@@ -1,6 +1,6 @@
-import type { Hex, TypedDataParameter } from 'viem';
-import { concat, hashAuthorization, hashMessage, hashStruct, keccak256, serializeTransaction } from 'viem/utils';
-import { type Domain, domainFields, readTypedDomain } from './domain.ts';
+import type { Hex } from 'viem';
+import { hashAuthorization, hashMessage, keccak256, serializeTransaction } from 'viem/utils';
+import { type Domain, digestOfTypedData, readTypedDomain } from './domain.ts';
 import { copyJson, InputError, type Json, parseJson } from './read/json.ts';
 import { entries, hex, literal, object, type Reader, text, variant } from './read/strict.ts';
 import { type Authorization, authorizationFields } from './transaction/authorization.ts';
@@ -145,15 +145,4 @@ export function digestOf(intent: Intent): Hex {
     case 'digest':
       return intent.digest;
   }
-}
-
-/** As viem's hashTypedData, which takes fewer names than others do: what they are, {@link readStructs} has checked. */
-function digestOfTypedData({ domain, types, primaryType, message }: TypedData): Hex {
-  const structs: { [name: string]: readonly TypedDataParameter[] } = {
-    ...types,
-    [DOMAIN]: domainFields(domain, types),
-  };
-  const hash = (data: { readonly [field: string]: Value }, primaryType: string): Hex =>
-    hashStruct({ data, primaryType, types: structs });
-  return keccak256(concat(['0x1901', hash(domain, DOMAIN), hash(message, primaryType)]));
 }

@@ -1,8 +1,9 @@
 import type { Hex } from 'viem';
-import { hashTypedData, sha256 } from 'viem/utils';
+import { sha256 } from 'viem/utils';
 import { toHex } from '../core/bytes.ts';
 import { encodeCbor } from '../core/cbor.ts';
 import type { Messages } from '../core/wasm.ts';
+import { digestOfTypedData } from '../intent/domain.ts';
 import type { TypedData } from '../intent/intent.ts';
 
 // What the authority over the action's share signs, so that the action deals it anew or moves it to another action. The
@@ -121,21 +122,7 @@ export function typedDataOf(permission: Permission) {
 
 /** What is signed: the hash of {@link typedDataOf}. */
 export function digestOfPermission(permission: Permission): Hex {
-  const { account, hostWallet, keyId, messages, expires, dealers, holders } = permission;
-  return hashTypedData({
-    ...typedDataOf(permission),
-    types: TYPES,
-    message: {
-      ...permission,
-      account: account as Hex,
-      hostWallet: hostWallet as Hex,
-      keyId: keyId as Hex,
-      dealers: [...dealers],
-      holders: [...holders],
-      messages: messages as Hex,
-      expires: BigInt(expires),
-    },
-  });
+  return digestOfTypedData({ domain: DOMAIN, types: TYPES, primaryType: PRIMARY_TYPE, message: { ...permission } });
 }
 
 /** The wallet that typed data is a permission for, in lower-case hex; undefined if it is none. */
