@@ -2,26 +2,30 @@
 import { readFileSync } from 'node:fs';
 import {
   digestIntent,
+  faultIn,
   type Hex,
   InputError,
   type Intent,
   messageIntent,
   parseIntentJson,
   parseJson,
+  type TypedDataDefinition,
   transactionIntent,
   typedDataIntent,
-  typeOfNumber,
   UsageError,
 } from '../ts/index.ts';
+import { progress } from './cli.ts';
 
 export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign takes it (EIP-191)
+  --message-hex 0x…   bytes, likewise
   --typed-data FILE   typed data (EIP-712): {domain, types, primaryType, message}, as eth_signTypedData_v4 takes it
-  --transaction FILE  a transaction, in the fields of viem, ethers or a node. Nothing is looked up: chainId, nonce, gas
+  --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId, nonce, gas
                       and fees have to be there
   --digest 0x…        32 bytes as they are, which only the policy "any" allows`;
 
 export const intentOptions = {
   message: { type: 'string' },
+  'message-hex': { type: 'string' },
   'typed-data': { type: 'string' },
   transaction: { type: 'string' },
   digest: { type: 'string' },
@@ -31,25 +35,39 @@ export const intentOptions = {
 export type IntentValues = { readonly [what in keyof typeof intentOptions | 'intent']?: string | undefined };
 
 /** How many intents are given. */
-export function countOf({ message, 'typed-data': typedData, transaction, digest, intent }: IntentValues): number {
-  return [message, typedData, transaction, digest, intent].filter((value) => value !== undefined).length;
+export function countOf(values: IntentValues): number {
+  const names = [...(Object.keys(intentOptions) as (keyof typeof intentOptions)[]), 'intent'] as const;
+  return names.filter((name) => values[name] !== undefined).length;
 }
 
-/** The one intent that is given. @throws UsageError, InputError */
+/** The one intent that is given. What of it is not signed, or is not what it seems, is said on stderr. @throws UsageError, InputError */
 export function intentOf(values: IntentValues): Intent {
-  const { message, 'typed-data': typedData, transaction, digest, intent } = values;
+  const { message, 'message-hex': bytes, 'typed-data': typedData, transaction, digest, intent } = values;
   if (countOf(values) === 1) {
-    if (message !== undefined) return messageIntent(message);
+    if (message !== undefined) return textIntent(message);
+    if (bytes !== undefined) {
+      if (!/^0x([0-9a-f]{2})*$/i.test(bytes))
+        throw new UsageError('--message-hex wants 0x and two hex digits for each byte.');
+      return messageIntent({ raw: bytes as Hex });
+    }
     if (digest !== undefined) return digestIntent(digest as Hex);
     if (typedData !== undefined) {
-      return fromFile(typedData, (text) => typedDataIntent(objectOf(text) as Parameters<typeof typedDataIntent>[0]));
+      return fromFile(typedData, (text) => typedDataIntent(objectOf(text) as TypedDataDefinition, progress.notice));
     }
-    if (transaction !== undefined) {
-      return fromFile(transaction, (text) => transactionIntent(viemTransaction(objectOf(text))));
-    }
+    if (transaction !== undefined) return fromFile(transaction, (text) => transactionIntent(objectOf(text)));
     if (intent !== undefined) return fromFile(intent, parseIntentJson);
   }
-  throw new UsageError('Give one thing to sign: --message, --typed-data, --transaction, --digest or an intent.');
+  const names = Object.keys(intentOptions).map((name) => `--${name}`);
+  throw new UsageError(`Give one thing to sign: ${names.join(', ')} or an intent.`);
+}
+
+function textIntent(message: string): Intent {
+  if (/^0x[0-9a-f]+$/i.test(message)) {
+    progress.notice(
+      `--message signs the text of ${message.length} characters as it is written. For the bytes that it writes in hex, use --message-hex.`,
+    );
+  }
+  return messageIntent(message);
 }
 
 /** The text of a file, or of stdin for `-`. @throws UsageError */
@@ -67,7 +85,8 @@ function fromFile(file: string, read: (text: string) => Intent): Intent {
     return read(text);
   } catch (cause) {
     if (!(cause instanceof InputError)) throw cause;
-    throw new UsageError(`${file}: ${cause.message}.`, { cause });
+    const fault = (cause.path === '' ? faultIn(text) : undefined) ?? cause;
+    throw new UsageError(`${file}: ${fault.message}.`, { cause: fault });
   }
 }
 
@@ -75,19 +94,4 @@ function objectOf(text: string): object {
   const json = parseJson(text);
   if (typeof json !== 'object' || json === null) throw new InputError('', 'not an object');
   return json;
-}
-
-/** A transaction as ethers and nodes write it (`gasLimit`, `input`, types by their number), as viem does. */
-function viemTransaction(transaction: object): object {
-  const renamed = Object.entries(transaction).map(([key, value]): [string, unknown] => {
-    if (key === 'gasLimit') return ['gas', value];
-    if (key === 'input') return ['data', value];
-    if (key !== 'type') return [key, value];
-    const number = /^(?:0x0?)?([0-9])$/.exec(String(value))?.[1];
-    return [key, number === undefined ? value : (typeOfNumber(Number(number)) ?? value)];
-  });
-  const names = renamed.map(([key]) => key);
-  const twice = names.find((key, i) => names.indexOf(key) !== i);
-  if (twice !== undefined) throw new InputError(twice, 'given under two names');
-  return Object.fromEntries(renamed);
 }

@@ -465,10 +465,12 @@ describe('typed data as it comes', () => {
     );
   });
 
-  test('a message is called value too, and not both', () => {
+  test('a message is called value too, where there is no message', () => {
     const { message, ...others } = mail;
     assert.equal(typedDigest({ ...others, value: message }), viemDigest(mail));
-    refuses(() => typedDataIntent({ ...mail, value: message }), /^typedData.value: given as message too/);
+    const { intent, notices } = noticed({ ...mail, value: {} });
+    assert.equal(digestOf(intent), viemDigest(mail));
+    assert.match(String(notices), /^typedData.value is not signed/);
   });
 
   test('numbers are taken in every notation that keeps them exact', () => {
@@ -499,7 +501,7 @@ describe('typed data as it comes', () => {
     ],
     'a type that is null': [
       { ...mail, types: { Mail: [{ name: 'to', type: null }] } },
-      /^typedData.types.Mail\[0\].type: missing/,
+      /^typedData.types.Mail\[0\].type: not a string/,
     ],
     'a name that is a number': [
       { ...mail, types: { Mail: [{ name: 5, type: 'bool' }] } },
@@ -511,7 +513,8 @@ describe('typed data as it comes', () => {
       /^typedData.primaryType: a type that is not defined/,
     ],
     'no message': [{ ...mail, message: undefined }, /^typedData.message: missing/],
-    'a message that is null': [{ ...mail, message: null }, /^typedData.message: missing/],
+    'a message that is null': [{ ...mail, message: null }, /^typedData.message: not an object/],
+    'a domain that is null': [{ ...mail, domain: null }, /^typedData.domain: not an object/],
     'a message that is a list': [{ ...mail, message: [] }, /^typedData.message: not an object/],
     'a list that is an object': [{ ...mail, message: { to: { 0: {} } } }, /^typedData.message.to: not a list/],
     'a struct that is missing': [{ ...mail, message: { to: [null] } }, /^typedData.message.to\[0\]: not an object/],

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { hashMessage } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { command } from './support/command.ts';
 import { alice, blocks, bob, documented, payRule } from './support/policies.ts';
@@ -32,6 +33,12 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     writeFileSync(join(dir, 'sign-in.json'), message('example.com wants you to sign in'));
     writeFileSync(join(dir, 'other.json'), message('hello'));
     writeFileSync(join(dir, 'twice.json'), '{"kind":"message","message":"a","message":"b"}');
+    const typed = { types: { EIP712Domain: [], A: [{ name: 'x', type: 'uint256' }] }, primaryType: 'A', domain: {} };
+    writeFileSync(join(dir, 'surplus.json'), JSON.stringify({ ...typed, message: { x: '1', amount: 4.2 } }));
+    writeFileSync(
+      join(dir, 'large.json'),
+      JSON.stringify({ ...typed, message: { x: 5 } }).replace(':5}', `:1${'0'.repeat(17)}1}`),
+    );
     writeFileSync(join(dir, 'pay.json'), blocks.find((text) => text.includes('"nonce": "7",\n    "maxFee')) ?? '');
   });
   after(() => rmSync(dir, { recursive: true }));
@@ -51,7 +58,7 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
         2,
         /^refused: the rule sign in: the message does not begin as it must\n$/,
       ],
-      [['test', 'policy.json', 'twice.json'], 2, /^refused: not an intent: a key is repeated/],
+      [['test', 'policy.json', 'twice.json'], 2, /^refused: not an intent: message: given twice\n$/],
       [['test', 'bad.json', 'other.json'], 1, /bad.json is not a policy: rules/],
       [['test', 'none.json', 'other.json'], 64, /neither a policy/],
       [
@@ -68,6 +75,40 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
       assert.match(stdout + stderr, output);
     });
     await Promise.all(told);
+  });
+
+  test('the command line says what of it is not signed, and what a text that looks like bytes is', async () => {
+    const explain = async (...args: string[]) => {
+      const { code, stdout, stderr } = await policy('explain', 'any', ...args, '--json');
+      const { digest, reason } = stdout === '' ? {} : JSON.parse(stdout);
+      return { code, stderr, digest, reason };
+    };
+    const [text, bytes, odd, none, surplus, large, several] = await Promise.all([
+      explain('--message', '0xdeadbeef'),
+      explain('--message-hex', '0xDEADbeef'),
+      explain('--message-hex', '0xdea'),
+      explain('--message-hex', '0x'),
+      explain('--typed-data', 'surplus.json'),
+      explain('--typed-data', 'large.json'),
+      explain('--message', 'x', '--message-hex', '0x'),
+    ]);
+    assert.equal(text.digest, hashMessage('0xdeadbeef'));
+    assert.match(
+      text.stderr,
+      /^--message signs the text of 10 characters as it is written\. .* use --message-hex\.\n$/,
+    );
+    assert.equal(bytes.digest, hashMessage({ raw: '0xdeadbeef' }));
+    assert.equal(bytes.stderr, '');
+    assert.deepEqual([odd.code, several.code], [64, 64]);
+    assert.match(odd.stderr, /^--message-hex wants 0x and two hex digits for each byte\./);
+    assert.equal(none.digest, hashMessage(''));
+    assert.match(surplus.stderr, /^typedData\.message\.amount is not signed: its type has no such field\.\n$/);
+    assert.equal(large.code, 2);
+    assert.match(
+      large.reason,
+      /^not an intent: message\.x: the number 10{17}1 would be read as 10{18}: write it as a string$/,
+    );
+    assert.match(several.stderr, /^Give one thing to sign: --message, --message-hex, --typed-data, /);
   });
 
   test('policy explain says what a policy allows', async () => {

@@ -25,6 +25,7 @@ export * from './errors.ts';
 export { describeIntent } from './intent/describe.ts';
 export * from './intent/from.ts';
 export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from './intent/intent.ts';
+export { faultIn } from './intent/read/faults.ts';
 export { parseJson } from './intent/read/json.ts';
 export { readJson } from './json.ts';
 export { builtinPolicies } from './policy/builtin.ts';

@@ -2,7 +2,7 @@ import { MAX_DEPTH } from '../json.ts';
 import { STANDARD_DOMAIN } from './domain.ts';
 import { type Intent, parseIntent } from './intent.ts';
 import { InputError, within } from './read/json.ts';
-import { decimal, isRecord, type Loose, lower, mapValues, type Notice, present, record } from './read/loose.ts';
+import { decimal, isRecord, type Loose, lower, type Notice, present, record } from './read/loose.ts';
 import { DOMAIN } from './types.ts';
 
 /** Typed data as viem, ethers and wallets have it. */
@@ -34,19 +34,17 @@ const PATH = 'typedData';
  * @throws InputError
  */
 export function typedDataIntent(definition: TypedDataDefinition, onNotice: Notice = () => {}): Intent {
-  const given = present(record(definition, PATH));
-  const { domain = {}, types, primaryType: named, message: own, value, ...others } = given;
-  if (own !== undefined && value !== undefined) throw new InputError(`${PATH}.value`, 'given as message too');
-  const message = own ?? value;
-  const structs = mapValues(record(types, `${PATH}.types`), (list) => list) as Loose;
+  const { domain = {}, types, primaryType, message: own, value, ...rest } = record(definition, PATH);
+  const [message, others] = (own ?? undefined) === undefined ? [value ?? own, rest] : [own, { ...rest, value }];
+  const named = primaryType ?? undefined;
+  const structs = asGiven(record(types, `${PATH}.types`));
   const fields: Fields = new Map(Object.entries(structs).map(([name, list]) => [name, fieldsOf(list)]));
   const leftOut = (path: string, why: string) => onNotice(`${path} is not signed: ${why}.`);
-  for (const key of Object.keys(others)) leftOut(within(PATH, key), 'it is no part of typed data');
+  for (const key of Object.keys(present(others))) leftOut(within(PATH, key), 'it is no part of typed data');
 
-  const primaryType = named ?? inferred(fields);
-  if (named === undefined)
-    onNotice(`${PATH}.primaryType is missing: ${primaryType} is signed, which no other type uses.`);
-  const needed = neededFor(primaryType, fields);
+  const primary = named ?? inferred(fields);
+  if (named === undefined) onNotice(`${PATH}.primaryType is missing: ${primary} is signed, which no other type uses.`);
+  const needed = neededFor(primary, fields);
   const kept = Object.entries(structs).filter(([name]) => needed.has(name) || name === DOMAIN);
 
   function convert(type: string, given: unknown, path: string, depth = 0): unknown {
@@ -77,10 +75,10 @@ export function typedDataIntent(definition: TypedDataDefinition, onNotice: Notic
   const typedData = {
     domain: domainOf(domain),
     types: Object.fromEntries(kept.map(([name, list]) => [name, bareFields(list)])),
-    primaryType,
-    message: typeof primaryType === 'string' ? convert(primaryType, message, `${PATH}.message`) : message,
+    primaryType: primary,
+    message: typeof primary === 'string' ? convert(primary, message, `${PATH}.message`) : message,
   };
-  return parseIntent({ kind: 'typedData', typedData: present(typedData) });
+  return parseIntent({ kind: 'typedData', typedData: asGiven(typedData) });
 
   function domainOf(domain: unknown): unknown {
     if (!isRecord(domain)) return domain;
@@ -154,5 +152,10 @@ function fieldsOf(list: unknown): readonly Field[] {
 /** Name and type of each field: what else compilers write there (`internalType`) nobody hashes. */
 function bareFields(list: unknown): unknown {
   if (!Array.isArray(list)) return list;
-  return list.map((field: unknown) => (isRecord(field) ? present({ name: field.name, type: field.type }) : field));
+  return list.map((field: unknown) => (isRecord(field) ? asGiven({ name: field.name, type: field.type }) : field));
+}
+
+/** Without what is undefined, which JSON does not have. */
+function asGiven(value: Loose): Loose {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined));
 }

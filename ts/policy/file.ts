@@ -1,6 +1,7 @@
 // For Node.
 import { existsSync, readFileSync } from 'node:fs';
 import { UsageError, WalletError } from '../errors.ts';
+import { faultIn } from '../intent/read/faults.ts';
 import { builtinPolicies } from './builtin.ts';
 import { InputError, type Policy, parsePolicyJson } from './policy.ts';
 import { checkPaces } from './sequences.ts';
@@ -16,13 +17,15 @@ export function readPolicy(nameOrFile: string): Policy {
   if (!existsSync(nameOrFile)) {
     throw new UsageError(`${nameOrFile} is neither a policy (messages, any) nor a file.`);
   }
+  const text = readFileSync(nameOrFile, 'utf8');
   try {
-    const policy = parsePolicyJson(readFileSync(nameOrFile, 'utf8'));
+    const policy = parsePolicyJson(text);
     checkPaces(policy);
     return policy;
   } catch (cause) {
     if (!(cause instanceof InputError)) throw cause;
-    throw new WalletError(`${nameOrFile} is not a policy: ${cause.message}.`, {
+    const { message } = (cause.path === '' ? faultIn(text) : undefined) ?? cause;
+    throw new WalletError(`${nameOrFile} is not a policy: ${message}.`, {
       next: 'compare it with docs/policies.md.',
       cause,
     });

@@ -1,10 +1,18 @@
+import { readJson } from '../../json.ts';
 import { InputError, within } from './json.ts';
 
 /**
  * Finds what {@link parseJson} refuses without a place: a key that is repeated, or a number that has another form than its
- * value is written in, as one has that loses digits. For clients, of JSON text that JSON.parse takes.
+ * value is written in, as one has that loses digits. For clients.
+ *
+ * @returns undefined if there is none, or if the text is not JSON
  */
 export function faultIn(text: string): InputError | undefined {
+  try {
+    readJson(text);
+  } catch {
+    return undefined;
+  }
   const open: {
     readonly path: string;
     readonly keys: Set<string> | undefined;
