@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { slotted } from '#cosigner';
 import { builtinPolicies } from '../policy/builtin.ts';
 import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
+import { checkPaces } from '../policy/sequences.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
 import { Epoch, LowerAddress } from '../protocol/schema.ts';
 import { filled, type Slotted } from '../protocol/slot.ts';
@@ -22,6 +23,7 @@ export type Cosigner = Omit<HostedAction, 'runtime'>;
  * The co-signer for a policy, which is part of the action's source, and so of its CID. Nothing is built: everything but the
  * constants is there, and these go into their slot.
  *
+ * @throws InputError if the policy's paces contradict each other
  * @param of the co-signer without its constants, with the recovery of who signed in it or not; by default that for Lit's hosts
  */
 export async function cosigner(
@@ -29,6 +31,7 @@ export async function cosigner(
   { minEpoch = 0, wallet = '' }: CosignerLimits = {},
   of: (isGuarded: boolean) => Promise<Slotted> = slotted,
 ): Promise<Cosigner> {
+  checkPaces(policy);
   const guardians = guardiansOf(policy);
   const define = {
     POLICY: JSON.parse(policyJson(policy)) as unknown,
