@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import type { Address } from 'viem';
@@ -17,10 +18,12 @@ import {
   type Intent,
   intentJson,
   judge,
+  makePolicy,
   type Policy,
   parsePath,
   policyHash,
   policyJson,
+  templates,
   UsageError,
   type Verdict,
   WalletError,
@@ -35,11 +38,17 @@ const USAGE = `Shows what a policy allows, without signing anything.
 usage: ${commandLine('policy')} test POLICY INTENT [options]
        ${commandLine('policy')} explain POLICY [INTENT] [options]
        ${commandLine('policy')} approve POLICY INTENT (--account 0x… | --root 0x… --path m/…) [--json]
+       ${commandLine('policy')} new NAME [its parameters] [--out FILE]
 
   test      the verdict on an intent
   explain   the policy in words, and the sum that it bounds; with an intent also what that means, the verdict, and what each
             rule says
   approve   the text that a guardian signs as a message (EIP-191), in any wallet, to approve of the intent
+  new       a ready-made policy: prints it, or writes it to a new file and explains it. NAME is one of
+${Object.entries(templates)
+  .map(([name, { says }]) => `              ${name.padEnd(12)}  ${says}`)
+  .join('\n')}
+            and new NAME --help lists its parameters
   POLICY    messages, any, or a file of rules (docs/policies.md)
   INTENT    a file with an intent in JSON, or - for stdin; or one of
 ${INTENT_USAGE}
@@ -54,6 +63,10 @@ ${INTENT_USAGE}
 Exit codes: 0 allowed, 2 refused, 64 wrong usage, 1 anything else.`;
 
 run(USAGE, async () => {
+  if (process.argv[2] === 'new') {
+    makeNew(process.argv.slice(3));
+    return;
+  }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -70,7 +83,7 @@ run(USAGE, async () => {
   if (values.help) return say(USAGE);
   const [command, policyName, intentFile, ...others] = positionals;
   if (others.length > 0 || policyName === undefined || !['test', 'explain', 'approve'].includes(command ?? '')) {
-    throw new UsageError('Say test, explain or approve, a policy, and an intent.');
+    throw new UsageError('Say test, explain or approve, a policy, and an intent; or new, and a name.');
   }
   const { account, root, path } = values;
   for (const name of ['account', 'root'] as const) {
@@ -99,11 +112,11 @@ run(USAGE, async () => {
   const verdict = await judgeInput(policy, intent, { ...values, path: at, now });
   if (verdict?.allowed === false) process.exitCode = EXIT.policy;
 
-  const explained = command === 'explain';
+  const isExplained = command === 'explain';
   const parsed = intent instanceof InputError ? undefined : intent;
   if (values.json) {
     const facts = {
-      ...(explained && {
+      ...(isExplained && {
         policy: JSON.parse(policyJson(policy)),
         policyText: describePolicy(policy),
         budget: budgetFacts(policy, now),
@@ -111,17 +124,60 @@ run(USAGE, async () => {
       }),
       policyHash: policyHash(policy),
       ...(parsed && { digest: digestOf(parsed) }),
-      ...(explained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
+      ...(isExplained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
     };
     return sayJson({ ...verdict, ...facts });
   }
-  if (explained) {
-    const budget = describeBudget(policy, now);
-    say(`${describePolicy(policy)}${budget === undefined ? '' : `\n${budget}`}\nhash: ${policyHash(policy)}`);
-  }
-  if (explained && parsed !== undefined) say(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
-  if (verdict !== undefined) say(`${explained ? '\n' : ''}${inWords(verdict, explained)}`);
+  if (isExplained) say(explained(policy, now));
+  if (isExplained && parsed !== undefined) say(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
+  if (verdict !== undefined) say(`${isExplained ? '\n' : ''}${inWords(verdict, isExplained)}`);
 });
+
+/** Makes a ready-made policy, whose parameters are the options. */
+function makeNew([name = '', ...args]: readonly string[]): void {
+  const template = Object.hasOwn(templates, name) ? templates[name] : undefined;
+  if (template === undefined) {
+    throw new UsageError(`Say which policy is to be made: ${Object.keys(templates).join(', ')}.`);
+  }
+  const parameters = Object.entries(template.parameters);
+  const { values } = parseArgs({
+    args,
+    options: {
+      ...Object.fromEntries(parameters.map(([parameter]) => [parameter, { type: 'string' as const }])),
+      out: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    const width = Math.max(...parameters.map(([parameter]) => parameter.length));
+    const lines = parameters.map(([parameter, { says, otherwise }]) => {
+      const left = otherwise === undefined ? '' : otherwise === '' ? ' (optional)' : ` (${otherwise})`;
+      return `  --${parameter.padEnd(width)}  ${says}${left}`;
+    });
+    say([`${name}: ${template.says}`, '', ...lines].join('\n'));
+    return;
+  }
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
+  const now = Math.floor(Date.now() / 1000);
+  const policy = makePolicy(name, given as Record<string, string>, now);
+  const text = JSON.stringify(JSON.parse(policyJson(policy)), null, 2);
+  if (values.out === undefined) {
+    say(text);
+    return;
+  }
+  const out = String(values.out);
+  try {
+    writeFileSync(out, `${text}\n`, { flag: 'wx' });
+  } catch (cause) {
+    throw new UsageError(`${out} cannot be written: ${(cause as Error).message}.`, { cause });
+  }
+  say(explained(policy, now));
+}
+
+function explained(policy: Policy, now: number): string {
+  const budget = describeBudget(policy, now);
+  return [describePolicy(policy), ...(budget === undefined ? [] : [budget]), `hash: ${policyHash(policy)}`].join('\n');
+}
 
 /** The intent; the error if it is none, which is a refusal and not wrong usage. */
 function readIntent(values: IntentValues): Intent | InputError {
@@ -151,11 +207,11 @@ async function judgeInput(
   });
 }
 
-function inWords(verdict: Verdict, explained: boolean): string {
+function inWords(verdict: Verdict, isExplained: boolean): string {
   if (verdict.allowed) return `allowed by the rule ${verdict.rule}`;
   const { rule, reason, failed } = verdict;
   const head = cleanLine(rule === undefined ? `refused: ${reason}` : `refused: the rule ${rule}: ${reason}`);
-  return explained
+  return isExplained
     ? [head, ...failed.map((item) => `  ${cleanLine(`${item.rule}: ${item.reason}`)}`)].join('\n')
     : head;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { hashMessage } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
+import { parsePolicyJson } from '../ts/policy/policy.ts';
 import { command } from './support/command.ts';
 import { alice, blocks, bob, documented, payRule } from './support/policies.ts';
 
@@ -131,7 +132,7 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.match(stdout, /^Signatures under this policy alone move, gross.*unused may go at once/ms);
     assert.match(
       stdout,
-      /^ {2}ETH on chain 1: 0.0000000000042002 ETH by 160 \(1970.*\), at once, .* 1 minute later, .* in all$/m,
+      /^ {2}ETH on chain 1: 0.0000000000042002 ETH at once, by 160 \(1970.*\), .* 1 minute later, .* in all$/m,
     );
     assert.match((await policy('explain', 'endless.json')).stdout, /^No sum.*:\n {2}rule 0: its fee has no bound\n/m);
     assert.doesNotMatch((await policy('explain', 'policy.json')).stdout, /sum/);
@@ -161,6 +162,31 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.match(both.stderr, /^Give one thing to sign/);
     const none = await policy('test', 'policy.json', '--digest', '0x12');
     assert.deepEqual([none.code, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
+  });
+
+  test('policy new prints a ready-made policy, or writes and explains it', async () => {
+    const args = ['--token', 'USDC', '--chain', '8453', '--to', alice, '--per-day', '20', '--per-payment', '5'];
+    const printed = await policy('new', 'agent-budget', ...args);
+    assert.deepEqual([printed.code, printed.stderr], [0, '']);
+    assert.equal(parsePolicyJson(printed.stdout).version, 1);
+    const written = await policy('new', 'agent-budget', ...args, '--out', 'budget.json');
+    assert.match(written.stdout, /20 USDC at once, .* 600 USDC in all\n/);
+    const explained = await policy('explain', 'budget.json');
+    assert.equal(explained.stdout.split('\n').at(-2), written.stdout.split('\n').at(-2));
+    const help = await policy('new', 'x402', '--help');
+    assert.match(help.stdout, /^x402: payments by x402.*\n\n {2}--token .*--days .* \(30\)\n/s);
+    const wrong: [string[], RegExp][] = [
+      [['new'], /^Say which policy is to be made: agent-budget, x402, trader, sign-in/],
+      [['new', 'toString'], /^Say which policy is to be made/],
+      [['new', 'agent-budget', '--chain', '1'], /^--token is needed: the token/],
+      [['new', 'sign-in', '--domain', 'example.com', '--chain', '1'], /chain/],
+      [['new', 'agent-budget', ...args, '--out', 'budget.json'], /budget.json cannot be written: EEXIST/],
+    ];
+    for (const [given, message] of wrong) {
+      const { code, stderr } = await policy(...given);
+      assert.equal(code, 64);
+      assert.match(stderr, message);
+    }
   });
 
   test('policy approve prints what a guardian signs, which then approves', async () => {

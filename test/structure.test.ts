@@ -142,7 +142,17 @@ describe('the structure', () => {
     };
     follow('actions/cosigner/main.ts');
     assert.ok(reached.has('ts/policy/judge.ts') && reached.has('ts/policy/pace.ts'));
-    const forOwners = ['budget', 'builtin', 'describe', 'describe-budget', 'effects', 'file', 'sequences', 'tokens'];
+    const forOwners = [
+      'budget',
+      'builtin',
+      'describe',
+      'describe-budget',
+      'effects',
+      'file',
+      'sequences',
+      'templates',
+      'tokens',
+    ];
     assert.deepEqual(
       forOwners.filter((name) => reached.has(`ts/policy/${name}.ts`)),
       [],

@@ -34,6 +34,7 @@ export { budgetFacts, describeBudget } from './policy/describe-budget.ts';
 export { approvalText, judge, type Verdict } from './policy/judge.ts';
 export { type Policy, parsePolicy, parsePolicyJson, policyHash, policyJson } from './policy/policy.ts';
 export { CallSchema, ConstraintSchema, PolicySchema, SumSchema } from './policy/schema.ts';
+export { makePolicy, templates } from './policy/templates.ts';
 export { cidOf } from './protocol/cid.ts';
 export { type Permission, typedDataOf } from './protocol/permission.ts';
 /** The forms, as valibot schemas, of what client, action and host name things by: addresses, CIDs, indices, hex. */

@@ -75,7 +75,7 @@ function assetLines(budget: AssetBudget, now: bigint): string[] {
   const day = step === undefined ? undefined : sumWithin(budget, step);
   return [
     [
-      `${nameOf(asset)}: ${show(sumBy(budget, begin))} by ${showTime(begin)}, at once`,
+      `${nameOf(asset)}: ${show(sumBy(budget, begin))} at once, by ${showTime(begin)}`,
       ...sums.map(({ after, sum }) => `${show(sum)} ${showSpan(after)} later`),
       `${show(all)} in all`,
     ].join(', '),
