@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeFunctionData, keccak256, parseAbi, toHex } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
-import { InputError, type Intent, parseIntent } from '../ts/intent/intent.ts';
+import { InputError, type Intent } from '../ts/intent/intent.ts';
 import { type AssetBudget, budgetOf, numbersBy, sumBy, sumOfAll, sumWithin } from '../ts/policy/budget.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { describeBudget } from '../ts/policy/describe-budget.ts';
@@ -24,6 +24,7 @@ import {
   signedAuthorization,
   token,
   transfer,
+  typedOf,
 } from './support/policies.ts';
 
 const FROM = 1_790_000_000;
@@ -246,42 +247,8 @@ describe('in any interval', () => {
 });
 
 describe('no sum is stated', () => {
-  const typedIntent = (
-    verifyingContract: string | undefined,
-    type: string,
-    given: object,
-    chainId: string | undefined = '1',
-  ) => {
-    const [, primaryType = ''] = /^(\w+)/.exec(type) ?? [];
-    const structs = Object.fromEntries(
-      [...type.matchAll(/(\w+)\(([^()]*)\)/g)].map(([, name = '', fields = '']) => [
-        name,
-        fields.split(',').map((field) => ({ type: field.split(' ')[0], name: field.split(' ')[1] })),
-      ]),
-    );
-    const blank = (name: string): object =>
-      Object.fromEntries(
-        (structs[name] ?? []).map(({ type = '', name: field = '' }) => [
-          field,
-          type in structs
-            ? blank(type)
-            : type.endsWith('[]')
-              ? []
-              : type === 'address'
-                ? alice.toLowerCase()
-                : type === 'bytes'
-                  ? '0x'
-                  : type === 'bytes32'
-                    ? toHex(0, { size: 32 })
-                    : type === 'bool'
-                      ? true
-                      : '0',
-        ]),
-      );
-    const domain = { ...(chainId && { chainId }), ...(verifyingContract && { verifyingContract }) };
-    const message = { ...blank(primaryType), ...given };
-    return parseIntent({ kind: 'typedData', typedData: { domain, types: structs, primaryType, message } });
-  };
+  const typedIntent = (verifyingContract: string, type: string, given: object, chainId = '1') =>
+    typedOf(type, given, { ...(chainId && { chainId }), ...(verifyingContract && { verifyingContract }) });
   const call = (signature: string, ...args: readonly unknown[]) =>
     pay({
       to: token,
@@ -601,6 +568,103 @@ describe('no sum is stated', () => {
     assert.deepEqual(budgetOf(none), { reasons: ['the policy says "sum": "none"'] });
     assert.match(describeBudget(none, FROM) ?? '', /^No sum can be stated.*:\n {2}the policy says "sum": "none"$/);
     assert.equal(describeBudget(builtinPolicies.messages, FROM), undefined);
+  });
+});
+
+describe('whatever is signed', () => {
+  const small = (min: number, max: number) => fc.integer({ min, max });
+  const paces = fc
+    .record({ first: small(0, 2), count: small(1, 3), every: small(1, 5), from: small(0, 9), more: small(0, 6) })
+    .map(({ first, count, every, from, more }) => ({
+      first: `${first}`,
+      count: `${count}`,
+      every: `${every}`,
+      from: `${from}`,
+      total: `${count + more}`,
+    }));
+  const policies = fc
+    .record({
+      account: paces,
+      permits: paces,
+      gifts: paces,
+      caps: fc.tuple(small(0, 9), small(0, 9), small(0, 9), small(0, 9)),
+    })
+    .map(({ account, permits, gifts, caps: [pay, send, permit, give] }) =>
+      policyOf(
+        { ...payRule, to: 'any', maxValue: `${pay}`, maxFee: '3', pace: account },
+        {
+          ...tokenRule,
+          maxFee: '5',
+          pace: account,
+          calls: [{ ...transferCall, args: { amount: { max: `${send}` } } }],
+        },
+        typed(token, types.permit, { value: { max: `${permit}` }, nonce: { pace: permits } }),
+        typed(token, types.transfer, { value: { max: `${give}` }, nonce: { pace: gifts } }),
+        typed(token, types.receive, { value: { in: ['0', '4'] }, nonce: { pace: gifts } }),
+      ),
+    );
+  const tries = fc.record({
+    kind: fc.constantFrom('pay', 'send', 'permit', 'give', 'take'),
+    nonce: small(0, 11),
+    amount: small(0, 9),
+    fee: small(0, 6),
+    now: small(0, 40),
+  });
+
+  function intentOf({
+    kind,
+    nonce,
+    amount,
+    fee,
+  }: {
+    kind: string;
+    nonce: number;
+    amount: number;
+    fee: number;
+  }): Intent {
+    const paid = { nonce, gas: BigInt(fee), maxFeePerGas: 1n, maxPriorityFeePerGas: 1n };
+    const value = String(amount);
+    const domain = { chainId: '1', verifyingContract: token };
+    if (kind === 'pay') return pay({ ...paid, value: BigInt(amount) });
+    if (kind === 'send') return pay({ ...paid, to: token, value: 0n, data: transfer(mallory, BigInt(amount)) });
+    if (kind === 'permit') return typedOf(types.permit, { value, nonce: String(nonce) }, domain);
+    const type = kind === 'give' ? types.transfer : types.receive;
+    return typedOf(type, { value, nonce: toHex(nonce, { size: 32 }) }, domain);
+  }
+
+  test('no sequence of signatures and clocks moves more than the sum', async () => {
+    let reached = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        policies,
+        fc.array(tries, { minLength: 1, maxLength: 500, size: 'max' }),
+        async (policy, list) => {
+          // What each number moves at most: a chain takes it once, and the attacker chooses which of its signatures.
+          const coins = new Map<string, number>();
+          const units = new Map<string, number>();
+          const count = (of: Map<string, number>, key: string, amount: number) =>
+            of.set(key, Math.max(of.get(key) ?? 0, amount));
+          let latest = 0;
+          for (const one of list) {
+            latest = Math.max(latest, one.now);
+            if (!(await judge(policy, intentOf(one), { now: one.now })).allowed) continue;
+            const isTransaction = one.kind === 'pay' || one.kind === 'send';
+            const sequence = isTransaction ? 'account' : one.kind === 'permit' ? 'permits' : 'gifts';
+            if (isTransaction) count(coins, `${one.nonce}`, one.fee + (one.kind === 'pay' ? one.amount : 0));
+            if (one.kind !== 'pay') count(units, `${sequence} ${one.nonce}`, one.amount);
+          }
+          const total = (of: Map<string, number>) => BigInt([...of.values()].reduce((sum, amount) => sum + amount, 0));
+          for (const one of assetsOf(policy)) {
+            const moved = total(one.asset.token === undefined ? coins : units);
+            assert.ok(moved <= sumBy(one, BigInt(latest)), `${moved} > ${sumBy(one, BigInt(latest))}`);
+            assert.ok(sumBy(one, BigInt(latest)) <= sumOfAll(one));
+            reached += Number(moved > 0n && 2n * moved >= sumBy(one, BigInt(latest)));
+          }
+        },
+      ),
+      { numRuns: 60, seed: 8 },
+    );
+    assert.ok(reached > 30, `${reached}`); // it is not far above what can be moved
   });
 });
 

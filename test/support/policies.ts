@@ -75,6 +75,32 @@ export const permit = (change: object = {}) =>
     typedData: { domain: permitDomain, types: permitTypes, primaryType: 'Permit', message: permitMessage, ...change },
   });
 
+/**
+ * Typed data of a type in full, such as `Mail(address to)`. Fields that are not given are alice, 0, true or nothing.
+ */
+export function typedOf(type: string, given: object, domain: object): Intent {
+  const structs = new Map(
+    [...type.matchAll(/(\w+)\(([^()]*)\)/g)].map(([, name = '', fields = '']) => [
+      name,
+      fields.split(',').map((field) => {
+        const [type = '', name = ''] = field.split(' ');
+        return { type, name };
+      }),
+    ]),
+  );
+  const blanks: { [type: string]: unknown } = { address: alice, bool: true, string: '', bytes: '0x' };
+  const blankOf = (type: string): unknown => {
+    if (type.endsWith(']')) return [];
+    const fields = structs.get(type);
+    if (fields !== undefined) return Object.fromEntries(fields.map(({ type, name }) => [name, blankOf(type)]));
+    return type === 'bytes32' ? `0x${'00'.repeat(32)}` : (blanks[type] ?? '0');
+  };
+  const [primaryType = ''] = structs.keys();
+  const message = { ...(blankOf(primaryType) as object), ...given };
+  const typedData = { domain, types: Object.fromEntries(structs), primaryType, message };
+  return parseIntent({ kind: 'typedData', typedData });
+}
+
 export const payRule = { kind: 'transaction', chains: ['1'], to: [alice], maxValue: '10', maxFee: 'any' };
 export const callRule = { ...payRule, to: [token], maxValue: '0' };
 export const permitRule = { kind: 'typedData', domains: [permitDomain], types: [permitType] };
