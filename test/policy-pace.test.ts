@@ -321,6 +321,7 @@ describe('the account in a list', () => {
     for (const to of [alice, bob]) await allows(rule, pay({ data: transfer(to, 1n) }), { account: bob });
     await refuses(rule, pay({ data: transfer(mallory, 1n) }), /^args.to is not in the list/, { account: bob });
     await refuses(rule, pay({ data: transfer(bob, 1n) }), /^args.to is not in the list/);
+    assert.match(describePolicy(policyOf(rule)), /^ {4}to is the account itself or "0xa1/m);
   });
 
   test('elsewhere the word is only a word', async () => {
@@ -328,6 +329,7 @@ describe('the account in a list', () => {
     const data = (word: string) => encodeFunctionData({ abi: parseAbi(['function f(string a)']), args: [word] });
     await allows(text, pay({ data: data('account') }), { account: bob });
     await refuses(text, pay({ data: data(bob.toLowerCase()) }), /^args.a is not in the list/, { account: bob });
+    assert.match(describePolicy(policyOf(text)), /^ {4}a is "account"$/m);
     const bytes = { ...payRule, calls: [{ function: 'f(bytes20 a)', args: { a: { in: ['account'] } } }] };
     assert.throws(() => policyOf(bytes), /a.in\[0\]: not 0x/);
   });

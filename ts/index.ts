@@ -28,6 +28,7 @@ export { digestOf, InputError, type Intent, intentJson, parseIntentJson } from '
 export { faultIn } from './intent/read/faults.ts';
 export { parseJson } from './intent/read/json.ts';
 export { readJson } from './json.ts';
+export { type Budget, budgetOf } from './policy/budget.ts';
 export { builtinPolicies } from './policy/builtin.ts';
 export { describePolicy } from './policy/describe.ts';
 export { budgetFacts, describeBudget } from './policy/describe-budget.ts';

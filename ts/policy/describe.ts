@@ -1,8 +1,12 @@
 import { formatEther } from 'viem/utils';
+import type { Type } from '../intent/types.ts';
 import { quoted, visible } from '../text/untrusted.ts';
+import { parseFunction, parseStructType } from './abi.ts';
 import { ACCOUNT } from './account.ts';
 import { showTime } from './pace.ts';
-import type { Constraint, Constraints, Pace, Policy, Rule, RuleOf, Sum } from './schema.ts';
+import type { Call, Constraint, Constraints, Pace, Policy, Rule, RuleOf, Sum } from './schema.ts';
+
+const ITSELF = 'the account itself';
 
 /** The policy in words, for people: one block of lines for each rule, which nothing within it can add to or disguise. */
 export function describePolicy(policy: Policy): string {
@@ -42,7 +46,9 @@ function linesOf(rule: Rule): string[] {
         `of the domain ${choice(rule.domains, (domain) => JSON.stringify(domain))}`,
         ...(rule.domainTypes === undefined ? [] : [`of the domain type ${choice(rule.domainTypes)}`]),
         `of the type ${choice(rule.types)}`,
-        ...constraintLines(rule.fields),
+        ...(rule.fields === undefined
+          ? []
+          : constraintLines(parseStructType(rule.types[0] ?? '', ''), rule.fields, '')),
       ];
     case 'transaction':
       return transactionLines(rule);
@@ -61,10 +67,10 @@ function transactionLines(rule: RuleOf<'transaction'>): string[] {
     wei === 'any' ? 'any amount' : `at most ${formatEther(BigInt(wei))} ETH (${wei} wei)`;
   return [
     `on chain ${choice(rule.chains)}`,
-    `to ${choice(rule.to, (who) => (who === ACCOUNT ? 'the account itself' : who))}`,
+    `to ${choice(rule.to, (who) => (who === ACCOUNT ? ITSELF : who))}`,
     ...(calls === undefined ? ['without data'] : calls === 'any' ? ['with any data'] : []),
     ...(Array.isArray(calls)
-      ? calls.flatMap((call) => [`calling ${call.function}`, ...constraintLines(call.args).map((line) => `  ${line}`)])
+      ? calls.flatMap((call) => [`calling ${call.function}`, ...callLines(call, '').map((line) => `  ${line}`)])
       : []),
     `value: ${ether(rule.maxValue)}`,
     `fee: ${ether(rule.maxFee)}`,
@@ -108,21 +114,31 @@ function paceLine(what: string, pace: Pace | undefined): string[] {
   ];
 }
 
-function constraintLines(constraints: Constraints = {}, path = ''): string[] {
-  return Object.entries(constraints).flatMap(([name, constraint]) => constraintLine(constraint, `${path}${name}`));
+function callLines({ function: signature, args }: Call, path: string): string[] {
+  return args === undefined ? [] : constraintLines(parseFunction(signature, '').type, args, path);
 }
 
-function constraintLine(constraint: Constraint, path: string): string[] {
+function constraintLines(type: Type, constraints: Constraints, path: string): string[] {
+  const fields = type.kind === 'struct' ? type.fields : [];
+  return Object.entries(constraints).flatMap(([name, constraint]) => {
+    const field = fields.find((field) => field.name === name);
+    return field === undefined ? [] : constraintLine(field.type, constraint, `${path}${name}`);
+  });
+}
+
+function constraintLine(type: Type, constraint: Constraint, path: string): string[] {
   const { in: list, min, max, within, pace, each, sum, fields, call } = constraint;
+  const isAddress = type.kind === 'atom' && type.name === 'address';
+  const show = (item: string | boolean) => (isAddress && item === ACCOUNT ? ITSELF : JSON.stringify(item));
   return [
-    ...(each === undefined ? [] : constraintLine(each, `each of ${path}`)),
+    ...(type.kind !== 'list' || each === undefined ? [] : constraintLine(type.item, each, `each of ${path}`)),
     ...(sum === undefined ? [] : sumLines(sum, path)),
-    ...(fields === undefined ? [] : constraintLines(fields, `${path}.`)),
-    ...(list === undefined ? [] : [`${path} is ${choice(list, (item) => JSON.stringify(item))}`]),
+    ...(fields === undefined ? [] : constraintLines(type, fields, `${path}.`)),
+    ...(list === undefined ? [] : [`${path} is ${choice(list, show)}`]),
     ...(min === undefined && max === undefined ? [] : [`${path} is ${bounds({ min, max })}`]),
     ...(within === undefined ? [] : [`${path} is at most ${within} seconds from now`]),
     ...paceLine(path, pace),
-    ...(call === undefined ? [] : [`${path} calls ${call.function}`, ...constraintLines(call.args, `${path}.`)]),
+    ...(call === undefined ? [] : [`${path} calls ${call.function}`, ...callLines(call, `${path}.`)]),
   ];
 }
 
