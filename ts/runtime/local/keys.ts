@@ -11,15 +11,24 @@ export interface HexKey {
   readonly address: string;
 }
 
-/** The signing key that `purpose` and `id` name under the root secret. */
+/**
+ * The signing key that `purpose` and `id` name under the root secret. Who asks for the private key does not wait for the public one,
+ * whose computation takes a process longer, the first time, than an action takes to sign.
+ */
 export function signingKey(root: string, purpose: 'wallet' | 'action', id: string): HexKey {
   const secret = mapHashToField(derive(root, `${purpose} key`, id, 48), secp256k1.Point.Fn.ORDER);
-  const publicKey = secp256k1.getPublicKey(secret, false);
+  const publicKey = (isCompressed: boolean) => secp256k1.getPublicKey(secret, isCompressed);
   return {
     privateKey: hex(secret),
-    publicKey: hex(publicKey),
-    compressedPublicKey: hex(secp256k1.getPublicKey(secret, true)),
-    address: hex(keccak_256(publicKey.subarray(1)).subarray(12)),
+    get publicKey() {
+      return hex(publicKey(false));
+    },
+    get compressedPublicKey() {
+      return hex(publicKey(true));
+    },
+    get address() {
+      return hex(keccak_256(publicKey(false).subarray(1)).subarray(12));
+    },
   };
 }
 
