@@ -9,12 +9,11 @@ import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { inflateRawSync } from 'node:zlib';
 import { BlackHoleBlockstore } from 'blockstore-core/black-hole';
-import fc from 'fast-check';
 import { importBytes } from 'ipfs-unixfs-importer';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
 import { balanced } from 'ipfs-unixfs-importer/layout';
 import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
-import { fromBase91, toBase91 } from '../ts/core/bytes.ts';
+import { fromBase64 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { cosigner } from '../ts/deal/cosigner.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
@@ -101,20 +100,6 @@ describe('the CID of a source', () => {
   });
 });
 
-describe('base 91', () => {
-  test('base 91 gives back any bytes, in characters that no text escapes, 16 for 13 bytes', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-        const text = toBase91(bytes);
-        assert.deepEqual(fromBase91(text), bytes);
-        assert.equal(JSON.stringify(text).length, text.length + 2);
-        assert.ok(text.length <= Math.ceil((bytes.length * 16) / 13));
-      }),
-      { seed: 8 },
-    );
-  });
-});
-
 describe('building an action', () => {
   const glue = '// Copyright the glue.\nglobalThis.Go = class { ran = 1; };\n';
   const main = [
@@ -144,7 +129,7 @@ describe('building an action', () => {
     const result = await context.main?.({ x: 7 });
     assert.ok(result);
     const { data, ...rest } = result;
-    assert.deepEqual(inflateRawSync(fromBase91(String(data))), wasm);
+    assert.deepEqual(inflateRawSync(fromBase64(String(data))), wasm);
     assert.deepEqual(JSON.parse(JSON.stringify(rest)), { ...define, length: wasm.length, go: 1, x: 7 });
   });
 

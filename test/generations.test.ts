@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
+import { build } from 'esbuild';
 import { recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
@@ -12,6 +13,7 @@ import { GENERATIONS, type GenerationName } from '../ts/runtime/local/generation
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { type FileStore, openStore } from '../ts/store/node.ts';
+import { root } from './support/bundle.ts';
 
 // The co-signer on each generation of Lit's hosts, with the Deno that it embeds.
 
@@ -31,11 +33,48 @@ const host = (generation: GenerationName) => LocalRuntime.open({ dir: join(dir, 
 
 async function signs(id: string, generation: GenerationName): Promise<void> {
   const wallet = await openWallet(store, { id, runtime: await host(generation) });
-  for (const protocol of ['dkls18', 'dkls23'] as const) {
+  for (const protocol of ['onecall', 'dkls18', 'dkls23'] as const) {
     const { signature } = await wallet.signMessage(protocol, { protocol });
     assert.equal(await recoverMessageAddress({ message: protocol, signature }), id);
   }
 }
+
+describe('base64', () => {
+  for (const [name, { deno }] of Object.entries(GENERATIONS) as [GenerationName, { deno: string }][]) {
+    // The newest has a decoder of its own, the other has not.
+    test(`base64 is read in its one canonical form only on Deno ${deno}`, async () => {
+      const contents = `
+        import { fromBase64, toBase64 } from './ts/core/bytes.ts';
+        const read = (text) => {
+          try {
+            return toBase64(fromBase64(text));
+          } catch {
+            return null;
+          }
+        };
+        globalThis.main = async (texts) => texts.map(read);`;
+      const { outputFiles } = await build({ stdin: { contents, resolveDir: root }, bundle: true, write: false });
+      const good = ['', 'AA==', 'AAA=', 'AAAA', '+/+/', Buffer.alloc(20_000, 'x').toString('base64')];
+      const padding = ['A', 'AA', 'AA=', 'AAA', '====', 'AAAA=', 'AAAA====', 'AA==AA=='];
+      const others = [
+        'AB==',
+        'AAB=',
+        'AA==\n',
+        ' AA==',
+        'AA= =',
+        'AA \n',
+        'AAAAAA\n\n',
+        'AAAA\n\n\n\n',
+        'A-==',
+        'A_A=',
+        'ÀAAA',
+      ];
+      const source = outputFiles.map(({ text }) => text).join('');
+      const { response } = await (await host(name)).host.execute({ source, params: [...good, ...padding, ...others] });
+      assert.deepEqual(response, [...good, ...[...padding, ...others].map(() => null)]);
+    });
+  }
+});
 
 describe('the co-signer', () => {
   for (const [name, { deno }] of Object.entries(GENERATIONS) as [GenerationName, { deno: string }][]) {

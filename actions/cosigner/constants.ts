@@ -2,17 +2,12 @@
 // file of this name beside the entry. The rest of this folder runs in the host's sandbox.
 import * as v from 'valibot';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
-import { InputError, type Policy, parsePolicy, policyJson } from '../../ts/policy/policy.ts';
+import { InputError, type Policy, parsePolicy, policyHash, policyJson } from '../../ts/policy/policy.ts';
 import { checkPaces } from '../../ts/policy/sequences.ts';
 import { Epoch, LowerAddress } from '../../ts/protocol/schema.ts';
 import type { Json } from '../../ts/runtime/types.ts';
 
-/**
- * What the co-signer is built with, in canonical form, so that what means the same is one source, however it was written
- * down: POLICY, a policy's name or its rules; MIN_EPOCH, the least epoch of a share that it works with; WALLET, the one
- * wallet of the host that it works for, empty for any.
- */
-export const constants = v.strictObject({
+const given = v.strictObject({
   POLICY: v.pipe(
     v.unknown(),
     v.rawTransform(({ dataset, addIssue, NEVER }): Json => {
@@ -28,6 +23,16 @@ export const constants = v.strictObject({
   MIN_EPOCH: v.optional(Epoch, 0),
   WALLET: v.optional(v.union([v.literal(''), LowerAddress], 'not an address'), ''),
 });
+
+/**
+ * What the co-signer is built with, in canonical form, so that what means the same is one source, however it was written
+ * down: POLICY, a policy's name or its rules; MIN_EPOCH, the least epoch of a share that it works with; WALLET, the one
+ * wallet of the host that it works for, empty for any. POLICY_HASH follows from POLICY, and no call has to compute it.
+ */
+export const constants = v.pipe(
+  given,
+  v.transform((all) => ({ ...all, POLICY_HASH: policyHash(parsePolicy(all.POLICY)) })),
+);
 
 /** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. Relative to this file. */
 export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecover: string | undefined } {

@@ -63,7 +63,7 @@ async function allowed(
 export function checkSigner(tandem: Tandem, info: ShareInfo, signer: Signer, intents: readonly Intent[]): void {
   const { path, account, root } = signer;
   const { publicKey, chainCode } = info;
-  const { address } = tandem.derive({ publicKey, chainCode, path });
+  const { address } = path === 'm' ? info : tandem.derive({ publicKey, chainCode, path });
   if (account !== undefined && !equalBytes(address, fromHex(account))) throw new Error('another account would sign');
   if (root !== undefined && !equalBytes(info.address, fromHex(root))) throw new Error('another wallet would sign');
   const own = [toHex(info.address), toHex(address)];

@@ -1,4 +1,4 @@
-import { MIN_EPOCH, POLICY, WALLET } from 'tandem:constants';
+import { MIN_EPOCH, POLICY, POLICY_HASH, WALLET } from 'tandem:constants';
 import * as ecrecover from 'tandem:wasm/ecrecover';
 import * as v from 'valibot';
 import type { Hex } from 'viem';
@@ -6,7 +6,7 @@ import { fromHex } from '../../ts/core/bytes.ts';
 import { globalGlue } from '../../ts/core/glue.ts';
 import { type Call, startModule } from '../../ts/core/module.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
-import { parsePolicy, policyHash } from '../../ts/policy/policy.ts';
+import { parsePolicy } from '../../ts/policy/policy.ts';
 import {
   type CorrelateAnswer,
   type Deal1Answer,
@@ -58,7 +58,7 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
   const cosigner = {
     host,
     policy,
-    policyHash: fromHex(policyHash(policy)),
+    policyHash: fromHex(POLICY_HASH),
     minEpoch: MIN_EPOCH,
     start: starter(),
     recover: recoverer(),

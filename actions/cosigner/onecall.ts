@@ -26,7 +26,7 @@ export async function onecall(cosigner: Cosigner, asked: OnecallRequest): Promis
   const allowed = await allowedAll(cosigner, asked.intents, asked);
   const { intents } = allowed;
   const digests = intents.map((intent) => fromHex(digestOf(intent)));
-  const [tandem, inputs] = [await cosigner.start(), await inputsOf(asked, allowed)];
+  const [tandem, inputs] = await Promise.all([cosigner.start(), inputsOf(asked, allowed)]);
   const bound = await unsealShare(cosigner, wallet, sealed);
   try {
     checkPeer(bound, peer);

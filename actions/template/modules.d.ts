@@ -3,7 +3,7 @@
 declare module 'tandem:wasm' {
   /** How the bytes get here: in `data`, deflated or not, or from `url`. */
   export const encoding: 'deflate' | 'plain' | 'fetch';
-  /** The wasm module in base 91 (`fromBase91`), as raw DEFLATE or as it is; empty if it is fetched. */
+  /** The wasm module in base64, as raw DEFLATE or as it is; empty if it is fetched. */
   export const data: string;
   /** Where it is fetched; empty if it is in `data`. */
   export const url: string;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { BuildFailure, Plugin } from 'esbuild';
 import { deflateSync } from 'fflate';
-import { toBase91 } from '../core/bytes.ts';
+import { toBase64 } from '../core/bytes.ts';
 import { packageRoot as root } from '../core/root.ts';
 import { BuildError, WalletError } from '../errors.ts';
 import { readLimited } from '../files/files.ts';
@@ -260,7 +260,7 @@ async function bundle(
 
 function wasmModule(wasm: Uint8Array, encoding: 'deflate' | 'plain' | 'fetch', url = ''): string {
   const bytes = { deflate: () => deflateSync(wasm, { level: 9 }), plain: () => wasm, fetch: () => new Uint8Array() };
-  const data = toBase91(bytes[encoding]());
+  const data = toBase64(bytes[encoding]());
   const values = { encoding, data, url, length: wasm.length, sha256: sha256(wasm) };
   return Object.entries(values)
     .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};`)

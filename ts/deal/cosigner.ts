@@ -36,6 +36,7 @@ export async function cosigner(
   const define = {
     POLICY: JSON.parse(policyJson(policy)) as unknown,
     MIN_EPOCH: v.parse(Epoch, minEpoch),
+    POLICY_HASH: policyHash(policy),
     WALLET: wallet === '' ? wallet : v.parse(LowerAddress, wallet),
   };
   const action = filled(await of(guardians.length > 0), define);
