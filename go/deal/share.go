@@ -31,15 +31,20 @@ type KeyShare struct {
 
 // Info is the public data of a key share, in the types of the wasm boundary.
 type Info struct {
-	Index        int            `cbor:"index"`
-	Threshold    int            `cbor:"threshold"`
-	Parties      []int          `cbor:"parties"`
-	Epoch        uint32         `cbor:"epoch"`
-	PublicKey    []byte         `cbor:"publicKey"` // 33 bytes
-	Address      []byte         `cbor:"address"`   // 20 bytes
-	KeyID        []byte         `cbor:"keyId"`
-	ChainCode    []byte         `cbor:"chainCode"`
+	Identity
 	PublicShares map[int][]byte `cbor:"publicShares"` // 33 bytes each
+}
+
+// Identity is Info but for the public shares.
+type Identity struct {
+	Index     int    `cbor:"index"`
+	Threshold int    `cbor:"threshold"`
+	Parties   []int  `cbor:"parties"`
+	Epoch     uint32 `cbor:"epoch"`
+	PublicKey []byte `cbor:"publicKey"` // 33 bytes
+	Address   []byte `cbor:"address"`   // 20 bytes
+	KeyID     []byte `cbor:"keyId"`
+	ChainCode []byte `cbor:"chainCode"`
 }
 
 // newKey returns the key whose shares are f(k), F = f·G. It is an error if the key or a share is zero.
@@ -116,22 +121,26 @@ func (s *KeyShare) Seed(i int) ([]byte, error) {
 
 // Info returns the public data of the share.
 func (s *KeyShare) Info() *Info {
-	address := s.Address()
-	info := &Info{
-		Index:        s.Index,
-		Threshold:    s.Threshold,
-		Parties:      slices.Clone(s.Parties),
-		Epoch:        s.Epoch,
-		PublicKey:    s.Q.Bytes(),
-		Address:      address[:],
-		KeyID:        slices.Clone(s.ID[:]),
-		ChainCode:    slices.Clone(s.ChainCode[:]),
-		PublicShares: make(map[int][]byte, len(s.Parties)),
-	}
+	info := &Info{Identity: *s.Identity(), PublicShares: make(map[int][]byte, len(s.Parties))}
 	for k, i := range s.Parties {
 		info.PublicShares[i] = s.PublicShares[k].Bytes()
 	}
 	return info
+}
+
+// Identity returns the public data of the share but for the public shares.
+func (s *KeyShare) Identity() *Identity {
+	address := s.Address()
+	return &Identity{
+		Index:     s.Index,
+		Threshold: s.Threshold,
+		Parties:   slices.Clone(s.Parties),
+		Epoch:     s.Epoch,
+		PublicKey: s.Q.Bytes(),
+		Address:   address[:],
+		KeyID:     slices.Clone(s.ID[:]),
+		ChainCode: slices.Clone(s.ChainCode[:]),
+	}
 }
 
 // Clear forgets the secrets of the share.

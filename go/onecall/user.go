@@ -117,6 +117,9 @@ func Finish(c *correlation.Correlation, session, response []byte) ([]ecdsa.Signa
 	if err != nil {
 		return nil, err
 	}
+	if !state.open() {
+		return nil, errSession()
+	}
 	sums, ok := c.Receive(state.SSID[:], m.rho(&state.SSID), t, &m.Message, correlation.NewGadget(&c.Seed, &c.ID))
 	if !ok {
 		return nil, errCheck()
@@ -133,12 +136,14 @@ func Finish(c *correlation.Correlation, session, response []byte) ([]ecdsa.Signa
 	return signatures, nil
 }
 
+func errSession() error { return wire.Errorf(wire.CodeSession, "not a session of onecall") }
+
 // errCheck is the one answer to every failed check.
 func errCheck() error {
 	return wire.Errorf(wire.CodeCheck, "the response failed a check: its sender may be cheating")
 }
 
-// opened is a session whose fields were decoded. It holds secrets: clear it.
+// opened is a session, decoded; open decodes its points and scalars. It holds secrets: clear it.
 type opened struct {
 	sessionState
 	q *secp256k1.Comb
@@ -159,17 +164,18 @@ func decodeSession(data []byte) (*opened, error) {
 	s := new(opened)
 	if !s.decode(data) {
 		s.clear()
-		return nil, wire.Errorf(wire.CodeSession, "not a session of onecall")
+		return nil, errSession()
 	}
 	return s, nil
 }
 
 func (s *opened) decode(data []byte) bool {
-	if wire.Unmarshal(data, maxSession, &s.sessionState) != nil ||
-		wire.Header(s.Version, s.Kind, kindSession) != nil || s.Round != 1 ||
-		len(s.Items) < 1 || len(s.Items) > MaxDigests {
-		return false
-	}
+	return wire.Unmarshal(data, maxSession, &s.sessionState) == nil &&
+		wire.Header(s.Version, s.Kind, kindSession) == nil && s.Round == 1 &&
+		len(s.Items) >= 1 && len(s.Items) <= MaxDigests
+}
+
+func (s *opened) open() bool {
 	if _, err := s.point.SetBytes(s.Q[:]); err != nil {
 		return false
 	}

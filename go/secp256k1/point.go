@@ -86,9 +86,15 @@ func (p *Point) Uncompressed() []byte {
 	return b
 }
 
-// Affine returns p in affine coordinates, and false if p is the identity. That it is shows in timing.
+// Affine returns p in affine coordinates, and false if p is the identity. That it is shows in timing, and that p is as it was
+// decoded: by chance no other point has a z of 1.
 func (p *Point) Affine() (Affine, bool) {
 	var a Affine
+	if p.z.IsOne() != 0 {
+		a.x, a.y = p.x, p.y
+		a.normalize()
+		return a, true
+	}
 	var zInv field
 	zInv.Invert(&p.z)
 	zInv.Normalize()

@@ -1,7 +1,7 @@
 // For Node.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { runInThisContext } from 'node:vm';
 import { type Glue, globalGlue } from './glue.ts';
 import { packageRoot } from './root.ts';
 import { instantiate, type Tandem } from './wasm.ts';
@@ -29,7 +29,8 @@ export async function loadModule(name: string): Promise<WebAssembly.Module> {
 
 /** Runs the built `wasm_exec.js` and returns what it defines. */
 export async function loadGlue(): Promise<Glue> {
-  await built(import(pathToFileURL(`${buildPath}wasm_exec.js`).href));
+  const filename = `${buildPath}wasm_exec.js`;
+  runInThisContext(await built(readFile(filename, 'utf8')), { filename }); // a plain script; import() would take longer
   return globalGlue();
 }
 

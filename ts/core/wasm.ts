@@ -56,6 +56,9 @@ export interface ShareInfo {
   publicShares: Map<number, Uint8Array>;
 }
 
+/** The part of it that tells which share of which key it is. */
+export type ShareIdentity = Omit<ShareInfo, 'publicShares'>;
+
 /** What a signature by three rounds begins with. */
 export interface Dkls23Params {
   /** The caller's. */
@@ -275,10 +278,10 @@ export class Tandem {
     path: string;
     request: Uint8Array;
     inputs: Uint8Array;
-  }): { response: Uint8Array; info: ShareInfo } {
+  }): { response: Uint8Array; info: ShareIdentity } {
     const { share, peer, digests, path, request, inputs } = input;
     const out = this.#call('onecall_respond', { share, peer, digests, path, request, inputs });
-    return { response: out.bytes('response'), info: shareInfo(out.child('info')) };
+    return { response: out.bytes('response'), info: shareIdentity(out.child('info')) };
   }
 
   /**
@@ -409,6 +412,10 @@ function dealStep(out: Result): DealStep {
 }
 
 function shareInfo(out: Result): ShareInfo {
+  return { ...shareIdentity(out), publicShares: out.indexed('publicShares') };
+}
+
+function shareIdentity(out: Result): ShareIdentity {
   return {
     index: out.int('index'),
     threshold: out.int('threshold'),
@@ -418,6 +425,5 @@ function shareInfo(out: Result): ShareInfo {
     address: out.bytes('address'),
     keyId: out.bytes('keyId'),
     chainCode: out.bytes('chainCode'),
-    publicShares: out.indexed('publicShares'),
   };
 }

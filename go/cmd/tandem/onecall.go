@@ -46,8 +46,8 @@ type onecallRespondInput struct {
 }
 
 type onecallRespondOutput struct {
-	Response []byte     `cbor:"response"`
-	Info     *deal.Info `cbor:"info"`
+	Response []byte         `cbor:"response"`
+	Info     *deal.Identity `cbor:"info"`
 }
 
 // onecallRespond also tells what the share says of itself: to decode one a second time would cost as much as half an answer. The
@@ -62,7 +62,7 @@ func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &onecallRespondOutput{response, share.Info()}, nil
+	return &onecallRespondOutput{response, share.Identity()}, nil
 }
 
 type onecallCheckInput struct {

@@ -116,6 +116,13 @@ func (r *Element) IsZero() uint64 {
 	return (bits|-bits)>>63 - 1
 }
 
+// IsOne returns all ones if r is 1, normalised, and zero otherwise, even if r is 1 in another form.
+func (r *Element) IsOne() uint64 {
+	w := r.words()
+	bits := w[0] ^ 1 | w[1] | w[2] | w[3] | w[4]
+	return (bits|-bits)>>63 - 1
+}
+
 // IsOdd returns the parity of r, which is normalised.
 func (r *Element) IsOdd() uint32 { return r[0] & 1 }
 

@@ -176,6 +176,9 @@ func TestEncoding(t *testing.T) {
 		if (a.IsZero() != 0) != (x.Sign() == 0) || uint(a.IsOdd()) != x.Bit(0) {
 			t.Fatalf("%x: zero %x, odd %d", x, a.IsZero(), a.IsOdd())
 		}
+		if (a.IsOne() != 0) != (x.IsInt64() && x.Int64() == 1) {
+			t.Fatalf("%x: one %x", x, a.IsOne())
+		}
 	}
 }
 
