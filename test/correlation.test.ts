@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -18,6 +18,7 @@ import {
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { hashMessage, recoverAddress } from 'viem';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
@@ -32,6 +33,7 @@ import {
   ProtocolError,
   RefusedError,
   StaleResponseError,
+  StoreError,
   UsageError,
 } from '../ts/errors.ts';
 import { messageIntent } from '../ts/intent/from.ts';
@@ -576,18 +578,20 @@ describe('an action that cheats', () => {
     assert.equal(noteOf(here).failures, 2, 'unlocking never takes the count back');
   });
 
+  /** As if each answer to a set-up were wrong. */
+  const wrongly = async () => {
+    const tandem = await loadTandem();
+    tandem.correlateAccept = () => {
+      throw new TandemError('party', 'the check values are wrong');
+    };
+    return tandem;
+  };
+
   test('in a set-up, three times in a row, is not asked again but by hand', async () => {
     const here = machine();
     rmSync(here.state, { recursive: true });
-    const load = async () => {
-      const tandem = await loadTandem();
-      tandem.correlateAccept = () => {
-        throw new TandemError('party', 'the check values are wrong');
-      };
-      return tandem;
-    };
     const runtime = fakeAction();
-    const wallet = opening(here.store, { runtime, load });
+    const wallet = opening(here.store, { runtime, load: wrongly });
     for (let n = 1; n <= 3; n++) {
       await assert.rejects(wallet.signMessage('x'), ProtocolError);
       assert.equal(noteOf(here).failedSetUps, n);
@@ -601,6 +605,72 @@ describe('an action that cheats', () => {
     assert.deepEqual(await honest.correlate(), { calls: 1 });
     assert.equal(noteOf(here).failedSetUps, 0);
     assert.equal(await calls(honest), 1);
+  });
+
+  test('in the set-up of a deal does not stop the deal, and is counted', async () => {
+    const dir = join(root, String(count++));
+    const { state } = at({ state: join(dir, 'state') });
+    const store = storeAt(join(dir, 'store'));
+    const told: string[] = [];
+    const { wallet, calls } = await createWallet({
+      store,
+      action: fakeAction().action,
+      threshold: 2,
+      parties: 2,
+      load: wrongly,
+      onNotice: (notice) => told.push(notice),
+    });
+    const here = { store, address: wallet.address, state };
+    assert.deepEqual([calls, kept(here), noteOf(here).failedSetUps], [2, [], 1]);
+    assert.match(told.join(), /wrong answer to the set-up/);
+    await assert.rejects(opening(store, { runtime: fakeAction(), load: wrongly }).signMessage('x'), ProtocolError);
+    assert.equal(noteOf(here).failedSetUps, 2);
+    assert.equal((await opening(store, { runtime: fakeAction() }).signMessage('x')).calls, 2);
+    assert.equal(noteOf(here).failedSetUps, 0);
+  });
+
+  test('while the disk is full has the share locked and the correlation gone all the same, and unlocking brings none back', async () => {
+    const here = machine();
+    const copy = join(root, String(count++));
+    cpSync(folderOf(here), copy, { recursive: true });
+    let isFull = false;
+    const store = new Proxy(here.store, {
+      get: (of, name) => {
+        const value = Reflect.get(of, name) as unknown;
+        if (typeof value !== 'function') return value;
+        return (...given: unknown[]) => {
+          const [, change] = given as [string, { write?: unknown }];
+          if (isFull && name === 'commit' && change.write) throw new StoreError('io', 'no space left');
+          return Reflect.apply(value, of, given) as unknown;
+        };
+      },
+    });
+    const load = async () => {
+      const tandem = await loadTandem();
+      tandem.onecallFinish = () => {
+        isFull = true; // after the correlation was taken
+        throw new TandemError('check', 'the response failed a check');
+      };
+      return tandem;
+    };
+    await assert.rejects(opening(store, { runtime: fakeAction(), load }).signMessage('x'), (error) => {
+      assert.ok(error instanceof CheckFailedError, String(error));
+      assert.match(error.message, /could not be counted/);
+      return true;
+    });
+    assert.deepEqual([isLocked(here), kept(here), noteOf(here).alive], [true, [], undefined]);
+
+    const unlock = async () => {
+      const hold = await holdWallet(store, here.address);
+      await hold.unlockHot();
+      hold.release();
+    };
+    await unlock(); // which needs no space
+    isFull = false;
+    cpSync(copy, folderOf(here), { recursive: true });
+    assert.equal(await calls(open(here).wallet), 2);
+    assertAlive(here);
+    assert.equal(await calls(open(here).wallet), 1);
   });
 
   test('by dkls18 is counted too, and ends the correlation', async () => {
@@ -631,6 +701,37 @@ describe('signatures', () => {
     }
     assert.equal(new Set(signed.map((one) => one?.r)).size, 8);
     assertAlive(here);
+  });
+
+  test('at once in two processes are all made from one correlation, which is there afterwards', async () => {
+    const here = machine();
+    const { alive } = noteOf(here);
+    const code = `
+      import { openWallet } from './ts/signing/wallet.ts';
+      import { openStore } from './ts/store/node.ts';
+      import { fakeAction } from './test/support/fake-action.ts';
+      const [dir, name] = process.argv.slice(1);
+      const store = openStore(dir, async () => ({ identities: [process.env.IDENTITY] }));
+      const wallet = await openWallet(store, { runtime: fakeAction() });
+      const signed = [];
+      for (let i = 0; i < 4; i++) signed.push(await wallet.signMessage(name + i));
+      wallet.close();
+      console.log(JSON.stringify(signed));`;
+    const options = { cwd: join(import.meta.dirname, '..'), env: { ...process.env, IDENTITY: identity } };
+    const both = ['a', 'b'].map(async (name) => {
+      const args = ['--import', 'tsx', '--input-type=module', '--eval', code, here.store.dir, name];
+      const { stdout } = await promisify(execFile)(process.execPath, args, options);
+      return JSON.parse(stdout) as Signed[];
+    });
+    const signed = await Promise.all(both);
+    for (const [i, one] of ['a', 'b'].entries()) {
+      for (const [j, each] of (signed[i] ?? []).entries()) {
+        await assertSigned(each, one + j);
+        assert.equal(each.calls, 1);
+      }
+    }
+    assert.equal(new Set(signed.flat().map(({ r }) => r)).size, 8);
+    assertAlive(here, alive?.id);
   });
 
   test('of 8 intents are made in one call, all of them or none', async () => {

@@ -9,6 +9,9 @@ import type { RemoteParty } from './remote.ts';
 // A correlation of the hot party with the action that is set up in the course of a deal, at no further call: the action answers once
 // it has its share. A deal does not fail for want of one; the next signature makes it then.
 
+/** What a set-up in a deal came to; `wrong` if the action has answered it wrongly, which counts as it does in a set-up by itself. */
+export type DealtCorrelation = Correlation | 'wrong' | undefined;
+
 /** A set-up between its request and the end of the deal. */
 export class SetUp {
   readonly #load: () => Promise<Tandem>;
@@ -45,8 +48,8 @@ export class SetUp {
     };
   }
 
-  /** The correlation, with the hot party's new share. Undefined if there is none, which costs one call later. */
-  async accept(share: Uint8Array): Promise<Correlation | undefined> {
+  /** The correlation, with the hot party's new share. If there is none, that costs one call later. */
+  async accept(share: Uint8Array): Promise<DealtCorrelation> {
     const [session, answer] = [this.#session, this.#answer];
     if (session === undefined || answer === undefined) return undefined;
     try {
@@ -55,8 +58,8 @@ export class SetUp {
       const { correlation: bytes, id } = tandem.correlateAccept({ share, session, answer });
       return { name: correlationName(known, ACTION, id), bytes };
     } catch (error) {
-      if (error instanceof TandemError) return undefined;
-      throw error;
+      if (!(error instanceof TandemError)) throw error;
+      return error.code === 'party' ? 'wrong' : undefined;
     } finally {
       this.clear();
     }
@@ -75,7 +78,7 @@ export class SetUp {
 export async function keepDealt(
   store: Store,
   info: WalletInfo,
-  dealt: { readonly share: Uint8Array | undefined; readonly correlation: Correlation | undefined },
+  dealt: { readonly share: Uint8Array | undefined; readonly correlation: DealtCorrelation },
   { onNotice }: Pick<AskOptions, 'onNotice'>,
 ): Promise<void> {
   const { share, correlation } = dealt;
@@ -84,10 +87,18 @@ export async function keepDealt(
     try {
       const correlations = new Correlations(store, info);
       if (share === undefined || correlation === undefined) return await correlations.end();
+      if (correlation === 'wrong') {
+        await correlations.end();
+        await correlations.countFailedSetUp();
+        onNotice?.(
+          'the action gave a wrong answer to the set-up of a correlation: the first signature asks it once more',
+        );
+        return;
+      }
       await correlations.keep(await correlationKey(share), correlation);
       if (correlations.isLasting) return;
     } finally {
-      correlation?.bytes.fill(0);
+      if (correlation !== 'wrong') correlation?.bytes.fill(0);
       hold.release();
     }
   } catch {

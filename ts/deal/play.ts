@@ -3,8 +3,7 @@ import { TandemError } from '../core/errors.ts';
 import type { DealParams, DealStep, ShareInfo, Tandem } from '../core/wasm.ts';
 import { ProtocolError } from '../errors.ts';
 import { ACTION, HOT } from '../protocol/roles.ts';
-import type { Correlation } from '../store/correlations.ts';
-import { SetUp } from './correlate.ts';
+import { type DealtCorrelation, SetUp } from './correlate.ts';
 import { type Deal, participantsOf } from './plan.ts';
 import type { RemoteParty } from './remote.ts';
 
@@ -43,7 +42,7 @@ export interface Dealt {
   readonly infos: readonly ShareInfo[];
   readonly sealed?: string | undefined;
   /** The hot party's with the action, if one was set up. */
-  readonly correlation?: Correlation | undefined;
+  readonly correlation?: DealtCorrelation;
 }
 
 /** A wasm instance for each party: one serves one session. */
