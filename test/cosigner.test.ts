@@ -154,6 +154,24 @@ async function signed(
   return recoverAddress({ hash: digest, signature: { r: bytesToHex(r), s: bytesToHex(s), yParity } });
 }
 
+/** A signature by onecall of `peer`, who has no correlation, with the action: two calls, as a cold share makes it too. */
+async function signedByOnecall(key: Keygen, peer: number, message: string): Promise<string> {
+  const share = key.shares.get(peer) ?? assert.fail();
+  const digest = hashMessage(message);
+  const user = await loadTandem();
+  const setUp = user.correlateRequest({ hedge: share, peer: 2 });
+  const common = { wallet: key.deal1.wallet, share: key.sealed, peer };
+  const { answer } = await granted({ ...common, op: 'correlate', request: b64(setUp.request) }, any);
+  const { correlation } = user.correlateAccept({ share, session: setUp.session, answer: bytes(answer) });
+  const digests = [Buffer.from(digest.slice(2), 'hex')];
+  const { session, request } = user.onecallRequest({ share, correlation, peer: 2, digests, path: 'm' });
+  const intents = [{ intent: json({ kind: 'message', message }) }];
+  const { response } = await granted({ ...common, op: 'onecall', intents, request: b64(request) }, any);
+  const [signature] = user.onecallFinish({ correlation, session, response: bytes(response) });
+  const { r, s, yParity } = signature ?? assert.fail();
+  return recoverAddress({ hash: digest, signature: { r: bytesToHex(r), s: bytesToHex(s), yParity } });
+}
+
 const address = (info: { address: Uint8Array }) => bytesToHex(info.address);
 
 let key: Keygen;
@@ -180,6 +198,9 @@ describe('with the co-signer', { concurrency: 2 }, () => {
     const intent = { kind: 'message', message: 'hello' };
     assert.equal((await signed(key, { intent, digest })).toLowerCase(), address(key.info));
     assert.equal((await signed(key, { intent, digest, peer: 3 })).toLowerCase(), address(key.info));
+    for (const peer of [1, 3]) {
+      assert.equal((await signedByOnecall(key, peer, 'hello')).toLowerCase(), address(key.info));
+    }
   });
 
   test('with the co-signer, a message is signed as raw bytes, and under a derivation path', async () => {

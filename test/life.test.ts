@@ -377,9 +377,10 @@ describe('another action', () => {
     const migrate = ['--store', store.dir, '--wallet', old.address, '--policy', 'any', '--json'];
     const made = json(await command('migrate', ...migrate));
     assert.deepEqual([made.calls, made.from, made.epoch], [2, ['2 action'], 0]);
-    await signs(old);
     const digest = hashMessage('raw');
-    const { signature } = await (await openWallet(store, { id: old.address, runtime })).signDigest(digest);
+    const { signature, calls } = await (await openWallet(store, { id: old.address, runtime })).signDigest(digest);
+    assert.equal(calls, 1, 'the correlation is good with the new action too');
+    await signs(old);
     assert.equal(await recoverAddress({ hash: digest, signature }), old.address);
     const info = await readWallet(store, old.address);
     assert.deepEqual([info.action?.policy, info.action?.authority, info.action?.retired], ['any', 'cold', undefined]);

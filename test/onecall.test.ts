@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { secp256k1 } from '@noble/curves/secp256k1.js';
+import { TandemError } from '../ts/core/errors.ts';
 import { loadTandem } from '../ts/core/node.ts';
 import type { DealParams, ShareInfo, Signature, Tandem } from '../ts/core/wasm.ts';
 
@@ -128,6 +129,36 @@ describe('onecall, in the built module', () => {
     const answer = flipped(made.answer, 1000);
     const input = { share: key.user, session: made.session, answer };
     assert.throws(() => tandem.correlateAccept(input), { code: 'stale' });
+  });
+
+  test("answers a thousand altered requests with one of two errors, or as if they were a cheating user's", async () => {
+    const all = digests(1);
+    const { session, request, params } = await exchange(all, 'm');
+    let seed = 1;
+    const random = (below: number) => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    const counts: Record<string, number> = {};
+    let [acting, finishing] = [await loadTandem(), await loadTandem()];
+    for (let i = 0; i < 1000; i++) {
+      if (i % 50 === 0) [acting, finishing] = [await loadTandem(), await loadTandem()];
+      let altered = request.slice();
+      for (let n = random(3); n >= 0; n--) altered[random(altered.length)] = random(256);
+      if (i % 10 === 0) altered = altered.slice(0, random(altered.length));
+      if (Buffer.compare(altered, request) === 0) continue;
+      let code = 'answered';
+      try {
+        const { response } = acting.onecallRespond({ ...params, request: altered });
+        assert.throws(() => finishing.onecallCheck({ session, response }), { code: 'stale' });
+      } catch (error) {
+        assert.ok(error instanceof TandemError, String(error));
+        code = error.code;
+      }
+      counts[code] = (counts[code] ?? 0) + 1;
+    }
+    assert.deepEqual(Object.keys(counts).sort(), ['answered', 'identity', 'input']);
+    assert.ok((counts.answered ?? 0) > 50, JSON.stringify(counts));
   });
 
   test('refuses what belongs to another key, and what is none', async () => {

@@ -323,10 +323,31 @@ func TestRhosDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// All of an answer up to ρ: the rest would take most of the time.
+	begin := func(random io.Reader) (rPrime [33]byte, rho string) {
+		p, err := decodeRequest(request, s.action, 1, s.digests, s.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &responder{proposal: p, self: s.action.Index}
+		defer r.clear()
+		m := &responseMessage{Items: make([]responseItem, 1)}
+		if err := errors.Join(r.draw(s.action, request, nil, random), r.nonce(0, p.d[0], &m.Items[0])); err != nil {
+			t.Fatal(err)
+		}
+		return m.Items[0].RPrime, string(m.rho(&p.ssid))
+	}
+	if got, _ := begin(source(1)); got != decoded(t, s.respond(t, request, source(1))).Items[0].RPrime {
+		t.Fatal("not what an answer begins with")
+	}
 	seen := make(map[string]bool)
 	random := source(1)
-	for range 100 {
-		r := string(decoded(t, s.respond(t, request, random)).rho(&[32]byte{}))
+	count := 10_000
+	if testing.Short() {
+		count = 500
+	}
+	for range count {
+		_, r := begin(random)
 		if seen[r] {
 			t.Fatal("one ρ twice")
 		}
