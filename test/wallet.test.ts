@@ -386,7 +386,7 @@ describe('sign', () => {
       ['--store', dir, '--message', 'x', '--approval', '0x12'],
       ['--store', dir, '--transaction', write('text.json', 'x')],
       ['--store', dir, '--transaction', write('chainless.json', { gasPrice: '1', to: PAYEE })],
-      ['--store', dir, '--transaction', write('twice.json', { chainId: 1, gasPrice: '1', gas: '1', gasLimit: '1' })],
+      ['--store', dir, '--transaction', write('twice.json', { chainId: 1, gasPrice: '1', gas: '1', gasLimit: '2' })],
       ['--store', dir, '--typed-data', write('untyped.json', { types: {}, primaryType: 'X', message: {} })],
     ]);
   });
