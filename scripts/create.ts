@@ -58,8 +58,9 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
   const authority = authorityOf(values.authority);
   const correlation = correlationOf(values.correlation);
   const { runtime, close } = await connect(values.runtime, store.dir);
-  const key = await secret?.();
+  let key: Uint8Array | undefined;
   try {
+    key = await secret?.();
     progress.step('building the action');
     const action = runtime && { runtime, ...(await buildCosigner(values.policy, hostKind(runtime.name))) };
     const interactive = values['allow-interactive'];

@@ -10,11 +10,12 @@ let previous: Promise<unknown> = Promise.resolve();
  *
  * @throws WalletError if there is no terminal, or the two differ
  */
-export function promptPassphrase(what: string, isNew: boolean): Promise<string> {
+export function promptPassphrase(what: string, isNew: boolean, otherwise = KEY_ADVICE): Promise<string> {
   const answer = previous.then(async () => {
-    const passphrase = await ask(`Passphrase for ${what}: `);
+    const passphrase = await ask(`Passphrase for ${what}: `, false, otherwise);
     if (isNew && passphrase === '') throw new WalletError('An empty passphrase protects nothing.');
-    if (isNew && (await ask('Once more: ')) !== passphrase) throw new WalletError('The two passphrases differ.');
+    if (isNew && (await ask('Once more: ', false, otherwise)) !== passphrase)
+      throw new WalletError('The two passphrases differ.');
     hideSecret(passphrase);
     return passphrase;
   });

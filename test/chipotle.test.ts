@@ -495,7 +495,12 @@ describe('its own message and next step has', () => {
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
     await host.account.removeAction(readSettings(store)?.LIT_GROUP ?? '', actionHash(action.cid));
-    await fails(runtime().run(action, 1), 'permission', /may not use the wallet .* any more/, /run setup for this one again/);
+    await fails(
+      runtime().run(action, 1),
+      'permission',
+      /may not use the wallet .* any more/,
+      /run setup for this one again/,
+    );
     const newer = await actionOf(`${ECHO} `);
     await fails(setUp(newer, 'messages', setupOptions(host, store)), 'input', /is set up for the action/, /migrate/);
     await host.server.close();

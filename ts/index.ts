@@ -66,6 +66,7 @@ export { type CheckedStore, checkStore } from './store/check.ts';
 export { Correlations, correlationKey, readNote } from './store/correlations.ts';
 export { dealName, listDeals } from './store/deals.ts';
 export { memoryStore } from './store/memory.ts';
+export { FIRST_ACCOUNT, isMnemonic, keyOfMnemonic } from './store/mnemonic.ts';
 export {
   assertUnlocked,
   findWallet,

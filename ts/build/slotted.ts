@@ -31,7 +31,12 @@ export async function slotted(isGuarded: boolean, host: HostKind = 'chipotle'): 
   const { buildSlotted } = await import('./action.ts');
   // Which constants there are, and the further modules, are all that is taken from these; actions/cosigner/constants.ts says the same.
   const { any } = builtinPolicies;
-  const define = { POLICY: JSON.parse(policyJson(any)) as Json, POLICY_HASH: policyHash(any), MIN_EPOCH: 0, WALLET: '' };
+  const define = {
+    POLICY: JSON.parse(policyJson(any)) as Json,
+    POLICY_HASH: policyHash(any),
+    MIN_EPOCH: 0,
+    WALLET: '',
+  };
   const modules = { ecrecover: isGuarded ? ECRECOVER : null };
   const built = await buildSlotted({ ...COSIGNER, host, define }, async () => ({ constants: define, modules }));
   return built.slotted;

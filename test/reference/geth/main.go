@@ -3,6 +3,10 @@
 //
 //	npx tsx test/reference/intents.ts
 //
+// With the argument keystores it prints keystore files instead, the first ones of test/vectors/keystores.json:
+//
+//	go run . keystores
+//
 // Its test opens a keystore file with go-ethereum. A module of its own, so that tandem itself does not depend on all of go-ethereum.
 package main
 
@@ -69,6 +73,10 @@ type decimal struct{ uint256.Int }
 func (d *decimal) UnmarshalText(text []byte) error { return d.SetFromDecimal(string(text)) }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "keystores" {
+		printKeystores()
+		return
+	}
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
