@@ -20,7 +20,18 @@ import {
 } from '../ts/index.ts';
 import type { Finding, LogEntry } from '../ts/lit.ts';
 import type { LitHostOptions } from '../ts/local.ts';
-import { makeFolder, readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
+import {
+  AgeError,
+  isAge,
+  keyKindOf,
+  keyOf,
+  makeFolder,
+  open,
+  readSettings,
+  type Secret,
+  type SecretSource,
+  writeSettings,
+} from '../ts/node.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 
@@ -167,27 +178,64 @@ export const environmentKey: SecretSource = async (kind, what) => {
   return { passphrase: await promptPassphrase(what, kind === 'any') };
 };
 
-function readIdentities(path: string): Secret {
-  const next = 'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments.';
-  let text: string;
+const identityFiles = new Map<string, Promise<Secret>>();
+
+/** The identities of a file, which is asked for its passphrase once, if it has one. */
+function readIdentities(path: string): Promise<Secret> {
+  const known = identityFiles.get(path) ?? identitiesIn(path);
+  identityFiles.set(path, known);
+  return known;
+}
+
+async function identitiesIn(path: string): Promise<Secret> {
+  const next =
+    'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments. It may have a passphrase.';
+  let file: Uint8Array;
   try {
     if (statSync(path).size > 64 * 1024) throw new Error('it is too long');
-    text = readFileSync(path, 'utf8');
+    file = readFileSync(path);
   } catch (cause) {
     throw new WalletError(`TANDEM_IDENTITY names ${path}, which cannot be read: ${(cause as Error).message}.`, {
       next,
       cause,
     });
   }
+  const text = new TextDecoder().decode(isAge(file) ? await decryptIdentities(file, path) : file);
   const identities = text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('#'));
   if (identities.length === 0 || !identities.every((line) => /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/.test(line))) {
-    throw new WalletError(`TANDEM_IDENTITY names ${path}, which is not a file of age identities.`, { next });
+    throw new WalletError(`TANDEM_IDENTITY names ${path}, which is ${whatElse(text)}.`, { next });
   }
   for (const identity of identities) hideSecret(identity);
   return { identities };
+}
+
+/** What a file is that people take for one of identities. */
+function whatElse(text: string): string {
+  if (/^AGE-PLUGIN-/m.test(text)) return 'of an identity of an age plugin; these are not taken here';
+  if (/^-----BEGIN .*PRIVATE KEY-----/m.test(text))
+    return 'a private key of ssh or another program; these are not taken here';
+  if (/^(age1|ssh-)/m.test(text)) return 'of public keys (recipients), which open nothing';
+  return 'not a file of age identities';
+}
+
+/** What is in an identity file that has a passphrase (`age -p`). */
+async function decryptIdentities(file: Uint8Array, path: string): Promise<Uint8Array> {
+  try {
+    if (keyKindOf(file) !== 'passphrase') throw new AgeError('unsupported', 'it is encrypted for another identity');
+    progress.end();
+    const passphrase = process.env.TANDEM_PASSPHRASE || (await promptPassphrase(`the identity file ${path}`, false));
+    return await open(file, keyOf({ passphrase }));
+  } catch (cause) {
+    if (!(cause instanceof AgeError)) throw cause;
+    const why = cause.kind === 'wrong-key' ? 'the passphrase is another' : cause.message;
+    throw new WalletError(`TANDEM_IDENTITY names ${path}, which does not open: ${why}.`, {
+      next: 'type the passphrase it was made with, or name a file without one.',
+      cause,
+    });
+  }
 }
 
 /** A connected host, and what ends it. */

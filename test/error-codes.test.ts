@@ -56,6 +56,7 @@ const errors: { readonly [code in ErrorCode]: CodedError } = {
   'store-full': store('full'),
   'store-io': store('io'),
   'age-wrong-key': new AgeError('wrong-key', 'x', cause),
+  'age-unsupported': new AgeError('unsupported', 'x', cause),
   'age-altered': new AgeError('altered', 'x', cause),
   'host-input': host('input'),
   'host-permission': host('permission'),

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { generateIdentity } from 'age-encryption';
+import { armor, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
 import { recoverAddress } from 'viem';
 import { createWallet } from '../ts/deal/keygen.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
@@ -104,6 +104,46 @@ describe('a store in which something is wrong', () => {
     const file = join(root, 'another.txt');
     writeFileSync(file, await generateIdentity());
     await fails(store.dir, /No age identity at hand opens .*age/, { TANDEM_IDENTITY: file });
+  });
+
+  test('sign says so if the identity file is of another kind, or its passphrase another', async () => {
+    const identity = readFileSync(identityFile, 'utf8');
+    const file = (name: string, content: string | Uint8Array) => {
+      writeFileSync(join(root, name), content);
+      return join(root, name);
+    };
+    const named = (name: string, content: string | Uint8Array) => ({ TANDEM_IDENTITY: file(name, content) });
+    await fails(store.dir, /an age plugin; these are not taken here/, named('plugin', 'AGE-PLUGIN-YUBIKEY-1QQQQ\n'));
+    const ssh = '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
+    await fails(store.dir, /a private key of ssh/, named('ssh', ssh));
+    await fails(
+      store.dir,
+      /public keys \(recipients\)/,
+      named('recipients', `${await identityToRecipient(identity)}\n`),
+    );
+    await fails(store.dir, /not a file of age identities/, named('nothing', 'hello'));
+
+    const encrypter = new Encrypter();
+    encrypter.setPassphrase(PASSPHRASE);
+    encrypter.setScryptWorkFactor(10);
+    const encrypted = await encrypter.encrypt(`# created: today\n${identity}\n`);
+    await fails(store.dir, /does not open: the passphrase is another/, {
+      ...named('encrypted', encrypted),
+      TANDEM_PASSPHRASE: 'x',
+    });
+    const again = new Encrypter();
+    again.addRecipient(await identityToRecipient(identity));
+    await fails(
+      store.dir,
+      /does not open: it is encrypted for another identity/,
+      named('twice', await again.encrypt(identity)),
+    );
+
+    for (const content of [encrypted, armor.encode(encrypted)]) {
+      const args = ['--store', store.dir, '--wallet', info.address, '--message', 'x', '--recovery', '--json'];
+      const environment = { ...named('encrypted', content), TANDEM_PASSPHRASE: PASSPHRASE };
+      assert.equal((await command('sign', args, environment)).code, 0);
+    }
   });
 
   test('sign says so if the identity is not there, and nobody can be asked for a passphrase', async () => {

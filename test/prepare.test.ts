@@ -206,7 +206,14 @@ describe('one call', () => {
     assert.equal((await (await open(strict)).wallet.signTypedData(typed)).calls, 1);
     const none = relay({});
     none.limits = () => strict.limits();
-    await assert.rejects((await open(none)).wallet.signMessage('x'.repeat(64 * 1024)), /sign something shorter/);
+    await assert.rejects((await open(none)).wallet.signMessage('x'.repeat(64 * 1024)), (error) => {
+      assert.ok(error instanceof UsageError);
+      const [, has, takes, over] =
+        /its parameters would have (\d+) bytes where the host takes (\d+), (\d+) too many\.$/.exec(error.short) ?? [];
+      assert.equal(Number(has) - Number(takes), Number(over));
+      assert.match(String(error.next), /^sign something shorter, .*--recovery.*, or at a host with wider limits\.$/);
+      return Number(over) > 1024 && Number(over) < 4096;
+    });
     assert.deepEqual(none.sent, []);
   });
 

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Decrypter, Encrypter, generateIdentity, identityToRecipient } from 'age-encryption';
+import { armor, Decrypter, Encrypter, generateIdentity, identityToRecipient, Stanza } from 'age-encryption';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { LockedError, StoreError, UsageError } from '../ts/errors.ts';
 import { takeMutex } from '../ts/files/mutex.ts';
@@ -260,6 +260,50 @@ describe('share files', () => {
     });
     assert.deepEqual(await readShare(other, info, 1), share);
     assert.deepEqual(asked, ['passphrase', 'hot.age']);
+  });
+
+  test('share files may be armored', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const path = join(store.dir, info.address, 'hot.age');
+    const armored = armor.encode(new Uint8Array(readFileSync(path)));
+    for (const text of [armored, `\n ${armored.replaceAll('\n', '\r\n')}\n`]) {
+      writeFileSync(path, text);
+      assert.deepEqual(await readShare(store, info, 1), HOT);
+    }
+    for (const text of [armored.slice(0, -10), armored.replace(/\w{4}\n/, '\n'), armored.replace(/\w/g, '?')]) {
+      writeFileSync(path, text);
+      await assert.rejects(readShare(store, info, 1), fails('altered', /hot\.age is cut short or altered/));
+    }
+  });
+
+  test('share files that are sound and of a kind that is not taken are not called altered', async () => {
+    const store = freshStore();
+    const info = await addWallet(store);
+    const path = join(store.dir, info.address, 'hot.age');
+    const encrypter = new Encrypter();
+    encrypter.addRecipient({ wrapFileKey: () => [new Stanza(['ssh-ed25519', 'AAAA', 'BBBB'], new Uint8Array(32))] });
+    writeFileSync(path, await encrypter.encrypt(Uint8Array.of(1)));
+    await assert.rejects(
+      readShare(store, info, 1),
+      fails('identity', /is not opened here: it was made for ssh-ed25519/),
+    );
+
+    const stanza = new Stanza(['scrypt', 'A'.repeat(22), '22'], new Uint8Array(32));
+    const slow = new Encrypter();
+    slow.addRecipient({ wrapFileKey: () => [stanza] });
+    writeFileSync(path, await slow.encrypt(Uint8Array.of(1)));
+    const byPassphrase = openStore(store.dir, async () => ({ passphrase: 'x' }));
+    await assert.rejects(readShare(byPassphrase, info, 1), fails('passphrase', /takes 2\^22 rounds of scrypt/));
+
+    const notAge = openStore(store.dir, async () => ({ identities: ['AGE-PLUGIN-YUBIKEY-1QQQQQ'] }));
+    await writeShare(store, path);
+    await assert.rejects(readShare(notAge, info, 1), fails('identity', /an identity is none of age/));
+
+    async function writeShare(of: typeof store, to: string): Promise<void> {
+      const other = await addWallet(of, '2');
+      copyFileSync(join(of.dir, other.address, 'hot.age'), to);
+    }
   });
 
   test('share files show what they open with, and refuse another key', async () => {

@@ -26,6 +26,7 @@ export const CODES = [
   'store-full',
   'store-io',
   'age-wrong-key',
+  'age-unsupported',
   'age-altered',
   'host-input',
   'host-permission',

@@ -32,13 +32,30 @@ export function assertPossible(
   sizes: (count: number) => { readonly params: number; readonly response: number },
 ): void {
   if (fits(sizes(count), limits)) return;
-  const { params, response } = sizes(count);
-  const what = count === 1 ? 'The signature does' : `The ${count} signatures do`;
   let most = count - 1;
   while (most > 0 && !fits(sizes(most), limits)) most -= 1;
   throw new UsageError(
-    `${what} not fit one call: parameters of ${params} bytes and an answer of ${response}, ` +
-      `where the host takes ${limits.maxParamsLength} and ${limits.maxResponseLength}.`,
-    { next: most === 0 ? 'sign something shorter.' : `sign ${most} of them in one call.` },
+    `${count === 1 ? 'The signature does' : `The ${count} signatures do`} not fit one call: ${excess(sizes(count), limits)}.`,
+    { next: most === 0 ? WITHOUT_LIMITS : `sign ${most} of them in one call.` },
   );
+}
+
+const WITHOUT_LIMITS =
+  'sign something shorter, with the hot and the cold share (--recovery), which no call limits, or at a host with wider limits.';
+
+/** By how much a call is too long. */
+export function excess(
+  { params, response }: { readonly params: number; readonly response: number },
+  { maxParamsLength, maxResponseLength }: Limits,
+): string {
+  const parts = [
+    { what: 'its parameters', size: params, max: maxParamsLength },
+    { what: 'its answer', size: response, max: maxResponseLength },
+  ];
+  return parts
+    .filter(({ size, max }) => size > max)
+    .map(
+      ({ what, size, max }) => `${what} would have ${size} bytes where the host takes ${max}, ${size - max} too many`,
+    )
+    .join(', and ');
 }

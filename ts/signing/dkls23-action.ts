@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts';
 import { type AskOptions, ask, Message } from '../runtime/ask.ts';
 import { byteLength, fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
-import { type HostedSigner, inBase64 } from './action.ts';
+import { excess, type HostedSigner, inBase64 } from './action.ts';
 
 // The action as a signer by dkls23: three rounds in two calls.
 
@@ -68,13 +68,10 @@ function encodeAll(messages: Messages): Record<string, string> {
 
 /** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
 function assertPossible(limits: Limits, others: number, rest: number): void {
-  const { maxParamsLength, maxResponseLength } = limits;
   const params = rest + SESSION + others * inBase64(MESSAGE2);
-  const answer = SESSION + others * inBase64(MESSAGE1 + MESSAGE2);
-  if (fits({ params, response: answer }, limits)) return;
-  throw new UsageError(
-    `With ${others} other signers the action needs parameters of ${params} bytes and an answer of ${answer}, ` +
-      `where the host takes ${maxParamsLength} and ${maxResponseLength}.`,
-    { next: 'sign with the shares of people (--recovery), or at a host that takes more.' },
-  );
+  const sizes = { params, response: SESSION + others * inBase64(MESSAGE1 + MESSAGE2) };
+  if (fits(sizes, limits)) return;
+  throw new UsageError(`With ${others} other signers the call of the action is too long: ${excess(sizes, limits)}.`, {
+    next: 'sign with the shares of people (--recovery), or at a host with wider limits.',
+  });
 }

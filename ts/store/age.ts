@@ -1,4 +1,4 @@
-import { Decrypter, Encrypter, type Identity, type Recipient } from 'age-encryption';
+import { armor, Decrypter, Encrypter, type Identity, type Recipient, type Stanza } from 'age-encryption';
 import { CodedError } from '../errors.ts';
 
 /**
@@ -13,16 +13,41 @@ export interface Key {
 
 export type KeyKind = 'passphrase' | 'identity';
 
-/** `wrong-key`: a sound file that this key does not open. `altered`: not an age file, cut short or changed. */
+/**
+ * `wrong-key`: a sound file that this key does not open. `unsupported`: a sound one, or a key, of a kind that is not taken here.
+ * `altered`: not an age file, cut short or changed.
+ */
+export type AgeErrorKind = 'wrong-key' | 'unsupported' | 'altered';
+
 export class AgeError extends CodedError {
   override readonly name = 'AgeError';
-  override readonly code: 'age-wrong-key' | 'age-altered';
-  readonly kind: 'wrong-key' | 'altered';
+  override readonly code: `age-${AgeErrorKind}`;
+  readonly kind: AgeErrorKind;
 
-  constructor(kind: 'wrong-key' | 'altered', message: string, cause?: unknown) {
+  constructor(kind: AgeErrorKind, message: string, cause?: unknown) {
     super(message, { cause });
     this.code = `age-${kind}`;
     this.kind = kind;
+  }
+}
+
+const FIRST_LINE = 'age-encryption.org/v1';
+const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
+
+/** Whether a file is meant as one of age, armored or not. */
+export function isAge(file: Uint8Array): boolean {
+  const head = new TextDecoder('latin1').decode(file.subarray(0, 256)).trimStart();
+  return head.startsWith(FIRST_LINE) || head.startsWith(ARMOR);
+}
+
+/** The file itself, of one that is armored (`age -a`) or not. @throws AgeError altered */
+function unarmored(file: Uint8Array): Uint8Array {
+  const text = new TextDecoder('latin1').decode(file);
+  if (!text.trimStart().startsWith(ARMOR)) return file;
+  try {
+    return armor.decode(text);
+  } catch (cause) {
+    throw new AgeError('altered', 'its armor is cut short or changed', cause);
   }
 }
 
@@ -32,9 +57,9 @@ export class AgeError extends CodedError {
  * @throws AgeError altered
  */
 export function keyKindOf(file: Uint8Array): KeyKind {
-  const header = new TextDecoder('latin1').decode(file.subarray(0, 4096));
+  const header = new TextDecoder('latin1').decode(unarmored(file).subarray(0, 4096));
   const lines = header.split('\n');
-  if (lines[0] !== 'age-encryption.org/v1') throw new AgeError('altered', 'not an age file');
+  if (lines[0] !== FIRST_LINE) throw new AgeError('altered', 'not an age file');
   const stanza = lines[1]?.split(' ');
   if (stanza?.[0] !== '->' || stanza[1] === undefined) throw new AgeError('altered', 'the age header is cut short');
   return stanza[1] === 'scrypt' ? 'passphrase' : 'identity';
@@ -55,23 +80,36 @@ export function sealer(key: Key): (plaintext: Uint8Array) => Promise<Uint8Array>
 }
 
 /**
- * Opens an age file.
+ * Opens an age file, armored or not.
  *
- * @throws AgeError wrong-key, altered
+ * @throws AgeError
  */
 export async function open(file: Uint8Array, key: Key): Promise<Uint8Array> {
   const decrypter = new Decrypter();
-  for (const identity of key.identities) decrypter.addIdentity(identity);
+  try {
+    for (const identity of key.identities) decrypter.addIdentity(identity);
+  } catch (cause) {
+    throw new AgeError('unsupported', 'an identity is none of age (AGE-SECRET-KEY-…)', cause);
+  }
   // Identities are asked in order until one knows the file: when this one is asked, none did.
   decrypter.addIdentity({
-    unwrapFileKey: () => {
-      throw new AgeError('wrong-key', 'this key does not open the file');
+    unwrapFileKey: (stanzas) => {
+      const kinds = foreignKinds(stanzas);
+      if (kinds === undefined) throw new AgeError('wrong-key', 'this key does not open the file');
+      throw new AgeError('unsupported', `it was made for ${kinds}, and only age's own identities are taken here`);
     },
   });
   try {
-    return await decrypter.decrypt(file);
+    return await decrypter.decrypt(unarmored(file));
   } catch (error) {
     if (error instanceof AgeError) throw error;
     throw new AgeError('altered', error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** The kinds of keys that a file is for, such as `ssh-ed25519`, if age's own are not among them. */
+function foreignKinds(stanzas: readonly Stanza[]): string | undefined {
+  const kinds = stanzas.map(({ args }) => args[0] ?? '').filter((kind) => !kind.endsWith('-grease'));
+  const isOwn = kinds.some((kind) => ['X25519', 'mlkem768x25519', 'scrypt'].includes(kind));
+  return isOwn || kinds.length === 0 ? undefined : [...new Set(kinds)].join(' and ');
 }

@@ -59,7 +59,10 @@ function scryptIdentity(passphrase: string): Identity {
         throw new AgeError('altered', 'invalid scrypt stanza');
       }
       if (logN > WORK_FACTOR_LIMIT) {
-        throw new AgeError('altered', `scrypt work factor ${logN} is above ${WORK_FACTOR_LIMIT}`);
+        throw new AgeError(
+          'unsupported',
+          `its passphrase takes 2^${logN} rounds of scrypt, and at most 2^${WORK_FACTOR_LIMIT} are made`,
+        );
       }
       const key = await deriveKey(passphrase, salt, logN);
       const decipher = createDecipheriv('chacha20-poly1305', key, new Uint8Array(12), { authTagLength: 16 });

@@ -702,6 +702,12 @@ export async function openSealed(
         cause: error,
       });
     }
+    if (error.kind === 'unsupported') {
+      throw new StoreError(kind ?? 'identity', `${path} is not opened here: ${error.message}.`, {
+        next: 'make the share anew with age, for a passphrase or for an identity of age-keygen, where it can be opened.',
+        cause: error,
+      });
+    }
     if (kind === 'passphrase') {
       throw new StoreError('passphrase', `The passphrase does not open ${path}.`, {
         next: 'try again with the passphrase it was made with.',
