@@ -2,11 +2,27 @@
 
 package abi
 
-import "unsafe"
+import (
+	"io"
+	"unsafe"
+)
 
-// TinyGo's crypto/rand and runtime call the C library's arc4random, whose
-// archive member would bring the library's start-up code with it and have the
-// linker wrap every export in it. These take its place.
+// Random is the random source of the exports: the host's crypto.getRandomValues. It never fails: it traps. Package crypto/rand reads
+// the same, and brings a module the standard library's big numbers, files and clock.
+var Random io.Reader = source{}
+
+type source struct{}
+
+func (source) Read(p []byte) (int, error) {
+	if len(p) > 0 {
+		arc4randomBuf(unsafe.Pointer(unsafe.SliceData(p)), uint(len(p)))
+	}
+	return len(p), nil
+}
+
+// TinyGo's runtime calls the C library's arc4random, whose archive member would
+// bring the library's start-up code with it and have the linker wrap every
+// export in it. These take its place.
 
 // maxRandom is the most that one call of the host's crypto.getRandomValues gives.
 const maxRandom = 65536

@@ -3,8 +3,7 @@ package deal
 import (
 	"slices"
 
-	"github.com/ethereum/go-ethereum/crypto/keccak"
-
+	"tandem/go/internal/keccak"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 	"tandem/go/wire"
@@ -104,9 +103,8 @@ func (k *Key) PublicShare(i int) (*secp256k1.Point, error) {
 
 // Address returns the Ethereum address of Q: the last 20 bytes of the Keccak-256 of its coordinates.
 func (k *Key) Address() [20]byte {
-	h := keccak.NewLegacyKeccak256()
-	h.Write(k.Q.Uncompressed()[1:])
-	return [20]byte(h.Sum(nil)[12:])
+	hash := keccak.Sum256(k.Q.Uncompressed()[1:])
+	return [20]byte(hash[12:])
 }
 
 // Seed returns the 32-byte seed of the zero-sharing that this party has in common with party i, or an error of code

@@ -1,7 +1,6 @@
 package secp256k1
 
 import (
-	"encoding/hex"
 	"errors"
 	"io"
 	"math/bits"
@@ -33,12 +32,9 @@ var (
 )
 
 func mustScalar(s string) Scalar {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		panic("secp256k1: bad constant")
-	}
+	b := mustHex(s)
 	var r Scalar
-	if _, err := r.SetBytes(b); err != nil {
+	if _, err := r.SetBytes(b[:]); err != nil {
 		panic("secp256k1: bad constant")
 	}
 	return r

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"encoding/hex"
 	"io"
 
 	"tandem/go/secp256k1"
@@ -18,15 +17,7 @@ type Base struct {
 }
 
 // Generator is the generator of the group.
-var Generator = &Base{secp256k1.BaseComb(), mustEncoding("0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")}
-
-func mustEncoding(s string) [secp256k1.PointSize]byte {
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		panic("transcript: bad constant")
-	}
-	return [secp256k1.PointSize]byte(b)
-}
+var Generator = &Base{secp256k1.BaseComb(), [secp256k1.PointSize]byte(secp256k1.NewGenerator().Bytes())}
 
 // NewBase returns p as a base.
 func NewBase(p *secp256k1.Point) *Base {

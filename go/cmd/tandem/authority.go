@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/deal"
 	"tandem/go/ecies"
 	"tandem/go/secp256k1"
@@ -24,7 +23,7 @@ func authorize(in *authorizeInput) (*authorizeOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	signature, err := deal.Authorize(share, in.Digest, rand.Reader)
+	signature, err := deal.Authorize(share, in.Digest, abi.Random)
 	return &authorizeOutput{signature}, err
 }
 
@@ -63,7 +62,7 @@ func sealTo(in *sealToInput) (*sealToOutput, error) {
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeInput, "not a public key")
 	}
-	sealed, err := ecies.Seal(to, in.Context, in.Plaintext, rand.Reader)
+	sealed, err := ecies.Seal(to, in.Context, in.Plaintext, abi.Random)
 	return &sealToOutput{sealed}, err
 }
 

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/correlation"
 	"tandem/go/deal"
 )
@@ -18,7 +17,7 @@ type correlateRequestOutput struct {
 }
 
 func correlateRequest(in *correlateRequestInput) (*correlateRequestOutput, error) {
-	session, request, err := correlation.Request(in.Hedge, in.Peer, rand.Reader)
+	session, request, err := correlation.Request(in.Hedge, in.Peer, abi.Random)
 	return &correlateRequestOutput{session, request}, err
 }
 
@@ -38,7 +37,7 @@ func correlateRespond(in *correlateRespondInput) (*correlateRespondOutput, error
 		return nil, err
 	}
 	defer share.Clear()
-	answer, err := correlation.Respond(share, in.Peer, in.Request, rand.Reader)
+	answer, err := correlation.Respond(share, in.Peer, in.Request, abi.Random)
 	return &correlateRespondOutput{answer}, err
 }
 

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/deal"
 	"tandem/go/secp256k1"
 	"tandem/go/wire"
@@ -82,7 +81,7 @@ func dealRound1(in *DealParams) (*dealOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, message, err := deal.Round1(params, rand.Reader)
+	session, message, err := deal.Round1(params, abi.Random)
 	return &dealOutput{session, message}, err
 }
 
@@ -103,7 +102,7 @@ func dealJoin(in *dealJoinInput) (*dealJoinOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, message1, message2, err := deal.Join(params, in.Messages, rand.Reader)
+	session, message1, message2, err := deal.Join(params, in.Messages, abi.Random)
 	return &dealJoinOutput{session, message1, message2}, err
 }
 
@@ -118,7 +117,7 @@ func dealRound2(in *dealInput) (*dealOutput, error) {
 }
 
 func dealRound3(in *dealInput) (*dealOutput, error) {
-	session, message, err := deal.Round3(in.Session, in.Messages, rand.Reader)
+	session, message, err := deal.Round3(in.Session, in.Messages, abi.Random)
 	return &dealOutput{session, message}, err
 }
 

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/deal"
 	"tandem/go/dkls18"
 )
@@ -23,7 +22,7 @@ func dkls18Request(in *dkls18RequestInput) (*dkls18RequestOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	session, request, err := dkls18.Request(share, in.Peer, rand.Reader)
+	session, request, err := dkls18.Request(share, in.Peer, abi.Random)
 	return &dkls18RequestOutput{session, request}, err
 }
 
@@ -45,7 +44,7 @@ func dkls18Respond(in *dkls18RespondInput) (*dkls18RespondOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	response, err := dkls18.Respond(share, in.Peer, in.Digest, in.Path, in.Request, rand.Reader)
+	response, err := dkls18.Respond(share, in.Peer, in.Digest, in.Path, in.Request, abi.Random)
 	return &dkls18RespondOutput{response}, err
 }
 

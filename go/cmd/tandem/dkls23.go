@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/deal"
 	"tandem/go/dkls23"
 )
@@ -27,7 +26,7 @@ func dkls23Round1(in *Dkls23Params) (*dkls23Output, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	session, message, err := dkls23.Round1(share, in.Signers, in.Digest, in.Path, rand.Reader)
+	session, message, err := dkls23.Round1(share, in.Signers, in.Digest, in.Path, abi.Random)
 	return &dkls23Output{session, message}, err
 }
 
@@ -48,7 +47,7 @@ func dkls23Join(in *dkls23JoinInput) (*dkls23JoinOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	session, message1, message2, err := dkls23.Join(share, in.Signers, in.Digest, in.Path, in.Messages, rand.Reader)
+	session, message1, message2, err := dkls23.Join(share, in.Signers, in.Digest, in.Path, in.Messages, abi.Random)
 	return &dkls23JoinOutput{session, message1, message2}, err
 }
 

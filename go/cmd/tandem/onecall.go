@@ -1,8 +1,7 @@
 package main
 
 import (
-	"crypto/rand"
-
+	"tandem/go/abi"
 	"tandem/go/correlation"
 	"tandem/go/deal"
 	"tandem/go/onecall"
@@ -32,7 +31,7 @@ func onecallRequest(in *onecallRequestInput) (*onecallRequestOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	session, request, err := onecall.Request(share, c, in.Peer, in.Digests, in.Path, rand.Reader)
+	session, request, err := onecall.Request(share, c, in.Peer, in.Digests, in.Path, abi.Random)
 	return &onecallRequestOutput{session, request}, err
 }
 
@@ -58,7 +57,7 @@ func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 		return nil, err
 	}
 	defer share.Clear()
-	response, err := onecall.Respond(share, in.Peer, in.Digests, in.Path, in.Request, in.Inputs, rand.Reader)
+	response, err := onecall.Respond(share, in.Peer, in.Digests, in.Path, in.Request, in.Inputs, abi.Random)
 	if err != nil {
 		return nil, err
 	}
