@@ -20,18 +20,7 @@ import {
 } from '../ts/index.ts';
 import type { Finding, LogEntry } from '../ts/lit.ts';
 import type { LitHostOptions } from '../ts/local.ts';
-import {
-  AgeError,
-  isAge,
-  keyKindOf,
-  keyOf,
-  makeFolder,
-  open,
-  readSettings,
-  type Secret,
-  type SecretSource,
-  writeSettings,
-} from '../ts/node.ts';
+import { identitiesIn, makeFolder, readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 
@@ -182,57 +171,24 @@ const identityFiles = new Map<string, Promise<Secret>>();
 
 /** The identities of a file, which is asked for its passphrase once, if it has one. */
 function readIdentities(path: string): Promise<Secret> {
-  const known = identityFiles.get(path) ?? identitiesIn(path);
+  const known = identityFiles.get(path) ?? identitiesAt(path);
   identityFiles.set(path, known);
   return known;
 }
 
-async function identitiesIn(path: string): Promise<Secret> {
-  const next =
-    'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments. It may have a passphrase.';
-  let file: Uint8Array;
+async function identitiesAt(path: string): Promise<Secret> {
   try {
     if (statSync(path).size > 64 * 1024) throw new Error('it is too long');
-    file = readFileSync(path);
-  } catch (cause) {
-    throw new WalletError(`TANDEM_IDENTITY names ${path}, which cannot be read: ${(cause as Error).message}.`, {
-      next,
-      cause,
+    const identities = await identitiesIn(readFileSync(path), async () => {
+      progress.end();
+      return process.env.TANDEM_PASSPHRASE || promptPassphrase(`the identity file ${path}`, false);
     });
-  }
-  const text = new TextDecoder().decode(isAge(file) ? await decryptIdentities(file, path) : file);
-  const identities = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  if (identities.length === 0 || !identities.every((line) => /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/.test(line))) {
-    throw new WalletError(`TANDEM_IDENTITY names ${path}, which is ${whatElse(text)}.`, { next });
-  }
-  for (const identity of identities) hideSecret(identity);
-  return { identities };
-}
-
-/** What a file is that people take for one of identities. */
-function whatElse(text: string): string {
-  if (/^AGE-PLUGIN-/m.test(text)) return 'of an identity of an age plugin; these are not taken here';
-  if (/^-----BEGIN .*PRIVATE KEY-----/m.test(text))
-    return 'a private key of ssh or another program; these are not taken here';
-  if (/^(age1|ssh-)/m.test(text)) return 'of public keys (recipients), which open nothing';
-  return 'not a file of age identities';
-}
-
-/** What is in an identity file that has a passphrase (`age -p`). */
-async function decryptIdentities(file: Uint8Array, path: string): Promise<Uint8Array> {
-  try {
-    if (keyKindOf(file) !== 'passphrase') throw new AgeError('unsupported', 'it is encrypted for another identity');
-    progress.end();
-    const passphrase = process.env.TANDEM_PASSPHRASE || (await promptPassphrase(`the identity file ${path}`, false));
-    return await open(file, keyOf({ passphrase }));
+    for (const identity of identities) hideSecret(identity);
+    return { identities };
   } catch (cause) {
-    if (!(cause instanceof AgeError)) throw cause;
-    const why = cause.kind === 'wrong-key' ? 'the passphrase is another' : cause.message;
-    throw new WalletError(`TANDEM_IDENTITY names ${path}, which does not open: ${why}.`, {
-      next: 'type the passphrase it was made with, or name a file without one.',
+    if (cause instanceof WalletError) throw cause; // there is nobody to ask
+    throw new WalletError(`TANDEM_IDENTITY names ${path}, which cannot be used: ${(cause as Error).message}.`, {
+      next: 'name a file of age-keygen: lines that begin with AGE-SECRET-KEY-, and comments. It may have a passphrase.',
       cause,
     });
   }

@@ -113,9 +113,13 @@ describe('a store in which something is wrong', () => {
       return join(root, name);
     };
     const named = (name: string, content: string | Uint8Array) => ({ TANDEM_IDENTITY: file(name, content) });
-    await fails(store.dir, /an age plugin; these are not taken here/, named('plugin', 'AGE-PLUGIN-YUBIKEY-1QQQQ\n'));
+    await fails(
+      store.dir,
+      /it is of an age plugin, and identities of plugins are not taken here/,
+      named('plugin', 'AGE-PLUGIN-YUBIKEY-1QQQQ\n'),
+    );
     const ssh = '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
-    await fails(store.dir, /a private key of ssh/, named('ssh', ssh));
+    await fails(store.dir, /it is a private key of ssh/, named('ssh', ssh));
     await fails(
       store.dir,
       /public keys \(recipients\)/,
@@ -127,7 +131,7 @@ describe('a store in which something is wrong', () => {
     encrypter.setPassphrase(PASSPHRASE);
     encrypter.setScryptWorkFactor(10);
     const encrypted = await encrypter.encrypt(`# created: today\n${identity}\n`);
-    await fails(store.dir, /does not open: the passphrase is another/, {
+    await fails(store.dir, /cannot be used: this key does not open the file/, {
       ...named('encrypted', encrypted),
       TANDEM_PASSPHRASE: 'x',
     });
@@ -135,7 +139,7 @@ describe('a store in which something is wrong', () => {
     again.addRecipient(await identityToRecipient(identity));
     await fails(
       store.dir,
-      /does not open: it is encrypted for another identity/,
+      /cannot be used: it is encrypted for another identity/,
       named('twice', await again.encrypt(identity)),
     );
 

@@ -17,7 +17,6 @@ export {
 export { makeFolder, readLimited, writeDurable, writeNew } from './files/files.ts';
 export { readPolicy } from './policy/file.ts';
 export { readSettings, settingsPath, writeSettings } from './runtime/chipotle/settings-file.ts';
-export { AgeError, isAge, keyKindOf, open } from './store/age.ts';
 export { decryptKeystore, encryptKeystore, isKeystore } from './store/keystore.ts';
 export { type FileStore, openStore, readShareFile, type SecretSource } from './store/node.ts';
-export { keyOf, type Secret } from './store/scrypt.ts';
+export { identitiesIn, type Secret } from './store/scrypt.ts';

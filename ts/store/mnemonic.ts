@@ -1,9 +1,9 @@
-import { HDKey } from '@scure/bip32';
 import { mnemonicToSeed, validateMnemonic } from '@scure/bip39';
 import {
   czech,
   english,
   french,
+  HDKey,
   italian,
   japanese,
   korean,

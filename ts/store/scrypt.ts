@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type Identity, identityToRecipient, type Recipient, Stanza } from 'age-encryption';
-import { AgeError, type Key } from './age.ts';
+import { AgeError, isAge, type Key, keyKindOf, open } from './age.ts';
 
 /** A passphrase, or age identities (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…). */
 export type Secret = { readonly passphrase: string } | { readonly identities: readonly string[] };
@@ -23,6 +23,38 @@ export function keyOf(secret: Secret): Key {
   }
   const { identities } = secret;
   return { identities, recipients: () => Promise.all(identities.map(identityToRecipient)) };
+}
+
+/**
+ * The identities in a file of age-keygen, which may be encrypted with a passphrase (`age -p`).
+ *
+ * @param passphrase is asked for one
+ * @throws AgeError if it is another file, or does not open; the error quotes none of it
+ */
+export async function identitiesIn(file: Uint8Array, passphrase: () => Promise<string>): Promise<readonly string[]> {
+  const text = new TextDecoder().decode(isAge(file) ? await decrypted(file, passphrase) : file);
+  const identities = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  if (identities.length === 0 || !identities.every((line) => /^AGE-SECRET-KEY-(PQ-)?1[0-9A-Z]+$/.test(line))) {
+    throw new AgeError('unsupported', whatElse(text));
+  }
+  return identities;
+}
+
+async function decrypted(file: Uint8Array, passphrase: () => Promise<string>): Promise<Uint8Array> {
+  if (keyKindOf(file) !== 'passphrase') throw new AgeError('unsupported', 'it is encrypted for another identity');
+  return open(file, keyOf({ passphrase: await passphrase() }));
+}
+
+/** What a file is that people take for one of identities. */
+function whatElse(text: string): string {
+  if (/^AGE-PLUGIN-/m.test(text)) return 'it is of an age plugin, and identities of plugins are not taken here';
+  if (/^-----BEGIN .*PRIVATE KEY-----/m.test(text))
+    return 'it is a private key of ssh or the like, which are not taken here';
+  if (/^(age1|ssh-)/m.test(text)) return 'it is of public keys (recipients), which open nothing';
+  return 'it is not a file of age identities';
 }
 
 // The scrypt stanza of the age format, on Node's native scrypt: three times as fast as in JavaScript, and off the main thread.
