@@ -2,21 +2,21 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { transform } from 'esbuild';
 import { slotted } from '../ts/build.ts';
-import { buildPath, packageRoot, packageVersion } from '../ts/node.ts';
+import { buildPath, packageRoot } from '../ts/node.ts';
 import { run } from './cli.ts';
 
 const dist = join(packageRoot, 'dist');
 
-/** What is in the place of the files that package.json names so for a clone. */
-const IMPORTS = {
+/** What the package has in the place of what these imports are in a clone; package.json says the latter, and of the last both. */
+const IMPORTS: Readonly<Record<string, string>> = {
   '#command': './ts/command/package.js',
   '#cosigner': './cosigner.js',
   '#load': './load.js',
-  '#state': { node: './ts/store/state.js', default: './ts/store/state-web.js' },
+  '#state': '#package/state',
 };
 
 /** What is no TypeScript, and is found beside the code. */
@@ -32,12 +32,9 @@ run('usage: npm run build', async () => {
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', join(packageRoot, 'tsconfig.build.json')], { stdio: 'inherit' });
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('.d.ts')) declare(join(dist, name));
+    if (/\.[jt]s$/.test(name)) finish(name);
   }
   for (const name of ASSETS) cpSync(join(packageRoot, name), join(dist, name));
-  // Of its own, because here other files are behind the imports that begin with #. Bundlers take sideEffects from it too.
-  const own = { name: 'tandem-dist', version: packageVersion(), type: 'module', sideEffects: false, imports: IMPORTS };
-  write('package.json', `${JSON.stringify(own, null, 2)}\n`);
   write('wasm.js', `export const wasm = ${JSON.stringify(wasmText())};\n`);
   write('glue.js', await glue());
   write('load.js', LOAD);
@@ -73,10 +70,18 @@ function write(name: string, text: string): void {
   writeFileSync(path, text);
 }
 
-/** The compiler leaves the endings of imports in declarations as they are. */
-function declare(path: string): void {
-  const text = readFileSync(path, 'utf8');
-  writeFileSync(path, text.replace(/((?:from |import\(|reference path=)['"]\.[^'"]*?)(?<!\.d)\.ts(?=['"])/g, '$1.js'));
+/** Imports as they are in the package. The compiler leaves their endings in declarations as they are. */
+function finish(name: string): void {
+  const path = join(dist, name);
+  const text = readFileSync(path, 'utf8')
+    .replace(/(?<=\bfrom ')#[a-z]+(?=')/g, (specifier) => {
+      const target = IMPORTS[specifier] ?? specifier;
+      if (!target.startsWith('.')) return target;
+      const file = relative(dirname(name), target).split(sep).join('/');
+      return file.startsWith('.') ? file : `./${file}`;
+    })
+    .replace(/((?:from |import\()['"]\.[^'"]*?)(?<!\.d)\.ts(?=['"])/g, '$1.js');
+  writeFileSync(path, text);
 }
 
 function wasmText(): string {
