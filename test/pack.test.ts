@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { generateIdentity } from 'age-encryption';
+import { build, type Plugin } from 'esbuild';
+import { recoverMessageAddress } from 'viem';
+import { buildAction } from '../ts/build/action.ts';
+import { COSIGNER } from '../ts/build/slotted.ts';
+import { builtinPolicies } from '../ts/policy/builtin.ts';
+import { policyJson } from '../ts/policy/policy.ts';
+import { PEERS } from '../ts/runtime/peer.ts';
+
+// The package as those have it who install it: from one tarball, in an empty folder.
+
+const root = join(import.meta.dirname, '..');
+const run = promisify(execFile);
+const bin = (name: string) => join(root, 'node_modules', '.bin', name);
+
+/** Of a bundle of wallet, Lit host and viem account, gzipped. */
+const MAX_WASM = 155_000;
+const MAX_JS = 100_000;
+/** How much longer than Node itself `tandem --help` may take, in milliseconds. */
+const MAX_START_MS = 70;
+/** How long a signature by `tandem` may take, as a part of what it takes from a clone. */
+const MAX_SIGN = 0.6;
+
+let dir: string;
+let tarball: string;
+const env: Record<string, string> = {};
+
+/** Runs a program in the empty folder. Its exit code and what it prints, whatever they are. */
+function inFolder(program: string, ...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: dir, encoding: 'utf8', env });
+  return { code: status, stdout, stderr };
+}
+
+/** What a program prints that succeeds. */
+function done(program: string, ...args: string[]): string {
+  const { code, stdout, stderr } = inFolder(program, ...args);
+  assert.equal(code, 0, `${program} ${args.join(' ')}: ${stderr}\n${stdout}`);
+  return stdout;
+}
+
+const tandem = (...args: string[]) => inFolder(join(dir, 'node_modules/.bin/tandem'), ...args);
+const npx = (...args: string[]) => done('npx', 'tandem', ...args);
+const install = (...packages: string[]) =>
+  done('npm', 'install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', ...packages);
+const write = (name: string, text: string) => writeFileSync(join(dir, name), text);
+
+/** The shortest of some times, in milliseconds: what else the machine does only adds to them. */
+function quickest(times: number, work: () => void): number {
+  const each = Array.from({ length: times }, () => {
+    const start = performance.now();
+    work();
+    return performance.now() - start;
+  });
+  return Math.min(...each);
+}
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'tandem-pack-'));
+  const { PATH = '', HOME = dir, GOCACHE, GOPATH, GOROOT } = process.env;
+  const go = Object.entries({ GOCACHE, GOPATH, GOROOT }).filter(([, value]) => value !== undefined);
+  Object.assign(env, { PATH, HOME, XDG_STATE_HOME: join(dir, 'state') }, Object.fromEntries(go));
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', dir], { cwd: root, maxBuffer: 2 ** 24 });
+  const [name] = readdirSync(dir).filter((file) => file.endsWith('.tgz'));
+  assert.ok(name, stdout);
+  tarball = join(dir, name);
+  write('package.json', JSON.stringify({ private: true, type: 'module' }));
+  install(tarball);
+});
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('the package', () => {
+  test('the package is what publint and attw want', async () => {
+    await run(bin('publint'), ['--strict', tarball]);
+    await run(bin('attw'), [tarball, '--profile', 'esm-only', '--format', 'ascii']);
+  });
+
+  test('the package has no more in it than it says, and no tests', async () => {
+    const { stdout } = await run('tar', ['tzf', tarball], { maxBuffer: 2 ** 24 });
+    const folders = new Set(stdout.split('\n').map((path) => path.split('/')[1]));
+    const known = ['dist', 'ts', 'actions', 'build', 'toolchain', 'docs'];
+    const files = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
+    assert.deepEqual([...folders].filter(Boolean).sort(), [...known, ...files].sort());
+  });
+
+  test('the package says the peers that its errors name', () => {
+    const { devDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    ) as Record<string, Record<string, unknown>>;
+    for (const [name, { install: what }] of Object.entries(PEERS)) {
+      const version = devDependencies?.[name];
+      assert.equal(what, `${name}@${version}`);
+      if (String(version).startsWith('npm:')) continue; // a second version of another, which is no peer
+      assert.deepEqual([peerDependencies?.[name], peerDependenciesMeta?.[name]], [version, { optional: true }]);
+    }
+  });
+
+  test('what runs anywhere needs no peer; what is missing is named with what installs it', () => {
+    const entries = ['', '/node', '/viem', '/lit', '/local', '/build', '/lit-node-client'];
+    write('load.js', entries.map((entry) => `import 'tandem-ecdsa${entry}';`).join('\n'));
+    done('node', 'load.js');
+    const missing: [string[], string][] = [
+      [
+        ['keygen', '--store', 'none'],
+        `deno, which runs actions on this machine, is not installed.\nNext: run: npm install ${PEERS.deno.install}\n`,
+      ],
+      [
+        ['build-action', '--main', 'load.js', '--wasm', 'node_modules/tandem-ecdsa/build/tandem.wasm', '--out', 'a.js'],
+        `esbuild, which builds actions, is not installed.\nNext: run: npm install ${PEERS.esbuild.install}\n`,
+      ],
+    ];
+    env.TANDEM_PASSPHRASE = 'correct horse';
+    for (const [args, says] of missing) {
+      const { code, stderr } = tandem(...args);
+      assert.deepEqual([code, stderr], [1, says]);
+    }
+    delete env.TANDEM_PASSPHRASE;
+    const { stderr } = inFolder('node', '--input-type=module', '--eval', "import 'tandem-ecdsa/ethers'");
+    assert.match(stderr, /Cannot find package 'ethers'/);
+  });
+
+  test('tandem starts at once, lists its commands, and suggests the one that was meant', () => {
+    const help = npx('--help');
+    const table = readFileSync(join(root, 'README.md'), 'utf8').matchAll(/^\| `([a-z-]+)(?:\.ts)? /gm);
+    for (const [, name = ''] of table) assert.match(help, new RegExp(`^ {2}${name} `, 'm'));
+    assert.match(npx('sign', '--help'), /usage: npx tandem sign --store DIR/);
+    const mistyped = tandem('kegen');
+    assert.deepEqual(
+      [mistyped.code, mistyped.stderr],
+      [64, 'There is no command "kegen".\nNext: did you mean keygen?\n'],
+    );
+    assert.equal(tandem('\u001b[2Jx').code, 64);
+    assert.ok(!tandem('\u001b[2Jx').stderr.includes('\u001b'));
+    assert.equal(
+      tandem('--version').stdout.trim(),
+      (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version,
+    );
+    const file = join(dir, 'node_modules/tandem-ecdsa/dist/scripts/tandem.js');
+    const node = quickest(7, () => done('node', '-e', '0'));
+    const ours = quickest(7, () => done('node', file, '--help'));
+    assert.ok(ours - node <= MAX_START_MS, `node ${node} ms, tandem --help ${ours} ms`);
+  });
+
+  test('tandem makes a wallet and signs, quicker than the script of a clone', async () => {
+    install(PEERS.deno.install, PEERS.esbuild.install);
+    write('identity.txt', `${await generateIdentity()}\n`);
+    env.TANDEM_IDENTITY = join(dir, 'identity.txt');
+    const made = JSON.parse(npx('keygen', '--store', 'wallets', '--json'));
+    assert.equal(made.calls, 2);
+    const signed = JSON.parse(npx('sign', '--store', 'wallets', '--message', 'hello', '--json'));
+    assert.equal(await recoverMessageAddress({ message: 'hello', signature: signed.signature }), made.address);
+    assert.match(tandem('sign', '--store', 'none', '--message', 'x').stderr, /Next: make one: npx tandem keygen/);
+    const args = ['--store', join(dir, 'wallets'), '--message', 'hello'];
+    const script = [bin('tsx'), join(root, 'scripts/sign.ts'), ...args] as const;
+    const ours = quickest(3, () => assert.equal(tandem('sign', ...args).code, 0));
+    const theirs = quickest(3, () => done('node', ...script));
+    assert.ok(ours <= MAX_SIGN * theirs, `tandem sign ${ours} ms, from a clone ${theirs} ms`);
+  });
+
+  test('the co-signer of the package is the one that is built here', async () => {
+    const code = `import { builtinPolicies, cosigner } from 'tandem-ecdsa';
+      console.log((await cosigner(builtinPolicies.messages)).cid);`;
+    const cid = done('node', '--input-type=module', '--eval', code).trim();
+    const POLICY = JSON.parse(policyJson(builtinPolicies.messages));
+    assert.equal(cid, (await buildAction({ ...COSIGNER, define: { POLICY } })).cid);
+  });
+
+  test('a program type-checks against the package, by either resolution, and signs with viem', () => {
+    write(
+      'sign.ts',
+      `import { openWallet, type Wallet } from 'tandem-ecdsa';
+      import { LocalRuntime } from 'tandem-ecdsa/local';
+      import { openStore } from 'tandem-ecdsa/node';
+      import { toViemAccount } from 'tandem-ecdsa/viem';
+      import { type Hex, recoverMessageAddress } from 'viem';
+
+      const store = openStore('wallets', async () => ({ identities: [process.argv[2] ?? ''] }));
+      const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+      const wallet: Wallet = await openWallet(store, { runtime });
+      const account = toViemAccount(wallet);
+      const signature: Hex = await account.signMessage({ message: 'hello' });
+      console.log((await recoverMessageAddress({ message: 'hello', signature })) === account.address);
+      runtime.close();
+      // @ts-expect-error: the types are there
+      wallet.signMessage(1);`,
+    );
+    const options = { target: 'es2022', lib: ['es2022', 'dom'], strict: true, outDir: 'out', types: ['node'] };
+    const compilerOptions = { ...options, typeRoots: [join(root, 'node_modules/@types')], skipLibCheck: true };
+    for (const [module, moduleResolution] of [
+      ['node16', 'node16'],
+      ['esnext', 'bundler'],
+    ]) {
+      write(
+        'tsconfig.json',
+        JSON.stringify({ compilerOptions: { ...compilerOptions, module, moduleResolution }, files: ['sign.ts'] }),
+      );
+      done(bin('tsc'), '-p', 'tsconfig.json');
+    }
+    write('out/sign.js', readFileSync(join(dir, 'out/sign.js'), 'utf8').replace(/wallet\.signMessage\(1\);/, ''));
+    const identity = readFileSync(join(dir, 'identity.txt'), 'utf8').trim();
+    assert.equal(done('node', 'out/sign.js', identity), 'true\n');
+  });
+
+  test('an action of one own is begun, built, run and verified without a clone', () => {
+    npx('action', 'init', 'hello');
+    assert.deepEqual(JSON.parse(npx('action', 'run', 'hello', '{"name":"you"}')), { ok: 'hello, you' });
+    const { cid } = JSON.parse(npx('action', 'build', 'hello', '--json'));
+    assert.match(npx('action', 'verify', 'hello', cid), new RegExp(`^${cid} is what `));
+    done('node', '--test', 'hello/');
+    done(bin('tsc'), '-p', 'hello', '--skipLibCheck', '--types', '');
+    write('hello/main.go', readFileSync(join(dir, 'hello/main.go'), 'utf8').replace('hello, ', 'good day, '));
+    assert.deepEqual(JSON.parse(npx('action', 'run', 'hello', '{"name":"you"}')), { ok: 'good day, you' });
+    assert.equal(tandem('action', 'verify', 'hello', cid).code, 1);
+    assert.equal(tandem('action', 'init', 'hello').code, 64);
+    npx('action', 'init', 'tiny', '--lang', 'tinygo');
+    assert.ok(readdirSync(join(dir, 'tiny')).includes('main.go'));
+  });
+
+  test('a bundle for a browser has all that a wallet needs, and is small', async () => {
+    const bundled = async (code: string) => {
+      const { outputFiles } = await build({
+        stdin: { contents: code, resolveDir: dir },
+        bundle: true,
+        write: false,
+        minify: true,
+        format: 'esm',
+        platform: 'browser',
+        target: 'es2022',
+        plugins: [LATER],
+      });
+      return outputFiles[0]?.text ?? '';
+    };
+    const signing = await bundled(`export { openWallet, memoryStore } from 'tandem-ecdsa';
+      export { ChipotleRuntime } from 'tandem-ecdsa/lit';
+      export { toViemAccount } from 'tandem-ecdsa/viem';`);
+    const [, wasm = ''] = /"([A-Za-z0-9+/=]{100000,})"/.exec(signing) ?? [];
+    const size = (text: string) => gzipSync(text, { level: 9 }).length;
+    const [wasmSize, jsSize] = [size(wasm), size(signing.replace(wasm, ''))];
+    assert.ok(wasmSize > 100_000 && wasmSize <= MAX_WASM, `the module has ${wasmSize} bytes, gzipped`);
+    assert.ok(jsSize <= MAX_JS, `the code has ${jsSize} bytes, gzipped`);
+    mkdirSync(join(dir, 'page'));
+    write('page/page.js', await bundled(PAGE));
+    const code = `import { live } from ${JSON.stringify(pathToFileURL(join(dir, 'page/page.js')).href)}; console.log(await live());`;
+    assert.equal(done('node', '--input-type=module', '--eval', code), 'true undefined\n');
+    write('run.js', "import { live } from './page/page.js'; console.log(await live());");
+    assert.equal(done(join(dir, 'node_modules/.bin/deno'), 'run', '--no-remote', 'run.js'), 'true undefined\n');
+  });
+});
+
+/** The co-signers, which a page loads only when it makes a wallet with one. */
+const LATER: Plugin = {
+  name: 'later',
+  setup: ({ onResolve }) => onResolve({ filter: /\/(?:plain|guarded)\.js$/ }, ({ path }) => ({ path, external: true })),
+};
+
+const PAGE = `
+  import { generateIdentity, identityToRecipient } from 'age-encryption';
+  import { createWallet, memoryStore, openWallet } from 'tandem-ecdsa';
+  import { ChipotleRuntime } from 'tandem-ecdsa/lit';
+  import { toViemAccount } from 'tandem-ecdsa/viem';
+  import { recoverMessageAddress } from 'viem/utils';
+
+  export const host = (settings) => new ChipotleRuntime({ settings });
+  export async function live() {
+    const identity = await generateIdentity();
+    const recipient = await identityToRecipient(identity);
+    const store = memoryStore(async () => ({ identities: [identity], recipients: async () => [recipient] }));
+    await createWallet({ store, threshold: 2, parties: 2 });
+    const account = toViemAccount(await openWallet(store));
+    const signature = await account.signMessage({ message: 'hello' });
+    const signer = await recoverMessageAddress({ message: 'hello', signature });
+    return (signer === account.address) + ' ' + typeof globalThis.Go;
+  }`;
