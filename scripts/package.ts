@@ -4,8 +4,8 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeF
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { transform } from 'esbuild';
-import { slotted } from '../ts/build.ts';
+import { build, transform } from 'esbuild';
+import { PEERS, slotted } from '../ts/build.ts';
 import { buildPath, packageRoot } from '../ts/node.ts';
 import { run } from './cli.ts';
 
@@ -19,14 +19,6 @@ const IMPORTS: Readonly<Record<string, string>> = {
   '#state': '#package/state',
 };
 
-/** What is no TypeScript, and is found beside the code. */
-const ASSETS = [
-  'ts/runtime/local/guest.js',
-  'ts/runtime/local/guest-imports.json',
-  'ts/runtime/local/openapi.json',
-  'actions/template/modules.d.ts',
-];
-
 run('usage: npm run build', async () => {
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
@@ -34,7 +26,7 @@ run('usage: npm run build', async () => {
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (/\.[jt]s$/.test(name)) finish(name);
   }
-  for (const name of ASSETS) cpSync(join(packageRoot, name), join(dist, name));
+  cpSync(join(packageRoot, 'actions/template/modules.d.ts'), join(dist, 'actions/template/modules.d.ts'));
   write('wasm.js', `export const wasm = ${JSON.stringify(wasmText())};\n`);
   write('glue.js', await glue());
   write('load.js', LOAD);
@@ -51,7 +43,7 @@ run('usage: npm run build', async () => {
       `export const before = ${JSON.stringify(before)};\nexport const after = ${JSON.stringify(after)};\n`,
     );
   }
-  chmodSync(join(dist, 'scripts/tandem.js'), 0o755);
+  await program();
 });
 
 const LOAD = `import { Go } from './glue.js';
@@ -63,6 +55,44 @@ export const loadTandem = loaderOf(wasm, Go);
 
 const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
 `;
+
+/** The commands with all that they import: a hundred files more would take half of the time of a signature to load. */
+async function program(): Promise<void> {
+  const { metafile } = await build({
+    entryPoints: [join(dist, 'scripts/tandem.js')],
+    outdir: join(dist, 'bin'),
+    chunkNames: '[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    metafile: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    charset: 'utf8',
+    legalComments: 'none', // they are in LICENSES.txt, with those of packages whose code says none
+    // For packages that require what Node has.
+    banner: {
+      js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
+    },
+    external: [...Object.keys(PEERS), 'ethers', '@lit-protocol/*'],
+    logLevel: 'error',
+  });
+  chmodSync(join(dist, 'bin/tandem.js'), 0o755);
+  write('bin/LICENSES.txt', licences(Object.keys(metafile.inputs)));
+  rmSync(join(dist, 'scripts'), { recursive: true });
+}
+
+/** The licences of the packages that these files are of. */
+function licences(files: readonly string[]): string {
+  const inside = files.flatMap((file) => /^(.*\bnode_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
+  const texts = [...new Set(inside)].sort().map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>;
+    const licence = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+    if (licence === undefined) throw new Error(`${folder} has no licence`);
+    return `${name} ${version}\n\n${readFileSync(join(folder, licence), 'utf8').trim()}\n`;
+  });
+  return `The program has code of these packages in it.\n\n${texts.join(`\n${'-'.repeat(78)}\n\n`)}`;
+}
 
 function write(name: string, text: string): void {
   const path = join(dist, name);

@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { devNull } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../core/root.ts';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import { peerMissing } from '../peer.ts';
@@ -47,7 +47,8 @@ export const LIMITS_MEMORY = process.platform === 'linux';
 const OUT_OF_MEMORY =
   /JavaScript out of memory|Fatal process out of memory|^error: Uncaught .*RangeError: (?:Array buffer allocation failed|WebAssembly\.[\w.]+\(\): .*(?:allocate|grow))/m;
 
-const here = dirname(fileURLToPath(import.meta.url));
+/** Where what runs in Deno is, which is no part of this program, however that is bundled. */
+const here = join(packageRoot, 'ts/runtime/local');
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');

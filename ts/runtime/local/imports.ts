@@ -1,6 +1,5 @@
-import { dirname, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { BuildFailure, Plugin } from 'esbuild';
+import { packageRoot } from '../../core/root.ts';
 import { readLimited } from '../../files/files.ts';
 import { withDeadline } from '../deadline.ts';
 import { RuntimeError } from '../errors.ts';
@@ -16,8 +15,6 @@ const FETCH_MS = 20_000;
 const BUNDLE_MS = 60_000;
 const MAX_MESSAGE = 4096;
 
-const here = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-
 /** Whether a source may have import statements: they stand at the beginning of a line, in a source of 1 MB at most. */
 export function hasImports(source: string): boolean {
   return source.length <= MAX_SOURCE && /^[ \t]*import\b[^(.]/m.test(source);
@@ -30,7 +27,7 @@ export function hasImports(source: string): boolean {
  *
  * @throws {RuntimeError} `action` if an import is not pinned to a version, cannot be had, has another SHA-384, or is too long
  */
-export function inlineImports(source: string, folder: string = here): Promise<string> {
+export function inlineImports(source: string, folder: string = packageRoot): Promise<string> {
   // One after another: a source that nests deep enough makes the bundler take 1 GB before it gives up.
   const done = last.then(() => inline(source, folder));
   last = done.catch(() => {});

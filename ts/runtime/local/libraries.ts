@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { packageRoot } from '../../core/root.ts';
 import { esbuild, peerMissing } from '../peer.ts';
 
 const require = createRequire(import.meta.url);
@@ -36,7 +37,7 @@ async function viem(): Promise<string> {
   const contents =
     "export * from 'viem'; export * as accounts from 'viem/accounts'; export * as chains from 'viem/chains';";
   const result = await build({
-    stdin: { contents, resolveDir: import.meta.dirname },
+    stdin: { contents, resolveDir: packageRoot },
     bundle: true,
     write: false,
     format: 'iife',

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import * as v from 'valibot';
+import { packageRoot } from '../../core/root.ts';
 import { readJson } from '../../json.ts';
 import { RuntimeError } from '../errors.ts';
 import { MAX_BODY } from '../limits.ts';
@@ -228,7 +230,7 @@ let described: unknown;
 
 /** The description of the API; scripts/openapi.ts writes it. */
 function description(): unknown {
-  described ??= readJson(readFileSync(new URL('openapi.json', import.meta.url), 'utf8'));
+  described ??= readJson(readFileSync(join(packageRoot, 'ts/runtime/local/openapi.json'), 'utf8'));
   return described;
 }
 
