@@ -31,6 +31,49 @@ const MAX_START_MS = 70;
 /** How long a signature by `tandem` may take, as a part of what it takes from a clone. */
 const MAX_SIGN = 0.6;
 
+/** How programs are compiled against the package. */
+const TYPES = {
+  target: 'es2022',
+  lib: ['es2022', 'dom'],
+  strict: true,
+  types: ['node'],
+  typeRoots: [join(root, 'node_modules/@types')],
+  skipLibCheck: true,
+};
+
+/** What a user starts from, each of which has an example: those that make what the others use, those that need Lit, … */
+const FIRST = ['createWallet', 'openWallet'];
+const OTHERS = [
+  'memoryStore',
+  'openStore',
+  'cosigner',
+  'parsePolicy',
+  'toViemAccount',
+  'TandemSigner',
+  'LocalRuntime',
+].concat(['LitServer', 'buildAction', 'buildCosigner', 'deriveAddresses', 'actionMain']);
+const LAST = ['reshareWallet'];
+const NOT_RUN = ['ChipotleRuntime', 'connectLitNodeClient'];
+
+/** The examples in these folders, by the names of what they are of. */
+function examplesIn(...folders: readonly string[]): Map<string, string> {
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => readFileSync(join(root, folder, name), 'utf8')),
+  );
+  const example = /@example\n \* ```ts\n((?: \*.*\n)*?) \* ```\n \*\/\nexport (?:async )?(?:class|function) (\w+)/g;
+  return new Map(
+    files.flatMap((text) =>
+      Array.from(text.matchAll(example), ([, code = '', name = '']) => [name, code.replace(/^ \* ?/gm, '')] as const),
+    ),
+  );
+}
+
+const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  devDependencies: Record<string, string>;
+};
+
 let dir: string;
 let tarball: string;
 const env: Record<string, string> = {};
@@ -69,7 +112,9 @@ before(async () => {
   const { PATH = '', HOME = dir, GOCACHE, GOPATH, GOROOT } = process.env;
   const go = Object.entries({ GOCACHE, GOPATH, GOROOT }).filter(([, value]) => value !== undefined);
   Object.assign(env, { PATH, HOME, XDG_STATE_HOME: join(dir, 'state') }, Object.fromEntries(go));
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', dir], { cwd: root, maxBuffer: 2 ** 24 });
+  // As for a release: here .npmrc lets no script of a package run, ours among them.
+  const pack = ['pack', '--ignore-scripts=false', '--json', '--pack-destination', dir];
+  const { stdout } = await run('npm', pack, { cwd: root, maxBuffer: 2 ** 24 });
   const [name] = readdirSync(dir).filter((file) => file.endsWith('.tgz'));
   assert.ok(name, stdout);
   tarball = join(dir, name);
@@ -93,11 +138,11 @@ describe('the package', () => {
   });
 
   test('the package says the peers that its errors name', () => {
-    const { devDependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
+    const { peerDependencies, peerDependenciesMeta } = JSON.parse(
       readFileSync(join(root, 'package.json'), 'utf8'),
     ) as Record<string, Record<string, unknown>>;
     for (const [name, { install: what }] of Object.entries(PEERS)) {
-      const version = devDependencies?.[name];
+      const version = devDependencies[name];
       assert.equal(what, `${name}@${version}`);
       if (String(version).startsWith('npm:')) continue; // a second version of another, which is no peer
       assert.deepEqual([peerDependencies?.[name], peerDependenciesMeta?.[name]], [version, { optional: true }]);
@@ -151,7 +196,7 @@ describe('the package', () => {
   });
 
   test('tandem makes a wallet and signs, quicker than the script of a clone', async () => {
-    install(PEERS.deno.install, PEERS.esbuild.install);
+    install(PEERS.deno.install, PEERS.esbuild.install, `ethers@${devDependencies.ethers}`);
     write('identity.txt', `${await generateIdentity()}\n`);
     env.TANDEM_IDENTITY = join(dir, 'identity.txt');
     const made = JSON.parse(npx('keygen', '--store', 'wallets', '--json'));
@@ -192,8 +237,7 @@ describe('the package', () => {
       // @ts-expect-error: the types are there
       wallet.signMessage(1);`,
     );
-    const options = { target: 'es2022', lib: ['es2022', 'dom'], strict: true, outDir: 'out', types: ['node'] };
-    const compilerOptions = { ...options, typeRoots: [join(root, 'node_modules/@types')], skipLibCheck: true };
+    const compilerOptions = { ...TYPES, outDir: 'out' };
     for (const [module, moduleResolution] of [
       ['node16', 'node16'],
       ['esnext', 'bundler'],
@@ -207,6 +251,25 @@ describe('the package', () => {
     write('out/sign.js', readFileSync(join(dir, 'out/sign.js'), 'utf8').replace(/wallet\.signMessage\(1\);/, ''));
     const identity = readFileSync(join(dir, 'identity.txt'), 'utf8').trim();
     assert.equal(done('node', 'out/sign.js', identity), 'true\n');
+  });
+
+  test('the examples in the documentation of exports type-check and run', () => {
+    const examples = examplesIn('ts', 'actions/template');
+    assert.deepEqual([...examples.keys()].sort(), [...FIRST, ...OTHERS, ...NOT_RUN, ...LAST].sort());
+    mkdirSync(join(dir, 'examples'));
+    for (const [name, code] of examples) write(`examples/${name}.ts`, code);
+    const names = [...FIRST, ...OTHERS, ...LAST];
+    write('examples/all.js', names.map((name) => `console.log('${name}'); await import('./${name}.js');`).join('\n'));
+    const compilerOptions = { ...TYPES, module: 'node16', moduleResolution: 'node16' };
+    write('examples/tsconfig.json', JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    done(bin('tsc'), '-p', 'examples');
+    const { status, stdout, stderr } = spawnSync('node', ['all.js'], {
+      cwd: join(dir, 'examples'),
+      encoding: 'utf8',
+      env: { ...env, TANDEM_IDENTITY: '', TANDEM_PASSPHRASE: 'correct horse' },
+    });
+    assert.equal(status, 0, `${stdout}\n${stderr}`);
+    assert.match(stdout, /^openWallet\n0x[0-9a-f]{130}\n/m);
   });
 
   test('an action of one own is begun, built, run and verified without a clone', () => {

@@ -29,6 +29,16 @@ export const REFUSED = { error: { code: 'refused', message: 'request refused' } 
  * never throws, and what is longer than `limits`, by default what every host allows, is refused.
  *
  * @param limits of the parameters and of the answer as JSON, in bytes
+ *
+ * @example
+ * ```ts
+ * import { actionMain } from 'tandem-ecdsa/template/action';
+ * import * as v from 'valibot';
+ *
+ * const requestSchema = v.strictObject({ name: v.string() });
+ *
+ * export const main = actionMain(async (params) => `hello, ${v.parse(requestSchema, params).name}`);
+ * ```
  */
 export function actionMain<T>(
   handle: (params: unknown) => Promise<T>,

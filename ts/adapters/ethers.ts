@@ -32,6 +32,20 @@ import { type AdapterOptions, signExactly } from './viem.ts';
  * The wallet as a signer of ethers. What it signs is what ethers would hash; ethers' checks come first, and throw ethers'
  * errors. Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id),
  * `PolicyError` for what the action does not sign.
+ *
+ * @example
+ * ```ts
+ * import { openWallet } from 'tandem-ecdsa';
+ * import { TandemSigner } from 'tandem-ecdsa/ethers';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const signer = new TandemSigner(await openWallet(store, { runtime }));
+ * console.log(await signer.signMessage('hello'));
+ * runtime.close();
+ * ```
  */
 export class TandemSigner extends AbstractSigner<Provider | null> {
   readonly address: string;

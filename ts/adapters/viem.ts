@@ -24,6 +24,23 @@ export type TandemAccount = LocalAccount<'tandem'> & {
  * Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id),
  * `PolicyError` for what the action does not sign. `sign`, and a custom serializer's transactions that viem's own does not
  * know, are raw digests, which only the policy `any` allows. Fields of a message that no type has are ignored, as viem does.
+ *
+ * @example
+ * ```ts
+ * import { openWallet } from 'tandem-ecdsa';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ * import { openStore } from 'tandem-ecdsa/node';
+ * import { toViemAccount } from 'tandem-ecdsa/viem';
+ * import { createWalletClient, http } from 'viem';
+ * import { mainnet } from 'viem/chains';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const account = toViemAccount(await openWallet(store, { runtime }));
+ * const client = createWalletClient({ account, chain: mainnet, transport: http() });
+ * console.log(await client.signMessage({ message: 'hello' }));
+ * runtime.close();
+ * ```
  */
 export function toViemAccount(wallet: Wallet, options: ViemAccountOptions = {}): TandemAccount {
   const { nonceManager, ...signOptions } = options;

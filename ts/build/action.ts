@@ -97,6 +97,17 @@ export type Configure = (path: string, define: Readonly<Record<string, Json>>) =
  * The file constants.ts is the author's own code, and runs in this process. {@link verifyManifest} runs it apart.
  *
  * @throws {BuildError}
+ *
+ * @example
+ * ```ts
+ * import { writeFileSync } from 'node:fs';
+ * import { buildAction } from 'tandem-ecdsa/build';
+ * import { buildPath } from 'tandem-ecdsa/node';
+ *
+ * writeFileSync('main.js', 'export const main = async () => 1;');
+ * const { cid, source } = await buildAction({ main: 'main.js', wasm: `${buildPath}tandem.wasm` });
+ * console.log(cid, source.length);
+ * ```
  */
 export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
   const { toolchain: _, ...built } = await buildWithToolchain(parts);

@@ -14,6 +14,14 @@ export type { CosignerLimits } from '../deal/cosigner.ts';
  * @returns the action, what the policy is called (its name, or else its hash), and whose approvals it wants
  * @throws UsageError if there is no such policy; WalletError if its file is none, or a wasm module was not built;
  *   BuildError if it has a rule that the action cannot enforce
+ *
+ * @example
+ * ```ts
+ * import { buildCosigner } from 'tandem-ecdsa/build';
+ *
+ * const { cid } = await buildCosigner('messages');
+ * console.log(cid);
+ * ```
  */
 export async function buildCosigner(
   policy: string | Policy,

@@ -25,6 +25,15 @@ export type Cosigner = Omit<HostedAction, 'runtime'>;
  *
  * @throws InputError if the policy's paces contradict each other
  * @param of the co-signer without its constants, with the recovery of who signed in it or not; by default that for Lit's hosts
+ *
+ * @example
+ * ```ts
+ * import { cosigner, parsePolicy } from 'tandem-ecdsa';
+ *
+ * const rule = { name: 'log in', kind: 'message', prefixes: ['example.com wants you to sign in'] };
+ * const { cid } = await cosigner(parsePolicy({ version: 1, rules: [rule] }));
+ * console.log(cid);
+ * ```
  */
 export async function cosigner(
   policy: Policy,

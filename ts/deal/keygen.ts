@@ -38,6 +38,20 @@ export interface KeygenOptions extends AskOptions {
  *
  * @returns what is public about the wallet, and how often the action was called
  * @throws UsageError, StoreError, RefusedError, ProtocolError (if a party broke the protocol); RuntimeError of the host
+ *
+ * @example
+ * ```ts
+ * import { builtinPolicies, cosigner, createWallet } from 'tandem-ecdsa';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const action = { runtime, ...(await cosigner(builtinPolicies.messages)) };
+ * const { wallet } = await createWallet({ store, action, threshold: 2, parties: 3 });
+ * console.log(wallet.address);
+ * runtime.close();
+ * ```
  */
 export async function createWallet(options: KeygenOptions): Promise<{ wallet: WalletInfo; calls: number }> {
   const { store, action, threshold, secret, onProgress, signal } = options;

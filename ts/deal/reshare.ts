@@ -34,6 +34,19 @@ export interface ReshareOptions extends ChangeOptions {
  *
  * @throws UsageError, StoreError, RefusedError, ProtocolError; RuntimeError of the host. The old wallet stands, or, after
  *   "the old action may still …", the new
+ *
+ * @example
+ * ```ts
+ * import { reshareWallet } from 'tandem-ecdsa';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const { wallet } = await reshareWallet({ store, runtime }); // the hot and the cold share are here
+ * console.log(wallet.epoch);
+ * runtime.close();
+ * ```
  */
 export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
   const { store, runtime, load, isActionGone = false, onProgress, signal } = options;

@@ -22,6 +22,14 @@ const parsed = new WeakSet<Policy>();
  * {@link parsePolicyJson}: an object has lost any repeated keys.
  *
  * @throws {@link InputError} if `value` is not exactly a policy; the error names the place
+ *
+ * @example
+ * ```ts
+ * import { describePolicy, parsePolicy } from 'tandem-ecdsa';
+ *
+ * const rule = { name: 'log in', kind: 'message', prefixes: ['example.com wants you to sign in'] };
+ * console.log(describePolicy(parsePolicy({ version: 1, rules: [rule] })));
+ * ```
  */
 export function parsePolicy(value: unknown): Policy {
   return read(copyJson(value));

@@ -19,6 +19,17 @@ const MAX_COUNT = 1000;
  * any one that is here: the chain code is kept with the shares, as it links all addresses.
  *
  * @throws UsageError, StoreError
+ *
+ * @example
+ * ```ts
+ * import { deriveAddresses, findWallet, readWallet } from 'tandem-ecdsa';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const wallet = await readWallet(store, await findWallet(store));
+ * const { addresses } = await deriveAddresses(store, wallet, { path: 'm/0', count: 3 });
+ * console.log(addresses.map(({ address }) => address));
+ * ```
  */
 export async function deriveAddresses(
   store: Store,

@@ -86,6 +86,20 @@ export interface OpenOptions {
  * host's), ProtocolError and StaleResponseError (nothing was locked), CheckFailedError (the hot share was locked).
  *
  * @throws StoreError, UsageError
+ *
+ * @example
+ * ```ts
+ * import { openWallet } from 'tandem-ecdsa';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const wallet = await openWallet(store, { runtime });
+ * const { signature } = await wallet.signMessage('hello');
+ * console.log(signature);
+ * runtime.close();
+ * ```
  */
 export async function openWallet(store: Store, options: OpenOptions = {}): Promise<Wallet> {
   const shelf = options.correlation ?? stateStore();

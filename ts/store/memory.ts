@@ -4,7 +4,21 @@ import { type Change, type Content, type KeySource, type Mutex, type NewFolder, 
 /** How long a mutex may be waited for. */
 const WAIT_MS = 30_000;
 
-/** A store that ends with the process, for those that are short-lived and for tests. */
+/**
+ * A store that ends with the process, for those that are short-lived and for tests.
+ *
+ * @example
+ * ```ts
+ * import { generateIdentity, identityToRecipient } from 'age-encryption';
+ * import { createWallet, memoryStore } from 'tandem-ecdsa';
+ *
+ * const identity = await generateIdentity();
+ * const recipients = async () => [await identityToRecipient(identity)];
+ * const store = memoryStore(async () => ({ identities: [identity], recipients }));
+ * const { wallet } = await createWallet({ store, threshold: 2, parties: 2 });
+ * console.log(wallet.address);
+ * ```
+ */
 export function memoryStore(key: KeySource): Store {
   return new Memory(key);
 }

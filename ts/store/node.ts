@@ -37,7 +37,18 @@ export interface FileStore extends Store {
   readonly dir: string;
 }
 
-/** A store at `dir`, which need not exist yet. `source` is asked when a share is opened or made, never before. */
+/**
+ * A store at `dir`, which need not exist yet. `source` is asked when a share is opened or made, never before.
+ *
+ * @example
+ * ```ts
+ * import { listWallets } from 'tandem-ecdsa';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * console.log(await listWallets(store));
+ * ```
+ */
 export function openStore(dir: string, source: SecretSource): FileStore {
   return new Files(resolve(dir), keySource(source));
 }

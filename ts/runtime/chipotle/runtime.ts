@@ -37,7 +37,22 @@ export interface ChipotleOptions extends Omit<LitHttpOptions, 'url' | 'key'> {
   readonly onPermit?: ((settings: CompleteSettings) => void) | undefined;
 }
 
-/** Lit's own hosts, over their HTTP API, with the wallet and the group that a set-up prepared. */
+/**
+ * Lit's own hosts, over their HTTP API, with the wallet and the group that a set-up prepared.
+ *
+ * @example
+ * ```ts
+ * import { openWallet } from 'tandem-ecdsa';
+ * import { ChipotleRuntime, isComplete } from 'tandem-ecdsa/lit';
+ * import { openStore, readSettings } from 'tandem-ecdsa/node';
+ *
+ * const settings = readSettings('wallets'); // which `tandem setup` wrote
+ * if (!isComplete(settings)) throw new Error('run: npx tandem setup --store wallets');
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const wallet = await openWallet(store, { runtime: new ChipotleRuntime({ settings }) });
+ * console.log((await wallet.signMessage('hello')).signature);
+ * ```
+ */
 export class ChipotleRuntime implements Runtime {
   readonly name = 'chipotle';
   readonly #options: ChipotleOptions;

@@ -62,6 +62,19 @@ interface SessionClient extends NodeClient<SessionSigs> {
  * private key is in LIT_ETHEREUM_KEY: the account that the network lets run actions.
  *
  * @throws {RuntimeError} `input` if these are not set; `unavailable` if the package is not installed, or no node answers
+ *
+ * @example
+ * ```ts
+ * import { openWallet } from 'tandem-ecdsa';
+ * import { connectLitNodeClient } from 'tandem-ecdsa/lit-node-client';
+ * import { openStore } from 'tandem-ecdsa/node';
+ *
+ * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
+ * const { runtime, close } = await connectLitNodeClient(process.env);
+ * const wallet = await openWallet(store, { runtime });
+ * console.log((await wallet.signMessage('hello')).signature);
+ * close();
+ * ```
  */
 export async function connectLitNodeClient(
   env: Readonly<Record<string, string | undefined>>,

@@ -1,7 +1,20 @@
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { LitHost, type LitHostOptions } from './host.ts';
 
-/** Actions run on this machine, in a real Deno of the version that Lit's hosts use. */
+/**
+ * Actions run on this machine, in a real Deno of the version that Lit's hosts use.
+ *
+ * @example
+ * ```ts
+ * import { cidOf } from 'tandem-ecdsa';
+ * import { LocalRuntime } from 'tandem-ecdsa/local';
+ *
+ * const runtime = await LocalRuntime.open({ dir: 'wallets/local-lit' });
+ * const source = 'globalThis.main = async ({ name }) => `hello, ${name}`;';
+ * console.log(await runtime.run({ source, cid: cidOf(source) }, { name: 'you' }));
+ * runtime.close();
+ * ```
+ */
 export class LocalRuntime implements Runtime {
   readonly name = 'local';
   readonly host: LitHost;

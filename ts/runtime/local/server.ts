@@ -51,7 +51,18 @@ export interface LitServerOptions extends LitHostOptions {
   readonly onFault?: (error: unknown) => void;
 }
 
-/** A {@link LitHost} behind Lit's HTTP API. */
+/**
+ * A {@link LitHost} behind Lit's HTTP API.
+ *
+ * @example
+ * ```ts
+ * import { LitServer } from 'tandem-ecdsa/local';
+ *
+ * const server = await LitServer.start({ dir: '.tandem/local-lit', port: 0 });
+ * console.log(server.url);
+ * await server.close();
+ * ```
+ */
 export class LitServer {
   readonly host: LitHost;
   /** Where clients find it, such as `http://127.0.0.1:8787`. */
