@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -51,9 +51,8 @@ export async function bundle(...entries: readonly string[]): Promise<string> {
   return outdir;
 }
 
-/** The commands, and what builders import by path: the constants of actions. */
+/** The commands; what builds the package is none. */
 export function commands(): string[] {
-  const scripts = readdirSync(join(root, 'scripts')).map((name) => `scripts/${name}`);
-  const actions = readdirSync(join(root, 'actions')).map((name) => `actions/${name}/constants.ts`);
-  return [...scripts, ...actions.filter((path) => existsSync(join(root, path)))];
+  const names = readdirSync(join(root, 'scripts')).filter((name) => name !== 'package.ts');
+  return names.map((name) => `scripts/${name}`);
 }

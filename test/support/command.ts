@@ -10,7 +10,6 @@ import { bundle, commands } from './bundle.ts';
 const scripts = fileURLToPath(new URL('../../scripts/', import.meta.url));
 
 const tsx = fileURLToPath(import.meta.resolve('tsx'));
-const hooks = fileURLToPath(new URL('bundled.js', import.meta.url));
 const seen = new Set<string>();
 let bundles: Promise<string> | undefined;
 
@@ -21,7 +20,7 @@ async function start(name: string): Promise<string[]> {
     return ['--import', tsx, join(scripts, `${name}.ts`)];
   }
   bundles ??= bundle(...commands());
-  return ['--import', hooks, join(await bundles, 'scripts', `${name}.mjs`)];
+  return [join(await bundles, 'scripts', `${name}.mjs`)];
 }
 
 export interface Outcome {
