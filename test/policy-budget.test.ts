@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeFunctionData, keccak256, parseAbi, toHex } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
-import { InputError, type Intent } from '../ts/intent/intent.ts';
+import { InputError, type Intent, parseIntent } from '../ts/intent/intent.ts';
 import { type AssetBudget, budgetOf, numbersBy, sumBy, sumOfAll, sumWithin } from '../ts/policy/budget.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { describeBudget } from '../ts/policy/describe-budget.ts';
@@ -449,6 +449,32 @@ describe('no sum is stated', () => {
       { ...permitRule, domains: [...permitRule.domains, { chainId: '1', verifyingContract: mallory }] },
       typedIntent(mallory, types.permit, {}),
       /one domain, with chainId/,
+    ],
+    [
+      'a domain whose chain is a text',
+      {
+        ...permitRule,
+        domains: [{ chainId: '1', verifyingContract: token }],
+        domainTypes: ['EIP712Domain(string chainId,address verifyingContract)'],
+      },
+      parseIntent({
+        kind: 'typedData',
+        typedData: {
+          domain: { chainId: '1', verifyingContract: token },
+          primaryType: 'Permit',
+          message: { owner: alice, spender: alice, value: '7', nonce: '0', deadline: '0' },
+          types: {
+            EIP712Domain: [
+              { name: 'chainId', type: 'string' },
+              { name: 'verifyingContract', type: 'address' },
+            ],
+            Permit: ['address owner', 'address spender', 'uint256 value', 'uint256 nonce', 'uint256 deadline'].map(
+              (field) => ({ type: field.split(' ')[0], name: field.split(' ')[1] }),
+            ),
+          },
+        },
+      }),
+      /a domain of the fields of EIP-712/,
     ],
     [
       'a permit without a pace',

@@ -213,6 +213,8 @@ const ofTypedData: readonly ((rule: RuleOf<'typedData'>) => Doubt)[] = [
   (rule) =>
     typedEffectOf(rule) === undefined && 'it needs one type that is known, in full: what others move is not known',
   (rule) => placeOf(rule) === undefined && 'it needs one domain, with chainId and verifyingContract',
+  ({ domainTypes }) =>
+    domainTypes !== undefined && 'it needs a domain of the fields of EIP-712: what others bind is not known',
   (rule) => paceOf(rule) === undefined && NO_PACE,
   (rule) => hasNoTotal(paceOf(rule)) && NO_TOTAL,
   (rule) => {
