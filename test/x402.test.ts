@@ -1,0 +1,272 @@
+// Payments by x402 on a budget: an agent of ours, a seller by @x402/express, a facilitator by @x402's own packages, a token with
+// authorizations (ERC-3009) on a chain of its own.
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { x402Facilitator } from '@x402/core/facilitator';
+import { x402ResourceServer } from '@x402/core/server';
+import type { PaymentPayload, PaymentRequirements } from '@x402/core/types';
+import { toFacilitatorEvmSigner } from '@x402/evm';
+import { ExactEvmScheme as FacilitatorScheme } from '@x402/evm/exact/facilitator';
+import { ExactEvmScheme as ServerScheme } from '@x402/evm/exact/server';
+import { paymentMiddleware } from '@x402/express';
+import { generateIdentity } from 'age-encryption';
+import axios from 'axios';
+import express from 'express';
+import type { Address, Hex } from 'viem';
+import { mnemonicToAccount } from 'viem/accounts';
+import { type Chain, startChain, walletClient } from '../scripts/chain.ts';
+import { buildCosigner } from '../ts/build.ts';
+import { createWallet, makePolicy, openWallet, type Policy, UsageError } from '../ts/index.ts';
+import { LocalRuntime } from '../ts/local.ts';
+import { type FileStore, openStore } from '../ts/node.ts';
+import { CountedExactScheme, payingFetch, storedNonces } from '../ts/x402.ts';
+
+const NETWORK = 'eip155:31337';
+const words = 'test test test test test test test test test test test junk';
+const developer = mnemonicToAccount(words);
+const settler = mnemonicToAccount(words, { addressIndex: 2 });
+const SELLER: Address = '0x5e11e00000000000000000000000000000000001';
+const OTHER_SELLER: Address = '0x5e11e00000000000000000000000000000000002';
+/** How many payments the budget has. */
+const COUNT = 10;
+
+const root = mkdtempSync(join(tmpdir(), 'tandem-x402-'));
+let chain: Chain;
+let runtime: LocalRuntime;
+let server: Server;
+let url: string;
+let policy: Policy;
+let account: Address;
+let key: () => Promise<{ identities: string[] }>;
+const copies: FileStore[] = [];
+
+/** What the facilitator does in place of settling; undefined if it is honest. */
+let lie: ((settle: () => Promise<unknown>, payload: PaymentPayload) => Promise<void>) | undefined;
+/** Every payment that was brought to the facilitator. */
+const brought: { nonce: Hex; signature: Hex }[] = [];
+
+before(async () => {
+  const identity = await generateIdentity();
+  key = async () => ({ identities: [identity] });
+  runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1 });
+  chain = await startChain();
+  const given = { token: chain.at.Token, chain: '31337', 'per-day': `${5 * COUNT}`, 'per-payment': '5', days: '1' };
+  policy = makePolicy('x402', { ...given, 'token-name': 'Token', 'token-version': '1' }, Math.floor(Date.now() / 1000));
+  const store = openStore(join(root, 'store'), key);
+  const { wallet } = await createWallet({
+    store,
+    action: { ...(await buildCosigner(policy)), runtime },
+    threshold: 2,
+    parties: 2,
+  });
+  account = wallet.address as Address;
+  const { client, done } = walletClient(chain, developer);
+  await done(client.writeContract({ ...token(), functionName: 'transfer', args: [account, 1000n] }));
+  await startSeller();
+});
+after(() => {
+  server?.close();
+  server?.closeAllConnections();
+  chain?.close();
+  runtime?.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const token = () => ({ address: chain.at.Token, abi: chain.contracts.Token.abi }) as const;
+
+async function startSeller(): Promise<void> {
+  const { client, reader } = walletClient(chain, settler);
+  const signer = toFacilitatorEvmSigner({
+    address: settler.address,
+    readContract: (args) => reader.readContract(args as Parameters<typeof reader.readContract>[0]),
+    verifyTypedData: (args) => reader.verifyTypedData(args as Parameters<typeof reader.verifyTypedData>[0]),
+    writeContract: (args) => client.writeContract(args as unknown as Parameters<typeof client.writeContract>[0]),
+    sendTransaction: (args) => client.sendTransaction(args),
+    waitForTransactionReceipt: (args) => reader.waitForTransactionReceipt(args),
+    getCode: (args) => reader.getCode(args),
+  });
+  const facilitator = new x402Facilitator().register(NETWORK, new FacilitatorScheme(signer));
+  const facilitatorClient = {
+    verify: async (payload: PaymentPayload, requirements: PaymentRequirements) => {
+      const { authorization, signature } = payload.payload as { authorization: { nonce: Hex }; signature: Hex };
+      brought.push({ nonce: authorization.nonce, signature });
+      return facilitator.verify(payload, requirements);
+    },
+    settle: async (payload: PaymentPayload, requirements: PaymentRequirements) => {
+      const settle = () => facilitator.settle(payload, requirements);
+      if (lie === undefined) return settle();
+      await lie(settle, payload);
+      return { success: false, errorReason: 'nonce_already_used', transaction: '', network: requirements.network };
+    },
+    getSupported: async () =>
+      facilitator.getSupported() as Awaited<ReturnType<typeof facilitator.getSupported>> & { kinds: never },
+  };
+  const accepts = (payTo: Address, amount: string, maxTimeoutSeconds = 60) => ({
+    scheme: 'exact',
+    network: NETWORK as `${string}:${string}`,
+    payTo,
+    maxTimeoutSeconds,
+    price: { asset: chain.at.Token, amount, extra: { name: 'Token', version: '1' } },
+  });
+  const routes = {
+    'GET /cheap': { accepts: accepts(SELLER, '5') },
+    'GET /other': { accepts: accepts(OTHER_SELLER, '4') },
+    'GET /dear': { accepts: accepts(SELLER, '6') },
+    'GET /slow': { accepts: accepts(SELLER, '5', 3600) },
+    'GET /strange': {
+      accepts: {
+        ...accepts(SELLER, '5'),
+        price: { asset: OTHER_SELLER, amount: '5', extra: { name: 'X', version: '1' } },
+      },
+    },
+  };
+  const resources = new x402ResourceServer(facilitatorClient).register(NETWORK, new ServerScheme());
+  const app = express();
+  app.use(paymentMiddleware(routes, resources));
+  app.get(/.*/, (_request, response) => void response.json({ goods: true }));
+  await new Promise<void>((resolve) => {
+    server = app.listen(0, '127.0.0.1', () => resolve());
+  });
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** An agent with a store of its own, which is a copy of the wallet's as it was in the beginning. */
+async function agent(): Promise<{ fetch: typeof fetch; store: FileStore }> {
+  const dir = join(root, `store-${copies.length}`);
+  cpSync(join(root, 'store'), dir, { recursive: true });
+  const store = openStore(dir, key);
+  copies.push(store);
+  const wallet = await openWallet(store, { runtime, correlation: 'memory' });
+  const options = { wallet, policy, rpc: { 31337: chain.url }, nonces: storedNonces(store, wallet.info.address) };
+  return { fetch: payingFetch(options), store };
+}
+
+async function balanceOf(address: Address): Promise<bigint> {
+  const { reader } = walletClient(chain, settler);
+  return (await reader.readContract({ ...token(), functionName: 'balanceOf', args: [address] })) as bigint;
+}
+
+describe('x402 on a budget', () => {
+  test('payments within the budget settle, one after the other, with the next nonce each', async () => {
+    const { fetch, store } = await agent();
+    for (const path of ['cheap', 'other', 'cheap']) {
+      const response = await fetch(`${url}/${path}`);
+      assert.deepEqual([response.status, await response.json()], [200, { goods: true }]);
+    }
+    assert.deepEqual([await balanceOf(SELLER), await balanceOf(OTHER_SELLER)], [10n, 4n]);
+    const { data } = await axios.create({ adapter: 'fetch', env: { fetch } }).get(`${url}/other`);
+    assert.deepEqual(data, { goods: true });
+    assert.deepEqual(new Set(brought.map(({ nonce }) => BigInt(nonce))), new Set([0n, 1n, 2n, 3n]));
+    const kept = await storedNonces(store, account).read(`31337/${chain.at.Token.toLowerCase()}`);
+    assert.ok(kept !== undefined && kept <= 4n, `${kept}`);
+  });
+
+  test('what is above the budget is refused by the action, and what no rule is for is not asked for', async () => {
+    const { fetch } = await agent();
+    await assert.rejects(fetch(`${url}/dear`), /the rule x402: value is above 5/);
+    await assert.rejects(fetch(`${url}/strange`), /payment requirements/);
+    const wallet = await openWallet(copies[0] ?? assert.fail(), { runtime });
+    const other = makePolicy('sign-in', { domain: 'example.com' }, 0);
+    const rpc = { 31337: chain.url };
+    assert.throws(() => payingFetch({ wallet, policy: other, rpc }), UsageError);
+    assert.throws(() => payingFetch({ wallet, policy, rpc: { 1: chain.url } }), UsageError);
+  });
+
+  test('what a seller writes is not taken for granted', async () => {
+    const wallet = await openWallet(copies[0] ?? assert.fail(), { runtime });
+    const scheme = new CountedExactScheme({ wallet, policy, rpc: { 31337: chain.url } });
+    const wanted = {
+      scheme: 'exact',
+      network: NETWORK,
+      asset: chain.at.Token,
+      amount: '5',
+      payTo: SELLER,
+      maxTimeoutSeconds: 60,
+      extra: { name: 'Token', version: '1' },
+    };
+    assert.ok(scheme.canPay(wanted));
+    const wrong: object[] = [
+      { scheme: 'upto' },
+      { network: 'eip155:1' },
+      { network: 'solana:31337' },
+      { network: 'eip155:0x7a69' },
+      { asset: OTHER_SELLER },
+      { asset: '0x' },
+      { amount: '-5' },
+      { amount: '5.0' },
+      { amount: '0x5' },
+      { amount: 5 },
+      { payTo: 'seller.eth' },
+      { maxTimeoutSeconds: 0 },
+      { maxTimeoutSeconds: -1 },
+      { maxTimeoutSeconds: 1e99 },
+      { maxTimeoutSeconds: '60' },
+      { extra: {} },
+      { extra: { name: 'Token', version: '1', assetTransferMethod: 'permit2' } },
+      { extra: { name: 'x'.repeat(1000), version: '1' } },
+    ];
+    for (const change of wrong) {
+      const asked = { ...wanted, ...change } as typeof wanted;
+      assert.equal(scheme.canPay(asked), false, JSON.stringify(change));
+      await assert.rejects(scheme.createPaymentPayload(2, asked), UsageError);
+    }
+    // The domain is the policy's: another name is refused by the action, and the next payment does not wait for it.
+    const named = { ...wanted, extra: { name: 'Other', version: '1' } };
+    await assert.rejects(scheme.createPaymentPayload(2, named), /the domain is not allowed/);
+    await assert.rejects(scheme.createPaymentPayload(2, { ...wanted, amount: '6' }), /value is above 5/);
+  });
+
+  test('a seller that wants a longer time gets as long as the policy allows', async () => {
+    const { fetch } = await agent();
+    assert.equal((await fetch(`${url}/slow`)).status, 200); // 600 seconds in place of 3600
+  });
+
+  test('two agents at once: each payment is taken once, and the one that lost its nonce takes the next', async () => {
+    const before = await balanceOf(SELLER);
+    const [first, second] = [await agent(), await agent()]; // both stores are as they were in the beginning
+    const seen = brought.length;
+    const responses = await Promise.all([first, second].map(({ fetch }) => fetch(`${url}/cheap`)));
+    assert.deepEqual(
+      responses.map(({ status }) => status),
+      [200, 200],
+    );
+    assert.equal(await balanceOf(SELLER), before + 10n);
+    assert.deepEqual(new Set(brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([5n, 6n]));
+  });
+
+  test('a facilitator that reports a false collision collects nothing twice', async () => {
+    const { fetch } = await agent();
+    const before = await balanceOf(SELLER);
+    const seen = brought.length;
+    const later: (() => Promise<unknown>)[] = [];
+    lie = async (settle) => void later.push(settle); // later, when the agent has paid again
+    assert.equal((await fetch(`${url}/cheap`)).status, 402);
+    assert.equal((await fetch(`${url}/cheap`)).status, 402);
+    assert.deepEqual(new Set(brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([7n]));
+    for (const settle of later) await settle().catch(() => {});
+    assert.equal(await balanceOf(SELLER), before + 5n);
+
+    lie = async (settle) => void (await settle()); // it settles, and says that it did not
+    const calls = brought.length;
+    assert.equal((await fetch(`${url}/cheap`)).status, 402);
+    assert.equal(await balanceOf(SELLER), before + 10n);
+    assert.equal(new Set(brought.slice(calls).map(({ signature }) => signature)).size, 1);
+    lie = undefined;
+  });
+
+  test('the budget ends, also for a store that is rolled back', async () => {
+    const { fetch } = await agent();
+    assert.equal((await fetch(`${url}/cheap`)).status, 200); // the last
+    const total = 1000n - (await balanceOf(account));
+    assert.ok(total <= BigInt(5 * COUNT), `${total}`);
+    await assert.rejects(fetch(`${url}/cheap`), /nonce 10 is not one of the 10 from 0 on, and never allowed/);
+    const again = await agent();
+    await assert.rejects(again.fetch(`${url}/cheap`), /nonce 10 is not one of the 10/);
+    assert.equal(1000n - (await balanceOf(account)), total);
+  });
+});
