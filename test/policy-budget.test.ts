@@ -588,6 +588,11 @@ describe('no sum is stated', () => {
     });
   }
 
+  test('nor where the token would be the account itself', () => {
+    const fields = { permitted: { fields: { ...permitted, token: { in: ['account'] } } }, nonce: { pace } };
+    assert.match(reasonsOf(typed(permit2, types.transferFrom, fields)), /its permitted.token must be one address/);
+  });
+
   test('nor under a policy that allows everything, or says so itself', () => {
     assert.deepEqual(budgetOf(builtinPolicies.any), { reasons: ['everything is allowed'] });
     const none = parsePolicy({ version: 1, sum: 'none', rules: [{ name: 'x', ...payRule }] });
@@ -787,6 +792,7 @@ describe('paces that contradict each other', () => {
           (error) => error instanceof InputError && (reason.test(error.message) || assert.fail(error.message)),
         );
         const none = parsePolicy({ version: 1, sum: 'none', rules: rulesOf(order) });
+        assert.match('reasons' in budgetOf(policy) ? 'no sum' : 'a sum', /no sum/);
         if (rules.length > 1) checkPaces(none);
         else assert.throws(() => checkPaces(none), InputError);
       }

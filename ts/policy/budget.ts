@@ -1,9 +1,10 @@
+import { InputError } from '../intent/read/json.ts';
 import type { Type } from '../intent/types.ts';
 import { parseFunction } from './abi.ts';
 import { ACCOUNT } from './account.ts';
 import { type CallEffect, callEffects, constraintAt, least, most, mostOf, onlyOf, typedEffectOf } from './effects.ts';
-import type { Call, Pace, Policy, Rule, RuleOf } from './schema.ts';
-import { paceOf, placeOf, sequenceOf } from './sequences.ts';
+import type { Call, Constraint, Pace, Policy, Rule, RuleOf } from './schema.ts';
+import { checkPaces, paceOf, placeOf, sequenceOf } from './sequences.ts';
 
 // The sum that signatures under a policy can move, where one can be stated. No action has this: it is for the owner.
 
@@ -36,16 +37,28 @@ export type Budget =
   | { readonly reasons: readonly string[] };
 
 /** The sum that signatures under a policy can move, per chain and asset, or why none can be stated. */
-export function budgetOf({ rules, sum }: Policy): Budget {
+export function budgetOf(policy: Policy): Budget {
+  const { rules, sum } = policy;
   if (rules === 'any') return { reasons: ['everything is allowed'] };
   const reasons = [
-    ...(sum === 'none' ? ['the policy says "sum": "none"'] : []),
+    ...(sum === 'none' ? ['the policy says "sum": "none"'] : contradictionIn(policy)),
     ...rules.flatMap((rule) => {
       const doubt = doubtOf(rule);
       return doubt === false ? [] : [`${rule.name}: ${doubt}`];
     }),
   ];
   return reasons.length > 0 ? { reasons } : { assets: assetsOf(rules) };
+}
+
+/** What a policy would be refused for where it is made: with two paces on one sequence, neither bounds it. */
+function contradictionIn(policy: Policy): string[] {
+  try {
+    checkPaces(policy);
+    return [];
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return [error.message];
+  }
 }
 
 /** What has been moved at most by a time of the furthest-ahead clock that any host ever showed. */
@@ -123,7 +136,7 @@ function movesOf(rule: Rule): [Asset, bigint][] {
   const place = rule.kind === 'typedData' ? placeOf(rule) : undefined;
   if (rule.kind !== 'typedData' || effect === undefined || place === undefined) return [];
   const { chain, contract } = place;
-  const token = effect.token === undefined ? contract : onlyOf(constraintAt(rule.fields, effect.token));
+  const token = effect.token === undefined ? contract : tokenIn(constraintAt(rule.fields, effect.token));
   const asset = effect.isCoin ? { chain, token: undefined, of: contract } : { chain, token, of: undefined };
   return [[asset, mostOf(rule.fields, effect.amount) ?? 0n]];
 }
@@ -137,6 +150,12 @@ function transactionMoves(rule: RuleOf<'transaction'>): [Asset, bigint][] {
     return [{ chain, token: token ?? rule.to[0], of: undefined }, amount];
   });
   return [[coin, BigInt(rule.maxValue) + BigInt(rule.maxFee)], ...tokens];
+}
+
+/** The one token that a field names; the account itself is none. */
+function tokenIn(constraint: Constraint | undefined): string | undefined {
+  const only = onlyOf(constraint);
+  return only === ACCOUNT ? undefined : only;
 }
 
 interface CallMoves {
@@ -153,7 +172,7 @@ function movesOfCall({ function: signature, args }: Call): CallMoves {
   if (effect === undefined) return { effect };
   const { type } = parseFunction(signature, '');
   const at = (places: readonly number[]) => pathOf(type, places) ?? '';
-  const token = effect.token && onlyOf(constraintAt(args, at(effect.token)));
+  const token = effect.token && tokenIn(constraintAt(args, at(effect.token)));
   return { effect, amount: mostOf(args, at(effect.amount)), token };
 }
 
@@ -221,7 +240,7 @@ const ofTypedData: readonly ((rule: RuleOf<'typedData'>) => Doubt)[] = [
     const field = typedEffectOf(rule)?.token;
     return (
       field !== undefined &&
-      onlyOf(constraintAt(rule.fields, field)) === undefined &&
+      tokenIn(constraintAt(rule.fields, field)) === undefined &&
       `its ${field} must be one address`
     );
   },
