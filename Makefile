@@ -11,7 +11,7 @@ MAKEFLAGS += --jobs=2
 # Of the TypeScript tests those that start neither a Deno nor a chain, and take no more than some seconds.
 QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline error-codes intent policy-* roles seal store structure))
 
-.PHONY: wasm demo demo-chain test test-quick lint go-lint go-test go-test-quick bench ct verify record clean
+.PHONY: wasm demo demo-chain test test-quick lint go-lint go-test go-test-quick chromium bench ct verify record clean
 
 wasm: $(MODULES) build/wasm_exec.js
 
@@ -32,8 +32,11 @@ demo: build/tandem.wasm $(TS)
 demo-chain: build/tandem.wasm $(TS)
 	npx tsx scripts/demo-chain.ts
 
-test: wasm lint go-test
+test: wasm lint go-test chromium
 	npm test
+
+chromium:
+	@toolchain/chromium.sh
 
 # In less than a minute, once the modules are built.
 test-quick: wasm lint go-test-quick

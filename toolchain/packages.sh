@@ -1,7 +1,13 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that TinyGo is built from and links against, unless they are there.
+# Installs Debian packages, unless they are there: those that are named, or those that TinyGo is built from and links against.
 set -euo pipefail
 source "$(dirname "$0")/env.sh"
+
+needed_by="or TINYGO=path to an official TinyGo $tinygo_version"
+if (($#)); then
+  packages=("$@")
+  needed_by="by some of the tests"
+fi
 
 missing=()
 for package in "${packages[@]}"; do
@@ -9,7 +15,7 @@ for package in "${packages[@]}"; do
 done
 ((${#missing[@]})) || exit 0
 
-needed="The Debian or Ubuntu packages ${missing[*]} are needed, or TINYGO=path to an official TinyGo $tinygo_version"
+needed="The Debian or Ubuntu packages ${missing[*]} are needed, $needed_by"
 command -v apt-get >/dev/null || die "no apt-get here. $needed."
 sudo=()
 if ((EUID != 0)); then

@@ -1,11 +1,18 @@
+import { browserState, hasIndexedDb } from './indexed-db.ts';
 import { memoryStore } from './memory.ts';
 import type { Store } from './store.ts';
 
-const state = memoryStore(async () => {
-  throw new Error('there is no share in it');
-});
+let state: Store | undefined;
 
-/** In the place of state.ts where there are no files: what is in it ends with the page. */
+/**
+ * In the place of state.ts where there are no files: in the database of this origin, so that the next tab finds it. Where there
+ * is none, it ends with the page.
+ */
 export function stateStore(): Store {
+  state ??= hasIndexedDb()
+    ? browserState()
+    : memoryStore(async () => {
+        throw new Error('there is no share in it');
+      });
   return state;
 }
