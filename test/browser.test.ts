@@ -26,7 +26,7 @@ const ANYWHERE = [
   'store',
   'signing',
   'deal',
-].concat(['deal/files', 'adapters']);
+].concat(['deal/files', 'adapters', 'runtime', 'runtime/chipotle', 'browser', 'provider']);
 const NODE = [
   'ts/core/node.ts',
   'ts/core/root.ts',
@@ -38,6 +38,8 @@ const NODE = [
   // The machines of an offline deal read and write files.
   'ts/deal/files/envelope.ts',
   'ts/deal/files/party.ts',
+  'ts/runtime/npm.ts',
+  'ts/runtime/chipotle/settings-file.ts',
 ];
 
 const files = ANYWHERE.flatMap((folder) =>
