@@ -293,9 +293,9 @@ function compile(): Record<Name, Contract> {
 }
 
 /** Starts a chain of its own, with nothing on it. */
-export async function startAnvil(): Promise<Pick<Chain, 'url' | 'close'>> {
+export async function startAnvil(...args: readonly string[]): Promise<Pick<Chain, 'url' | 'close'>> {
   const bin = createRequire(import.meta.url).resolve('@foundry-rs/anvil/bin.mjs');
-  const anvil = spawn(process.execPath, [bin, '--port', '0', '--hardfork', EVM], {
+  const anvil = spawn(process.execPath, [bin, '--port', '0', '--hardfork', EVM, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const close = () => void anvil.kill();

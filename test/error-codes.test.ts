@@ -10,6 +10,7 @@ import {
   CodedError,
   type ErrorCode,
   LockedError,
+  PasskeyError,
   PolicyError,
   ProtocolError,
   RefusedError,
@@ -58,6 +59,7 @@ const errors: { readonly [code in ErrorCode]: CodedError } = {
   'age-wrong-key': new AgeError('wrong-key', 'x', cause),
   'age-unsupported': new AgeError('unsupported', 'x', cause),
   'age-altered': new AgeError('altered', 'x', cause),
+  passkey: new PasskeyError('x', { next, cause }),
   'host-input': host('input'),
   'host-permission': host('permission'),
   'host-limit': host('limit'),
@@ -106,7 +108,7 @@ describe('errors', () => {
   });
 
   test('no other class is an error, except what goes over a wire', () => {
-    const wire = ['PublicRefusal', 'OpError', 'ApiError'];
+    const wire = ['PublicRefusal', 'OpError', 'ApiError', 'ProviderRpcError'];
     const files = ['ts', 'actions', 'scripts', 'examples'].flatMap((folder) =>
       readdirSync(`${root}${folder}`, { recursive: true, encoding: 'utf8' }).map((file) => `${root}${folder}/${file}`),
     );

@@ -33,6 +33,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/deal': [...SHARED, 'ts/runtime', 'ts/store'],
   'ts/deal/files': [...SHARED, 'ts/files', 'ts/runtime', 'ts/store', 'ts/deal'],
   'ts/adapters': [...SHARED, 'ts/signing'],
+  'ts/provider': SHARED,
+  'ts/browser': [...SHARED, 'ts/runtime', 'ts/runtime/chipotle', 'ts/store', 'ts/signing', 'ts/deal', 'ts/provider'],
   'ts/build': [...SHARED, 'ts/files', 'ts/runtime', 'ts/runtime/local', 'ts/deal'],
 };
 

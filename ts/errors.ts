@@ -28,6 +28,7 @@ export const CODES = [
   'age-wrong-key',
   'age-unsupported',
   'age-altered',
+  'passkey',
   'host-input',
   'host-permission',
   'host-limit',
@@ -152,6 +153,12 @@ export class StaleResponseError extends WalletError {
 export class ProtocolError extends WalletError {
   override readonly name = 'ProtocolError';
   override readonly code = 'protocol';
+}
+
+/** A passkey could not be made or used: this device has none that can keep a wallet, it is another one, or nobody confirmed. */
+export class PasskeyError extends WalletError {
+  override readonly name = 'PasskeyError';
+  override readonly code = 'passkey';
 }
 
 /** The parts do not make an action: an import is missing, a constant is not one, or a file is not what was meant. */

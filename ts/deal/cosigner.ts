@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { slotted } from '#cosigner';
-import { builtinPolicies } from '../policy/builtin.ts';
+import { policyName } from '../policy/builtin.ts';
 import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
 import { checkPaces } from '../policy/sequences.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
@@ -49,14 +49,9 @@ export async function cosigner(
     WALLET: wallet === '' ? wallet : v.parse(LowerAddress, wallet),
   };
   const action = filled(await of(guardians.length > 0), define);
-  return { ...action, policy: nameOf(policy), format: FORMAT, guardians };
+  return { ...action, policy: policyName(policy), format: FORMAT, guardians };
 }
 
 function guardiansOf({ rules }: Policy): string[] {
   return rules === 'any' ? [] : rules.flatMap(({ guardian }) => guardian ?? []);
-}
-
-function nameOf(policy: Policy): string {
-  const hash = policyHash(policy);
-  return Object.entries(builtinPolicies).find(([, builtin]) => policyHash(builtin) === hash)?.[0] ?? hash;
 }

@@ -1,4 +1,4 @@
-import { type Policy, parsePolicy } from './policy.ts';
+import { type Policy, parsePolicy, policyHash } from './policy.ts';
 
 /**
  * The policies that have a name:
@@ -28,3 +28,9 @@ export const builtinPolicies: { readonly messages: Policy; readonly any: Policy 
   }),
   any: parsePolicy({ version: 1, rules: 'any' }),
 };
+
+/** What a policy is called in wallet.json: its name, if it has one, or else its hash. */
+export function policyName(policy: Policy): string {
+  const hash = policyHash(policy);
+  return Object.entries(builtinPolicies).find(([, builtin]) => policyHash(builtin) === hash)?.[0] ?? hash;
+}

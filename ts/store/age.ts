@@ -6,7 +6,7 @@ import { CodedError } from '../errors.ts';
  */
 export interface Key {
   /** In the order in which they are asked; texts are age identities (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…). */
-  readonly identities: readonly (string | Identity)[];
+  readonly identities: readonly (string | CryptoKey | Identity)[];
   /** The recipients of one new file, which may be computed from this call on. */
   recipients(): Promise<readonly (string | Recipient)[]>;
 }
@@ -79,15 +79,37 @@ export function sealer(key: Key): (plaintext: Uint8Array) => Promise<Uint8Array>
   };
 }
 
+/** Seals by a passphrase, where there is no native scrypt: it takes seconds. */
+export function sealByPassphrase(plaintext: Uint8Array, passphrase: string): Promise<Uint8Array> {
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  return encrypter.encrypt(plaintext);
+}
+
 /**
  * Opens an age file, armored or not.
  *
  * @throws AgeError
  */
-export async function open(file: Uint8Array, key: Key): Promise<Uint8Array> {
+export function open(file: Uint8Array, key: Pick<Key, 'identities'>): Promise<Uint8Array> {
+  return openWith(file, (decrypter) => {
+    for (const identity of key.identities) decrypter.addIdentity(identity);
+  });
+}
+
+/**
+ * Opens an age file with a passphrase, where there is no native scrypt: it takes seconds.
+ *
+ * @throws AgeError wrong-key, altered
+ */
+export function openByPassphrase(file: Uint8Array, passphrase: string): Promise<Uint8Array> {
+  return openWith(file, (decrypter) => decrypter.addPassphrase(passphrase));
+}
+
+async function openWith(file: Uint8Array, add: (decrypter: Decrypter) => void): Promise<Uint8Array> {
   const decrypter = new Decrypter();
   try {
-    for (const identity of key.identities) decrypter.addIdentity(identity);
+    add(decrypter);
   } catch (cause) {
     throw new AgeError('unsupported', 'an identity is none of age (AGE-SECRET-KEY-…)', cause);
   }

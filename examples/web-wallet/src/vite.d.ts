@@ -1,0 +1,11 @@
+declare module '*?url' {
+  const url: string;
+  // biome-ignore lint/style/noDefaultExport: so Vite has it
+  export default url;
+}
+
+declare module '*?worker&url' {
+  const url: string;
+  // biome-ignore lint/style/noDefaultExport: so Vite has it
+  export default url;
+}

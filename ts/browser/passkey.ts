@@ -1,0 +1,88 @@
+import { Stanza, webauthn } from 'age-encryption';
+import { PasskeyError } from '../errors.ts';
+
+// The page's part in passkeys, which no worker can ask for: age's WebAuthn, on the extension PRF.
+
+const NO_PRF = 'choose a passphrase, or a browser and a device with passkeys that can encrypt (the extension PRF).';
+
+/**
+ * Whether this browser can keep a wallet by a passkey, as far as it tells without making one.
+ *
+ * @throws PasskeyError that says why not
+ */
+export async function assertPasskeys(): Promise<void> {
+  const { isSecureContext, PublicKeyCredential: passkeys } = globalThis;
+  if (!isSecureContext) {
+    throw new PasskeyError('A page without HTTPS has no passkeys.', { next: 'open it by https://.' });
+  }
+  if (typeof passkeys === 'undefined') {
+    throw new PasskeyError('This browser has no passkeys.', { next: NO_PRF });
+  }
+  const { getClientCapabilities } = passkeys as { getClientCapabilities?: () => Promise<Record<string, boolean>> };
+  const capabilities = await getClientCapabilities?.call(passkeys);
+  if (capabilities?.['extension:prf'] === false) {
+    throw new PasskeyError('The passkeys of this browser cannot encrypt.', { next: NO_PRF });
+  }
+}
+
+/**
+ * Makes a passkey that can encrypt, and returns its name for age.
+ *
+ * @throws PasskeyError, too, if only the passkey tells that it cannot: nothing but it was made then
+ */
+export async function makePasskey(name: string): Promise<string> {
+  await assertPasskeys();
+  try {
+    return await webauthn.createCredential({ keyName: name });
+  } catch (cause) {
+    if (cause instanceof Error && cause.message.startsWith('PRF')) {
+      throw new PasskeyError('The passkey of this device cannot encrypt, so no wallet was made.', {
+        next: `remove the passkey "${name}" where passkeys are kept; ${NO_PRF}`,
+        cause,
+      });
+    }
+    throw notUsed(cause);
+  }
+}
+
+/** What a worker sees of an age stanza. */
+export interface PlainStanza {
+  readonly args: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** Has the passkey wrap a file key. @throws PasskeyError */
+export async function wrapByPasskey(hint: string, fileKey: Uint8Array): Promise<PlainStanza[]> {
+  try {
+    const stanzas = await new webauthn.WebAuthnRecipient({ identity: hint }).wrapFileKey(fileKey);
+    return stanzas.map(({ args, body }) => ({ args, body }));
+  } catch (cause) {
+    throw notUsed(cause);
+  } finally {
+    fileKey.fill(0);
+  }
+}
+
+/** Has the passkey unwrap a file key; null if it is another passkey's. @throws PasskeyError */
+export async function unwrapByPasskey(hint: string, stanzas: readonly PlainStanza[]): Promise<Uint8Array | null> {
+  try {
+    const all = stanzas.map(({ args, body }) => new Stanza([...args], body));
+    return await new webauthn.WebAuthnIdentity({ identity: hint }).unwrapFileKey(all);
+  } catch (cause) {
+    throw notUsed(cause);
+  }
+}
+
+function notUsed(cause: unknown): PasskeyError {
+  const { name } = cause as { name?: string };
+  if (name !== 'NotAllowedError') {
+    return new PasskeyError(`The passkey could not be used (${name ?? 'unknown error'}).`, {
+      next: 'try again.',
+      cause,
+    });
+  }
+  return new PasskeyError('The passkey was not used: nobody confirmed, or the passkey of this wallet is not here.', {
+    next: 'try again, with the passkey that the wallet was made with; if it is lost, use the recovery key.',
+    cause,
+  });
+}
