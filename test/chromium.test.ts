@@ -4,9 +4,23 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { build } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { CHROMIUM, launch, NO_CHROMIUM, servePages } from './support/chromium.ts';
+import { createPublicClient, createTestClient, http, parseEther, verifyMessage, verifyTypedData } from 'viem';
+import { addAuthenticator, CHROMIUM, launch, NO_CHROMIUM, servePages } from './support/chromium.ts';
 import { remoteStore } from './support/store-remote.ts';
 import { testStores } from './support/store-tests.ts';
+import {
+  addressAt,
+  ask,
+  clearStorage,
+  makeWallet,
+  newPage,
+  outcome,
+  PASSPHRASE,
+  press,
+  recover,
+  saved,
+} from './support/wallet-page.ts';
+import { startWeb, type Web } from './support/web.ts';
 
 // What a browser has to do, in a real Chromium. One browser for all of it.
 
@@ -101,5 +115,208 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM }, () => {
       names.filter((name) => name?.includes('both')),
       ['both'],
     );
+  });
+
+  describe('the page of a wallet', () => {
+    let web: Web;
+    before(async () => {
+      web = await startWeb();
+    });
+    after(() => web.close());
+
+    /** A user with a wallet of this passkey, at its page. */
+    const madeByPasskey = async (hasPrf = true) => {
+      const context = await browser.newContext();
+      const page = await newPage(context);
+      await page.goto(web.wallet);
+      const authenticator = await addAuthenticator(page, hasPrf);
+      const recoveryKey = await makeWallet(page, { passkey: true });
+      return { context, page, authenticator, recoveryKey };
+    };
+    const alert = (page: Page) => page.getByRole('alert').first();
+
+    test('the page of a wallet makes one by a passkey, forgets it with the tab, and opens it by the passkey', async () => {
+      const { context, page, authenticator } = await madeByPasskey();
+      const address = await addressAt(page);
+      assert.match(address, /^0x[0-9a-fA-F]{40}$/);
+      await page.goto('about:blank');
+      await page.goto(web.wallet);
+      assert.equal(await addressAt(page), address);
+      await page.getByText('Locked').waitFor();
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      await page.getByRole('button', { name: 'Lock' }).click();
+      await page.getByText('Locked').waitFor();
+
+      // A passkey of the same name that is another one; and none at all.
+      const { session, authenticatorId } = authenticator;
+      const { credentials } = await session.send('WebAuthn.getCredentials', { authenticatorId });
+      assert.ok(credentials[0]);
+      await session.send('WebAuthn.clearCredentials', { authenticatorId });
+      await session.send('WebAuthn.addCredential', { authenticatorId, credential: credentials[0] });
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      assert.match((await alert(page).textContent()) ?? '', /This passkey does not open the wallet/);
+      await session.send('WebAuthn.clearCredentials', { authenticatorId });
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      await alert(page)
+        .filter({ hasText: /was not used.*use the recovery key/ })
+        .waitFor();
+      await context.close();
+    });
+
+    test('the page of a wallet says that a passkey cannot encrypt before it makes anything', async () => {
+      const calls = web.calls();
+      const { context, page } = await madeByPasskey(false);
+      assert.match(
+        (await alert(page).textContent()) ?? '',
+        /cannot encrypt, so no wallet was made.*choose a passphrase/s,
+      );
+      await page.reload();
+      await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
+      assert.equal(web.calls(), calls);
+      await context.close();
+
+      const without = await browser.newContext();
+      await without.addInitScript(() => {
+        PublicKeyCredential.getClientCapabilities = async () => ({ 'extension:prf': false });
+      });
+      const other = await newPage(without);
+      await other.goto(web.wallet);
+      assert.match((await alert(other).textContent()) ?? '', /passkeys of this browser cannot encrypt/);
+      assert.ok(await other.getByLabel('A passkey of this device').isDisabled());
+      await without.close();
+    });
+
+    test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async () => {
+      const { context, page, recoveryKey } = await madeByPasskey();
+      const address = await addressAt(page);
+      const cold = await saved(page, 'Save the cold share');
+      await page.getByLabel('I have put the file away').check();
+      await page.getByRole('button', { name: 'Remove it from this browser' }).click();
+      await page.locator('#cold').waitFor({ state: 'detached' });
+      const backup = await saved(page, 'Save a backup');
+
+      await clearStorage(page);
+      await page.getByText('I have a wallet already').click();
+      await page.getByLabel('The file of the backup').setInputFiles(backup);
+      await page.getByRole('button', { name: 'Restore' }).click();
+      assert.equal(await addressAt(page), address);
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      await page.getByRole('button', { name: 'Lock' }).waitFor();
+
+      await clearStorage(page);
+      await page.getByText('I have a wallet already').click();
+      await page.getByRole('button', { name: 'Recover with the recovery key' }).click();
+      await recover(page, { recoveryKey: recoveryKey.toLowerCase(), file: cold, passkey: true });
+      assert.equal(await addressAt(page), address);
+      await page.locator('#cold').waitFor();
+      await page.getByRole('button', { name: 'Lock' }).waitFor();
+      await context.close();
+    });
+
+    test('the page of a wallet serves the page that opened it: wagmi connects, signs, switches chains and sends', async () => {
+      const context = await browser.newContext();
+      const dapp = await newPage(context);
+      await dapp.goto(web.dapp);
+      const chain = createTestClient({ mode: 'anvil', transport: http(web.chains[0]?.rpcUrl) });
+      const node = createPublicClient({ transport: http(web.chains[0]?.rpcUrl) });
+
+      // Nothing opens for what is not connected, or not there.
+      assert.deepEqual(await ask(dapp, 'eth_accounts'), []);
+      assert.equal(((await ask(dapp, 'personal_sign', ['0x', '0x'])) as { code: number }).code, 4100);
+      assert.equal(((await ask(dapp, 'eth_sign', [])) as { code: number }).code, 4200);
+
+      const [popup] = await Promise.all([
+        dapp.waitForEvent('popup'),
+        dapp.getByRole('button', { name: 'Connect Tandem' }).click(),
+      ]);
+      popup.setDefaultTimeout(20_000);
+      await addAuthenticator(popup);
+      await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
+      await popup.getByText('wants to connect').waitFor();
+      assert.match((await popup.locator('h1').textContent()) ?? '', new RegExp(`^${web.dapp} `));
+      await popup.getByRole('button', { name: 'Reject' }).click();
+      assert.match(await outcome(dapp), /UserRejectedRequestError 4001/);
+      await dapp.getByRole('button', { name: 'Connect Tandem' }).click();
+      await popup.getByRole('button', { name: 'Connect' }).click();
+      assert.match(await outcome(dapp), /^ok 0x/);
+      const account = ((await dapp.locator('#account').textContent()) ?? '') as `0x${string}`;
+
+      await press(dapp, 'message');
+      await popup.getByText('I am the owner of this account.').waitFor();
+      assert.match((await popup.locator('.tag').textContent()) ?? '', /policy allows it, by the rule “messages”/);
+      await popup.getByRole('button', { name: 'Sign' }).click();
+      const signature = (await outcome(dapp)).slice(3) as `0x${string}`;
+      assert.ok(await verifyMessage({ address: account, message: 'I am the owner of this account.', signature }));
+
+      await press(dapp, 'typed');
+      await popup.getByText('A lamp').waitFor();
+      await popup.getByRole('button', { name: 'Sign' }).click();
+      const types = {
+        Order: [
+          { name: 'buyer', type: 'address' },
+          { name: 'item', type: 'string' },
+          { name: 'price', type: 'uint256' },
+        ],
+      } as const;
+      const typed = {
+        domain: { name: 'A dapp', version: '1', chainId: 31337 },
+        types,
+        primaryType: 'Order',
+        message: { buyer: account, item: 'A lamp', price: parseEther('0.02') },
+      } as const;
+      const order = (await outcome(dapp)).slice(3) as `0x${string}`;
+      assert.ok(await verifyTypedData({ address: account, ...typed, signature: order }));
+
+      await chain.setBalance({ address: account, value: parseEther('200') });
+      await press(dapp, 'send');
+      await popup.getByText('value: 0.1 ETH').waitFor();
+      await popup.getByRole('button', { name: 'Sign and send' }).click();
+      const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
+      assert.equal((await node.waitForTransactionReceipt({ hash, pollingInterval: 50 })).status, 'success');
+
+      await press(dapp, 'much');
+      await popup.getByText('The policy refuses it:').waitFor();
+      assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
+      await popup.getByRole('button', { name: 'Close' }).click();
+      assert.match(await outcome(dapp), /policy refuses this: /);
+
+      // A chain that the wallet does not know: wagmi has it added.
+      const unknown = (await ask(dapp, 'wallet_switchEthereumChain', [{ chainId: '0x7a6a' }])) as { code: number };
+      assert.equal(unknown.code, 4902);
+      await press(dapp, 'switch');
+      await popup.getByRole('button', { name: 'Add it' }).click();
+      assert.equal(await outcome(dapp), 'ok 31338');
+      await press(dapp, 'switch');
+      await popup.getByRole('button', { name: 'Use it' }).click();
+      assert.equal(await outcome(dapp), 'ok 31337');
+
+      await web.stopHost();
+      await press(dapp, 'message');
+      await popup.getByRole('button', { name: 'Sign' }).click();
+      await popup.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor();
+      assert.match(await outcome(dapp), /cannot be reached/);
+      await web.startHost();
+
+      // The tab's memory ends with a reload: the passkey opens the wallet again. What was asked is asked again.
+      await press(dapp, 'message');
+      await popup.getByRole('button', { name: 'Sign' }).waitFor();
+      await popup.reload();
+      await popup.getByRole('button', { name: 'Sign' }).click();
+      await popup.getByRole('button', { name: 'Open with the passkey' }).click();
+      assert.match(await outcome(dapp), /^ok 0x/);
+
+      // Revoked at the wallet's own page, which is another tab.
+      const home = await newPage(context);
+      await home.goto(web.wallet);
+      await home.locator('#connections').getByRole('button', { name: 'Revoke' }).click();
+      await home.getByText('None.').waitFor();
+      await press(dapp, 'message');
+      assert.match(await outcome(dapp), /not connected/);
+      assert.equal(await dapp.locator('#account').textContent(), 'not connected');
+      await context.close();
+    });
   });
 });

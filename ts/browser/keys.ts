@@ -3,6 +3,7 @@ import { Encrypter, generateX25519Identity, type Identity, identityToRecipient, 
 import { PasskeyError, StoreError, UsageError } from '../errors.ts';
 import { AgeError, type Key, open, openByPassphrase, sealByPassphrase, sealer } from '../store/age.ts';
 import { type Content, nameOf, type Store } from '../store/store.ts';
+import { otherPasskey } from './passkey.ts';
 
 // How the shares of a browser open. Each is sealed to two age recipients: that of an identity of this browser, which is sealed
 // by a passkey, by a passphrase, or by either; and that of the recovery key, an identity which is nowhere here. So a passkey is
@@ -127,11 +128,7 @@ export async function openKeys(store: Store, opener: Opener): Promise<Key> {
     if (error.kind === 'altered') {
       throw new StoreError('altered', `${path} is cut short or altered.`, { next: 'restore a backup.', cause: error });
     }
-    if ('passkey' in opener) {
-      throw new PasskeyError('This passkey does not open the wallet.', {
-        next: 'use the passkey that the wallet was made with.',
-      });
-    }
+    if ('passkey' in opener) throw otherPasskey(error);
     throw new StoreError('passphrase', 'The passphrase does not open the wallet.', {
       next: 'try again with the passphrase it was made with.',
     });

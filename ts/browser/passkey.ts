@@ -35,7 +35,7 @@ export async function makePasskey(name: string): Promise<string> {
   try {
     return await webauthn.createCredential({ keyName: name });
   } catch (cause) {
-    if (cause instanceof Error && cause.message.startsWith('PRF')) {
+    if (isWithoutPrf(cause)) {
       throw new PasskeyError('The passkey of this device cannot encrypt, so no wallet was made.', {
         next: `remove the passkey "${name}" where passkeys are kept; ${NO_PRF}`,
         cause,
@@ -69,8 +69,21 @@ export async function unwrapByPasskey(hint: string, stanzas: readonly PlainStanz
     const all = stanzas.map(({ args, body }) => new Stanza([...args], body));
     return await new webauthn.WebAuthnIdentity({ identity: hint }).unwrapFileKey(all);
   } catch (cause) {
+    if (isWithoutPrf(cause)) throw otherPasskey(cause); // the wallet's can encrypt
     throw notUsed(cause);
   }
+}
+
+function isWithoutPrf(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.startsWith('PRF');
+}
+
+/** A passkey that is not the one that the wallet was made with. */
+export function otherPasskey(cause?: unknown): PasskeyError {
+  return new PasskeyError('This passkey does not open the wallet.', {
+    next: 'use the passkey that the wallet was made with; if it is lost, use the recovery key.',
+    cause,
+  });
 }
 
 function notUsed(cause: unknown): PasskeyError {

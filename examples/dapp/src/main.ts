@@ -32,12 +32,12 @@ const chains = settings.chains.map(({ id, name, rpcUrl }) =>
     rpcUrls: { default: { http: [rpcUrl] } },
   }),
 );
+// Before the config is made: what is announced while wagmi reads its storage, it drops.
+const { provider } = announceTandem({ wallet: settings.wallet, chainId: chains[0]?.id });
 const config = createConfig({
   chains: chains as unknown as readonly [Chain, ...Chain[]],
   transports: Object.fromEntries(chains.map(({ id }) => [id, http()])),
 });
-
-const { provider } = announceTandem({ wallet: settings.wallet, chainId: chains[0]?.id });
 // For the curious, and for the tests.
 Object.assign(globalThis, { provider, config });
 

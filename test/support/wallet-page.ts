@@ -1,0 +1,88 @@
+import type { BrowserContext, Page } from 'playwright-core';
+
+// What a user does at the wallet's page and at the dapp's.
+
+export const PASSPHRASE = 'correct horse battery staple';
+
+export async function newPage(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  return page;
+}
+
+export interface Made {
+  readonly address: string;
+  readonly recoveryKey: string;
+}
+
+/** Chooses what opens the wallet from now on, by a passkey unless a passphrase is given, or by both. */
+async function choose(page: Page, { passkey, passphrase }: { passkey: boolean; passphrase?: string }): Promise<string> {
+  const recoveryKey = (await page.locator('#recovery-key').textContent()) ?? '';
+  await page.getByLabel('I keep it where').check();
+  await page.getByLabel('A passkey of this device').setChecked(passkey);
+  if (passphrase !== undefined) {
+    await page.getByLabel('A passphrase', { exact: true }).check();
+    await page.getByLabel('Passphrase: five').fill(passphrase);
+  }
+  return recoveryKey;
+}
+
+/** Makes a wallet at its page, which has none. */
+export async function makeWallet(page: Page, by: { passkey: boolean; passphrase?: string }): Promise<string> {
+  const recoveryKey = await choose(page, by);
+  await page.getByRole('button', { name: 'Make the wallet' }).click();
+  return recoveryKey;
+}
+
+export async function addressAt(page: Page): Promise<string> {
+  await page.getByRole('heading', { name: 'Your wallet' }).waitFor();
+  return (await page.locator('#address').textContent()) ?? '';
+}
+
+/** Has a button save a file. */
+export async function saved(page: Page, name: string): Promise<string> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name }).click()]);
+  return download.path();
+}
+
+/** What clearing the data of a site does. */
+export async function clearStorage(page: Page): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const { origin } = new URL(page.url());
+  await page.goto('about:blank');
+  await session.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' });
+  await page.goto(origin);
+}
+
+export async function recover(
+  page: Page,
+  given: { recoveryKey: string; file?: string; passphrase?: string; passkey: boolean },
+): Promise<string> {
+  await page.getByLabel('The recovery key of until now').fill(given.recoveryKey);
+  if (given.file !== undefined) await page.getByLabel('The cold share, or a backup').setInputFiles(given.file);
+  const next = await choose(page, given);
+  await page.getByRole('button', { name: 'Recover', exact: true }).click();
+  return next;
+}
+
+/** Has the dapp do what its button is for, and says what came of it. */
+export async function press(dapp: Page, id: string): Promise<void> {
+  await dapp.locator(`#${id}`).click();
+}
+
+export async function outcome(dapp: Page): Promise<string> {
+  const output = dapp.locator('#outcome');
+  await output.filter({ hasNotText: '…' }).filter({ hasText: /./ }).waitFor();
+  return (await output.textContent()) ?? '';
+}
+
+/** What a provider of the page says, or the error that it throws. */
+export async function ask(dapp: Page, method: string, params: readonly unknown[] = []): Promise<unknown> {
+  return dapp.evaluate(
+    async ([method, params]) => {
+      const { provider } = globalThis as unknown as { provider: { request: (args: object) => Promise<unknown> } };
+      return provider.request({ method, params }).catch(({ code, message }) => ({ code, message }));
+    },
+    [method, params] as const,
+  );
+}
