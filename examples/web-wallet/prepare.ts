@@ -5,7 +5,8 @@ import { buildCosigner } from '../../ts/build/cosigner.ts';
 import { policyName } from '../../ts/policy/builtin.ts';
 import { readPolicy } from '../../ts/policy/file.ts';
 import { policyJson } from '../../ts/policy/policy.ts';
-import { type CompleteSettings, isComplete, readSettings } from '../../ts/runtime/chipotle/settings-file.ts';
+import { type CompleteSettings, isComplete } from '../../ts/runtime/chipotle/settings.ts';
+import { readSettings } from '../../ts/runtime/chipotle/settings-file.ts';
 import type { Config } from './src/config.ts';
 
 // Writes what the wallet's page needs to know of the host, from a store that scripts/setup.ts prepared:
