@@ -145,7 +145,7 @@ async function measure(runs: number) {
     const policy = await measurePolicies(join(dir, 'policies'), identity, runs);
     const bothMs = median(signs.map((one) => one.user.cold + one.respond.cold));
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
-    const { requestBytes, responseBytes, paramsBytes, answerBytes } = sign;
+    const { requestBytes, responseBytes, paramsBytes, ownParamsBytes, answerBytes } = sign;
     const host = await measureHost(join(dir, 'host'));
     const module = await measureModule(join(dir, '0'), identity, async (step, file) => {
       const all: Times[] = [];
@@ -179,6 +179,7 @@ async function measure(runs: number) {
         requestBytes,
         responseBytes,
         paramsBytes,
+        ownParamsBytes,
         answerBytes,
         user: { ...user, finishMs, finishUnits: units(finishMs) },
         action: {
@@ -187,6 +188,7 @@ async function measure(runs: number) {
           callCpuMs,
           perMinuteAndCore: Math.round(60_000 / callCpuMs),
           warmPerMinuteAndCore: Math.round(60_000 / main.warmMs),
+          answersPerMinuteAndCore: Math.round(60_000 / respond.warmMs),
         },
         both: { coldMs: bothMs, coldUnits: units(bothMs) },
       },
@@ -194,8 +196,10 @@ async function measure(runs: number) {
         count: MANY,
         msPerSignature: many.ms,
         unitsPerSignature: many.units,
+        timesOne: Math.round((100 * MANY * many.ms) / main.coldMs) / 100,
         paramsBytesPerSignature: Math.round(sign.many.paramsBytes / MANY),
         answerBytesPerSignature: Math.round(sign.many.answerBytes / MANY),
+        answerBytes: sign.many.answerBytes,
       },
       onecall: {
         ...module.onecall,
@@ -207,6 +211,7 @@ async function measure(runs: number) {
         ...module.correlate,
         user: coldAndWarmUnits(module.correlate.user),
         action: coldAndWarmUnits(module.correlate.action),
+        both: withUnits(module.correlate.user.coldMs + module.correlate.action.coldMs),
       },
       policy: { ...policy, extraUnits: units(policy.extraMs), guardianUnits: units(policy.guardianMs) },
       host,
@@ -435,6 +440,8 @@ interface Sign {
   /** The parameters and the answer of the call, as JSON. */
   paramsBytes: number;
   answerBytes: number;
+  /** The parameters but for the intent and the sealed share. */
+  ownParamsBytes: number;
   /** All work of the wasm module for one signature, its compilation included; without the share's age file. */
   user: Times;
   /** The part of it that comes after the answer, the first time in the process. */
@@ -481,7 +488,7 @@ async function signOnce(store: FileStore): Promise<Sign> {
   const watch = watchWasm();
 
   let laps: Lap[] = [];
-  let bytes = { paramsBytes: 0, answerBytes: 0, requestBytes: 0, responseBytes: 0 };
+  let bytes = { paramsBytes: 0, ownParamsBytes: 0, answerBytes: 0, requestBytes: 0, responseBytes: 0 };
   const common = { op: 'onecall', wallet, share: sealed, path: 'm' };
   const paramsOf = (request: Uint8Array, count: number) => {
     return { ...common, intents: Array(count).fill({ intent: intentJson(INTENT) }), request: toBase64(request) };
@@ -494,7 +501,13 @@ async function signOnce(store: FileStore): Promise<Sign> {
     const response = fromBase64((timed.answer as { ok: { response: string } }).ok.response);
     asked = params;
     const [requestBytes, responseBytes] = [request.length, response.length];
-    bytes = { requestBytes, responseBytes, paramsBytes: jsonBytes(params), answerBytes: jsonBytes(timed.answer) };
+    bytes = {
+      requestBytes,
+      responseBytes,
+      paramsBytes: jsonBytes(params),
+      ownParamsBytes: jsonBytes({ ...params, intents: [], share: '' }),
+      answerBytes: jsonBytes(timed.answer),
+    };
     return response;
   });
   const userMemory = watch.memory; // before this process answers requests itself
@@ -702,6 +715,8 @@ async function measureModule(
     correlate: {
       requestBytes: setup.request.length,
       answerBytes: answer.length,
+      requestJsonBytes: jsonBytes({ request: toBase64(setup.request) }),
+      answerJsonBytes: jsonBytes({ ok: { answer: toBase64(answer) } }),
       correlationBytes: correlation.length,
       user: await medians('correlateUser'),
       action: await medians('correlateAction'),
@@ -878,7 +893,7 @@ function table(report: Report): string {
     `  compute, 3 parties     ${time(keygen.computeMs, keygen.computeUnits)}`,
     `sign, ${sign.calls} call`,
     `  request, response      ${bytes(sign.requestBytes)}, ${bytes(sign.responseBytes)}`,
-    `  params, answer         ${bytes(sign.paramsBytes)}, ${bytes(sign.answerBytes)}`,
+    `  params, answer         ${bytes(sign.paramsBytes)}, of which ${bytes(sign.ownParamsBytes)} besides intent and share; ${bytes(sign.answerBytes)}`,
     `  user, cold             ${time(sign.user.coldMs, sign.user.coldUnits)}`,
     `    finish alone         ${time(sign.user.finishMs, sign.user.finishUnits)}`,
     `  user, warm             ${time(sign.user.warmMs, sign.user.warmUnits)}`,
@@ -887,8 +902,8 @@ function table(report: Report): string {
     `  action, warm           ${time(sign.action.warmMs, sign.action.warmUnits)}`,
     `    main                 ${time(sign.action.main.warmMs, sign.action.main.warmUnits)}`,
     `  both parties, cold     ${time(sign.both.coldMs, sign.both.coldUnits)}`,
-    `  per minute and core    ${sign.action.perMinuteAndCore} with a process for each, ${sign.action.warmPerMinuteAndCore} warm`,
-    `signMany, ${signMany.count} in 1 call, for each`,
+    `  per minute and core    ${sign.action.perMinuteAndCore} with a process for each, ${sign.action.warmPerMinuteAndCore} warm; the module alone ${sign.action.answersPerMinuteAndCore}`,
+    `signMany, ${signMany.count} in 1 call      ${signMany.timesOne} times the time of one, answer ${bytes(signMany.answerBytes)}; for each`,
     `  main, cold             ${time(signMany.msPerSignature, signMany.unitsPerSignature)}`,
     `  params, answer         ${bytes(signMany.paramsBytesPerSignature)}, ${bytes(signMany.answerBytesPerSignature)}`,
     `onecall, the module alone`,
@@ -900,8 +915,10 @@ function table(report: Report): string {
     `  action, ${onecall.many.count} digests      ${time(onecall.many.coldMs, onecall.many.coldUnits)}`,
     `correlation, once`,
     `  request, answer        ${bytes(correlate.requestBytes)}, ${bytes(correlate.answerBytes)}; kept ${bytes(correlate.correlationBytes)}`,
+    `  as JSON                ${bytes(correlate.requestJsonBytes)}, ${bytes(correlate.answerJsonBytes)}`,
     `  user, cold             ${time(correlate.user.coldMs, correlate.user.coldUnits)}`,
     `  action, cold           ${time(correlate.action.coldMs, correlate.action.coldUnits)}`,
+    `  both, cold             ${time(correlate.both.ms, correlate.both.units)}`,
     `rules and a transaction, not any and a digest`,
     `  main but for signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
     `  a guardian's approval  ${time(policy.guardianMs, policy.guardianUnits)} more`,
