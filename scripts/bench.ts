@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -48,15 +48,17 @@ import { LitAccount, LitHttp } from '../ts/lit.ts';
 import { LitServer, LocalRuntime } from '../ts/local.ts';
 import { buildPath, type FileStore, loadGlue, loadModule, openStore } from '../ts/node.ts';
 import { run, wholeNumber } from './cli.ts';
+import { putFigures } from './figures.ts';
 import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Measures sizes and times. Cold is the first time in a new process, warm what it comes to after a while; medians.
 docs/performance.md says what each figure is.
 
-usage: npm run bench -- [--runs N] [--json]
+usage: npm run bench -- [--runs N] [--json | --docs]
 
   --runs N   how many new processes for each time (7)
-  --json     print one JSON value alone`;
+  --json     print one JSON value alone
+  --docs     write the figures into docs/performance.md`;
 
 const INTENT = messageIntent('benchmark');
 const DIGEST = fromHex(digestOf(INTENT));
@@ -76,6 +78,7 @@ run(USAGE, async () => {
     options: {
       runs: { type: 'string', default: '7' },
       json: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       // What the new processes do, for this script's own use.
       child: { type: 'string' },
@@ -94,6 +97,7 @@ run(USAGE, async () => {
   const runs = wholeNumber(values.runs, 'runs');
   if (runs < 1) throw new UsageError('--runs must be at least 1.');
   const report = await measure(runs);
+  if (values.docs) putFigures('bench', markdown(report));
   if (values.json) sayJson(report);
   else say(table(report));
 });
@@ -929,4 +933,150 @@ function table(report: Report): string {
     `  action, cold, 2 calls  ${time(dkls23.action.ms, dkls23.action.units)}`,
     `  both parties, cold     ${time(dkls23.coldMs, dkls23.coldUnits)}`,
   ].join('\n');
+}
+
+/** The figures as docs/performance.md has them. */
+function markdown(report: Report): string[] {
+  const { unitNs, fieldMulNs, wasm, action, instantiateMs, memory, keyshareBytes, keygen, sign } = report;
+  const { signMany, onecall, correlate, policy, host, dkls23, runs } = report;
+  const n = (count: number) => count.toLocaleString('en');
+  const ms = (value: number) => `${value.toFixed(1)} ms`;
+  const time = (what: string, value: number, units: number | undefined, json: string) =>
+    `| ${what} | ${ms(value)} | ${units === undefined ? '' : n(units)} | ${json} |`;
+  const size = (what: string, counts: readonly number[], json: string) =>
+    `| ${what} | ${counts.map(n).join('; ')} | ${json} |`;
+  const both = sign.both;
+  return [
+    `One run on ${new Date().toISOString().slice(0, 10)}, medians of ${runs}; ${availableParallelism()} cores of ${cpus()[0]?.model.trim() ?? '?'},`,
+    `${process.arch}, Node ${process.versions.node}, and the Deno of Lit's newest hosts.`,
+    '',
+    '| | time | units | JSON |',
+    '|---|---:|---:|---|',
+    `| multiplication in decred's field; in the module's own | ${unitNs} ns; ${fieldMulNs} ns | 1; ${(fieldMulNs / unitNs).toFixed(2)} | \`unitNs\`, \`fieldMulNs\` |`,
+    time('compile the module and start an instance, cold, in Deno', instantiateMs, undefined, '`instantiateMs`'),
+    time(
+      'key generation, 2 of 3, two calls, with a correlation: wall clock with both processes',
+      keygen.ms,
+      keygen.units,
+      '`keygen.{ms,units}`',
+    ),
+    time(
+      '… what the wasm module takes at all three parties, cold',
+      keygen.computeMs,
+      keygen.computeUnits,
+      '`keygen.{computeMs,computeUnits}`',
+    ),
+    time(
+      'signature, user, cold: compile, start, open the share, request, check, finish',
+      sign.user.coldMs,
+      sign.user.coldUnits,
+      '`sign.user.coldMs`',
+    ),
+    time(
+      '… the part after the answer: all that is left after `prepare`',
+      sign.user.finishMs,
+      sign.user.finishUnits,
+      '`sign.user.finishMs`',
+    ),
+    time(
+      '… compile, start, request and finish alone',
+      onecall.user.coldMs,
+      onecall.user.coldUnits,
+      '`onecall.user.coldMs`',
+    ),
+    time('signature, user, warm', sign.user.warmMs, sign.user.warmUnits, '`sign.user.warmMs`'),
+    time(
+      'signature, action, cold: from request bytes to response bytes',
+      sign.action.coldMs,
+      sign.action.coldUnits,
+      '`sign.action.coldMs`',
+    ),
+    time(
+      "… all of the action's `main`",
+      sign.action.main.coldMs,
+      sign.action.main.coldUnits,
+      '`sign.action.main.coldMs`',
+    ),
+    time('signature, action, warm', sign.action.warmMs, sign.action.warmUnits, '`sign.action.warmMs`'),
+    time('… all of `main`', sign.action.main.warmMs, sign.action.main.warmUnits, '`sign.action.main.warmMs`'),
+    time('signature, both parties, cold', both.coldMs, both.coldUnits, '`sign.both`'),
+    time(
+      `\`signMany\` of 8, cold, for each signature: \`main\`; all 8 take ${signMany.timesOne} times as long as one`,
+      signMany.msPerSignature,
+      signMany.unitsPerSignature,
+      '`signMany.{msPerSignature,timesOne}`',
+    ),
+    time('set-up of a correlation, user, cold', correlate.user.coldMs, correlate.user.coldUnits, '`correlate.user`'),
+    time(
+      'set-up of a correlation, action, cold',
+      correlate.action.coldMs,
+      correlate.action.coldUnits,
+      '`correlate.action`',
+    ),
+    time(
+      'three rules and a token transfer, judged in the action, more than `any` and a digest',
+      policy.extraMs,
+      policy.extraUnits,
+      '`policy.extraMs`',
+    ),
+    time(
+      "… more still, if the rule wants a guardian's approval",
+      policy.guardianMs,
+      policy.guardianUnits,
+      '`policy.guardianMs`',
+    ),
+    time(
+      'DKLs23, 2 of 3, two calls of the action: the module at both parties, cold',
+      dkls23.coldMs,
+      dkls23.coldUnits,
+      '`dkls23.coldMs`',
+    ),
+    `| a call of the local server, until \`main\` begins; in all, more than the action's own time | ${ms(host.startMs)}; ${ms(host.overheadMs)} |  | \`host.{startMs,overheadMs}\` |`,
+    '',
+    '| | bytes | JSON |',
+    '|---|---:|---|',
+    size('wasm module; gzipped', [wasm.bytes, wasm.gzip], '`wasm`'),
+    size(
+      "the action's source; for a policy with a guardian",
+      [action.bytes, policy.guardedBytes],
+      '`action`, `policy.guardedBytes`',
+    ),
+    size('peak memory of a wasm instance, user; action', [memory.userBytes, memory.actionBytes], '`memory`'),
+    size('key share', [keyshareBytes], '`keyshareBytes`'),
+    size('request; response', [sign.requestBytes, sign.responseBytes], '`sign.{requestBytes,responseBytes}`'),
+    size(
+      'parameters of the call; those besides intent and sealed share; its answer, as JSON',
+      [sign.paramsBytes, sign.ownParamsBytes, sign.answerBytes],
+      '`sign.{paramsBytes,ownParamsBytes,answerBytes}`',
+    ),
+    size(
+      '`signMany` of 8, for each signature: parameters; answer',
+      [signMany.paramsBytesPerSignature, signMany.answerBytesPerSignature],
+      '`signMany`',
+    ),
+    size(
+      'set-up of a correlation: request; answer; both as JSON; what is kept',
+      [
+        correlate.requestBytes,
+        correlate.answerBytes,
+        correlate.requestJsonBytes,
+        correlate.answerJsonBytes,
+        correlate.correlationBytes,
+      ],
+      '`correlate`',
+    ),
+    size(
+      'DKLs23: session as relayed; largest parameters; largest answer',
+      [dkls23.sessionBytes, dkls23.paramsBytes, dkls23.answerBytes],
+      '`dkls23`',
+    ),
+    '',
+    "Signatures per minute and core, the action's part:",
+    '',
+    `- ${n(sign.action.perMinuteAndCore)} with a new process for each (\`perMinuteAndCore\`): a minute over the processor time of a whole call, ${Math.round(sign.action.callCpuMs)} ms, on all its`,
+    "  threads: Deno's start, the source, compiling, signing, and what V8 compiles in the background. Linux tells it in ticks of",
+    '  10 ms; the figure is the mean of three calls in each run. A host that runs each call in a process of its own does so many.',
+    `- ${n(sign.action.warmPerMinuteAndCore)} in one warm process (\`warmPerMinuteAndCore\`): a minute over the warm \`main\`, by the clock; the module alone`,
+    `  gives ${n(sign.action.answersPerMinuteAndCore)} answers (\`answersPerMinuteAndCore\`).`,
+  ];
 }

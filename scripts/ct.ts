@@ -3,9 +3,10 @@
  * on one fixed secret and on random ones, in random order, and Welch's t-test tells whether the two sets of times differ.
  * Natively and in wasm. One operation is leaky on purpose, and has to be caught.
  *
- *     npx tsx scripts/ct.ts [--samples 100000] [--subject NAME] [--json]
+ *     npx tsx scripts/ct.ts [--samples 100000] [--subject NAME] [--json] [--docs]
  *
- * Exits 1 if a secret shows or the leaky operation passes. Takes about a quarter of an hour on a quiet machine.
+ * Exits 1 if a secret shows or the leaky operation passes. Takes about half an hour on a quiet machine. With --docs it writes what
+ * it found into docs/performance.md.
  */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -13,6 +14,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { globalGlue } from '../ts/index.ts';
+import { putFigures } from './figures.ts';
 import { say, sayJson, status } from './terminal.ts';
 
 const THRESHOLD = 4.5;
@@ -31,6 +33,7 @@ const { values: options } = parseArgs({
     samples: { type: 'string', default: '100000' },
     subject: { type: 'string' },
     json: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
   },
 });
 
@@ -141,4 +144,15 @@ for (const [index, { name: subject, every }] of subjects.entries()) {
   }
 }
 if (options.json) sayJson(results);
+if (options.docs) {
+  const rows = subjects.flatMap(({ name }) => {
+    const [own, wasm] = ['native', 'wasm'].map((where) =>
+      results.find(({ subject, platform }) => subject === name && platform === where),
+    );
+    if (own === undefined || wasm === undefined) return [];
+    const what = name === LEAKY ? 'a multiplication that is leaky on purpose' : `\`${name}\``;
+    return [`| ${what} | ${own.samples.toLocaleString('en')} | ${own.t.toFixed(2)} | ${wasm.t.toFixed(2)} |`];
+  });
+  putFigures('ct', ['| | samples | t, native | t, wasm |', '|---|---:|---:|---:|', ...rows]);
+}
 process.exitCode = results.every(({ ok }) => ok) && results.length > 0 ? 0 : 1;
