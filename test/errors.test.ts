@@ -131,7 +131,7 @@ describe('a store in which something is wrong', () => {
     encrypter.setPassphrase(PASSPHRASE);
     encrypter.setScryptWorkFactor(10);
     const encrypted = await encrypter.encrypt(`# created: today\n${identity}\n`);
-    await fails(store.dir, /cannot be used: this key does not open the file/, {
+    await fails(store.dir, /cannot be used: its passphrase is another/, {
       ...named('encrypted', encrypted),
       TANDEM_PASSPHRASE: 'x',
     });

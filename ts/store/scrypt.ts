@@ -45,7 +45,12 @@ export async function identitiesIn(file: Uint8Array, passphrase: () => Promise<s
 
 async function decrypted(file: Uint8Array, passphrase: () => Promise<string>): Promise<Uint8Array> {
   if (keyKindOf(file) !== 'passphrase') throw new AgeError('unsupported', 'it is encrypted for another identity');
-  return open(file, keyOf({ passphrase: await passphrase() }));
+  try {
+    return await open(file, keyOf({ passphrase: await passphrase() }));
+  } catch (error) {
+    if (!(error instanceof AgeError) || error.kind !== 'wrong-key') throw error;
+    throw new AgeError('wrong-key', 'its passphrase is another');
+  }
 }
 
 /** What a file is that people take for one of identities. */
