@@ -9,14 +9,15 @@ import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
 
-usage: ${commandLine('build-action')} --main FILE --wasm FILE [--glue FILE|none] [--mode inline|fetch|import] [--url URL]
+usage: ${commandLine('build-action')} --main FILE --wasm FILE [--glue FILE|wasi|none] [--mode inline|fetch|import] [--url URL]
          [--encoding deflate|plain] [--host chipotle|lit-node-client] [--define NAME=VALUE]... --out FILE [--json]
 
   --main      the TypeScript or JavaScript file that exports main(params)
   --wasm      the wasm module
   --glue      the script that runs before the action: wasm_exec.js of the compiler that built the module, TinyGo's or
-              Go's (default build/wasm_exec.js in this repository). none: the entry file imports what the module needs,
-              as with wasm-bindgen. With --mode import: the file in node_modules that jsDelivr is to serve
+              Go's (default build/wasm_exec.js in this repository). wasi: a module for WASI preview 1
+              (GOOS=wasip1, or clang with wasi-libc), which the entry file starts with actions/template/wasi.ts. none: the
+              entry file imports what the module needs, as with wasm-bindgen. With --mode import: the file in node_modules that jsDelivr is to serve
   --mode      inline: the source holds the module (default). fetch: the source pins its URL, length and SHA-256.
               import: as fetch, and the glue is imported from jsDelivr, pinned by version and SHA-384
   --url       where the module is fetched (import: by default from jsDelivr, if it lies in node_modules)
@@ -86,7 +87,7 @@ async function build(): Promise<void> {
     mode: oneOf('mode', mode, MODES),
     ...(host !== 'chipotle' && { host: oneOf('host', host, HOSTS) }),
     define: constants(define),
-    ...(glue !== 'none' && { glue }),
+    ...(glue === 'wasi' ? { wasi: true } : glue !== 'none' && { glue }),
     ...(encoding !== undefined && { encoding: oneOf('encoding', encoding, ['deflate', 'plain']) }),
     ...(url !== undefined && { url }),
   };

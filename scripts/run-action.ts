@@ -15,7 +15,7 @@ usage: ${commandLine('run-action')} FILE [PARAMS] [--store DIR] [--generation ne
   --store       the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve uses
   --generation  newest (default) or april; --limits by default its own, else strict or documented: see serve --help
 
-The answer goes to stdout as JSON, what the action prints to stderr.`;
+The answer goes to stdout as JSON, what the action prints to stderr: also the cause of a refusal that its answer does not give.`;
 
 run(USAGE, async (signal) => {
   const { values, positionals } = parseArgs({
@@ -32,7 +32,8 @@ run(USAGE, async (signal) => {
   if (file === undefined || rest.length > 0)
     throw new UsageError('An action file is needed, and after it its parameters.');
   const host = await LitHost.open({ dir: join(values.store, 'local-lit'), ...hostOptions(values) });
-  const { response, logs } = await host.execute({ source: sourceOf(readFileSync(file)), params: parsed(text), signal });
+  const call = { source: sourceOf(readFileSync(file)), params: parsed(text), showsRefusals: true, signal };
+  const { response, logs } = await host.execute(call);
   if (logs !== '') tell(logs.replace(/\n$/, ''));
   sayJson(response);
 });

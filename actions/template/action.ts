@@ -47,12 +47,17 @@ export function actionMain<T>(
   return async (params) => {
     try {
       const text = JSON.stringify(params);
-      if (byteLength(text) > limits.params) return REFUSED;
+      if (byteLength(text) > limits.params) throw new Error(`more than ${limits.params} bytes of parameters`);
       // Parsed anew, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
       const answer = { ok: await handle(readJson(text)) };
-      return byteLength(JSON.stringify(answer)) > limits.response ? REFUSED : answer;
+      if (byteLength(JSON.stringify(answer)) > limits.response)
+        throw new Error(`more than ${limits.response} bytes to answer`);
+      return answer;
     } catch (error) {
       if (error instanceof PublicRefusal) return { error: { code: error.code, message: error.message } };
+      // There while an action is developed, with run-action; on no host of Lit.
+      const { showRefusal } = globalThis as { showRefusal?: unknown };
+      if (typeof showRefusal === 'function') showRefusal(error);
       return REFUSED;
     }
   };

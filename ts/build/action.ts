@@ -13,6 +13,7 @@ import { esbuild } from '../runtime/peer.ts';
 import type { Json } from '../runtime/types.ts';
 import { bundleConstants } from './bundle.ts';
 import type { Configured } from './configure.ts';
+import { assertGlue } from './glue.ts';
 
 export { BuildError } from '../errors.ts';
 
@@ -48,6 +49,8 @@ export interface ActionParts {
    * a script or the module that wasm-bindgen made, as a file of an installed npm package.
    */
   readonly glue?: string;
+  /** The entry file starts the module with actions/template/wasi.ts: it is checked to import nothing else than WASI. */
+  readonly wasi?: boolean;
   /** What `tandem:constants` exports to the action. */
   readonly define?: Readonly<Record<string, Json>>;
   /** Default `chipotle`. */
@@ -138,6 +141,7 @@ export async function buildSlotted(
   const { version } = await esbuild();
   const { mode = 'inline', encoding = 'deflate' } = parts;
   const wasm = await module(parts.wasm);
+  assertGlue(wasm, parts.wasi ? 'wasi' : parts.glue === undefined ? undefined : { text: await textOf(parts.glue) });
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
@@ -331,8 +335,20 @@ const configureHere: Configure = async (path, define) => {
 
 async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const wasm = await read(path);
+  if (isComponent(wasm)) {
+    throw new BuildError(`${path} is a component of WASI preview 2, which no host of Lit runs: compile it for wasip1`);
+  }
   if (!WebAssembly.validate(wasm)) throw new BuildError(`${path} is no wasm module`);
   return wasm;
+}
+
+/** What has the header of a wasm file, and another layer than a module. */
+function isComponent(wasm: Uint8Array): boolean {
+  return wasm.length >= 8 && wasm[0] === 0 && wasm[1] === 0x61 && wasm[2] === 0x73 && wasm[3] === 0x6d && wasm[6] === 1;
+}
+
+async function textOf(path: string): Promise<string> {
+  return new TextDecoder().decode(await read(path));
 }
 
 async function read(path: string): Promise<Uint8Array<ArrayBuffer>> {

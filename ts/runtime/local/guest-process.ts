@@ -11,11 +11,15 @@ import { peerMissing } from '../peer.ts';
 import type { Json, Limits } from '../types.ts';
 import type { Generation } from './generations.ts';
 
-/** What a guest process is told: the action, its parameters as JSON text, and the headers it may read. */
+/**
+ * What a guest process is told: the action, its parameters as JSON text, the headers it may read, and whether it prints why it
+ * refuses.
+ */
 export interface Job {
   readonly source: string;
   readonly params: string;
   readonly headers: Readonly<Record<string, string>>;
+  readonly showsRefusals?: boolean;
 }
 
 /** One request of a running action to its host. */

@@ -2,7 +2,7 @@
 // what a Lit host does not have. It is no security boundary: an action that got at the channel below could ask the
 // parent only for what its own CID may have, because the parent judges each request by the source it sent in here.
 
-const { errors, exit, internal, stdin, stdout } = Deno;
+const { errors, exit, inspect, internal, stdin, stdout } = Deno;
 const { Console, core } = Deno[internal];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -144,6 +144,13 @@ Deno.exit = () => {
 
 // Deno ends a program by itself once nothing is left to wait for; only then is the action done.
 addEventListener('unload', () => write({ op: 'done' }));
+
+// For actions/template/action.ts.
+if (job.showsRefusals) {
+  constants(globalThis, {
+    showRefusal: (/** @type {unknown} */ error) => request('print', { message: `refused for: ${inspect(error)}\n` }),
+  });
+}
 
 run(job.source, 'file:///user_provided_script.js');
 // The real host writes the parameters into the script as a literal, so "__proto__" in them means what it means there.

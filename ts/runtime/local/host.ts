@@ -44,6 +44,8 @@ export interface Call<Params = Json> {
   readonly account?: number;
   /** What the action reads as `Lit.Headers`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether the action prints why it refuses, where its answer does not say so. For those who write it; no host of Lit does. */
+  readonly showsRefusals?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Whether this caller's action may use a wallet. Default: if one group of any account holds both. */
   readonly mayUse?: (cid: string, wallet: string) => boolean;
@@ -153,7 +155,8 @@ export class LitHost {
       const mayUse = call.mayUse ?? ((cid, wallet) => oneGroupHolds(state, cid, wallet));
       const session = new Session(state, cid, this.limits, this.generation, mayUse);
       const process = this.#next();
-      await process.run({ source, params: call.params, headers: call.headers ?? {} }, session.answer, call.signal);
+      const { params, headers = {}, showsRefusals = false } = call;
+      await process.run({ source, params, headers, showsRefusals }, session.answer, call.signal);
       return { response: parseResponse(session.response), logs: session.logs };
     } finally {
       done();
