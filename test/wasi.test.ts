@@ -116,8 +116,8 @@ describe('the glue', () => {
 
   test('the glue of another compiler is noticed when the action is built, with the right flag', async () => {
     await refuses(
-      { wasm: `${buildPath}tandem.wasm`, glue: goGlue },
-      /made by TinyGo: it imports gojs\.runtime\.ticks.*which this glue does not give.*tinygo env TINYGOROOT/s,
+      { wasm: `${buildPath}ecrecover.wasm`, glue: goGlue },
+      /made by TinyGo: it imports .*gojs\.runtime\.ticks.*which this glue does not give.*tinygo env TINYGOROOT/s,
     );
     await refuses(
       { wasm: wasm.goJs, glue: tinygoGlue },
@@ -126,9 +126,9 @@ describe('the glue', () => {
     await refuses({ wasm: wasm.go, glue: goGlue }, /made by a compiler for WASI: .*--glue wasi/s);
     await refuses({ wasm: wasm.go, glue: tinygoGlue }, /made by a compiler for WASI: .*--glue wasi/s);
     await refuses({ wasm: wasm.goJs, wasi: true }, /made by Go: .*which the shim of WASI does not give/s);
-    await refuses({ wasm: `${buildPath}tandem.wasm` }, /made by TinyGo: .*which an entry file alone does not give/s);
+    await refuses({ wasm: `${buildPath}ecrecover.wasm` }, /made by TinyGo: .*which an entry file alone does not give/s);
     for (const parts of [
-      { wasm: `${buildPath}tandem.wasm`, glue: tinygoGlue },
+      { wasm: `${buildPath}ecrecover.wasm`, glue: tinygoGlue },
       { wasm: wasm.goJs, glue: goGlue },
       { wasm: wasm.c },
     ]) {

@@ -67,7 +67,10 @@ function origin(imports: readonly Import[]): { readonly made: string; readonly f
     return { made: 'Go', flag: '--glue "$(go env GOROOT)/lib/wasm/wasm_exec.js", of the Go that made it' };
   }
   if (has(imports, WASI)) {
-    return { made: 'a compiler for WASI', flag: '--glue wasi, and start it with actions/template/wasi.ts' };
+    return {
+      made: 'a compiler for WASI',
+      flag: '--glue wasi, and start it with tandem-ecdsa/template/wasi; or the wasm_exec.js of TinyGo, if TinyGo made it for js',
+    };
   }
   return { made: 'a compiler for a WASI before preview 1', flag: 'compile it for wasip1' };
 }
