@@ -1,13 +1,16 @@
 // Builds the package into dist/: the code as JavaScript with its types, the wasm module as text, the co-signer. `npm pack` runs it.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { PEERS, slotted } from '../ts/build.ts';
+import { WalletError } from '../ts/index.ts';
 import { buildPath, packageRoot } from '../ts/node.ts';
 import { run } from './cli.ts';
+import { tell } from './terminal.ts';
 
 const dist = join(packageRoot, 'dist');
 
@@ -20,6 +23,7 @@ const IMPORTS: Readonly<Record<string, string>> = {
 };
 
 run('usage: npm run build', async () => {
+  checkRecord();
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', join(packageRoot, 'tsconfig.build.json')], { stdio: 'inherit' });
@@ -55,6 +59,20 @@ export const loadTandem = loaderOf(wasm, Go);
 
 const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
 `;
+
+/** What is published is what anybody can build: the modules are those of the record. Before that, other tools are no fault. */
+function checkRecord(): void {
+  const record = readFileSync(join(packageRoot, 'toolchain/wasm.sha256'), 'utf8');
+  for (const name of ['tandem', 'ecrecover']) {
+    const hash = createHash('sha256')
+      .update(readFileSync(`${buildPath}${name}.wasm`))
+      .digest('hex');
+    if (record.includes(`${hash}  build/${name}.wasm`)) continue;
+    const short = `build/${name}.wasm is not the recorded module`;
+    if (process.env.npm_command === 'publish') throw new WalletError(`${short}.`, { next: 'run: make verify' });
+    tell(`${short}: do not publish this`);
+  }
+}
 
 /** The commands with all that they import: a hundred files more would take half of the time of a signature to load. */
 async function program(): Promise<void> {
