@@ -48,7 +48,7 @@ run(USAGE, async (signal) => {
   findings.push(
     judged('action', action.cid, settings.LIT_CID.split(' ').includes(action.cid), {
       message: `what is built here is not that of the set-up, ${settings.LIT_CID}`,
-      next: 'check out the version that it was set up with, or move the share with migrate.ts',
+      next: 'check out the version that it was set up with, or move the share with migrate',
     }),
   );
   const theirs = await account.cidOf(action.source);

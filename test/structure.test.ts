@@ -127,6 +127,15 @@ describe('the structure', () => {
     assert.deepEqual(wrong, []);
   });
 
+  test('structure: how a command is called stands in ts/command alone, as it differs between a clone and the package', () => {
+    const tools = ['scripts/ct.ts', 'scripts/policy-schema.ts']; // which are of a clone alone
+    const copies = files.filter((file) => {
+      const text = readFileSync(join(root, file), 'utf8');
+      return !file.startsWith('ts/command/') && !tools.includes(file) && /npx tsx|npx tandem [a-z]/.test(text);
+    });
+    assert.deepEqual(copies, []);
+  });
+
   test('structure: no circle between folders, a folder and one in it not excepted', () => {
     assert.deepEqual(circlesIn(graphOf(arrows.map(({ file, to }) => [folderOf(file), folderOf(to)]))), []);
   });

@@ -47,7 +47,7 @@ export interface ChipotleOptions extends Omit<LitHttpOptions, 'url' | 'key'> {
  * import { openStore, readSettings } from 'tandem-ecdsa/node';
  *
  * const settings = readSettings('wallets'); // which `tandem setup` wrote
- * if (!isComplete(settings)) throw new Error('run: npx tandem setup --store wallets');
+ * if (!isComplete(settings)) throw new Error('not set up');
  * const store = openStore('wallets', async () => ({ passphrase: process.env.TANDEM_PASSPHRASE ?? '' }));
  * const wallet = await openWallet(store, { runtime: new ChipotleRuntime({ settings }) });
  * console.log((await wallet.signMessage('hello')).signature);
