@@ -35,6 +35,7 @@ run('usage: npm run build', async () => {
   write('glue.js', await glue());
   write('load.js', LOAD);
   write('load.d.ts', "export { loadTandem } from './ts/core/node.js';\n");
+  write('ethers.js', ETHERS);
   write('cosigner.js', COSIGNER);
   write('cosigner.d.ts', "export { slotted } from './ts/deal/cosigner-web.js';\n");
   for (const [name, isGuarded] of [
@@ -55,6 +56,14 @@ import { loaderOf } from './ts/core/inside.js';
 import { wasm } from './wasm.js';
 
 export const loadTandem = loaderOf(wasm, Go);
+`;
+
+/** For Node, which says of a package only that it is not there. */
+const ETHERS = `import { peerMissing } from './ts/runtime/peer.js';
+
+export const { TandemSigner } = await import('./ts/ethers.js').catch((cause) => {
+  throw cause?.code === 'ERR_MODULE_NOT_FOUND' ? peerMissing('ethers', cause) : cause;
+});
 `;
 
 const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
@@ -92,7 +101,7 @@ async function program(): Promise<void> {
     banner: {
       js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
     },
-    external: [...Object.keys(PEERS), 'ethers', '@lit-protocol/*'],
+    external: [...Object.keys(PEERS), '@lit-protocol/*'],
     logLevel: 'error',
   });
   chmodSync(join(dist, 'bin/tandem.js'), 0o755);

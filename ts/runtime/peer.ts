@@ -8,6 +8,7 @@ export const PEERS = {
   deno: { install: 'deno@2.8.0', what: 'runs actions on this machine' },
   'deno-2.2.2': { install: 'deno-2.2.2@npm:deno@2.2.2', what: "runs actions as Lit's hosts of April 2026 do" },
   esbuild: { install: 'esbuild@0.28.2', what: 'builds actions' },
+  ethers: { install: 'ethers@6', what: 'has the signers that a wallet is made one of' },
   'ethers-v5': { install: 'ethers-v5@npm:ethers@5.7.2', what: 'is what an action on this machine has as `ethers`' },
 } as const;
 
