@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   wallet: { what: 'lists, shows, checks, locks and unlocks wallets', load: () => import('./wallet.ts') },
   address: { what: 'the addresses of a wallet', load: () => import('./address.ts') },
   policy: { what: 'tests, explains and approves: what an action may sign', load: () => import('./policy.ts') },
+  mcp: { what: 'serves a wallet to a model (MCP)', load: () => import('./mcp.ts') },
   import: { what: 'makes a wallet of a private key that exists', load: () => import('./import.ts') },
   export: { what: 'makes the key whole, in a file', load: () => import('./export.ts') },
   reshare: { what: 'makes new shares of a key; the address stays', load: () => import('./reshare.ts') },

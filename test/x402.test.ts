@@ -2,22 +2,12 @@
 // authorizations (ERC-3009) on a chain of its own.
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { x402Facilitator } from '@x402/core/facilitator';
-import { x402ResourceServer } from '@x402/core/server';
-import type { PaymentPayload, PaymentRequirements } from '@x402/core/types';
-import { toFacilitatorEvmSigner } from '@x402/evm';
-import { ExactEvmScheme as FacilitatorScheme } from '@x402/evm/exact/facilitator';
-import { ExactEvmScheme as ServerScheme } from '@x402/evm/exact/server';
-import { paymentMiddleware } from '@x402/express';
 import { generateIdentity } from 'age-encryption';
 import axios from 'axios';
-import express from 'express';
-import type { Address, Hex } from 'viem';
+import type { Address } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, startChain, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/build.ts';
@@ -25,30 +15,22 @@ import { createWallet, makePolicy, openWallet, type Policy, UsageError } from '.
 import { LocalRuntime } from '../ts/local.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
 import { CountedExactScheme, payingFetch, storedNonces } from '../ts/x402.ts';
+import { NETWORK, OTHER_SELLER, SELLER, type Seller, startSeller } from './support/seller.ts';
 
-const NETWORK = 'eip155:31337';
 const words = 'test test test test test test test test test test test junk';
 const developer = mnemonicToAccount(words);
 const settler = mnemonicToAccount(words, { addressIndex: 2 });
-const SELLER: Address = '0x5e11e00000000000000000000000000000000001';
-const OTHER_SELLER: Address = '0x5e11e00000000000000000000000000000000002';
 /** How many payments the budget has. */
 const COUNT = 10;
 
 const root = mkdtempSync(join(tmpdir(), 'tandem-x402-'));
 let chain: Chain;
 let runtime: LocalRuntime;
-let server: Server;
-let url: string;
+let seller: Seller;
 let policy: Policy;
 let account: Address;
 let key: () => Promise<{ identities: string[] }>;
 const copies: FileStore[] = [];
-
-/** What the facilitator does in place of settling; undefined if it is honest. */
-let lie: ((settle: () => Promise<unknown>, payload: PaymentPayload) => Promise<void>) | undefined;
-/** Every payment that was brought to the facilitator. */
-const brought: { nonce: Hex; signature: Hex }[] = [];
 
 before(async () => {
   const identity = await generateIdentity();
@@ -67,73 +49,16 @@ before(async () => {
   account = wallet.address as Address;
   const { client, done } = walletClient(chain, developer);
   await done(client.writeContract({ ...token(), functionName: 'transfer', args: [account, 1000n] }));
-  await startSeller();
+  seller = await startSeller(chain);
 });
 after(() => {
-  server?.close();
-  server?.closeAllConnections();
+  seller?.close();
   chain?.close();
   runtime?.close();
   rmSync(root, { recursive: true, force: true });
 });
 
 const token = () => ({ address: chain.at.Token, abi: chain.contracts.Token.abi }) as const;
-
-async function startSeller(): Promise<void> {
-  const { client, reader } = walletClient(chain, settler);
-  const signer = toFacilitatorEvmSigner({
-    address: settler.address,
-    readContract: (args) => reader.readContract(args as Parameters<typeof reader.readContract>[0]),
-    verifyTypedData: (args) => reader.verifyTypedData(args as Parameters<typeof reader.verifyTypedData>[0]),
-    writeContract: (args) => client.writeContract(args as unknown as Parameters<typeof client.writeContract>[0]),
-    sendTransaction: (args) => client.sendTransaction(args),
-    waitForTransactionReceipt: (args) => reader.waitForTransactionReceipt(args),
-    getCode: (args) => reader.getCode(args),
-  });
-  const facilitator = new x402Facilitator().register(NETWORK, new FacilitatorScheme(signer));
-  const facilitatorClient = {
-    verify: async (payload: PaymentPayload, requirements: PaymentRequirements) => {
-      const { authorization, signature } = payload.payload as { authorization: { nonce: Hex }; signature: Hex };
-      brought.push({ nonce: authorization.nonce, signature });
-      return facilitator.verify(payload, requirements);
-    },
-    settle: async (payload: PaymentPayload, requirements: PaymentRequirements) => {
-      const settle = () => facilitator.settle(payload, requirements);
-      if (lie === undefined) return settle();
-      await lie(settle, payload);
-      return { success: false, errorReason: 'nonce_already_used', transaction: '', network: requirements.network };
-    },
-    getSupported: async () =>
-      facilitator.getSupported() as Awaited<ReturnType<typeof facilitator.getSupported>> & { kinds: never },
-  };
-  const accepts = (payTo: Address, amount: string, maxTimeoutSeconds = 60) => ({
-    scheme: 'exact',
-    network: NETWORK as `${string}:${string}`,
-    payTo,
-    maxTimeoutSeconds,
-    price: { asset: chain.at.Token, amount, extra: { name: 'Token', version: '1' } },
-  });
-  const routes = {
-    'GET /cheap': { accepts: accepts(SELLER, '5') },
-    'GET /other': { accepts: accepts(OTHER_SELLER, '4') },
-    'GET /dear': { accepts: accepts(SELLER, '6') },
-    'GET /slow': { accepts: accepts(SELLER, '5', 3600) },
-    'GET /strange': {
-      accepts: {
-        ...accepts(SELLER, '5'),
-        price: { asset: OTHER_SELLER, amount: '5', extra: { name: 'X', version: '1' } },
-      },
-    },
-  };
-  const resources = new x402ResourceServer(facilitatorClient).register(NETWORK, new ServerScheme());
-  const app = express();
-  app.use(paymentMiddleware(routes, resources));
-  app.get(/.*/, (_request, response) => void response.json({ goods: true }));
-  await new Promise<void>((resolve) => {
-    server = app.listen(0, '127.0.0.1', () => resolve());
-  });
-  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 /** An agent with a store of its own, which is a copy of the wallet's as it was in the beginning. */
 async function agent(): Promise<{ fetch: typeof fetch; store: FileStore }> {
@@ -155,21 +80,21 @@ describe('x402 on a budget', () => {
   test('payments within the budget settle, one after the other, with the next nonce each', async () => {
     const { fetch, store } = await agent();
     for (const path of ['cheap', 'other', 'cheap']) {
-      const response = await fetch(`${url}/${path}`);
+      const response = await fetch(`${seller.url}/${path}`);
       assert.deepEqual([response.status, await response.json()], [200, { goods: true }]);
     }
     assert.deepEqual([await balanceOf(SELLER), await balanceOf(OTHER_SELLER)], [10n, 4n]);
-    const { data } = await axios.create({ adapter: 'fetch', env: { fetch } }).get(`${url}/other`);
+    const { data } = await axios.create({ adapter: 'fetch', env: { fetch } }).get(`${seller.url}/other`);
     assert.deepEqual(data, { goods: true });
-    assert.deepEqual(new Set(brought.map(({ nonce }) => BigInt(nonce))), new Set([0n, 1n, 2n, 3n]));
+    assert.deepEqual(new Set(seller.brought.map(({ nonce }) => BigInt(nonce))), new Set([0n, 1n, 2n, 3n]));
     const kept = await storedNonces(store, account).read(`31337/${chain.at.Token.toLowerCase()}`);
     assert.ok(kept !== undefined && kept <= 4n, `${kept}`);
   });
 
   test('what is above the budget is refused by the action, and what no rule is for is not asked for', async () => {
     const { fetch } = await agent();
-    await assert.rejects(fetch(`${url}/dear`), /the rule x402: value is above 5/);
-    await assert.rejects(fetch(`${url}/strange`), /payment requirements/);
+    await assert.rejects(fetch(`${seller.url}/dear`), /the rule x402: value is above 5/);
+    await assert.rejects(fetch(`${seller.url}/strange`), /payment requirements/);
     const wallet = await openWallet(copies[0] ?? assert.fail(), { runtime });
     const other = makePolicy('sign-in', { domain: 'example.com' }, 0);
     const rpc = { 31337: chain.url };
@@ -223,50 +148,50 @@ describe('x402 on a budget', () => {
 
   test('a seller that wants a longer time gets as long as the policy allows', async () => {
     const { fetch } = await agent();
-    assert.equal((await fetch(`${url}/slow`)).status, 200); // 600 seconds in place of 3600
+    assert.equal((await fetch(`${seller.url}/slow`)).status, 200); // 600 seconds in place of 3600
   });
 
   test('two agents at once: each payment is taken once, and the one that lost its nonce takes the next', async () => {
     const before = await balanceOf(SELLER);
     const [first, second] = [await agent(), await agent()]; // both stores are as they were in the beginning
-    const seen = brought.length;
-    const responses = await Promise.all([first, second].map(({ fetch }) => fetch(`${url}/cheap`)));
+    const seen = seller.brought.length;
+    const responses = await Promise.all([first, second].map(({ fetch }) => fetch(`${seller.url}/cheap`)));
     assert.deepEqual(
       responses.map(({ status }) => status),
       [200, 200],
     );
     assert.equal(await balanceOf(SELLER), before + 10n);
-    assert.deepEqual(new Set(brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([5n, 6n]));
+    assert.deepEqual(new Set(seller.brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([5n, 6n]));
   });
 
   test('a facilitator that reports a false collision collects nothing twice', async () => {
     const { fetch } = await agent();
     const before = await balanceOf(SELLER);
-    const seen = brought.length;
+    const seen = seller.brought.length;
     const later: (() => Promise<unknown>)[] = [];
-    lie = async (settle) => void later.push(settle); // later, when the agent has paid again
-    assert.equal((await fetch(`${url}/cheap`)).status, 402);
-    assert.equal((await fetch(`${url}/cheap`)).status, 402);
-    assert.deepEqual(new Set(brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([7n]));
+    seller.lie = async (settle) => void later.push(settle); // later, when the agent has paid again
+    assert.equal((await fetch(`${seller.url}/cheap`)).status, 402);
+    assert.equal((await fetch(`${seller.url}/cheap`)).status, 402);
+    assert.deepEqual(new Set(seller.brought.slice(seen).map(({ nonce }) => BigInt(nonce))), new Set([7n]));
     for (const settle of later) await settle().catch(() => {});
     assert.equal(await balanceOf(SELLER), before + 5n);
 
-    lie = async (settle) => void (await settle()); // it settles, and says that it did not
-    const calls = brought.length;
-    assert.equal((await fetch(`${url}/cheap`)).status, 402);
+    seller.lie = async (settle) => void (await settle()); // it settles, and says that it did not
+    const calls = seller.brought.length;
+    assert.equal((await fetch(`${seller.url}/cheap`)).status, 402);
     assert.equal(await balanceOf(SELLER), before + 10n);
-    assert.equal(new Set(brought.slice(calls).map(({ signature }) => signature)).size, 1);
-    lie = undefined;
+    assert.equal(new Set(seller.brought.slice(calls).map(({ signature }) => signature)).size, 1);
+    seller.lie = undefined;
   });
 
   test('the budget ends, also for a store that is rolled back', async () => {
     const { fetch } = await agent();
-    assert.equal((await fetch(`${url}/cheap`)).status, 200); // the last
+    assert.equal((await fetch(`${seller.url}/cheap`)).status, 200); // the last
     const total = 1000n - (await balanceOf(account));
     assert.ok(total <= BigInt(5 * COUNT), `${total}`);
-    await assert.rejects(fetch(`${url}/cheap`), /nonce 10 is not one of the 10 from 0 on, and never allowed/);
+    await assert.rejects(fetch(`${seller.url}/cheap`), /nonce 10 is not one of the 10 from 0 on, and never allowed/);
     const again = await agent();
-    await assert.rejects(again.fetch(`${url}/cheap`), /nonce 10 is not one of the 10/);
+    await assert.rejects(again.fetch(`${seller.url}/cheap`), /nonce 10 is not one of the 10/);
     assert.equal(1000n - (await balanceOf(account)), total);
   });
 });

@@ -4,11 +4,14 @@ import * as v from 'valibot';
 
 const ADDRESS = '0x[0-9a-fA-F]{40}';
 
+/** The form of an address, as a regular expression. */
+export const ADDRESS_FORM = `^${ADDRESS}$`;
+
 /** How a host names an action: a CID of version 0. */
 export const Cid = v.pipe(v.string(), v.regex(/^Qm[1-9A-HJ-NP-Za-km-z]{44}$/, 'not a CIDv0'));
 
 /** An address, in letters of any case. */
-export const Address = v.pipe(v.string(), v.regex(new RegExp(`^${ADDRESS}$`), 'not an address'));
+export const Address = v.pipe(v.string(), v.regex(new RegExp(ADDRESS_FORM), 'not an address'));
 
 /** An address that comes in letters of any case, and leaves in lower case. */
 export const LowerAddress = v.pipe(Address, v.toLowerCase());

@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { commandLine, findWallet, openWallet, readWallet, UsageError } from '../ts/index.ts';
+import { assertBounded, openAudit, policyOf, serveTools, toolsOf } from '../ts/mcp.ts';
+import { openStore, packageVersion } from '../ts/node.ts';
+import { connect, environmentKey, run } from './cli.ts';
+import { say } from './terminal.ts';
+
+const USAGE = `Serves a wallet to a model, by the Model Context Protocol over stdin and stdout.
+
+usage: ${commandLine('mcp')} --store DIR [--wallet ID] [--rpc CHAIN=URL …] [--unbounded]
+
+  --store DIR       the folder of the share store
+  --wallet ID       the wallet's address; not needed if the store has only one
+  --rpc CHAIN=URL   a node for a chain, by the chain's id; once for each. What it says of balances and nonces is believed
+  --unbounded       serve a wallet whose policy bounds no sum
+  --local           pay servers on this machine too, by http: for trying things out
+
+What the model asks for is judged by the wallet's policy. Every call is noted in mcp.log in the wallet's folder, by hashes.
+The shares open with TANDEM_PASSPHRASE or TANDEM_IDENTITY (an age identity file).`;
+
+run(USAGE, async () => {
+  const { values } = parseArgs({
+    options: {
+      store: { type: 'string' },
+      wallet: { type: 'string' },
+      rpc: { type: 'string', multiple: true, default: [] },
+      unbounded: { type: 'boolean', default: false },
+      local: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return say(USAGE);
+  if (!values.store) throw new UsageError('--store is needed.');
+  const rpc = Object.fromEntries(values.rpc.map(rpcOf));
+  const store = openStore(values.store, environmentKey);
+  const id = await findWallet(store, values.wallet);
+  const info = await readWallet(store, id);
+  const policy = await policyOf(store, info);
+  if (!values.unbounded) assertBounded(policy);
+  const { runtime, close } = await connect(info.runtime, store.dir);
+  const wallet = await openWallet(store, { id, runtime });
+  try {
+    const tools = toolsOf({ wallet, policy, store, rpc, isLocal: values.local });
+    await serveTools(tools, openAudit(join(store.dir, id, 'mcp.log')), packageVersion());
+  } finally {
+    wallet.close();
+    close();
+  }
+});
+
+function rpcOf(text: string): [string, string] {
+  const [, chain, url] = /^([1-9][0-9]{0,15})=(.+)$/.exec(text) ?? [];
+  if (chain === undefined || url === undefined || !URL.canParse(url)) throw new UsageError('--rpc wants CHAIN=URL.');
+  return [chain, url];
+}

@@ -1,0 +1,63 @@
+import { UsageError } from '../errors.ts';
+
+/** What a tool takes, in as much of JSON Schema as is needed here. */
+export interface InputSchema {
+  readonly type: 'object';
+  readonly properties: { readonly [name: string]: Field };
+  readonly required?: readonly string[];
+  readonly additionalProperties: false;
+}
+
+type Field = {
+  readonly description: string;
+} & (
+  | {
+      readonly type: 'string';
+      readonly maxLength: number;
+      readonly pattern?: string;
+      readonly enum?: readonly string[];
+    }
+  | { readonly type: 'integer'; readonly minimum: number; readonly maximum: number }
+  | { readonly type: 'object' }
+);
+
+/** The longest JSON of an object that is given. */
+const MAX_OBJECT = 131_072;
+
+export type Input = { readonly [name: string]: string | number | object | undefined };
+
+/** What a model gives a tool, if it is as the schema says. @throws UsageError */
+export function readInput({ properties, required = [] }: InputSchema, given: unknown): Input {
+  const input = isObject(given) ? given : {};
+  for (const name of Object.keys(input)) {
+    if (!Object.hasOwn(properties, name)) throw new UsageError(`There is no argument "${name.slice(0, 40)}".`);
+  }
+  const missing = required.find((name) => !Object.hasOwn(input, name));
+  if (missing !== undefined) throw new UsageError(`The argument ${missing} is missing.`);
+  for (const [name, field] of Object.entries(properties)) {
+    const value = Object.hasOwn(input, name) ? input[name] : undefined;
+    if (value !== undefined && !fits(field, value))
+      throw new UsageError(`${name}: not what is expected (${field.description}).`);
+  }
+  return input as Input;
+}
+
+function fits(field: Field, value: unknown): boolean {
+  switch (field.type) {
+    case 'string':
+      return (
+        typeof value === 'string' &&
+        value.length <= field.maxLength &&
+        (field.pattern === undefined || new RegExp(field.pattern).test(value)) &&
+        (field.enum === undefined || field.enum.includes(value))
+      );
+    case 'integer':
+      return Number.isSafeInteger(value) && Number(value) >= field.minimum && Number(value) <= field.maximum;
+    case 'object':
+      return isObject(value) && JSON.stringify(value).length <= MAX_OBJECT;
+  }
+}
+
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
