@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { createPublicClient, createTestClient, http, parseEther, verifyMessage, verifyTypedData } from 'viem';
@@ -26,7 +27,7 @@ import { startWeb, type Web } from './support/web.ts';
 
 const root = join(import.meta.dirname, '..');
 
-describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM }, () => {
+describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 240_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
@@ -216,107 +217,295 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM }, () => {
       await context.close();
     });
 
-    test('the page of a wallet serves the page that opened it: wagmi connects, signs, switches chains and sends', async () => {
-      const context = await browser.newContext();
-      const dapp = await newPage(context);
-      await dapp.goto(web.dapp);
-      const chain = createTestClient({ mode: 'anvil', transport: http(web.chains[0]?.rpcUrl) });
-      const node = createPublicClient({ transport: http(web.chains[0]?.rpcUrl) });
+    describe('a dapp of another origin', () => {
+      let context: BrowserContext;
+      let dapp: Page;
+      let popup: Page;
+      let account: `0x${string}`;
+      before(async () => {
+        context = await browser.newContext();
+        // For a forger who knows what only the dapp does: the ids of its requests.
+        await context.addInitScript(() => {
+          const randomUUID = crypto.randomUUID.bind(crypto);
+          crypto.randomUUID = () => {
+            const lastId = randomUUID();
+            Object.assign(globalThis, { lastId });
+            return lastId;
+          };
+        });
+        dapp = await newPage(context);
+        await dapp.goto(web.dapp);
+      });
+      after(() => context.close());
 
-      // Nothing opens for what is not connected, or not there.
-      assert.deepEqual(await ask(dapp, 'eth_accounts'), []);
-      assert.equal(((await ask(dapp, 'personal_sign', ['0x', '0x'])) as { code: number }).code, 4100);
-      assert.equal(((await ask(dapp, 'eth_sign', [])) as { code: number }).code, 4200);
+      /** Presses a button of the dapp, and agrees in the wallet's window. */
+      const signs = async (id: string) => {
+        await press(dapp, id);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+      };
+      const signature = async () => (await outcome(dapp)).slice(3) as `0x${string}`;
+      const isOurs = (signature: `0x${string}`) =>
+        verifyMessage({ address: account, message: 'I am the owner of this account.', signature });
 
-      const [popup] = await Promise.all([
-        dapp.waitForEvent('popup'),
-        dapp.getByRole('button', { name: 'Connect Tandem' }).click(),
-      ]);
-      popup.setDefaultTimeout(20_000);
-      await addAuthenticator(popup);
-      await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
-      await popup.getByText('wants to connect').waitFor();
-      assert.match((await popup.locator('h1').textContent()) ?? '', new RegExp(`^${web.dapp} `));
-      await popup.getByRole('button', { name: 'Reject' }).click();
-      assert.match(await outcome(dapp), /UserRejectedRequestError 4001/);
-      await dapp.getByRole('button', { name: 'Connect Tandem' }).click();
-      await popup.getByRole('button', { name: 'Connect' }).click();
-      assert.match(await outcome(dapp), /^ok 0x/);
-      const account = ((await dapp.locator('#account').textContent()) ?? '') as `0x${string}`;
+      test('a dapp of another origin finds the wallet, which has no say before the user agrees', async () => {
+        await dapp.getByRole('button', { name: 'Connect Tandem' }).waitFor();
+        // Nothing opens for what is not connected, or not there.
+        assert.deepEqual(await ask(dapp, 'eth_accounts'), []);
+        assert.equal(((await ask(dapp, 'personal_sign', ['0x', '0x'])) as { code: number }).code, 4100);
+        assert.equal(((await ask(dapp, 'eth_sign', [])) as { code: number }).code, 4200);
 
-      await press(dapp, 'message');
-      await popup.getByText('I am the owner of this account.').waitFor();
-      assert.match((await popup.locator('.tag').textContent()) ?? '', /policy allows it, by the rule “messages”/);
-      await popup.getByRole('button', { name: 'Sign' }).click();
-      const signature = (await outcome(dapp)).slice(3) as `0x${string}`;
-      assert.ok(await verifyMessage({ address: account, message: 'I am the owner of this account.', signature }));
+        [popup] = await Promise.all([
+          dapp.waitForEvent('popup'),
+          dapp.getByRole('button', { name: 'Connect Tandem' }).click(),
+        ]);
+        popup.setDefaultTimeout(20_000);
+        await addAuthenticator(popup);
+        await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
+        await popup.getByText('wants to connect').waitFor();
+        assert.match((await popup.locator('h1').textContent()) ?? '', new RegExp(`^${web.dapp} `));
+        await popup.getByRole('button', { name: 'Reject' }).click();
+        assert.match(await outcome(dapp), /UserRejectedRequestError 4001/);
+        await dapp.getByRole('button', { name: 'Connect Tandem' }).click();
+        await popup.getByRole('button', { name: 'Connect' }).click();
+        assert.match(await outcome(dapp), /^ok 0x/);
+        account = ((await dapp.locator('#account').textContent()) ?? '') as `0x${string}`;
+      });
 
-      await press(dapp, 'typed');
-      await popup.getByText('A lamp').waitFor();
-      await popup.getByRole('button', { name: 'Sign' }).click();
-      const types = {
-        Order: [
-          { name: 'buyer', type: 'address' },
-          { name: 'item', type: 'string' },
-          { name: 'price', type: 'uint256' },
-        ],
-      } as const;
-      const typed = {
-        domain: { name: 'A dapp', version: '1', chainId: 31337 },
-        types,
-        primaryType: 'Order',
-        message: { buyer: account, item: 'A lamp', price: parseEther('0.02') },
-      } as const;
-      const order = (await outcome(dapp)).slice(3) as `0x${string}`;
-      assert.ok(await verifyTypedData({ address: account, ...typed, signature: order }));
+      test('a dapp of another origin has messages and typed data signed, which are shown in words', async () => {
+        await press(dapp, 'message');
+        await popup.getByText('I am the owner of this account.').waitFor();
+        assert.match((await popup.locator('.tag').textContent()) ?? '', /policy allows it, by the rule “messages”/);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        assert.ok(await isOurs(await signature()));
 
-      await chain.setBalance({ address: account, value: parseEther('200') });
-      await press(dapp, 'send');
-      await popup.getByText('value: 0.1 ETH').waitFor();
-      await popup.getByRole('button', { name: 'Sign and send' }).click();
-      const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
-      assert.equal((await node.waitForTransactionReceipt({ hash, pollingInterval: 50 })).status, 'success');
+        await press(dapp, 'typed');
+        await popup.getByText('A lamp').waitFor();
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        const types = {
+          Order: [
+            { name: 'buyer', type: 'address' },
+            { name: 'item', type: 'string' },
+            { name: 'price', type: 'uint256' },
+          ],
+        } as const;
+        const typed = {
+          domain: { name: 'A dapp', version: '1', chainId: 31337 },
+          types,
+          primaryType: 'Order',
+          message: { buyer: account, item: 'A lamp', price: parseEther('0.02') },
+        } as const;
+        assert.ok(await verifyTypedData({ address: account, ...typed, signature: await signature() }));
+      });
 
-      await press(dapp, 'much');
-      await popup.getByText('The policy refuses it:').waitFor();
-      assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
-      await popup.getByRole('button', { name: 'Close' }).click();
-      assert.match(await outcome(dapp), /policy refuses this: /);
+      test('a dapp of another origin sends what the policy allows, and is told in words what it refuses', async () => {
+        const chain = createTestClient({ mode: 'anvil', transport: http(web.chains[0]?.rpcUrl) });
+        const node = createPublicClient({ transport: http(web.chains[0]?.rpcUrl) });
+        await chain.setBalance({ address: account, value: parseEther('200') });
+        await press(dapp, 'send');
+        await popup.getByText('value: 0.1 ETH').waitFor();
+        await popup.getByRole('button', { name: 'Sign and send' }).click();
+        const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
+        assert.equal((await node.waitForTransactionReceipt({ hash, pollingInterval: 50 })).status, 'success');
 
-      // A chain that the wallet does not know: wagmi has it added.
-      const unknown = (await ask(dapp, 'wallet_switchEthereumChain', [{ chainId: '0x7a6a' }])) as { code: number };
-      assert.equal(unknown.code, 4902);
-      await press(dapp, 'switch');
-      await popup.getByRole('button', { name: 'Add it' }).click();
-      assert.equal(await outcome(dapp), 'ok 31338');
-      await press(dapp, 'switch');
-      await popup.getByRole('button', { name: 'Use it' }).click();
-      assert.equal(await outcome(dapp), 'ok 31337');
+        await press(dapp, 'much');
+        await popup.getByText('The policy refuses it:').waitFor();
+        assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
+        await popup.getByRole('button', { name: 'Close' }).click();
+        assert.match(await outcome(dapp), /policy refuses this: /);
+      });
 
-      await web.stopHost();
-      await press(dapp, 'message');
-      await popup.getByRole('button', { name: 'Sign' }).click();
-      await popup.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor();
-      assert.match(await outcome(dapp), /cannot be reached/);
-      await web.startHost();
+      test('a dapp of another origin has a chain added, and switches', async () => {
+        const unknown = (await ask(dapp, 'wallet_switchEthereumChain', [{ chainId: '0x7a6a' }])) as { code: number };
+        assert.equal(unknown.code, 4902);
+        await press(dapp, 'switch');
+        await popup.getByRole('button', { name: 'Add it' }).click();
+        assert.equal(await outcome(dapp), 'ok 31338');
+        await press(dapp, 'switch');
+        await popup.getByRole('button', { name: 'Use it' }).click();
+        assert.equal(await outcome(dapp), 'ok 31337');
+      });
 
-      // The tab's memory ends with a reload: the passkey opens the wallet again. What was asked is asked again.
-      await press(dapp, 'message');
-      await popup.getByRole('button', { name: 'Sign' }).waitFor();
-      await popup.reload();
-      await popup.getByRole('button', { name: 'Sign' }).click();
-      await popup.getByRole('button', { name: 'Open with the passkey' }).click();
-      assert.match(await outcome(dapp), /^ok 0x/);
+      test('a dapp of another origin is told that the host is down', async () => {
+        await web.stopHost();
+        await signs('message');
+        await popup.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor();
+        assert.match(await outcome(dapp), /cannot be reached/);
+        await web.startHost();
+      });
 
-      // Revoked at the wallet's own page, which is another tab.
-      const home = await newPage(context);
-      await home.goto(web.wallet);
-      await home.locator('#connections').getByRole('button', { name: 'Revoke' }).click();
-      await home.getByText('None.').waitFor();
-      await press(dapp, 'message');
-      assert.match(await outcome(dapp), /not connected/);
-      assert.equal(await dapp.locator('#account').textContent(), 'not connected');
-      await context.close();
+      test('a dapp of another origin is the only one that is heard and answered', async () => {
+        await press(dapp, 'message');
+        await popup.getByRole('button', { name: 'Sign' }).waitFor();
+        const lastId = await dapp.evaluate(() => (globalThis as unknown as { lastId: string }).lastId);
+        await dapp.evaluate(
+          (url) =>
+            new Promise((resolve) => {
+              const frame = document.createElement('iframe');
+              frame.onload = resolve;
+              frame.src = url;
+              document.body.append(frame);
+            }),
+          web.stranger,
+        );
+        await dapp.frame({ url: `${web.stranger}/` })?.evaluate((id) => {
+          parent.postMessage({ tandem: 1, id, result: '0xforged' }, '*');
+          parent.postMessage({ tandem: 1, event: 'accountsChanged', data: ['0xforged'] }, '*');
+        }, lastId);
+        // Another window than the one that opened the wallet's: here the wallet's own.
+        await popup.evaluate(() => {
+          const request = { tandem: 1, id: crypto.randomUUID(), method: 'eth_signTypedData_v4', params: '[]' };
+          postMessage(request, '*');
+        });
+        await sleep(300);
+        assert.equal(await dapp.locator('#outcome').textContent(), '…');
+        assert.equal(await dapp.locator('#account').textContent(), account);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        assert.ok(await isOurs(await signature()));
+        await popup.getByText('Nothing to do').waitFor(); // no other request is in the queue
+
+        // A stranger that opens the wallet itself is another page that is not connected; and no page has it in a frame.
+        const stranger = await newPage(context);
+        await stranger.goto(web.stranger);
+        const answer = await stranger.evaluate(
+          ([url, account]) =>
+            new Promise((resolve) => {
+              const wallet = open(url, 'mine');
+              const frame = document.createElement('iframe');
+              frame.src = url ?? '';
+              document.body.append(frame);
+              addEventListener('message', ({ data, source }) => {
+                const request = { tandem: 1, id: crypto.randomUUID(), method: 'personal_sign' };
+                if (source !== wallet) resolve('the frame speaks');
+                else if (data.loaded)
+                  wallet?.postMessage({ ...request, params: JSON.stringify(['0x00', account]) }, '*');
+                else if (data.error) resolve(data.error.code);
+              });
+            }),
+          [web.wallet, account] as const,
+        );
+        assert.equal(answer, 4100);
+        await stranger.close();
+      });
+
+      test('a dapp of another origin signs from two tabs at once', async () => {
+        const other = await newPage(context);
+        await other.goto(web.dapp);
+        assert.equal(await other.locator('#account').filter({ hasText: account }).count(), 1);
+        const [second] = await Promise.all([other.waitForEvent('popup'), press(other, 'message')]);
+        second.setDefaultTimeout(20_000);
+        await second.getByRole('button', { name: 'Sign' }).click();
+        await second.getByLabel('Passphrase').fill('not the passphrase');
+        await second.getByRole('button', { name: 'Open', exact: true }).click();
+        await second.getByRole('alert').filter({ hasText: 'The passphrase does not open the wallet' }).waitFor();
+        await second.getByLabel('Passphrase').fill(PASSPHRASE);
+        await press(dapp, 'message');
+        const agree = popup.getByRole('button', { name: 'Sign' });
+        await agree.and(popup.locator(':enabled')).waitFor();
+        await Promise.all([agree.click(), second.getByRole('button', { name: 'Open', exact: true }).click()]);
+        const [here, there] = await Promise.all([outcome(dapp), outcome(other)]);
+        for (const text of [here, there]) assert.ok(await isOurs(text.slice(3) as `0x${string}`), text);
+        assert.notEqual(here, there);
+        // Whose window is closed is answered too.
+        await press(other, 'message');
+        await second.getByRole('button', { name: 'Sign' }).waitFor();
+        await second.close();
+        assert.match(await outcome(other), /4001/);
+        await other.close();
+      });
+
+      test('a dapp of another origin gets its signature though the wallet was reloaded: no request is used twice', async () => {
+        const asked: { op: string; request?: string }[] = [];
+        /** The reload to come: before the answer of the host, or so long after it. */
+        let next: { readonly ms: number | undefined; readonly done: () => void } | undefined;
+        await context.route('**/core/v1/lit_action', async (route) => {
+          asked.push(route.request().postDataJSON().js_params);
+          const response = await route.fetch();
+          const reload = asked.at(-1)?.op === 'onecall' ? next : undefined;
+          if (reload !== undefined) next = undefined;
+          if (reload?.ms !== undefined || reload === undefined) await route.fulfill({ response });
+          if (reload === undefined) return;
+          await sleep(reload.ms ?? 0);
+          await popup.reload();
+          reload.done();
+        });
+        const agreeAndOpen = async () => {
+          await popup.getByRole('button', { name: 'Sign' }).click();
+          const isLocked = (await popup.locator('#session').textContent()) === 'Locked';
+          if (isLocked) await popup.getByRole('button', { name: 'Open with the passkey' }).click();
+        };
+        const rs = new Set<string>();
+        for (const ms of [undefined, 0]) {
+          const before = asked.length;
+          await press(dapp, 'message');
+          const reloaded = new Promise<void>((done) => {
+            next = { ms, done };
+          });
+          await agreeAndOpen();
+          await reloaded;
+          // Either it was done, or it is asked again.
+          const again = popup.getByRole('button', { name: 'Sign' });
+          while ((await dapp.locator('#outcome').textContent()) === '…' && !(await again.isVisible())) await sleep(30);
+          if (await again.isVisible()) await agreeAndOpen();
+          const made = await signature();
+          assert.ok(await isOurs(made));
+          rs.add(made.slice(0, 66));
+          if (ms === undefined) assert.ok(asked.length > before + 1, 'it was not asked again');
+        }
+        assert.equal(rs.size, 2);
+
+        // A correlation that is gone, as it is between the answer and the signature, is made anew.
+        await popup.evaluate(
+          () =>
+            new Promise<void>((resolve, reject) => {
+              const opening = indexedDB.open('tandem');
+              opening.onsuccess = () => {
+                const clearing = opening.result.transaction('state', 'readwrite').objectStore('state');
+                const range = IDBKeyRange.bound('correlations/', 'correlations/\uffff', true);
+                clearing.delete(range).onsuccess = () => resolve();
+                opening.result.close();
+              };
+              opening.onerror = reject;
+            }),
+        );
+        const before = asked.length;
+        await press(dapp, 'message');
+        await agreeAndOpen();
+        assert.ok(await isOurs(await signature()));
+        assert.deepEqual(
+          asked.slice(before).map(({ op }) => op),
+          ['correlate', 'onecall'],
+        );
+        const requests = asked.flatMap(({ op, request }) => (op === 'onecall' ? [request] : []));
+        assert.equal(new Set(requests).size, requests.length);
+        await context.unroute('**/core/v1/lit_action');
+      });
+
+      test('a dapp of another origin that has gone leaves nothing to the page in its place', async () => {
+        // The window that asked is another page by now: what was signed for the dapp does not reach it.
+        await press(dapp, 'message');
+        await popup.getByRole('button', { name: 'Sign' }).waitFor();
+        await dapp.goto(web.stranger);
+        await dapp.evaluate(() => {
+          const got: unknown[] = [];
+          Object.assign(globalThis, { got });
+          addEventListener('message', ({ data }) => got.push(data));
+        });
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        await popup.getByText('Done.').waitFor();
+        assert.deepEqual(await dapp.evaluate(() => (globalThis as unknown as { got: unknown[] }).got), []);
+        await dapp.goto(web.dapp);
+      });
+
+      test('a dapp of another origin is told that it is connected no more', async () => {
+        // Revoked at the wallet's own page, which is another tab.
+        const home = await newPage(context);
+        await home.goto(web.wallet);
+        await home.locator('#connections').getByRole('button', { name: 'Revoke' }).click();
+        await home.getByText('None.').waitFor();
+        await press(dapp, 'message');
+        assert.match(await outcome(dapp), /not connected/);
+        assert.equal(await dapp.locator('#account').textContent(), 'not connected');
+      });
     });
   });
 });
