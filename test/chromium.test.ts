@@ -134,6 +134,14 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       const recoveryKey = await makeWallet(page, { passkey: true });
       return { context, page, authenticator, recoveryKey };
     };
+    /** For docs/browser.md: SCREENSHOTS=docs/images. */
+    const shot = async (page: Page, name: string, colorScheme: 'light' | 'dark' = 'light') => {
+      const { SCREENSHOTS: dir } = process.env;
+      if (dir === undefined) return;
+      await page.setViewportSize({ width: 440, height: 680 });
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(dir, `browser-${name}.png`) });
+    };
     const alert = (page: Page) => page.getByRole('alert').first();
 
     test('the page of a wallet makes one by a passkey, forgets it with the tab, and opens it by the passkey', async () => {
@@ -213,7 +221,19 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await recover(page, { recoveryKey: recoveryKey.toLowerCase(), file: cold, passkey: true });
       assert.equal(await addressAt(page), address);
       await page.locator('#cold').waitFor();
+      await shot(page, 'wallet');
       await page.getByRole('button', { name: 'Lock' }).waitFor();
+
+      // The session ends by itself.
+      await context.route('**/config.json', async (route) => {
+        const response = await route.fetch();
+        await route.fulfill({ response, json: { ...(await response.json()), idleMs: 300 } });
+      });
+      await page.reload();
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      await page.getByRole('button', { name: 'Lock' }).waitFor();
+      await page.getByText('Locked').waitFor();
       await context.close();
     });
 
@@ -303,12 +323,15 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await chain.setBalance({ address: account, value: parseEther('200') });
         await press(dapp, 'send');
         await popup.getByText('value: 0.1 ETH').waitFor();
+        await popup.getByRole('button', { name: 'Sign and send' }).and(popup.locator(':enabled')).waitFor();
+        await shot(popup, 'request');
         await popup.getByRole('button', { name: 'Sign and send' }).click();
         const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
         assert.equal((await node.waitForTransactionReceipt({ hash, pollingInterval: 50 })).status, 'success');
 
         await press(dapp, 'much');
         await popup.getByText('The policy refuses it:').waitFor();
+        await shot(popup, 'refused', 'dark');
         assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
         await popup.getByRole('button', { name: 'Close' }).click();
         assert.match(await outcome(dapp), /policy refuses this: /);

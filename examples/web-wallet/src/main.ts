@@ -458,16 +458,25 @@ const AGREE: { readonly [kind in Prompt['kind']]: string } = {
 function confirmed(prompt: Prompt): Promise<boolean> {
   return new Promise((resolve) => {
     const isRefused = prompt.verdict?.kind === 'refused';
-    const agree = button(AGREE[prompt.kind], () => resolve(true), 'main');
+    let isAnswered = false;
+    const answer = (agrees: boolean) => {
+      isAnswered = true;
+      window.onfocus = null;
+      for (const each of [agree, decline]) each.disabled = true;
+      resolve(agrees);
+    };
+    const agree = button(AGREE[prompt.kind], () => answer(true), 'main');
+    const decline = button(isRefused ? 'Close' : 'Reject', () => answer(false));
     agree.disabled = true;
     const calm = () => {
       agree.disabled = true;
       setTimeout(() => {
-        agree.disabled = false;
+        agree.disabled = isAnswered;
       }, CALM_MS);
     };
     window.onfocus = calm;
     calm();
+    say('');
     show(
       h('h1', {}, h('span', { class: 'origin' }, prompt.origin), ' ', TITLES[prompt.kind]),
       h(
@@ -478,12 +487,7 @@ function confirmed(prompt: Prompt): Promise<boolean> {
         prompt.kind !== 'connect' &&
           h('p', { class: 'soft' }, `Chain of this site: ${prompt.chain.name} (${prompt.chain.id})`),
       ),
-      h(
-        'div',
-        { class: 'row fill' },
-        button(isRefused ? 'Close' : 'Reject', () => resolve(false)),
-        !isRefused && agree,
-      ),
+      h('div', { class: 'row fill' }, decline, !isRefused && agree),
     );
   });
 }
