@@ -1,11 +1,26 @@
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
-import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
+import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { createPublicClient, createTestClient, http, parseEther, verifyMessage, verifyTypedData } from 'viem';
+import {
+  createPublicClient,
+  createTestClient,
+  http,
+  parseEther,
+  recoverAddress,
+  verifyMessage,
+  verifyTypedData,
+} from 'viem';
+import { startHolder } from '../examples/key-holder.ts';
+import { openWallet } from '../ts/signing/wallet.ts';
+import { openStore } from '../ts/store/node.ts';
 import { addAuthenticator, CHROMIUM, launch, NO_CHROMIUM, servePages } from './support/chromium.ts';
 import { remoteStore } from './support/store-remote.ts';
 import { testStores } from './support/store-tests.ts';
@@ -197,7 +212,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await without.close();
     });
 
-    test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async () => {
+    test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async (t) => {
       const { context, page, recoveryKey } = await madeByPasskey();
       const address = await addressAt(page);
       const cold = await saved(page, 'Save the cold share');
@@ -205,6 +220,19 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await page.getByRole('button', { name: 'Remove it from this browser' }).click();
       await page.locator('#cold').waitFor({ state: 'detached' });
       const backup = await saved(page, 'Save a backup');
+
+      // Both together are a store on a disk, which the recovery key opens: the host may be gone.
+      const dir = mkdtempSync(join(tmpdir(), 'tandem-backup-'));
+      t.after(() => rmSync(dir, { recursive: true, force: true }));
+      for (const file of [backup, cold]) {
+        for (const [name, data] of Object.entries(unzipSync(readFileSync(file)))) {
+          mkdirSync(dirname(join(dir, name)), { recursive: true });
+          writeFileSync(join(dir, name), data);
+        }
+      }
+      const unpacked = await openWallet(openStore(dir, async () => ({ identities: [recoveryKey] })));
+      const { digest, signature } = await unpacked.signMessage('hello', { recovery: true });
+      assert.equal((await recoverAddress({ hash: digest, signature })).toLowerCase(), address.toLowerCase());
 
       await clearStorage(page);
       await page.getByText('I have a wallet already').click();
@@ -225,16 +253,34 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await page.getByRole('button', { name: 'Lock' }).waitFor();
 
       // The session ends by itself.
-      await context.route('**/config.json', async (route) => {
-        const response = await route.fetch();
-        await route.fulfill({ response, json: { ...(await response.json()), idleMs: 300 } });
-      });
+      const config = (await (await fetch(`${web.wallet}/config.json`)).json()) as object;
+      await context.route('**/config.json', (route) => route.fulfill({ json: { ...config, idleMs: 300 } }));
       await page.reload();
       await page.getByRole('button', { name: 'Open', exact: true }).click();
       await page.getByRole('button', { name: 'Open with the passkey' }).click();
       await page.getByRole('button', { name: 'Lock' }).waitFor();
       await page.getByText('Locked').waitFor();
       await context.close();
+    });
+
+    test('the page of a wallet can do without a key: examples/key-holder.ts runs its action for it, and no other', async (t) => {
+      const { LIT_USAGE_KEY: key = '', LIT_CID: cid = '', LIT_API_URL: host } = web.settings;
+      const holder = startHolder({ host, key, cid, page: web.wallet, runsPerMinute: 2 });
+      await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+      t.after(() => holder.close());
+      const { port } = holder.address() as AddressInfo;
+      const run = async (ipfs_id: string, origin = web.wallet) => {
+        const body = JSON.stringify({ ipfs_id, js_params: null });
+        const headers = { origin, 'content-type': 'application/json', connection: 'close' };
+        const answer = await fetch(`http://127.0.0.1:${port}/core/v1/lit_action`, { method: 'POST', headers, body });
+        await answer.text();
+        return answer.status;
+      };
+      const other = cid.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a'));
+      assert.deepEqual([await run(cid, web.stranger), await run(other)], [403, 403]);
+      // Passed on: 400 where the host has not had the code yet.
+      for (let i = 0; i < 2; i++) assert.ok([200, 400].includes(await run(cid)));
+      assert.equal(await run(cid), 429);
     });
 
     describe('a dapp of another origin', () => {
