@@ -12,6 +12,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
   createPublicClient,
   createTestClient,
+  type Hex,
   http,
   parseEther,
   recoverAddress,
@@ -21,6 +22,7 @@ import {
 import { startHolder } from '../examples/key-holder.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { openStore } from '../ts/store/node.ts';
+import { BUNDLERS, makeApp } from './support/bundlers.ts';
 import { addAuthenticator, CHROMIUM, launch, NO_CHROMIUM, servePages } from './support/chromium.ts';
 import { remoteStore } from './support/store-remote.ts';
 import { testStores } from './support/store-tests.ts';
@@ -131,6 +133,25 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       names.filter((name) => name?.includes('both')),
       ['both'],
     );
+  });
+
+  test('a browser signs in a worker, whichever bundler made the page', async (t) => {
+    const dir = mkdtempSync(join(tmpdir(), 'tandem-bundlers-'));
+    t.after(() => rmSync(dir, { recursive: true, force: true }));
+    const app = join(dir, 'app');
+    await makeApp(app);
+    for (const [name, make] of Object.entries(BUNDLERS)) {
+      const out = join(dir, name.replace(/\W/g, ''));
+      const { url, close } = await make(app, out);
+      t.after(close);
+      const tab = await newPage(context);
+      await tab.goto(url);
+      const waiting = await tab.waitForFunction(() => (globalThis as unknown as { outcome?: unknown }).outcome);
+      const outcome = (await waiting.jsonValue()) as { digest: Hex; address: string; signature: Hex };
+      assert.equal(typeof outcome, 'object', `${name}: ${outcome}`);
+      assert.equal(await recoverAddress({ hash: outcome.digest, signature: outcome.signature }), outcome.address, name);
+      await tab.close();
+    }
   });
 
   describe('the page of a wallet', () => {
