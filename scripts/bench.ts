@@ -151,6 +151,7 @@ async function measure(runs: number) {
     const compute = withUnits(median(keygens.map((one) => one.computeMs)));
     const { requestBytes, responseBytes, paramsBytes, ownParamsBytes, answerBytes } = sign;
     const host = await measureHost(join(dir, 'host'));
+    const browser = await measureBrowser(runs);
     const module = await measureModule(join(dir, '0'), identity, async (step, file) => {
       const all: Times[] = [];
       for (let i = 0; i < runs; i++) all.push(await once<Times>(step, file));
@@ -226,11 +227,19 @@ async function measure(runs: number) {
         coldMs: roundsMs,
         coldUnits: units(roundsMs),
       },
+      browser,
       runs,
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** A signature from the click in Chromium, beside Node's, at one local host; undefined where there is no Chromium. */
+async function measureBrowser(runs: number) {
+  const { browserTimes } = await import('../test/support/browser-time.ts');
+  const times = await browserTimes(runs);
+  return times && { clickToSignatureMs: median(times.browser), nodeMs: median(times.node) };
 }
 
 /**
@@ -880,6 +889,7 @@ function table(report: Report): string {
     policy,
     host,
     dkls23,
+    browser,
     runs,
   } = report;
   const bytes = (count: number) => `${count.toLocaleString('en')} bytes`;
@@ -927,6 +937,9 @@ function table(report: Report): string {
     `  main but for signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
     `  a guardian's approval  ${time(policy.guardianMs, policy.guardianUnits)} more`,
     `local server, a call     ${host.overheadMs.toFixed(1).padStart(8)} ms  of which ${host.startMs.toFixed(1)} until main`,
+    browser === undefined
+      ? 'in Chromium              not measured: there is none'
+      : `in Chromium, from click  ${browser.clickToSignatureMs.toFixed(1).padStart(8)} ms  at the local server; in Node ${browser.nodeMs.toFixed(1)} ms`,
     `dkls23, ${dkls23.calls} calls`,
     `  messages to, from      ${bytes(dkls23.requestBytes)}, ${bytes(dkls23.responseBytes)}; session ${bytes(dkls23.sessionBytes)}`,
     `  user, cold             ${time(dkls23.user.ms, dkls23.user.units)}`,

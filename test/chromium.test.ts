@@ -44,7 +44,7 @@ import { startWeb, type Web } from './support/web.ts';
 
 const root = join(import.meta.dirname, '..');
 
-describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 240_000 }, () => {
+describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 600_000 }, () => {
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
@@ -595,6 +595,17 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await press(dapp, 'message');
         assert.match(await outcome(dapp), /not connected/);
         assert.equal(await dapp.locator('#account').textContent(), 'not connected');
+      });
+
+      test('a dapp of another origin may have the wallet in its own list of connectors', async () => {
+        const settings = { wallet: web.wallet, chains: web.chains, isListed: true };
+        await context.route('**/dapp.json', (route) => route.fulfill({ json: settings }));
+        const other = await newPage(context);
+        await other.goto(web.dapp);
+        const connect = other.getByRole('button', { name: 'Connect Tandem' });
+        const [window] = await Promise.all([other.waitForEvent('popup'), connect.click()]);
+        await window.getByRole('button', { name: 'Connect' }).click();
+        assert.equal(await outcome(other), `ok ${account}`);
       });
     });
   });

@@ -14,12 +14,15 @@ import {
 } from '@wagmi/core';
 import { type Chain, defineChain, parseEther } from 'viem';
 import { announceTandem } from '../../../ts/connector.ts';
+import { tandemConnector } from '../../../ts/provider/wagmi.ts';
 
 // A dapp with plain wagmi. Of tandem it has one line, which announces the wallet; wagmi finds it as it finds any other.
 
 interface Settings {
   /** The wallet's page. */
   readonly wallet: string;
+  /** Whether the wallet is a connector of this page's own list, rather than announced. */
+  readonly isListed?: boolean;
   readonly chains: readonly { readonly id: number; readonly name: string; readonly rpcUrl: string }[];
 }
 
@@ -33,8 +36,10 @@ const chains = settings.chains.map(({ id, name, rpcUrl }) =>
   }),
 );
 // Before the config is made: what is announced while wagmi reads its storage, it drops.
-const { provider } = announceTandem({ wallet: settings.wallet, chainId: chains[0]?.id });
+const options = { wallet: settings.wallet, chainId: chains[0]?.id };
+const provider = settings.isListed ? undefined : announceTandem(options).provider;
 const config = createConfig({
+  connectors: settings.isListed ? [tandemConnector(options)] : [],
   chains: chains as unknown as readonly [Chain, ...Chain[]],
   transports: Object.fromEntries(chains.map(({ id }) => [id, http()])),
 });
