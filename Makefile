@@ -9,7 +9,7 @@ GO_SOURCES := go.mod go.sum $(shell find go -name '*.go' ! -name '*_test.go')
 MAKEFLAGS += --jobs=2
 
 # Of the TypeScript tests those that start neither a Deno nor a chain, and take no more than some seconds.
-QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline error-codes intent policy-* roles seal store structure))
+QUICK := $(wildcard $(patsubst %,test/%.test.ts,build core deadline error-codes intent policy-* prose roles seal store structure))
 
 .PHONY: wasm demo demo-chain test test-quick lint go-lint go-test go-test-quick chromium bench ct verify record clean
 
@@ -41,6 +41,11 @@ chromium:
 # In less than a minute, once the modules are built.
 test-quick: wasm lint go-test-quick
 	npm run --silent test:files -- $(QUICK)
+
+# What takes long: a thousand signatures over a faulty network, timing, and the wasm rebuilt from nothing.
+test-long: wasm
+	SIGNINGS=1000 npm run --silent test:files -- test/faults.test.ts
+	$(MAKE) ct verify
 
 lint: $(TS) go-lint
 	npm run lint

@@ -74,7 +74,7 @@ test('it greets', () => {
   assert.deepEqual(run({ name: 'you' }), { ok: 'hello, you' });
 });
 
-test('it refuses what is no request', () => {
+test('it refuses what is not a request', () => {
   assert.equal(run({}).error.code, 'refused');
 });
 `;

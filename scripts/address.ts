@@ -15,7 +15,7 @@ usage: ${commandLine('address')} --store DIR [options]
   --json          print {wallet, path, xpub, addresses: [{path, address}]} alone
 
 The first address is that at the path itself. xpub is the extended public key there: other software derives the same addresses
-from it, and whoever has it can link them all.
+from it, and anybody who has it can link them all.
 A share is opened for the chain code, with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY.`;
 
 run(USAGE, async () => {

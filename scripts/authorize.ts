@@ -47,7 +47,8 @@ run(USAGE, async () => {
     assertSignable(tandem.shareInfo(share), permission);
     const allows = describePermission(permission);
     if (!values.json) print(false, {}, allows);
-    const question = '\nThe machines show the same? Whoever holds as many shares as sign has the key. Type yes: ';
+    const question =
+      '\nDo the machines show the same? Anybody who holds as many shares as sign has the key. Type yes: ';
     if (!values.yes && (await promptLine(question, 'give --yes, having read the request.')).trim() !== 'yes') {
       throw new WalletError('Nothing was signed.');
     }

@@ -69,7 +69,7 @@ const MANY = 8;
 const CALLS = 3;
 /** What a new process is asked to do with the module alone. */
 const MODULE_STEPS = ['onecallUser', 'onecallAction', 'onecallMany', 'correlateUser', 'correlateAction'] as const;
-/** The signers then: the shares that are at hand. */
+/** The signers there, whose shares this process has. */
 const USER = 1;
 const ACTION = 3;
 
@@ -602,8 +602,8 @@ const TRANSFER = transactionIntent({
 
 /**
  * What a policy of rules, and a transaction that the action parses, judges and serializes, cost a signature more than the
- * policy any and a digest; and what it costs more still if the rule wants a guardian's approval, whose signer go-ethereum's
- * module recovers: the action's main but for the signing itself, each time in a new process.
+ * policy any and a digest; and what it costs more still if the rule requires a guardian's approval, whose signer go-ethereum's
+ * module recovers: the action's main without the signing itself, each time in a new process.
  */
 async function measurePolicies(dir: string, identity: string, runs: number) {
   const guardian = privateKeyToAccount(`0x${'11'.repeat(32)}`);
@@ -833,7 +833,7 @@ async function childCpuMs(times: number, work: () => Promise<unknown>): Promise<
   return before === null || after === null ? null : (after - before) / times;
 }
 
-/** Of all processes that this one has started and that have ended. */
+/** The processor time of all processes that this one started and that have ended. */
 function reapedCpuMs(): number | null {
   try {
     const fields = readFileSync('/proc/self/stat', 'utf8')
@@ -851,7 +851,7 @@ function jsonBytes(value: unknown): number {
 }
 
 function openRuntime(store: FileStore): Promise<LocalRuntime> {
-  // Each repetition asks for keys anew, and several requests need more room.
+  // Each repetition asks for keys again, and several requests need more room.
   const limits = {
     ...STRICT_LIMITS,
     maxGetKeysCount: 1000,
@@ -934,7 +934,7 @@ function table(report: Report): string {
     `  action, cold           ${time(correlate.action.coldMs, correlate.action.coldUnits)}`,
     `  both, cold             ${time(correlate.both.ms, correlate.both.units)}`,
     `rules and a transaction, not any and a digest`,
-    `  main but for signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
+    `  main without signing   ${time(policy.extraMs, policy.extraUnits)} more: ${policy.rulesMs} ms, not ${policy.anyMs}`,
     `  a guardian's approval  ${time(policy.guardianMs, policy.guardianUnits)} more`,
     `local server, a call     ${host.overheadMs.toFixed(1).padStart(8)} ms  of which ${host.startMs.toFixed(1)} until main`,
     browser === undefined

@@ -30,7 +30,7 @@ Beside the source comes FILE's manifest (action.manifest.json for action.js), fr
 
 function constant(argument: string): [string, Json] {
   const [, name, type, value] = /^([^=:]+)(?::(text|json))?=(.*)$/s.exec(argument) ?? [];
-  if (name === undefined || value === undefined) throw new UsageError(`--define wants NAME=VALUE, not ${argument}`);
+  if (name === undefined || value === undefined) throw new UsageError(`--define takes NAME=VALUE, not ${argument}`);
   if (type === 'text') return [name, value];
   try {
     return [name, readJson(value) as Json];

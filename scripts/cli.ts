@@ -67,7 +67,7 @@ function describe(error: unknown): string {
 
 /** A whole number of the command line. @throws UsageError */
 export function wholeNumber(text: string, name: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} wants a whole number, not "${text}".`);
+  if (!/^[0-9]{1,9}$/.test(text)) throw new UsageError(`--${name} takes a whole number, not "${text}".`);
   return Number(text);
 }
 
@@ -84,10 +84,10 @@ export function hostOptions(values: {
   return { generation, limits };
 }
 
-/** Where the command line wants a correlation to be. @throws UsageError */
+/** Where the command line puts a correlation. @throws UsageError */
 export function correlationOf(text: string | undefined): 'memory' | undefined {
   if (text === undefined || text === 'memory') return text;
-  throw new UsageError(`--correlation wants memory, not "${text}".`, { next: 'leave it out to keep correlations.' });
+  throw new UsageError(`--correlation takes memory, not "${text}".`, { next: 'leave it out to keep correlations.' });
 }
 
 /** The authority of the command line, as the client takes it. @throws UsageError */
@@ -95,7 +95,7 @@ export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | u
   if (text === undefined || text === 'cold' || text === 'none') return text;
   const [, address] = /^guardian:(.*)$/.exec(text) ?? [];
   if (!v.is(forms.Address, address))
-    throw new UsageError(`--authority wants cold, none or guardian:0x…, not "${text}".`);
+    throw new UsageError(`--authority takes cold, none or guardian:0x…, not "${text}".`);
   return address as Hex;
 }
 
@@ -245,7 +245,7 @@ async function connectChipotle(storeDir: string): Promise<Runtime> {
   });
 }
 
-/** How long a call waits for what is permitted anew, as LIT_WAIT says in seconds. @throws UsageError */
+/** How long a call waits for a new permission: LIT_WAIT, in seconds. @throws UsageError */
 function waitMs(): number | undefined {
   const { LIT_WAIT: text } = process.env;
   if (!text) return undefined;

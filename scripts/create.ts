@@ -14,7 +14,7 @@ export const CREATE_USAGE = `  --store DIR      the folder of the share store; m
   --parties N      how many shares there are (3)
   --policy P       what the action signs: messages (default), all but raw digests and authorizations of a delegate;
                    any, these too; or a file of rules (docs/policies.md)
-  --allow-interactive  let the action sign by dkls23 too, which a threshold above 2 needs. Whoever has this machine then
+  --allow-interactive  let the action sign by dkls23 too, which a threshold above 2 needs. An attacker on this machine
                    gets the whole key, past any policy: docs/security.md, "The attack"
   --authority A    who may ask the action to give its share away, for other shares or to another action: cold (default,
                    if there is a cold share), guardian:0x…, the owner of an address; or none, nobody, which is final
@@ -99,7 +99,7 @@ export function sharesOf({ parties, threshold }: WalletInfo): string {
   return `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`;
 }
 
-/** Two shares on one machine are the whole key to whoever takes the machine. */
+/** An attacker who takes a machine with two shares has the whole key. */
 export function coldAdvice(dir: string, wallet: WalletInfo): string {
   const files = wallet.parties
     .filter(({ role }) => role === 'cold')
@@ -107,7 +107,7 @@ export function coldAdvice(dir: string, wallet: WalletInfo): string {
   const [first] = files;
   if (first === undefined) return '';
   return (
-    `\nThe cold share lies beside the hot one: whoever opens both has the key. Move it to a medium that you put away, e.g.\n` +
+    `\nThe cold share is beside the hot one, and both together are the key. Move it to a medium that you put away, e.g.\n` +
     `${files.map((file) => `  mv ${file} /media/usb/\n`).join('')}` +
     `and put it back into ${dirname(first)} only for a recovery.`
   );

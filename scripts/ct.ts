@@ -92,7 +92,7 @@ async function measureWasm(
   return out;
 }
 
-/** The parts of all samples, from the fastest on, on which t is computed: what interrupts a process is no secret. */
+/** The parts of all samples, from the fastest on, on which t is computed: what interrupts a process is not secret. */
 const CROPS = [0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1];
 
 /** Welch's t of the two classes: the largest of all crops. */

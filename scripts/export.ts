@@ -41,8 +41,8 @@ run(USAGE, async () => {
   await readWallet(store, id);
 
   tell(`This ends what ${id} is: its private key, which was never whole, will be in ${out}.
-Whoever reads that file signs anything. The policy binds nobody any more, the action is not asked, and new shares change
-nothing about it: to have a shared key again, make a new wallet and move what this one holds.`);
+Anybody who reads that file can sign anything. No policy applies, the action is not asked, and new shares do not change
+that: to have a shared key again, make a new wallet and move what this one holds.`);
   const typed = values.confirm ?? (await promptLine(`To export, type ${id}: `, `repeat the address: --confirm ${id}`));
   if (typed.trim() !== id) throw new WalletError('That is not the address; nothing was exported.');
   const passphrase = format === 'keystore' ? await keystorePassphrase() : '';

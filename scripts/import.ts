@@ -46,7 +46,7 @@ run(USAGE, async (signal) => {
     return isKeystore(text) ? decryptKeystore(text, await keystorePassphrase()) : readPrivateKey(text);
   });
   tell(
-    '\nThe key still exists whole where it came from: whoever has it signs alone, past the action and its policy. Delete it\n' +
+    '\nThe key still exists whole where it came from: anybody who has it signs alone, past the action and its policy. Delete it\n' +
       'there and from every backup; if somebody may have seen it, move what it holds to a wallet made by keygen.',
   );
 });

@@ -47,7 +47,7 @@ export function intentOf(values: IntentValues): Intent {
     if (message !== undefined) return textIntent(message);
     if (bytes !== undefined) {
       if (!/^0x([0-9a-f]{2})*$/i.test(bytes))
-        throw new UsageError('--message-hex wants 0x and two hex digits for each byte.');
+        throw new UsageError('--message-hex takes 0x and two hex digits for each byte.');
       return messageIntent({ raw: bytes as Hex });
     }
     if (digest !== undefined) return digestIntent(digest as Hex);

@@ -44,7 +44,7 @@ usage: ${commandLine('party')} begin --store DIR --out FILE [--parties N] [--run
                    Repeat, in turns, until all machines show words: six of a new key, at the end; twelve of new shares, first
   confirm          new shares, once somebody has compared: this machine deals, which it does not before, and a cold share on
                    it allows the action to. WORDS are those that all other machines show
-  finish           the wallet appears in the store, or has its new shares. Of a new key, WORDS are those of the other machine
+  finish           the wallet appears in the store, or has its new shares. For a new key, WORDS are those of the other machine
   list             the deals that are under way here
   drop             forgets one
 
@@ -52,7 +52,7 @@ usage: ${commandLine('party')} begin --store DIR --out FILE [--parties N] [--run
   --in FILE        a file of another machine
   --out FILE       the file for the others; what was there is replaced
   --here LIST      the parties on this machine: 1 is hot (default of begin), those after the action's 2 are cold; e.g. 3, or 3,4.
-                   Of new shares a machine that joins is by default whom it has old ones of
+                   In a reshare the default is the parties whose old shares this machine has
   --parties N      how many shares there are (3; of new shares as before)
   --threshold N    how many shares sign (2; likewise)
   --runtime NAME   where the action runs: local (default); none, no action
@@ -217,7 +217,7 @@ function needed(value: string | undefined, name: string): string {
 
 const PHRASE_ADVICE = 'name them: --phrase "…"';
 
-const REVOKE_ADVICE = ` Whoever has the old hot share and the old sealed one still signs through the action, under its
+const REVOKE_ADVICE = ` Anybody who has the old hot share and the old sealed one still signs through the action, under its
 policy: ${commandLine('migrate')} with the same policy ends that.`;
 
 function optional<T>(text: string | undefined, read: (text: string) => T): T | undefined {
@@ -276,7 +276,7 @@ function linesOf({ terms, here, messages }: DealState): Record<string, string> {
 /** Before the words are asked for, what they will stand for. */
 function explain(state: DealState): void {
   const lines = Object.entries(linesOf(state)).map(([name, text]) => `  ${name}: ${cleanLine(text)}`);
-  tell(`New shares:\n${lines.join('\n')}\nWhoever holds as many shares as sign has the key.\n`);
+  tell(`New shares:\n${lines.join('\n')}\nAnybody who holds as many shares as sign has the key.\n`);
 }
 
 function adviceFor({ terms, here, phrase, dealt }: DealState, out: string): string {

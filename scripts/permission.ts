@@ -1,4 +1,4 @@
-// How a command asks an authority that is elsewhere: by files. Not a command itself.
+// How a command asks an authority on another machine: with files. Not a command itself.
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';

@@ -88,13 +88,13 @@ run(USAGE, async () => {
   const { account, root, path } = values;
   for (const name of ['account', 'root'] as const) {
     if (values[name] !== undefined && !v.is(forms.Address, values[name])) {
-      throw new UsageError(`--${name} wants an address.`);
+      throw new UsageError(`--${name} takes an address.`);
     }
   }
   if ((root === undefined) !== (path === undefined)) throw new UsageError('--root and --path are given together.');
   const at = path === undefined ? undefined : ['m', ...parsePath(path)].join('/');
   const now = values.now === undefined ? Math.floor(Date.now() / 1000) : Number(values.now);
-  if (!Number.isSafeInteger(now) || now < 0) throw new UsageError('--now wants a whole number of seconds.');
+  if (!Number.isSafeInteger(now) || now < 0) throw new UsageError('--now takes a whole number of seconds.');
 
   const policy = readPolicy(policyName);
   const what = { ...values, intent: intentFile };
@@ -179,7 +179,7 @@ function explained(policy: Policy, now: number): string {
   return [describePolicy(policy), ...(budget === undefined ? [] : [budget]), `hash: ${policyHash(policy)}`].join('\n');
 }
 
-/** The intent; the error if it is none, which is a refusal and not wrong usage. */
+/** The intent, or the error if it is not valid, which is a refusal and not wrong usage. */
 function readIntent(values: IntentValues): Intent | InputError {
   try {
     return intentOf(values);
@@ -218,7 +218,7 @@ function inWords(verdict: Verdict, isExplained: boolean): string {
 
 function toApprove(policy: Policy, account: Address, intent: Intent, path: string | undefined): string {
   if (policy.rules === 'any' || policy.rules.every(({ guardian }) => guardian === undefined)) {
-    throw new UsageError('No rule of this policy wants a guardian.');
+    throw new UsageError('No rule of this policy has a guardian.');
   }
   if (policy.rules.some(({ guardian }) => guardian === account.toLowerCase())) {
     throw new UsageError(`${account} is a guardian of this policy, and approves of nothing that it signs itself.`);

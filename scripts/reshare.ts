@@ -81,7 +81,7 @@ function oldSharesAdvice({ epoch, action }: WalletInfo, isRevoked: boolean): str
   if (action === undefined) return `${destroy} The old shares still sign with one another.`;
   if (isRevoked) return `${destroy} With the hot share of that epoch they still sign; the old action no longer does.`;
   return (
-    `${destroy} Whoever has an old share and the old sealed one still signs through the action, under its policy:\n` +
+    `${destroy} Anybody who has an old share and the old sealed one still signs through the action, under its policy:\n` +
     `${commandLine('reshare')} --revoke ends that.`
   );
 }

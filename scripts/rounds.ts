@@ -37,9 +37,9 @@ WHAT is one of
 ${INTENT_USAGE}
   --intent FILE       an intent as docs/policies.md writes it: any of these, or an authorization of a delegate
 
-What this party has to remember is sealed in the store like a share, and deleted before the next file is written. A step that fails
-ends the signature: all begin anew. Do not restore a store from a backup while one is under way: used twice, what was
-remembered gives the key away.`;
+The store keeps what this party has to remember, sealed like a share, and deletes it before it writes the next file. A step that fails
+ends the signature, and everybody begins again. Do not restore a store from a backup during a signature: a remembered state that
+is used twice reveals the key.`;
 
 run(USAGE, async () => {
   const { values, positionals } = parseArgs({

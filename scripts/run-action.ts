@@ -13,7 +13,7 @@ usage: ${commandLine('run-action')} FILE [PARAMS] [--store DIR] [--generation ne
   FILE          the action, as build-action wrote it
   PARAMS        what main is given, in JSON (default null)
   --store       the folder of keys and groups, DIR/local-lit (default ./.tandem): the same that serve uses
-  --generation  newest (default) or april; --limits by default its own, else strict or documented: see serve --help
+  --generation  newest (default) or april; --limits: its own (default), strict or documented. See serve --help
 
 The answer goes to stdout as JSON, what the action prints to stderr: also the cause of a refusal that its answer does not give.`;
 

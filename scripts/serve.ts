@@ -16,7 +16,7 @@ usage: ${commandLine('serve')} [--port N] [--store DIR] [--limits SET] [--spare 
                  (default: those that the generation has in force)
   --spare        how many processes wait for the next calls (default 4)
   --concurrency  how many calls run at once, of one account half of them (default: four for each processor)
-  --address      where to listen (default 127.0.0.1): whoever reaches the server can make an account and run code
+  --address      where to listen (default 127.0.0.1): anybody who reaches the server can make an account and run code
   --credit       how many calls of actions all accounts together may make, until 402 (default: any number)
   --generation   which of Lit's hosts to be like: the newest, with Deno 2.8.0 (default), or that of April 2026, with 2.2.2
   --settle       after how many seconds what is permitted counts, for tests: at Lit it may take a while (default 0)

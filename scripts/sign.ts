@@ -12,7 +12,7 @@ usage: ${commandLine('sign')} --store DIR WHAT [options]
 
   --store DIR         the folder of the share store
   --wallet ID         the wallet's address; not needed if the store has only one
-  --approval HEX|FILE the guardian's signature, for a policy that wants one (policy approve)
+  --approval HEX|FILE the guardian's signature, for a policy that requires one (policy approve)
   --protocol NAME     onecall, with the action, in one call (two if there is no correlation with it yet): the default; dkls18,
                       between two shares: that for --recovery, and with actions of version 0.1.0; or dkls23, in three rounds
                       between as many as the threshold: two calls, and only if the wallet was made for it
@@ -91,6 +91,6 @@ run(USAGE, async (signal) => {
 
 function approvalOf(hexOrFile: string): Hex {
   const text = (hexOrFile.startsWith('0x') ? hexOrFile : textOf(hexOrFile)).trim();
-  if (!v.is(forms.AnyHex(65), text)) throw new UsageError('--approval wants a signature of 65 bytes in hex.');
+  if (!v.is(forms.AnyHex(65), text)) throw new UsageError('--approval takes a signature of 65 bytes in hex.');
   return text as Hex;
 }

@@ -34,10 +34,10 @@ usage: ${commandLine('wallet')} COMMAND --store DIR [options]
   list            the wallets
   show            what is public about one: parties, epoch, policy, action, and which shares are here
   lock            locks the hot share: it signs no more with the action, until it is unlocked
-  unlock          unlocks it; says what that risks, asks, and has a correlation with the action made if there is none
-  correlate       makes the correlation with the action anew, with one call; the one there is ends
-  check           opens every share that is here and compares it with what is public, the action's source with its CID;
-                  removes what processes that died have left. Exits with 1 if something is wrong, and says what to do
+  unlock          unlocks it; says what that risks, asks, and makes a correlation with the action if there is none
+  correlate       replaces the correlation with the action, with one call
+  check           opens every share that is here and compares it with the public data, and the action's source with its CID;
+                  removes what dead processes left. Exits with 1 if something is wrong, and says what to do
 
   --store DIR     the folder of the share store
   --wallet ID     the wallet's address; not needed if the store has only one. check checks all if none is named
@@ -186,7 +186,7 @@ async function correlate(store: FileStore, id: string, { yes, json, signal }: As
     if (typed.trim() !== id) throw new WalletError('That is not the address; nothing was asked of the action.');
   }
   const calls = await withWallet(store, info, (wallet, options) => wallet.correlate(options), signal);
-  print(json, { wallet: id, calls }, { correlation: `${id}, made anew`, calls });
+  print(json, { wallet: id, calls }, { correlation: `${id}, replaced`, calls });
 }
 
 /** Does something with a wallet and its action. Returns how often that was called. */

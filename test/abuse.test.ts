@@ -631,7 +631,7 @@ describe('actions', () => {
     assert.equal(bomb.status, 500);
     assert.match(bomb.body, /bundler/);
     const next = await run('import x from "./none.js";\n', {}, neighbour.usage);
-    assert.match(next.body, /no file of an npm package/);
+    assert.match(next.body, /not a file of an npm package/);
     const deno = await run(`import x from "@deno/linux-x64-glibc@2.2.2/deno";\n${main('return 1')}`);
     assert.equal(deno.status, 500);
   });

@@ -193,7 +193,7 @@ describe('a request', () => {
       'https://e.com/?a',
       'x',
     ]) {
-      assert.throws(() => new LitHttp({ url: address, key: KEY }), /is no URL of Lit's API/, address);
+      assert.throws(() => new LitHttp({ url: address, key: KEY }), /is not a URL of Lit's API/, address);
     }
     for (const key of ['', 'a b', 'a\nb', 'ü'])
       assert.throws(() => new LitHttp({ url: url(), key }), /characters/, key);
@@ -379,7 +379,7 @@ describe('what was permitted just now', () => {
       ['400', '403', '400', '200', '200'],
     );
     assert.equal(told.length, 1);
-    assert.match(told[0] ?? '', /may not count on all its machines yet; trying again for 300 s/);
+    assert.match(told[0] ?? '', /may not be in effect on all its machines yet; trying again for 300 s/);
     assert.ok(steps.includes(told[0] ?? ''));
     await host.server.close();
   });
@@ -388,7 +388,7 @@ describe('what was permitted just now', () => {
     const host = await serve({ settleMs: 600_000 });
     const action = await actionOf(ECHO);
     const { store, runtime } = await prepared(host, action);
-    const later = /may not count on all its machines yet: try again later/;
+    const later = /may not be in effect on all its machines yet: try again later/;
     for (const waitMs of [0, 1200]) {
       const start = performance.now();
       await fails(runtime({ waitMs }).run(action, 1), 'permission', /not authorized/, later);

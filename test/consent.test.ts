@@ -54,7 +54,7 @@ const make = async (options: Partial<Parameters<typeof createWallet>[0]> = {}): 
 const open = ({ address }: WalletInfo): Promise<Wallet> => openWallet(store, { id: address, runtime });
 const isPolicy = (error: unknown) => {
   assert.ok(error instanceof PolicyError, String(error));
-  assert.match(error.message, /asked of its own key/);
+  assert.match(error.message, /a request about its own key/);
   return true;
 };
 

@@ -103,7 +103,7 @@ describe('a store in which something is wrong', () => {
   test('sign says so if the identity is another', async () => {
     const file = join(root, 'another.txt');
     writeFileSync(file, await generateIdentity());
-    await fails(store.dir, /No age identity at hand opens .*age/, { TANDEM_IDENTITY: file });
+    await fails(store.dir, /None of the given age identities opens .*age/, { TANDEM_IDENTITY: file });
   });
 
   test('sign says so if the identity file is of another kind, or its passphrase another', async () => {

@@ -87,8 +87,8 @@ describe('keystore files', () => {
   const refused: { [what: string]: [object, RegExp] } = {
     'another passphrase': [crypto({ mac: '00'.repeat(32) }), /The passphrase does not open/],
     'the address of another key': [{ ...PBKDF2, address: `0x${'11'.repeat(20)}` }, /of another address/],
-    'version 1': [{ ...PBKDF2, version: 1 }, /no keystore file of version 3: version is not/],
-    'nothing in it': [{}, /no keystore file of version 3/],
+    'version 1': [{ ...PBKDF2, version: 1 }, /not a keystore file of version 3: version is not/],
+    'nothing in it': [{}, /not a keystore file of version 3/],
     'another cipher': [crypto({ cipher: 'aes-128-cbc' }), /: crypto.cipher is not/],
     'another KDF': [crypto({ kdf: 'argon2id' }), /: crypto.kdf is not/],
     'more rounds than are taken': [crypto({ kdfparams: { ...PBKDF2.crypto.kdfparams, c: 1e9 } }), /kdfparams.c is not/],
@@ -157,8 +157,8 @@ describe('mnemonics', () => {
         assert.ok(error instanceof WalletError && message.test(error.message), String(error));
         return !/junk|abandon/.test(error.message);
       });
-    await refuses(MNEMONIC.replace('junk', 'test'), /its checksum is wrong/);
-    await refuses(MNEMONIC.replace('junk', 'junky'), /a word is in none of the lists/);
+    await refuses(MNEMONIC.replace('junk', 'test'), /the checksum is wrong/);
+    await refuses(MNEMONIC.replace('junk', 'junky'), /a word is not in the lists/);
     await refuses(MNEMONIC.replace(' junk', ''), /has 12, 15, 18, 21 or 24 words, and that has 11/);
     for (const path of ['', 'n/0', 'm/', "m/0''", 'm/x', 'm/01', 'm/2147483648']) {
       await assert.rejects(keyOfMnemonic(MNEMONIC, path), UsageError, path);

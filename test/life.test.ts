@@ -152,7 +152,7 @@ describe('new shares', () => {
     assert.equal(wallet.epoch, 1);
     assert.notEqual(wallet.keyId, old.keyId);
     await signs(wallet);
-    await assert.rejects(stale.signMessage('x'), failsWith('changed', /meanwhile/));
+    await assert.rejects(stale.signMessage('x'), failsWith('changed', /Another command/));
 
     // Of the old hot share, the old cold share and the old wallet.json, each in the place of the new one.
     let asked = 0;
@@ -174,7 +174,7 @@ describe('new shares', () => {
     ] as const) {
       const back = lose(wallet, index);
       cpSync(join(backup, name), file(wallet, index));
-      await assert.rejects(signing(recovery), failsWith('old-share', /\.1\.age is old: a share of epoch 0/), name);
+      await assert.rejects(signing(recovery), failsWith('old-share', /\.1\.age is old: it has epoch 0/), name);
       rmSync(file(wallet, index));
       back();
     }
@@ -182,7 +182,7 @@ describe('new shares', () => {
     cpSync(file(wallet, 1), join(store.dir, old.address, 'hot.age'));
     cpSync(join(backup, 'wallet.json'), join(store.dir, old.address, 'wallet.json'));
     cpSync(join(backup, 'action.sealed'), join(store.dir, old.address, 'action.sealed'));
-    await assert.rejects(signing(false), failsWith('old-share', /wallet\.json is old: of epoch 0/));
+    await assert.rejects(signing(false), failsWith('old-share', /wallet\.json is old: it has epoch 0/));
     writeFileSync(join(store.dir, old.address, 'wallet.json'), kept);
     assert.equal(asked, 0, 'the action was asked');
     await signs(wallet);
@@ -203,7 +203,7 @@ describe('new shares', () => {
   test('new shares are dealt in the place of a lost cold share, from the hot share and the action, if a guardian signs', async () => {
     const old = await newWallet(guardian.address);
     lose(old, 3);
-    await assert.rejects(reshare(old), /only if the guardian 0x.* signs/);
+    await assert.rejects(reshare(old), /only if the guardian 0x.* permits/);
     let asked = 0;
     const { from } = await reshare(old, {
       askAuthority: async (terms) => {
@@ -279,7 +279,7 @@ describe('new shares', () => {
     const results = await Promise.allSettled([reshare(old), reshare(old)]);
     assert.deepEqual(results.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     const { reason } = results.find((result) => result.status === 'rejected') as PromiseRejectedResult;
-    failsWith('changed', /meanwhile/)(reason);
+    failsWith('changed', /Another command/)(reason);
     await signs(old);
   });
 });
@@ -314,7 +314,7 @@ describe('a permission by files', () => {
       assert.match(refused.stdout, /parties 1, 2, 3; 2 of them sign/);
       assert.ok(!existsSync(authorization));
       const other = ['--share', file(await newWallet(), 3), '--request', request, '--out', authorization, '--yes'];
-      assert.match((await command('authorize', ...other)).stderr, /not one of the key/);
+      assert.match((await command('authorize', ...other)).stderr, /does not belong to the key/);
       const given = ['--share', cold, '--request', request, '--out', authorization, '--yes', '--json'];
       assert.equal(json(await command('authorize', ...given)).by, 3);
     });

@@ -259,8 +259,8 @@ describe('a module that is not the pinned one', () => {
       await assert.rejects(buildAction({ main, wasm, mode: 'fetch', url: address }), BuildError, address);
     }
     await assert.rejects(buildAction({ main, wasm, mode: 'fetch' }), /needs its URL/);
-    await assert.rejects(buildAction({ main, wasm: main }), /is no wasm module/);
-    await assert.rejects(buildAction({ main, wasm, mode: 'import', glue: main }), /is in no node_modules/);
+    await assert.rejects(buildAction({ main, wasm: main }), /is not a wasm module/);
+    await assert.rejects(buildAction({ main, wasm, mode: 'import', glue: main }), /is not in node_modules/);
   });
 
   test('the names that a glue exports become code only if they are names', async () => {
@@ -313,9 +313,9 @@ describe('imports from jsDelivr', () => {
       './a.js',
       'https://example.com/a.js',
     ]) {
-      await fails(action(name), /no file of an npm package at an exact version/);
+      await fails(action(name), /not a file of an npm package at an exact version/);
     }
-    await fails(action('brotli-dec-wasm@2.3.2/../../std/main.ts'), /no file of an npm package/);
+    await fails(action('brotli-dec-wasm@2.3.2/../../std/main.ts'), /not a file of an npm package/);
     await fails(action('brotli-dec-wasm@2.3.2/absent.js'), /cannot be fetched/);
   });
 
@@ -360,7 +360,7 @@ describe('imports from jsDelivr', () => {
       assert.equal(parseNpmFile(specifier), undefined, specifier);
       const written = JSON.stringify(specifier).slice(1, -1);
       for (const pinned of [written, `${written}#${pin}`]) {
-        await fails(action(pinned), /is no file of an npm package at an exact version/);
+        await fails(action(pinned), /is not a file of an npm package at an exact version/);
       }
     }
     for (const more of [`#${pin}#x`, `#${pin}?x`, '#']) await fails(action(file + more), /other than a SHA-384/);
@@ -391,7 +391,7 @@ describe('imports from jsDelivr', () => {
       './a/../inner.js',
       '.',
     ]) {
-      await fails(`${imports(specifier)}// ${specifier}`, /is no file of an npm package at an exact version/);
+      await fails(`${imports(specifier)}// ${specifier}`, /is not a file of an npm package at an exact version/);
     }
   });
 
@@ -520,7 +520,7 @@ export const modules = ({ PATH }) => ({ second: PATH });
     const { source, modulesSha256 } = await buildAction({ main, wasm });
     assert.equal(modulesSha256, undefined);
     await assert.rejects(host.execute({ source, params: null }), /CompileError/);
-    await assert.rejects(buildAction({ main, wasm, define: { PATH: main } }), /main\.ts is no wasm module/);
+    await assert.rejects(buildAction({ main, wasm, define: { PATH: main } }), /main\.ts is not a wasm module/);
     await assert.rejects(buildAction({ main, wasm, define: { PATH: '/nowhere' } }), /cannot be read/);
     writeFileSync(join(folder, 'other.ts'), "import 'tandem:wasm/third';\nexport const main = () => 1;\n");
     await assert.rejects(buildAction({ main: join(folder, 'other.ts'), wasm }), /there is no tandem:wasm\/third/);
@@ -553,7 +553,7 @@ describe('verify-action', () => {
       assert.equal(code, 1);
       assert.match(
         (JSON.parse(stdout) as { differences: string[] }).differences.join('\n'),
-        /the CID is Qm\w+, where the manifest has Qm/,
+        /the CID is Qm\w+, but the manifest says Qm/,
       );
       return true;
     });

@@ -323,7 +323,7 @@ describe('nothing is dealt before the words were compared', () => {
       const deal = id(towardsOne);
       await assert.rejects(confirmDeal({ store, deal, phrase, out }), (error) => {
         assert.ok(error instanceof ProtocolError);
-        assert.match(error.message, /words are not the same.*nothing was dealt.*drop the deal/s);
+        assert.match(error.message, /words differ.*nothing was dealt.*drop the deal/s);
         return true;
       });
       assert.deepEqual(readFileSync(out), before);
@@ -636,7 +636,7 @@ describe('new shares of two machines and an action', () => {
       const { phrase = '', messages } = await stepDeal({ store: cold.store, files: [a], out: b, here: [3] });
       const state = await stepDeal({ store: hot.store, files: [b], out: a, connect });
       const options = { store: hot.store, deal: id(state), phrase, connect, out: a };
-      await assert.rejects(confirmDeal(options), /only if the guardian 0x.* signs/);
+      await assert.rejects(confirmDeal(options), /only if the guardian 0x.* permits/);
       const stranger = privateKeyToAccount(`0x${'48'.repeat(32)}`);
       const by = (account: typeof guardian) => async (terms: Parameters<typeof digestOfPermission>[0]) => {
         assert.equal(terms.messages, messages, 'the guardian can compare with every machine');
@@ -834,7 +834,7 @@ describe('new shares of two machines and an action', () => {
       }
       // To the hot machine and to an action that it plays the cold share would deal all of itself.
       const coldDeals = changed(a, (_, reshare) => reshare.set('dealers', [1, 3]));
-      await refused(keys, coldDeals, /no machine that joins deals/);
+      await refused(keys, coldDeals, /a joining machine must not deal/);
       const noAction = changed(a, (terms, reshare) => {
         reshare.set('dealers', [1, 3]);
         for (const party of terms.get('parties') as Fields[]) if (party.get('index') === 2) party.set('role', 'cold');
@@ -852,7 +852,7 @@ describe('new shares of two machines and an action', () => {
           messages.filter(([, sender]) => sender === 3),
         );
       });
-      await refused(hot.store, begunByCold, /no machine that joins deals/);
+      await refused(hot.store, begunByCold, /a joining machine must not deal/);
     });
 
     test('new shares of two machines and an action: nothing else changes the wallet meanwhile; nor undoes the deal what did', async () => {

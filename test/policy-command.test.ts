@@ -101,7 +101,7 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.equal(bytes.digest, hashMessage({ raw: '0xdeadbeef' }));
     assert.equal(bytes.stderr, '');
     assert.deepEqual([odd.code, several.code], [64, 64]);
-    assert.match(odd.stderr, /^--message-hex wants 0x and two hex digits for each byte\./);
+    assert.match(odd.stderr, /^--message-hex takes 0x and two hex digits for each byte\./);
     assert.equal(none.digest, hashMessage(''));
     assert.match(surplus.stderr, /^typedData\.message\.amount is not signed: its type has no such field\.\n$/);
     assert.equal(large.code, 2);
@@ -209,7 +209,7 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.match(await by(alice), /^refused: the rule x: .* not of the guardian/);
     for (const [expected, ...args] of [
       [/--account is needed/, 'ours.json', 'pay.json'],
-      [/No rule of this policy wants a guardian/, 'policy.json', 'pay.json', ...account],
+      [/No rule of this policy has a guardian/, 'policy.json', 'pay.json', ...account],
     ] as const) {
       const wrong = await policy('approve', ...args);
       assert.deepEqual([wrong.code, wrong.stdout], [64, '']);

@@ -110,7 +110,7 @@ describe('a call within a call', () => {
   test('what is no exact call of the function is refused', async () => {
     const other = encodeFunctionData({ abi: parseAbi(['function approve(address,uint256)']), args: [alice, 1n] });
     for (const data of ['0x', '0xa9059c', other] as const) {
-      await refuses(rule, of(data), /^args.calls\[0\].data is no call of transfer\(address to,uint256 amount\)$/);
+      await refuses(rule, of(data), /^args.calls\[0\].data is not a call of transfer\(address to,uint256 amount\)$/);
     }
     for (const data of ['0xa9059cbb', `${transfer(alice, 1n)}00`, transfer(alice, 1n).slice(0, -2)] as Hex[]) {
       await refuses(rule, of(data), /^args.calls\[0\].data is not the exact encoding of the arguments$/);

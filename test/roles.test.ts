@@ -150,7 +150,7 @@ describe('audit 1: a role is a constant of the index', () => {
     const terms = { ...session.terms, parties: parties([1, 'cold'], [2, 'hot'], [3, 'cold']) };
     const sealed = await sealer(key)(encodeCbor({ ...session, terms }));
     writeFileSync(join(store.dir, 'deals', `${Buffer.from(deal).toString('hex')}.age`), sealed);
-    await assert.rejects(readSession(store, deal), /calls its parties what they are not/);
+    await assert.rejects(readSession(store, deal), /gives its parties wrong roles/);
     await dropDeal(store, deal, true);
     assert.deepEqual(await listDeals(store), []);
   });

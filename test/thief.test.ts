@@ -652,7 +652,7 @@ async function ofVersion1(): Promise<{ owned: Owned; old: Action & { policy: str
 
 const isMisnamed = (error: unknown) => {
   assert.ok(error instanceof StoreError && error.kind === 'altered', String(error));
-  assert.match(error.message, /calls its parties what they are not: party 1 is hot, 2 the action/);
+  assert.match(error.message, /gives its parties wrong roles: party 1 is hot, 2 the action/);
   return true;
 };
 
@@ -676,7 +676,7 @@ describe('audit 1: roles that are told', () => {
       const terms = { ...termsOf(owned, messages), holders: [2, 3, 5] };
       assert.throws(() => parsePermission(JSON.stringify(typedDataOf(terms))), /not a request/);
       const tandem = await loadTandem();
-      assert.throws(() => signPermission(tandem, owned.cold, terms), /asks for what no action does/);
+      assert.throws(() => signPermission(tandem, owned.cold, terms), /asks for something that no action does/);
 
       // With a cold machine that looks at no role, all of it works: so the test above can fail.
       const { key, fifth, now, sealed } = await takeOver(owned, await credulousMachine(owned), old, at);
@@ -799,7 +799,7 @@ describe('audit 1: facts that one side infers and another is told', () => {
     } satisfies { [name: string]: Permission })) {
       assert.throws(
         () => signPermission(tandem, owned.cold, wrong),
-        /not one of the key|asks for what no action does/,
+        /does not belong to the key|asks for something that no action does/,
         name,
       );
     }

@@ -1,6 +1,6 @@
 import { cleanBlock, cleanLine } from './text/untrusted.ts';
 
-/** Every code that an error can have. docs/errors.md says of each what happened and what to do. */
+/** Every code that an error can have. docs/errors.md says for each what happened and what to do. */
 export const CODES = [
   'wallet',
   'usage',
@@ -52,9 +52,9 @@ export const CODES = [
 export type ErrorCode = (typeof CODES)[number];
 
 /**
- * The base of every error that reaches people. `message` says what happened and, where that is known, the next step: an
- * error printed by anybody is already the advice. Interfaces of their own take `short` and `next`, and programs `code`,
- * which stays the same when the words change. No part of it holds a secret.
+ * The base of every error that reaches people. `message` says what happened and, where that is known, the next step: a
+ * printed error already contains the advice. User interfaces use `short` and `next`, and programs use `code`, which stays the
+ * same when the words change. No part of it contains a secret.
  */
 export abstract class CodedError extends Error {
   abstract readonly code: ErrorCode;
@@ -90,8 +90,8 @@ export type StoreErrorKind =
   | 'passphrase' // the passphrase does not open the share
   | 'identity' // the age identity does not open the share
   | 'altered' // truncated, changed, or not one of our files
-  | 'other-wallet' // a sound share, but of another wallet or another party
-  | 'old-share' // a share of this wallet from before its shares were dealt anew, or one of after
+  | 'other-wallet' // an intact share of another wallet or another party
+  | 'old-share' // a share of this wallet from another epoch than wallet.json
   | 'changed' // the wallet has other shares or another action than a moment ago
   | 'version' // written by a version of tandem that this one does not know
   | 'exists' // would overwrite
@@ -113,7 +113,7 @@ export class StoreError extends WalletError {
   }
 }
 
-/** An argument that cannot be right, found before anything was done. */
+/** An argument is missing or wrong. Nothing was done. */
 export class UsageError extends WalletError {
   override readonly name = 'UsageError';
   override readonly code = 'usage';
@@ -161,7 +161,7 @@ export class PasskeyError extends WalletError {
   override readonly code = 'passkey';
 }
 
-/** The parts do not make an action: an import is missing, a constant is not one, or a file is not what was meant. */
+/** The parts do not make an action: an import is missing, a constant is not valid, or a file has the wrong kind. */
 export class BuildError extends CodedError {
   override readonly name = 'BuildError';
   override readonly code = 'build';

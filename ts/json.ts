@@ -14,7 +14,7 @@ export function readJson(text: string): unknown {
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Looks at the text and not at the value, which a hostile text could make take much more memory. */
+/** Checks the text, not the value: a hostile text could make the value take much more memory. */
 function assertShallow(text: string): void {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {

@@ -23,5 +23,5 @@ function inflate(compressed: Uint8Array): Uint8Array {
     const result = stream.dec(compressed, MAX_INFLATED);
     if (result.code === 1) return result.buf;
   } catch {}
-  throw new PublicRefusal('brotli', `this is no Brotli of at most ${MAX_INFLATED} bytes`);
+  throw new PublicRefusal('brotli', `this is not Brotli of at most ${MAX_INFLATED} bytes`);
 }

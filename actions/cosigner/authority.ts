@@ -51,5 +51,5 @@ export function assertPossible(authority: string, parties: readonly number[]): v
  */
 export function assertOthers(account: Uint8Array, authority: string, { rules }: Policy): void {
   const guardians = rules === 'any' ? [] : rules.map(({ guardian }) => guardian);
-  if ([authority, ...guardians].includes(toHex(account))) throw new Error('the key itself is to have a say over it');
+  if ([authority, ...guardians].includes(toHex(account))) throw new Error('the key would be its own authority');
 }

@@ -34,7 +34,7 @@ export const constants = v.pipe(
   v.transform((all) => ({ ...all, POLICY_HASH: policyHash(parsePolicy(all.POLICY)) })),
 );
 
-/** Besides its own module: go-ethereum's recovery of who signed, if a rule wants the approval of a guardian. Relative to this file. */
+/** Besides its own module: go-ethereum's recovery of who signed, if a rule requires the approval of a guardian. Relative to this file. */
 export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecover: string | undefined } {
   const { rules } = parsePolicy(POLICY);
   const isGuarded = rules !== 'any' && rules.some(({ guardian }) => guardian !== undefined);

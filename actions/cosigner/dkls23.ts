@@ -10,8 +10,8 @@ import type {
 import { allowedAll, checkSigner } from './judged.ts';
 import { type BoundShare, type Cosigner, openShare, sealSigning, unsealSigning } from './sealed.ts';
 
-// The action as a signer by dkls23. Whoever keeps its sealed session can hand it in twice, and gets the whole key that way:
-// go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
+// The action as a signer by dkls23. The client keeps its sealed session. If it uses that twice, it gets the whole
+// key: go/dkls23/attack_test.go. So it takes part only with a share that was sealed for that.
 
 /** First call: the action's first and second messages, and its session, sealed. It fixes what is signed. */
 export async function dkls23Join(cosigner: Cosigner, request: Dkls23JoinRequest): Promise<Dkls23JoinAnswer> {

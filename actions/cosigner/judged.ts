@@ -68,6 +68,6 @@ export function checkSigner(tandem: Tandem, info: ShareIdentity, signer: Signer,
   if (root !== undefined && !equalBytes(info.address, fromHex(root))) throw new Error('another wallet would sign');
   const own = [toHex(info.address), toHex(address)];
   if (intents.some((intent) => isOwnConsent(intent, own))) {
-    throw new PublicRefusal('policy', 'it would approve of what is asked of its own key');
+    throw new PublicRefusal('policy', 'it would consent to a request about its own key');
   }
 }

@@ -88,12 +88,12 @@ async function handle(params: unknown): Promise<CosignerAnswer> {
 }
 
 /**
- * Where others can seal for this action, a share must meet no sealed session: one that a thief made up (a nonce, a
- * polynomial of the thief's choice) would have the share told. A signature in one call has none.
+ * Where others can seal for this action, a share must meet no sealed session: an attacker could forge one, with a nonce or
+ * a polynomial of their choice, and the answer would reveal the share. A signature in one call has no session.
  */
 function assertNoSession(request: { readonly op: string }): void {
   if (!('share' in request) || ['correlate', 'onecall', 'sign', 'signMany'].includes(request.op)) return;
-  throw new PublicRefusal('host', `this host is not one for ${request.op}: what is sealed there may be anybody's`);
+  throw new PublicRefusal('host', `this host is not one for ${request.op}: anybody can seal for this action there`);
 }
 
 /** Starts instances of the wasm module, which is compiled for the first. */

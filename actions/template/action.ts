@@ -48,7 +48,7 @@ export function actionMain<T>(
     try {
       const text = JSON.stringify(params);
       if (byteLength(text) > limits.params) throw new Error(`more than ${limits.params} bytes of parameters`);
-      // Parsed anew, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
+      // Parsed again, because hosts may give parameters as a literal, in which "__proto__" sets what is inherited.
       const answer = { ok: await handle(readJson(text)) };
       if (byteLength(JSON.stringify(answer)) > limits.response)
         throw new Error(`more than ${limits.response} bytes to answer`);

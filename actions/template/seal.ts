@@ -28,8 +28,8 @@ const headerSchema = v.strictObject({
 });
 
 /**
- * Seals a secret twice. Inside is AES-256-GCM under a key that only this very source can derive, whoever administers
- * the account it runs under; outside, the host's encryption under the wallet. The action's CID is bound by the inner
+ * Seals a secret twice. Inside is AES-256-GCM under a key that only this very source can derive, no matter who
+ * administers the account that it runs under; outside, the host's encryption under the wallet. The action's CID is bound by the inner
  * key, which the host derives from it: an action is not told its own CID.
  */
 export async function seal(host: Host, header: SealHeader, secret: Uint8Array<ArrayBuffer>): Promise<string> {

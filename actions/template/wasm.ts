@@ -21,7 +21,7 @@ export async function loadWasm(source: WasmSource = own): Promise<WebAssembly.Mo
 async function bytesOf(source: WasmSource): Promise<Uint8Array<ArrayBuffer>> {
   const { encoding, data, length } = source;
   if (encoding === 'fetch') return fetched(source);
-  // Inside the source there is nothing to check but slips: whoever alters a byte makes an action of another CID.
+  // Inside the source there is nothing to check except slips: a changed byte makes an action with another CID.
   try {
     const bytes = fromBase64(data);
     if (encoding === 'deflate') return await inflated(bytes, length);

@@ -100,7 +100,7 @@ func wipeValue(v reflect.Value) {
 			if v.Type().Elem().Kind() == reflect.Slice {
 				wipeValue(v.MapIndex(key))
 			}
-			v.SetMapIndex(key, reflect.Zero(v.Type().Elem())) // what is no slice is in the map itself
+			v.SetMapIndex(key, reflect.Zero(v.Type().Elem())) // a value that is not a slice is in the map itself
 		}
 	}
 }

@@ -19,7 +19,7 @@ const stackEnd = 16
 // mark returns where a call's allocations begin.
 func mark() uintptr { return heap }
 
-// sweep clears what was allocated since mark, but for keep, and the stack below
+// sweep clears what was allocated since mark, except keep, and the stack below
 // its caller's frame.
 //
 //go:noinline

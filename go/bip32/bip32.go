@@ -1,6 +1,6 @@
 // Package bip32 derives child keys from a public key and its chain code: the non-hardened part of BIP32, the only part that
 // is possible when nobody holds the private key. A derivation is a tweak that is added to the key: a child's private key is
-// the parent's plus the tweak, so whoever signs for the child adds the tweak to one share.
+// the parent's plus the tweak, so the signers for the child add the tweak to one share.
 package bip32
 
 import (

@@ -86,7 +86,7 @@ func encoded(t testing.TB, c *Correlation) []byte {
 	return b
 }
 
-// Both sides have the same trees but for the leaf at Δ, the same MAC key, and δ makes up for β.
+// Both sides have the same trees except for the leaf at Δ, the same MAC key, and δ makes up for β.
 func TestSetUp(t *testing.T) {
 	s := newSetting(t, "set-up")
 	c := s.correlation
@@ -299,7 +299,7 @@ func TestHedged(t *testing.T) {
 	}
 }
 
-// The same request gets the same answer, but for the proof; another gets another, with no leaf in common.
+// The same request gets the same answer, except for the proof; another gets another, with no leaf in common.
 func TestStateless(t *testing.T) {
 	s := newSetting(t, "stateless")
 	again, err := Respond(s.action, 1, s.request, source(77))

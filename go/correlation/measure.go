@@ -7,7 +7,7 @@ import (
 
 // What cmd/ct and the tests of other packages need of this one.
 
-// Deal makes a correlation with both shares at hand, as if a set-up of that id had ended with these digits and this seed.
+// Deal makes a correlation from both shares, as if a set-up of that id had ended with these digits and this seed.
 func Deal(user, action *deal.KeyShare, id, seed [32]byte, digits [Digits]byte) (*Correlation, error) {
 	tU, err := user.Summand(action.Index)
 	if err != nil {

@@ -121,8 +121,8 @@ func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, 
 	return session, request, err
 }
 
-// Respond answers the request of the party peer, with an answer of some 30 KB. The same request gets the same answer, but for
-// the proof in it; nothing is to be kept. rand gives the 32 fresh bytes of a hedged stream. In a deal the caller answers
+// Respond answers the request of the party peer, with an answer of some 30 KB. The same request gets the same answer, except
+// for the proof in it; nothing is to be kept. rand gives the 32 fresh bytes of a hedged stream. In a deal the caller answers
 // only once its checks of round 3 are done.
 //
 // Whether it answers depends on the arguments other than share's secret, never on the secret: an error has code input if

@@ -235,7 +235,7 @@ func (g *Gadget) outputs(rows []secp256k1.Scalar, width int) []secp256k1.Scalar 
 }
 
 // Receive is the user's part of the vector OLE, given T. It returns the outputs, which the caller clears, and false if what
-// the action sent is not consistent or holds a scalar that is not canonical. It runs in constant time but for what it
+// the action sent is not consistent or holds a scalar that is not canonical. It runs in constant time except for what it
 // finds.
 func (c *Correlation) Receive(ssid, rho []byte, t *[32]byte, message *Message, g *Gadget) ([]secp256k1.Scalar, bool) {
 	width := len(message.Tau) / (Digits * secp256k1.ScalarSize)

@@ -27,7 +27,7 @@ func TestAuthorize(t *testing.T) {
 	other := keygen(2, 1, 2, 3).run(t, 4).check(t)
 	zero := bytes.Clone(signature)
 	clear(zero[32:])
-	// A proof of another kind of the same secret is none.
+	// A proof of another kind of the same secret does not count.
 	confirmation, err := transcript.Prove(rand.Reader, "DEAL-CONF", secp256k1.NewGenerator(), all[3].share.X,
 		key.ID[:], transcript.U32(3), digest[:])
 	if err != nil {

@@ -188,7 +188,7 @@ func TestCheatingContributor(t *testing.T) {
 	}
 }
 
-// The importer can choose a polynomial with a zero at a party's index. It is no party's share then.
+// The importer can choose a polynomial with a zero at a party's index. Then that share is refused.
 func TestShareIsZero(t *testing.T) {
 	err := cheat(t, cheatedImport(2), func(d *dealer, own *contribution) {
 		own.f[1].Neg(scalar(2)) // f(x) = 2 − 2x

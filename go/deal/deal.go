@@ -15,8 +15,8 @@ import (
 // Round1 starts a party's part: it draws the contribution and commits to it. It returns the session for Round2 and the
 // message for all other participants.
 //
-// Round2 must run once on the session. Whoever could run it again, with ephemeral keys of his own in the place of the
-// receivers', would be dealt all values of the party's polynomial and, in a reshare, its old share. So a party whose
+// Round2 must run once on the session. An attacker who could run it again, with their own ephemeral keys in the place of
+// the receivers', would get all values of the party's polynomial and, in a reshare, its old share. So a party whose
 // sessions are kept by others uses Join.
 //
 // Errors: code input if the parameters do not fit together, identity if the share is not one of the old key, internal
@@ -27,8 +27,8 @@ func Round1(p Params, rand io.Reader) (session, message []byte, err error) {
 
 // Join is rounds 1 and 2 at once, for a party that forgets: given the messages of round 1 of all others, it returns its
 // own of rounds 1 and 2 and the session for Round3. There is nothing to replay: every call is another contribution,
-// drawn from a seed that is hedged with the messages received. A call deals to whoever has the ephemeral secrets of
-// those messages: whether it may is for the caller to know, above all in a reshare.
+// drawn from a seed that is hedged with the messages received. A call deals to the holders of the ephemeral secrets
+// of those messages: whether it may is for the caller to know, above all in a reshare.
 //
 // Errors: those of Round1 and Round2.
 func Join(p Params, messages map[int][]byte, rand io.Reader) (session, message1, message2 []byte, err error) {
@@ -72,7 +72,7 @@ func (c *contribution) round1(self int) ([]byte, error) {
 
 // DealID returns the 32-byte id of the deal that the messages of round 1, of all participants, begin: it is the same for
 // participants that agree on the terms and have the same round 1. No authority signs it: see the package documentation.
-// Of p only the terms and Old matter.
+// It reads only the terms and Old from p.
 //
 // Errors: code input if the parameters do not fit together or a message is missing or superfluous; party, with the
 // party, if one does not parse.
@@ -187,13 +187,13 @@ func (d *dealer) deal(own *contribution, peers peers, id [32]byte) ([]box, error
 // participants. It returns the session for Finish, which holds the share and is as secret, and the message for all
 // other receivers: the key confirmation.
 //
-// A session may be used again with other messages, by whoever keeps it, and gives him nothing. Round 1 fixes all that
+// A session may be used again with other messages: its keeper learns nothing by that. Round 1 fixes all that
 // Round3 can come to: the commitments fix every F_i, hence every f_i(j), the key, the public shares and the chain code;
 // the ephemeral keys fix the seeds. So every call on one session that does not fail finds the same share, and all that
 // it gives away is a proof of knowledge of x under the public X, with a nonce of its own. Nor does it tell anything
-// which call fails. All checks are of public values but two. Whether a box opens is known to whoever knows an ephemeral
+// which call fails. All checks are of public values but two. Whether a box opens is known to those who know an ephemeral
 // secret of the pair; for anybody else a box opens exactly if it is the one that the other party of the pair made.
-// Whether f_i(j)·G = F_i(j) is known to whoever made a box that opens.
+// Whether f_i(j)·G = F_i(j) is known to the maker of a box that opens.
 //
 // Errors: code session if session is not one of Round2; input if a message is missing or superfluous; party, with the
 // party, if one does not parse or breaks the protocol; internal if rand fails.

@@ -14,7 +14,7 @@ import (
 	"tandem/go/wire"
 )
 
-// party is one participant's parameters and what it has at hand.
+// party is one participant's parameters and state.
 type party struct {
 	params   deal.Params
 	sessions [4][]byte // by the round that made them
@@ -403,7 +403,7 @@ func TestReshare(t *testing.T) {
 					t.Errorf("party %d has its old share", i)
 				}
 			}
-			// A share of before and one of after are of no use together.
+			// A share from before and one from after do not work together.
 			mixed := table{1: old[1], test.parties[1]: all[test.parties[1]]}
 			if mixed.reconstruct(t, mixed.indices()).Equal(key) == 1 {
 				t.Error("shares of two epochs make the key")
@@ -607,7 +607,7 @@ func others(i int) []int {
 	return slices.DeleteFunc([]int{1, 2, 3}, func(j int) bool { return j == i })
 }
 
-// Whoever believes in other terms is found out in round 3, before a share is used.
+// A party that believes in other terms is found out in round 3, before a share is used.
 func TestOtherTerms(t *testing.T) {
 	old := keygen(2, 1, 2, 3).run(t, 4)
 	other := importing(old.reconstruct(t, []int{1, 2}), &old[1].share.ChainCode, 1, 2, 1, 2, 3).run(t, 4)

@@ -15,8 +15,8 @@ type dealer struct {
 	Terms     terms    `cbor:"1,keyasint"`
 	Self      int      `cbor:"2,keyasint"`
 	Seed      [32]byte `cbor:"3,keyasint"`
-	Constant  []byte   `cbor:"4,keyasint"` // f(0) if it is given: the key of Import, λx of Reshare; else empty
-	ChainCode []byte   `cbor:"5,keyasint"` // that of an imported key if it is given; else empty
+	Constant  []byte   `cbor:"4,keyasint"` // f(0) if it is given: the key of Import, λx of Reshare; otherwise empty
+	ChainCode []byte   `cbor:"5,keyasint"` // that of an imported key if it is given; otherwise empty
 }
 
 // init checks the parameters and draws the seed. received is what is known of round 1 already.
@@ -104,7 +104,7 @@ type contribution struct {
 	e         *secp256k1.Scalar // ephemeral secret
 	ephemeral point             // E = e·G
 	opening   opening
-	f         polynomial // of a contributor, else nil
+	f         polynomial // of a contributor, otherwise nil
 	F         feldman
 }
 

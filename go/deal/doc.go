@@ -38,7 +38,7 @@
 // secrets as the keys of the boxes. Neither of the two parties decides on them alone, nobody else knows them, and, like
 // the rest of a share, they are fixed by round 1.
 //
-// Who takes part is decided before the deal: the ephemeral keys are as authentic as the channel that round 1 comes by.
+// The participants are decided before the deal: the ephemeral keys are as authentic as the channel that round 1 comes by.
 // An impostor in a keygen makes the confirmations fail. An impostor among the receivers of a reshare would be dealt to,
 // so people compare a hash of the terms (kind, n, t, P, C, epoch, old key) and of round 1 before Round2 is run. A party
 // that joins, and that nobody sits at, deals only if the authority over its share signs the terms and a hash of round 1

@@ -49,7 +49,7 @@ type terms struct {
 	Parties      []int  `cbor:"3,keyasint"`
 	Contributors []int  `cbor:"4,keyasint"`
 	Epoch        uint32 `cbor:"5,keyasint"`
-	// Reshare only, else empty. The key id is a hash of all that the other two are computed from.
+	// Reshare only, otherwise empty. The key id is a hash of all that the other two are computed from.
 	OldKeyID  []byte  `cbor:"6,keyasint"`
 	ChainCode []byte  `cbor:"7,keyasint"` // of the old key
 	Constants []point `cbor:"8,keyasint"` // λ_i·X_i, which F_i(0) must be, in the order of Contributors

@@ -34,7 +34,7 @@ type Info struct {
 	PublicShares map[int][]byte `cbor:"publicShares"` // 33 bytes each
 }
 
-// Identity is Info but for the public shares.
+// Identity is Info without the public shares.
 type Identity struct {
 	Index     int    `cbor:"index"`
 	Threshold int    `cbor:"threshold"`
@@ -126,7 +126,7 @@ func (s *KeyShare) Info() *Info {
 	return info
 }
 
-// Identity returns the public data of the share but for the public shares.
+// Identity returns the public data of the share without the public shares.
 func (s *KeyShare) Identity() *Identity {
 	address := s.Address()
 	return &Identity{
@@ -242,8 +242,8 @@ func (s *KeyShare) Encode() ([]byte, error) {
 // The epoch it takes as it is written: unlike the rest of the key it is not in the key id, so a share says of any epoch
 // that it is its own. It is authentic because of where a share comes from. A deal puts it there from the terms, which
 // every participant hashes into the deal id, and which an authority signs where there is one. After that the share is
-// kept under a seal whose associated data hold the epoch, or in its holder's encrypted file. Two epochs of one key have
-// different key ids all the same, as every reshare makes other public shares.
+// kept under a seal whose associated data hold the epoch, or in its holder's encrypted file. Two epochs of one key still
+// have different key ids, because every reshare makes other public shares.
 func DecodeKeyShare(data []byte) (*KeyShare, error) {
 	var m shareMessage
 	defer m.clear()

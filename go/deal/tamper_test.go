@@ -50,7 +50,7 @@ func TestTamperedMessage(t *testing.T) {
 	}
 }
 
-// Whoever it is whose message is changed on its way, and whoever gets it: the sender is the one named.
+// If a message is changed on its way, the error names its sender, no matter who sent it and who receives it.
 func TestTamperedMessageToAll(t *testing.T) {
 	for round := 1; round <= 3; round++ {
 		all := keygen(2, 1, 2, 3).run(t, round)
@@ -99,7 +99,7 @@ func wantBlame(t *testing.T, what string, err error) {
 
 func TestTamperedSession(t *testing.T) {
 	all := keygen(2, 1, 2, 3).run(t, 4)
-	// A session is the party's own, and sealed where others keep it. Its decoder must stand anything all the same.
+	// A session is the party's own, and sealed where others keep it. Its decoder must still withstand anything.
 	for _, change := range tamper.All(t, all[1].sessions[1]) {
 		if _, _, err := deal.Round2(change.Bytes, all.sent(1, 1)); err != nil && wire.CodeOf(err) == wire.CodeInternal {
 			t.Errorf("session 1%s: %v", change.Where, err)

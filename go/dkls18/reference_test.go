@@ -14,7 +14,7 @@ import (
 
 // This file is the protocol once more, written from the documentation of packages ot, vole and dkls18 alone, as plainly as
 // possible: scalars are big.Ints, OTs go one at a time. The messages and the signature of the real code must be the same,
-// byte by byte. Of the project it uses single points, hash-to-curve and streams, which have tests of their own.
+// byte by byte. It takes only single points, hash-to-curve and streams from the project; those have their own tests.
 
 var (
 	mod, add, sub, mul, inverse       = plain.Mod, plain.Add, plain.Sub, plain.Mul, plain.Inverse

@@ -155,8 +155,8 @@ func (e *execution) vector(name, path string, address []byte) *vector {
 	}
 }
 
-// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the file is
-// written anew, from the reference.
+// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the reference
+// writes the file again.
 func TestVectors(t *testing.T) {
 	skipShort(t)
 	var all []*vector

@@ -22,8 +22,8 @@ import (
 	"tandem/go/wire"
 )
 
-// Why an action, which forgets, is no party of this protocol by default. Its state between two calls is sealed and lies with
-// the client; a client that cheats hands in the same sealed state again, each time with another message. Both attacks below
+// Why an action, which forgets, is not a party of this protocol by default. The client keeps its state between two calls,
+// sealed. A client that cheats sends the same sealed state again, each time with another message. Both attacks below
 // take the whole private key that way. The action is the real Round3, called again on the same bytes; nothing else of it is
 // used. What the client computes with is its own: its share, its sessions, and what it was sent.
 
@@ -304,7 +304,7 @@ func mutations(t *testing.T, request []byte) []mutation {
 		copy(ot[64*i+32:], r)
 	})
 	cheat(true, "a point of an OT negated", func(_ map[any]any, ot []byte) { ot[64*ots+i/8] ^= bit })
-	for n := range 150 { // points that are none, anywhere, but most near the front, where it shows soon
+	for n := range 150 { // invalid points, anywhere, but most near the front, where it shows soon
 		i := random.IntN(20)
 		if n%30 == 0 {
 			i = random.IntN(2 * ots)

@@ -42,7 +42,7 @@ var layout = &vole.Layout{
 // The session must not leave the party, and Round2 must run on it once: two signatures from one session share the party's
 // nonce, from which the other signers would compute the key. A party whose sessions are kept by others uses Join.
 //
-// Errors: code input if the signers are no quorum of the key with this party in it, or the path does not parse; internal if
+// Errors: code input if the signers are not a quorum of the key with this party in it, or the path does not parse; internal if
 // rand fails.
 func Round1(share *deal.KeyShare, signers []int, digest [32]byte, path string, rand io.Reader) (session, message []byte, err error) {
 	t, err := newTerms(share, signers, digest, path)
@@ -56,7 +56,7 @@ func Round1(share *deal.KeyShare, signers []int, digest [32]byte, path string, r
 // returns its own of rounds 1 and 2, and the session for Round3. Every call is another execution, drawn from a seed that is
 // hedged with the messages received.
 //
-// The session is for Round3 once, as every session is, and whoever keeps it for the party decides whether that holds: see
+// The session is for Round3 once, as every session is, and the keeper of the session decides whether that holds: see
 // the package documentation.
 //
 // Errors: those of Round1 and Round2.
@@ -182,8 +182,8 @@ func Round2(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 // bytes and 36 for each of them, and the session for Finish, which holds no secret. messages are those of round 2 of all
 // other signers; the party's own may be among them and is not looked at.
 //
-// The session is used up by this call, whether or not it succeeds: whoever may run it again, with other messages, gets the
-// key.
+// The session is used up by this call, whether or not it succeeds: a caller that runs it again, with other messages, gets
+// the key.
 //
 // Errors: code session if session is not one of Round2, or of another key share; input if a message is missing or
 // superfluous; party, with the party, if one does not parse or fails a check, which the error names; without a party if the

@@ -332,7 +332,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// Messages that a relay has cut down to what the receiver needs are as good as whole ones.
+// Messages that a relay has cut down to what the receiver needs work like whole ones.
 func TestFor(t *testing.T) {
 	few(t, 8)
 	all := newTable(newShares("for", 3, 3), []int{1, 3, 5}, [32]byte{1}, "", source(1)).run(t, 3)
@@ -669,7 +669,7 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// blamed returns the party that err blames, 0 if it blames nobody, -1 if it is no error of code party.
+// blamed returns the party that err blames, 0 if it blames nobody, -1 if it is another error.
 func blamed(err error) int {
 	var e *wire.Error
 	if !errors.As(err, &e) || e.Code != wire.CodeParty {

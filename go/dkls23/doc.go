@@ -2,8 +2,8 @@
 // Lee and shelat (ePrint 2023/765, protocol 3.6), with its multiplications on package vole, whose oblivious transfers need
 // no set-up. The key shares are those of package deal, which sign under dkls18 as well.
 //
-// Signers are parties that remember. A session between rounds must be used once: whoever can run a signer's last round again
-// on one session takes the whole key, as attack_test.go does in two ways. See below for what the caller must see to; a
+// Signers are parties that remember. A session between rounds must be used once: an attacker who runs a signer's last round
+// again on one session takes the whole key, as attack_test.go does in two ways. See below for what the caller must see to; a
 // signer that forgets should rather be one of dkls18.
 //
 // # Notation
@@ -98,8 +98,8 @@
 // # What the caller must see to
 //
 // A session is used once. It is given up when the next round is called, before its result is known, and whether or not that
-// fails; a signature that failed is begun anew, with new sessions. Nothing in a share is used up by a failure: all that a
-// cheat can find out is about one session's χ.
+// fails; a signature that failed begins again, with new sessions. A failure uses up nothing in a share: a cheat can only
+// learn something about the χ of one session.
 //
 //   - A session of round 1 used twice, with other messages, signs twice with one nonce, from which the others would compute
 //     the key. It never leaves the party, and is not in a backup.
@@ -109,7 +109,7 @@
 //   - A session of round 3 holds no secret.
 //
 // So a party whose sessions are kept by those that it signs with, such as an action, cannot be defended by this protocol:
-// its last round can be run at will. It is as safe as the promise of whoever keeps the sealed session to use it once, and
+// its last round can be run at will. It is as safe as the promise of the keeper of the sealed session to use it once, and
 // no policy of its own changes that.
 //
 // Sessions are CBOR, as wire.cddl says. They carry the round, the terms, the party and, from round 2 on, what makes the

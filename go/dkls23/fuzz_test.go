@@ -55,7 +55,7 @@ func FuzzRound2Message(f *testing.F) {
 	})
 }
 
-// What is in a box is from a party that knows the pair's seed, and may be anything all the same.
+// What is in a box is from a party that knows the pair's seed, but may still be anything.
 func FuzzContents(f *testing.F) {
 	all, p := fuzzed(f)
 	rebox(f, p, 3, 1, all.messages[2][3], func(plain []byte) []byte { f.Add(plain); return plain })

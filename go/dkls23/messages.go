@@ -79,7 +79,7 @@ type round3Message struct {
 }
 
 // For returns a message without what is meant for other receivers than the given party: all that this party needs of it. A
-// relay may pass that on in place of the message. An error has code input: data is no message of this protocol, or has
+// relay may pass that on in place of the message. An error has code input: data is not a message of this protocol, or has
 // nothing for the party.
 func For(party int, message []byte) ([]byte, error) {
 	const others = deal.MaxParties - 1
@@ -278,7 +278,7 @@ func (g *signing) open(j int, sealed []byte) (*contents, error) {
 	return sent, nil
 }
 
-// clear forgets the contents, but for τ, which a [reply] decoded from them has in common.
+// clear forgets the contents, except τ, which a [reply] decoded from them has in common.
 func (c *contents) clear() { *c = contents{} }
 
 func (c *contents) decode() (*reply, error) {

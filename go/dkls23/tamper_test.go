@@ -122,7 +122,7 @@ func TestTamperedRound3(t *testing.T) {
 	}
 	for _, change := range append(tamper.All(t, message), flips(message)...) {
 		var got round3Message
-		harmless := false // but for the tag for party 5
+		harmless := false // except for the tag for party 5
 		if wire.Unmarshal(change.Bytes, maxRound3, &got) == nil && len(got.Tags) == 2 {
 			got.Tags[5] = m.Tags[5]
 			harmless = reflect.DeepEqual(got, m)

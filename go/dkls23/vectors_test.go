@@ -207,8 +207,8 @@ func (e *execution) vector(name, path string, address []byte, whole bool) *vecto
 	return v
 }
 
-// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the file is
-// written anew, from the reference.
+// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the reference
+// writes the file again.
 func TestVectors(t *testing.T) {
 	if race {
 		t.Skip()

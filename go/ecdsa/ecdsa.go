@@ -24,7 +24,7 @@ var (
 
 // Complete returns the signature of m, a digest modulo q, under the public key whose comb is Q, whose nonce point is R and whose
 // s is s or -s, whichever is low. It returns [ErrInvalid] unless (R.x mod q, s) is a signature with that very nonce point, not
-// only with its r. It runs in constant time but for what it finds.
+// only with its r. It runs in constant time except for what it finds.
 func Complete(Q *secp256k1.Comb, m *secp256k1.Scalar, R *secp256k1.Point, s *secp256k1.Scalar) (*Signature, error) {
 	var r, low secp256k1.Scalar
 	encoded := R.Bytes()

@@ -4,7 +4,7 @@
 // ChaCha20-Poly1305 with a nonce of zeros and the context as associated data. The key is HKDF-SHA256 of the 33 bytes of
 // e·P, salt E ‖ P, info "TANDEM-V1-ECIES", 32 bytes. It serves for one plaintext, so the nonce may be constant.
 //
-// It says nothing of who sealed: whoever knows P can.
+// It says nothing about who sealed: anybody who knows P can.
 package ecies
 
 import (

@@ -18,8 +18,8 @@ import (
 
 // This file is the set-up of a correlation and the protocol once more, written from the documentation of packages ot,
 // correlation and onecall alone, as plainly as possible: scalars are big.Ints, trees are grown leaf by leaf. The messages, the
-// correlation and the signatures of the real code must be the same, byte by byte. Of the project it uses single points,
-// hash-to-curve and streams, which have tests of their own.
+// correlation and the signatures of the real code must be the same, byte by byte. It takes only single points,
+// hash-to-curve and streams from the project; those have their own tests.
 
 var (
 	mod, add, sub, mul, inverse       = plain.Mod, plain.Add, plain.Sub, plain.Mul, plain.Inverse

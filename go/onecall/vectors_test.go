@@ -18,7 +18,7 @@ import (
 
 // setUpVector is a correlation's set-up with everything that an independent implementation can compare itself with, and
 // signatures from it. Strings are hex, long ones (request, answer, correlation, response) base64; scalars have 32 bytes, points
-// 33. Of long lists there are the first and the last element.
+// 33. Long lists are represented by their first and last elements.
 type setUpVector struct {
 	Name string `json:"name"`
 
@@ -249,8 +249,8 @@ func (s *setUp) newExecution(name string, k int, call givenCall) *execution {
 	return e
 }
 
-// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the file is
-// written anew, from the reference.
+// The real code does what the reference does, byte by byte, and both do what the vector file says. With -update the reference
+// writes the file again.
 func TestVectors(t *testing.T) {
 	var all []*setUpVector
 	for _, g := range given {

@@ -146,7 +146,7 @@ func (m *mapper) swu(i int) {
 	t.Square(w)
 	square := t.Equal(s)
 
-	// If gx1 is no square, gx2 = (Z u^2)^3 gx1 = (w u^3)^2 (-Z^3) is one, and x2 = Z u^2 x1.
+	// If gx1 is not a square, gx2 = (Z u^2)^3 gx1 = (w u^3)^2 (-Z^3) is one, and x2 = Z u^2 x1.
 	t.Square(u)
 	t.Mul(t, u)
 	t.Mul(t, &sswuRoot)

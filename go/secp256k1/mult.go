@@ -197,7 +197,7 @@ func NewTable(p *Point) *Table {
 			t[i][j] = acc[i]
 		}
 		if j < tableSize-1 {
-			b.add(acc, sum) // never fails: 2j+1 and 2 are no multiples of q
+			b.add(acc, sum) // never fails: 2j+1 and 2 are not multiples of q
 		}
 	}
 	return t

@@ -47,8 +47,8 @@ func (b *Base) ScalarMult(p *secp256k1.Point, k *secp256k1.Scalar) *secp256k1.Po
 //
 //	c = Scalar(label, b, statement, k*b, context...) and z = k + c*x
 //
-// for a k of 48 bytes of rand modulo q. So it binds the label, base, statement and context, where the context names whoever
-// proves and the session, and a proof of one kind, party or session passes for no other. rand is a hedged stream.
+// for a k of 48 bytes of rand modulo q. So it binds the label, base, statement and context, where the context names the
+// prover and the session, and a proof of one kind, party or session passes for no other. rand is a hedged stream.
 func (b *Base) Prove(
 	proof []byte, rand io.Reader, label string, statement []byte, x *secp256k1.Scalar, context ...[]byte,
 ) error {
@@ -89,14 +89,14 @@ func (b *Base) challenge(label string, statement []byte, commitment *secp256k1.P
 	return Scalar(label, append(parts, context...)...)
 }
 
-// Prove returns a proof of [Base.Prove] for who has the points alone.
+// Prove returns a proof of [Base.Prove] for a caller that has only the points.
 func Prove(rand io.Reader, label string, base *secp256k1.Point, x *secp256k1.Scalar, context ...[]byte) ([]byte, error) {
 	b := baseOf(base)
 	proof := make([]byte, ProofSize)
 	return proof, b.Prove(proof, rand, label, b.ScalarMult(new(secp256k1.Point), x).Bytes(), x, context...)
 }
 
-// VerifyProof is [Base.Verify] for who has the points alone.
+// VerifyProof is [Base.Verify] for a caller that has only the points.
 func VerifyProof(label string, base, statement *secp256k1.Point, proof []byte, context ...[]byte) bool {
 	return baseOf(base).Verify(label, NewBase(statement), proof, context...)
 }

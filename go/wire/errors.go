@@ -19,7 +19,7 @@ const (
 
 // Error is the error of every protocol step. Message is for people and holds no
 // secret; Party is the index of the party at fault where the protocol can name
-// one, else 0.
+// one, otherwise 0.
 type Error struct {
 	Code    string
 	Message string
@@ -33,8 +33,8 @@ func (e *Error) Error() string {
 	return e.Message
 }
 
-// Errorf returns an Error of the given code. Of fmt's verbs it knows %d, %s and
-// %v, for integers, texts and errors.
+// Errorf returns an Error of the given code. It knows the verbs %d, %s and %v of
+// fmt, for integers, texts and errors.
 func Errorf(code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: sprintf(format, args)}
 }

@@ -30,7 +30,7 @@ import { type AdapterOptions, signExactly } from './viem.ts';
 
 /**
  * The wallet as a signer of ethers. What it signs is what ethers would hash; ethers' checks come first, and throw ethers'
- * errors. Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id),
+ * errors. Signing throws what {@link Wallet} does: `InputError` for what is not an intent (a transaction without a chain id),
  * `PolicyError` for what the action does not sign.
  *
  * @example

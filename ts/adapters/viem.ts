@@ -13,7 +13,7 @@ export interface ViemAccountOptions extends AdapterOptions {
   readonly nonceManager?: NonceManager | undefined;
 }
 
-/** An account with all that one of a private key has, but for the key. */
+/** An account that does what one with a private key does, without the key. */
 export type TandemAccount = LocalAccount<'tandem'> & {
   sign: NonNullable<CustomSource['sign']>;
   signAuthorization: NonNullable<CustomSource['signAuthorization']>;
@@ -21,7 +21,7 @@ export type TandemAccount = LocalAccount<'tandem'> & {
 
 /**
  * The wallet as an account of viem. What it signs is what viem would hash; viem's checks come first, and throw viem's errors.
- * Signing throws what {@link Wallet} does: `InputError` for what is no intent (a transaction without a chain id),
+ * Signing throws what {@link Wallet} does: `InputError` for what is not an intent (a transaction without a chain id),
  * `PolicyError` for what the action does not sign. `sign`, and a custom serializer's transactions that viem's own does not
  * know, are raw digests, which only the policy `any` allows. Fields of a message that no type has are ignored, as viem does.
  *
@@ -61,7 +61,7 @@ export function toViemAccount(wallet: Wallet, options: ViemAccountOptions = {}):
       return { address: delegate, chainId, nonce, ...partsOf(await sign(hash, authorizationIntent(request))) };
     },
     signTransaction: async (transaction, { serializer = serializeTransaction } = {}) => {
-      // Of a transaction with blobs the payload is signed, not what goes over the network.
+      // A signature of a transaction with blobs covers its payload, not what goes over the network.
       const payload = transaction.type === 'eip4844' ? { ...transaction, sidecars: false } : transaction;
       const unsigned = await serializer(payload);
       const hash = keccak256(unsigned);

@@ -40,7 +40,7 @@ export interface CountedOptions {
   readonly nonces?: NonceStore | undefined;
 }
 
-/** What a seller wants, as @x402/core has it. */
+/** What a seller asks for, in the form of @x402/core. */
 export interface Requirements {
   readonly scheme: string;
   readonly network: string;
@@ -161,7 +161,7 @@ export class CountedExactScheme {
     }
   }
 
-  /** Whether a seller can be paid in what it wants: in a token that a rule is for. Whether it is too much, the action says. */
+  /** Whether a seller takes a token that a rule allows. Whether the amount is too high is for the action to say. */
   canPay(requirements: Requirements): boolean {
     return v.is(RequirementsSchema, requirements) && this.#tokenOf(requirements) !== undefined;
   }
@@ -324,7 +324,7 @@ export class CountedExactScheme {
   }
 }
 
-/** The first half of the signature in a call that settles; undefined if it is no such call. */
+/** The first half of the signature in a call that settles; undefined if it is another call. */
 function rOf(data: Hex): string | undefined {
   try {
     const { args = [] } = decodeFunctionData({ abi: SETTLING, data });

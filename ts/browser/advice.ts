@@ -15,7 +15,7 @@ const ADVICE: { readonly [code in ErrorCode]?: string } = {
   'store-missing': 'if the storage of this site was cleared, restore a backup, or recover with the cold share.',
   'store-identity': 'open the wallet again.',
   'store-busy': 'finish in the other tab, or close it.',
-  'host-permission': 'whoever runs this page has to set it up at the host again.',
+  'host-permission': 'the operator of this page has to set it up at the host again.',
   'host-unavailable': 'check the network, and try again.',
   'host-timeout': 'try again.',
 };

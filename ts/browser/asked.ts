@@ -51,7 +51,7 @@ function parsed<S extends v.GenericSchema>(schema: S, params: unknown, what: str
   const where = v.getDotPath(result.issues[0]);
   throw new ProviderRpcError(
     RPC.invalidParams,
-    `These are no parameters of ${what}${where === null ? '' : ` (${where})`}.`,
+    `These are not parameters of ${what}${where === null ? '' : ` (${where})`}.`,
   );
 }
 
@@ -99,9 +99,10 @@ export function askedTypedData(params: unknown, account: string): Intent {
     try {
       definition = typeof data === 'string' ? readJson(data) : data;
     } catch {
-      throw new InputError('', 'the typed data is no JSON');
+      throw new InputError('', 'the typed data is not JSON');
     }
-    if (typeof definition !== 'object' || definition === null) throw new InputError('', 'the typed data is no object');
+    if (typeof definition !== 'object' || definition === null)
+      throw new InputError('', 'the typed data is not an object');
     return typedDataIntent(definition as Parameters<typeof typedDataIntent>[0]);
   });
 }
@@ -183,7 +184,7 @@ export async function broadcast(chain: Chain, serializedTransaction: `0x${string
 function safeChainId(text: string): number {
   const id = Number(text);
   if (Number.isSafeInteger(id) && id > 0) return id;
-  throw new ProviderRpcError(RPC.invalidParams, 'This is no chain id.');
+  throw new ProviderRpcError(RPC.invalidParams, 'This is not a chain id.');
 }
 
 function defined<T extends object>(value: T): T {

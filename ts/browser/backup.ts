@@ -56,7 +56,7 @@ export async function makeBackup(store: Store, id: string, kind: BackupKind): Pr
 /**
  * Restores a backup into a store that does not have this wallet.
  *
- * @throws StoreError altered, version, exists; UsageError if it is no backup
+ * @throws StoreError altered, version, exists; UsageError if it is not a backup
  */
 export async function restoreBackup(store: Store, zip: Uint8Array): Promise<WalletInfo> {
   const files = unpack(zip);
@@ -113,12 +113,12 @@ function unpack(zip: Uint8Array): Record<string, Uint8Array> {
       },
     });
   } catch (error) {
-    throw error instanceof UsageError ? error : noBackup('it is no ZIP file, or cut short');
+    throw error instanceof UsageError ? error : noBackup('it is not a ZIP file, or is cut short');
   }
 }
 
 function noBackup(why: string): UsageError {
-  return new UsageError(`This is no backup of a wallet: ${why}.`, {
+  return new UsageError(`This is not a backup of a wallet: ${why}.`, {
     next: 'choose the file that the page had you save.',
   });
 }

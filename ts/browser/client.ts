@@ -60,7 +60,7 @@ export class WalletClient {
     const worker = this.#start();
     worker.addEventListener('message', ({ data }: MessageEvent<ToPage>) => void this.#receive(worker, data));
     worker.addEventListener('error', () => {
-      const next = 'reload the page; if that repeats, whoever runs it has to see why.';
+      const next = 'reload the page; if that repeats, tell the operator of the page.';
       if (worker === this.#worker) this.#end({ code: 'internal', short: 'The wallet could not be started.', next });
     });
     this.#worker = worker;

@@ -4,8 +4,8 @@ import { readJson } from '../json.ts';
 import { browserState } from '../store/indexed-db.ts';
 import type { Store } from '../store/store.ts';
 
-// Which origins are connected, each with the chain it is on, and which chains there are. It is no secret, and no document: it is
-// with the state of this origin, and in no backup.
+// Which origins are connected, each with the chain it is on, and which chains there are. It is neither secret nor a document: it is
+// with the state of this origin, and not in a backup.
 
 const LIMIT = 16 * 1024;
 const CONNECTIONS = 'connections';

@@ -28,7 +28,7 @@ export interface Prompt {
   /** What for, in words, on several lines. */
   readonly words: string;
   readonly chain: Chain;
-  /** Of a signature. */
+  /** For a signature. */
   readonly verdict?: LocalVerdict | undefined;
 }
 
@@ -263,7 +263,7 @@ function paramsOf(text: string): unknown {
   try {
     return readJson(text);
   } catch {
-    throw new ProviderRpcError(RPC.invalidParams, 'The parameters are no JSON.');
+    throw new ProviderRpcError(RPC.invalidParams, 'The parameters are not JSON.');
   }
 }
 

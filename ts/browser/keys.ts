@@ -7,7 +7,7 @@ import { otherPasskey } from './passkey.ts';
 
 // How the shares of a browser open. Each is sealed to two age recipients: that of an identity of this browser, which is sealed
 // by a passkey, by a passphrase, or by either; and that of the recovery key, an identity which is nowhere here. So a passkey is
-// asked for once, and whoever has the files and the recovery key needs neither this page nor this browser.
+// asked for once, and a user with the files and the recovery key needs neither this page nor this browser.
 
 /** The folder of the store that holds all of this. Nothing in it is open. */
 export const KEYS = 'keys';
@@ -15,7 +15,7 @@ export const KEYS = 'keys';
 const RECIPIENTS = 'recipients.txt';
 /** The identity, sealed: an age identity file, which age opens by itself if it was a passphrase. */
 const SEALED = { passkey: 'passkey.age', passphrase: 'passphrase.age' } as const;
-/** Which passkey it is, so that nobody has to choose one. It is no secret. */
+/** Which passkey it is, so that nobody has to choose one. It is not secret. */
 const HINT = 'passkey.txt';
 /** The names of the files of {@link KEYS}. */
 export const KEY_FILES: readonly string[] = [RECIPIENTS, SEALED.passkey, SEALED.passphrase, HINT];
@@ -71,7 +71,7 @@ export async function makeKeys(store: Store, methods: NewMethods, recovery: stri
   }
   if (passphrase !== undefined && [...passphrase].length < MIN_PASSPHRASE) {
     throw new UsageError(`The passphrase has fewer than ${MIN_PASSPHRASE} characters.`, {
-      next: 'take five or more random words: whoever copies the files can try passphrases without end.',
+      next: 'take five or more random words: an attacker who copies the files can try passphrases without limit.',
     });
   }
   assertRecipient(recovery);
@@ -139,8 +139,8 @@ export async function openKeys(store: Store, opener: Opener): Promise<Key> {
 async function assertIdentity(identity: string): Promise<void> {
   const recipient = await identityToRecipient(identity).catch(() => undefined);
   if (recipient !== undefined) return;
-  throw new UsageError('This is no recovery key.', {
-    next: 'type the text that begins with AGE-SECRET-KEY-, from the file or sheet that was saved with the shares of now.',
+  throw new UsageError('This is not a recovery key.', {
+    next: 'type the text that begins with AGE-SECRET-KEY-, from the file or sheet that was saved with the present shares.',
   });
 }
 
@@ -149,7 +149,7 @@ function assertRecipient(recipient: string): void {
   try {
     new Encrypter().addRecipient(recipient);
   } catch {
-    throw new UsageError('This is no age recipient.', { next: 'give one that begins with age1.' });
+    throw new UsageError('This is not an age recipient.', { next: 'give one that begins with age1.' });
   }
 }
 

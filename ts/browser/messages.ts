@@ -7,7 +7,7 @@ import type { PlainStanza } from './passkey.ts';
 // What the wallet's page and its worker say to each other: calls and their outcomes, steps on the way, and two questions that
 // only a page can answer. The share, and the key that opens it, are in no message.
 
-/** What is here, which is no secret. */
+/** What is here, and is not secret. */
 export interface WalletState {
   readonly address: string | undefined;
   readonly methods: readonly Method[];

@@ -124,7 +124,7 @@ class Server {
 
   async #call(name: CallName, args: unknown, report: Report): Promise<unknown> {
     const parsed = v.safeParse(ARGUMENTS[name], args);
-    if (!parsed.success) throw new UsageError(`These are no arguments of ${name}.`);
+    if (!parsed.success) throw new UsageError(`These are not arguments of ${name}.`);
     const calls: Calls = {
       state: () => this.#state(),
       recoveryKey: () => newRecoveryKey(),

@@ -180,7 +180,7 @@ function entry({ main, host = 'chipotle' }: ActionParts): string {
   return `${action} import { runOnNetwork } from ${template}; runOnNetwork(main);`;
 }
 
-/** Of a module or its glue: a manifest may name any file. */
+/** The largest module or glue, in bytes: a manifest may name any file. */
 const MAX_FILE = 64 * 1024 * 1024;
 
 const output = { target: 'es2022', charset: 'ascii', minify: true, logLevel: 'silent' } as const;
@@ -194,11 +194,11 @@ async function script(bytes: Uint8Array): Promise<string> {
 
 /** The import statement for a glue that stays outside, and the module that stands for it in the bundle. */
 async function importedGlue({ glue }: ActionParts): Promise<{ path: string; statement: string; module: string }> {
-  if (glue === undefined) throw new BuildError('mode import wants the glue: a file of an installed npm package');
+  if (glue === undefined) throw new BuildError('mode import needs the glue: a file of an installed npm package');
   const bytes = await read(glue);
   const specifier = specifierOf(glue);
   if (specifier === undefined)
-    throw new BuildError(`${glue} is in no node_modules: jsDelivr has the files of npm packages`);
+    throw new BuildError(`${glue} is not in node_modules: jsDelivr has only files of npm packages`);
   const { build } = await esbuild();
   const { metafile } = await build({ entryPoints: [glue], write: false, metafile: true, format: 'esm', ...output });
   const names = Object.values(metafile.outputs).flatMap(({ exports }) => exports);
@@ -291,7 +291,7 @@ function specifierOf(path: string): string | undefined {
   return specifier;
 }
 
-/** Where an action gets its module. Only HTTPS, but for a server on the machine itself, which tests use. */
+/** Where an action gets its module. Only HTTPS, except for a server on the machine itself, which tests use. */
 function wasmUrl({ url, mode, wasm }: ActionParts): string {
   const specifier = url === undefined && mode === 'import' ? specifierOf(wasm) : undefined;
   const text = specifier === undefined ? url : CDN + specifier;
@@ -301,12 +301,12 @@ function wasmUrl({ url, mode, wasm }: ActionParts): string {
     parsed?.protocol === 'https:' ||
     (parsed?.protocol === 'http:' && /^(127\.0\.0\.1|localhost)$/.test(parsed.hostname));
   if (!isSafe || parsed.username || parsed.password || parsed.hash) {
-    throw new BuildError(`${text} is no URL to fetch a module from: https, no user, no fragment`);
+    throw new BuildError(`${text} is not a URL to fetch a module from: give https, no user, no fragment`);
   }
   return parsed.href;
 }
 
-/** What the file constants.ts beside the entry makes of the constants, and the further modules that it wants for them. */
+/** What the file constants.ts beside the entry makes of the constants, and the further modules that it needs for them. */
 async function configured(
   { main, define = {} }: ActionParts,
   configure: Configure,
@@ -338,7 +338,7 @@ async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
   if (isComponent(wasm)) {
     throw new BuildError(`${path} is a component of WASI preview 2, which no host of Lit runs: compile it for wasip1`);
   }
-  if (!WebAssembly.validate(wasm)) throw new BuildError(`${path} is no wasm module`);
+  if (!WebAssembly.validate(wasm)) throw new BuildError(`${path} is not a wasm module`);
   return wasm;
 }
 

@@ -51,11 +51,11 @@ export async function configureApart(
     });
   } catch (cause) {
     if (!(cause instanceof RuntimeError)) throw cause;
-    throw new BuildError(`${path} does not run apart, without files, environment and network: ${cause.message}`, {
+    throw new BuildError(`${path} does not run without files, environment and network: ${cause.message}`, {
       cause,
     });
   }
   const result = v.safeParse(v.pipe(v.string(), v.parseJson(), answerSchema), answer);
-  if (!result.success) throw new BuildError(`${path} answers in a form that is not agreed`);
+  if (!result.success) throw new BuildError(`${path} gives an answer of an unexpected form`);
   return result.output as Configured;
 }

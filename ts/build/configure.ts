@@ -3,7 +3,7 @@ import { BuildError } from '../errors.ts';
 import { slotOf } from '../protocol/slot.ts';
 import type { Json } from '../runtime/types.ts';
 
-// Runs also where constants.ts is run apart: it imports nothing of Node.
+// This also runs where constants.ts runs apart, so it imports nothing from Node.
 
 /** What a file constants.ts makes of the constants: JSON. A module that is null is left out. */
 export type Configured =
@@ -16,7 +16,7 @@ export function configure(file: object, define: Readonly<Record<string, Json>>):
     constants?: v.GenericSchema;
     modules?: (constants: unknown) => Readonly<Record<string, string | undefined>>;
   };
-  if (schema?.kind !== 'schema') return { error: 'constants.ts exports no valibot schema as constants' };
+  if (schema?.kind !== 'schema') return { error: 'constants.ts has to export a valibot schema named constants' };
   const { issues, output } = v.safeParse(schema, define);
   if (issues) {
     const reasons = issues.map((issue) => `${v.getDotPath(issue) ?? 'constants'}: ${issue.message}`);

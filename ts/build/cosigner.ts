@@ -11,8 +11,8 @@ export type { CosignerLimits } from '../deal/cosigner.ts';
  * action's source, and so of its CID; and so is the kind of host that is to run it. That for Lit's older network is built from its
  * sources, the other is in the package.
  *
- * @returns the action, what the policy is called (its name, or else its hash), and whose approvals it wants
- * @throws UsageError if there is no such policy; WalletError if its file is none, or a wasm module was not built;
+ * @returns the action, what the policy is called (its name, or its hash if it has none), and whose approvals it requires
+ * @throws UsageError if there is no such policy; WalletError if its file is not a policy, or a wasm module was not built;
  *   BuildError if it has a rule that the action cannot enforce
  *
  * @example

@@ -17,7 +17,7 @@ const versions = v.record(v.string(), v.string());
 const manifestSchema = v.strictObject({
   version: v.literal(1),
   cid: v.string(),
-  /** Of the source, in bytes. */
+  /** The length of the source, in bytes. */
   bytes: v.number(),
   sha256: v.string(),
   wasmSha256: v.string(),
@@ -62,12 +62,12 @@ export function manifestOf(path: string, parts: ActionParts, built: BuiltAction 
   return { version: 1, ...result, parts: { ...files, ...options }, toolchain };
 }
 
-/** Reads a manifest. @throws {BuildError} if the file is none */
+/** Reads a manifest. @throws {BuildError} if the file is not one */
 export async function readManifest(path: string): Promise<Manifest> {
   try {
     return v.parse(manifestSchema, readJson(Buffer.from(readLimited(path, MAX_MANIFEST)).toString('utf8')));
   } catch (cause) {
-    throw new BuildError(`${path} is no manifest of an action: ${(cause as Error).message}`, { cause });
+    throw new BuildError(`${path} is not the manifest of an action: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -109,5 +109,5 @@ function compareEach(what: (name: string) => string, then: Named = {}, now: Name
 }
 
 function compare(what: string, expected: string | number, found: string | number): string[] {
-  return expected === found ? [] : [cleanLine(`${what} is ${found}, where the manifest has ${expected}`)];
+  return expected === found ? [] : [cleanLine(`${what} is ${found}, but the manifest says ${expected}`)];
 }

@@ -47,7 +47,7 @@ function encodeItem(parts: Uint8Array[], value: unknown, depth: number): void {
   else if (typeof value === 'number' && Number.isSafeInteger(value)) {
     parts.push(value < 0 ? head(NEGATIVE, -1 - value) : head(NUMBER, value));
   } else if (typeof value === 'string') {
-    if (/\p{Surrogate}/u.test(value)) throw new Error('CBOR: half of a surrogate pair is no text');
+    if (/\p{Surrogate}/u.test(value)) throw new Error('CBOR: half of a surrogate pair is not text');
     const text = utf8.encode(value);
     parts.push(head(TEXT, text.length), text);
   } else if (value instanceof Uint8Array) parts.push(head(BYTES, value.length), value);

@@ -32,7 +32,7 @@ export function readPrivateKey(text: string): Uint8Array {
   if (digits === undefined) throw new WalletError('That is not a private key: 64 hex digits, with or without 0x.');
   const key = hexToBytes(digits);
   if (secp256k1.utils.isValidSecretKey(key)) return key;
-  throw new WalletError('That is no private key of secp256k1: 0, or not below the order of the group.');
+  throw new WalletError('That is not a private key of secp256k1: it is 0, or not below the order of the group.');
 }
 
 /** The address of a private key that is whole: noble's arithmetic promises no constant time. */

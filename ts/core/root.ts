@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readJson } from '../json.ts';
 
-/** The folder of the package or of the clone: what is no code of ours (build/, toolchain/) and what actions are built from is in it. */
+/** The folder of the package or of the clone. It has the files that are not code (build/, toolchain/) and the sources of actions. */
 export const packageRoot: string = above(dirname(fileURLToPath(import.meta.url)));
 
 /** The version of the package. */

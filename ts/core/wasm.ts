@@ -7,7 +7,7 @@ export type DealKind = 'keygen' | 'import' | 'reshare';
 /** The messages of one round by the index (1 to 255) of the party that broadcast them. */
 export type Messages = ReadonlyMap<number, Uint8Array>;
 
-/** What a deal is about: down to `epoch`, but for `self`, the same for all its parties. */
+/** What a deal is about: down to `epoch`, except `self`, the same for all its parties. */
 export interface DealParams {
   kind: DealKind;
   /** How many shares sign, at least 2. */
@@ -38,7 +38,7 @@ export interface DealStep {
   message: Uint8Array;
 }
 
-/** What a key share tells of itself; all of it public. */
+/** The public data of a key share. */
 export interface ShareInfo {
   index: number;
   threshold: number;
@@ -56,7 +56,7 @@ export interface ShareInfo {
   publicShares: Map<number, Uint8Array>;
 }
 
-/** The part of it that tells which share of which key it is. */
+/** The part of it that identifies the share and its key. */
 export type ShareIdentity = Omit<ShareInfo, 'publicShares'>;
 
 /** What a signature by three rounds begins with. */
@@ -233,9 +233,9 @@ export class Tandem {
   }
 
   /**
-   * The user's last step of the set-up: the correlation, a secret of some 14 KB, and its id (32 bytes), which is none. After code
+   * The user's last step of the set-up: the correlation, a secret of some 14 KB, and its id (32 bytes), which is public. After code
    * `stale` or `input` the answer was not the action's, and the session still stands. After code `party` the action has
-   * sent a wrong answer: the session has ended, nothing secret was touched; whoever tries again does not do so without end.
+   * sent a wrong answer: the session has ended, nothing secret was touched. Limit how often you try again.
    */
   correlateAccept(input: { share: Uint8Array; session: Uint8Array; answer: Uint8Array }): {
     correlation: Uint8Array;
@@ -265,8 +265,8 @@ export class Tandem {
   }
 
   /**
-   * The action's only step: answers the request of `peer` for digests that it has computed itself. It also tells what the share
-   * says of itself, which the caller compares with what it knows of the share before the response leaves.
+   * The action's only step: answers the request of `peer` for digests that it has computed itself. It also returns the
+   * public data of the share, which the caller compares with what it knows about the share before the response leaves.
    *
    * @param input.inputs what else the caller's decision rests on, or a hash of it: with it, a random source that repeats
    *   itself still gives unrelated nonces to calls that have read different things. May be empty.
@@ -354,8 +354,8 @@ export class Tandem {
   }
 
   /**
-   * Rounds 1 and 2 at once, given the round 1 messages of all others; the session is for {@link dkls23Round3}. Whoever can
-   * have round 3 run on it twice gets the key.
+   * Rounds 1 and 2 at once, given the round 1 messages of all others; the session is for {@link dkls23Round3}. An attacker
+   * who gets round 3 to run on it twice has the key.
    */
   dkls23Join(
     params: Dkls23Params,
@@ -371,7 +371,7 @@ export class Tandem {
     return dkls23Step(this.#call('dkls23_round2', { share, session, messages }));
   }
 
-  /** Takes the round 2 messages of all others. The session given is used up, whatever comes of it. */
+  /** Takes the round 2 messages of all others. The session is used up, whether or not this succeeds. */
   dkls23Round3(input: { share: Uint8Array; session: Uint8Array; messages: Messages }): Dkls23Step {
     const { share, session, messages } = input;
     return dkls23Step(this.#call('dkls23_round3', { share, session, messages }));
@@ -383,7 +383,7 @@ export class Tandem {
     return signature(this.#call('dkls23_finish', { share, session, messages }));
   }
 
-  /** What of a message of round 1, 2 or 3 is for this party: all that it needs of it. */
+  /** The part of a message of round 1, 2 or 3 that is for this party: all that it needs. */
   dkls23For(party: number, message: Uint8Array): Uint8Array {
     return this.#call('dkls23_for', { party, message }).bytes('message');
   }

@@ -19,7 +19,7 @@ import {
 import type { AskAuthority } from './permission.ts';
 import { clear, fresh, type Load } from './play.ts';
 
-// What all changes of a wallet have in common: new shares, here or offline, and the move of the action's share.
+// What all changes of a wallet share: new shares, here or offline, and a migration of the action's share.
 
 export interface ChangeOptions extends AskOptions {
   readonly store: Store;
@@ -33,7 +33,7 @@ export interface ChangeOptions extends AskOptions {
   readonly correlation?: 'memory' | undefined;
   /** The authority over the action's share from now on; by default as before. */
   readonly authority?: string | undefined;
-  /** Asks the authority, if the action's share is needed and no cold share is here that would do. */
+  /** Asks the authority, if the action's share is needed and no cold share here can permit that. */
   readonly askAuthority?: AskAuthority | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface Changed {
   readonly calls: number;
 }
 
-/** The old shares that are here, by index, which the caller clears. @throws StoreError if one is not what it should be */
+/** The old shares that are here, by index. The caller clears them. @throws StoreError if one is not the expected share */
 export async function oldShares(store: Store, info: WalletInfo, load: Load): Promise<Map<number, Uint8Array>> {
   const shares = new Map<number, Uint8Array>();
   try {
@@ -66,10 +66,10 @@ export async function oldShares(store: Store, info: WalletInfo, load: Load): Pro
 }
 
 /**
- * Changes a wallet if no offline deal is to give it new shares, and none is confirmed before the end. The other machines
- * could finish one that had begun, with shares that are of no use without this machine's.
+ * Changes a wallet, unless an offline deal for new shares of it is open, or is confirmed before the end. Otherwise the other
+ * machines could finish that deal, with shares that are useless without this machine's.
  *
- * @throws WalletError if there is one; StoreError
+ * @throws WalletError if there is such a deal; StoreError
  */
 export async function besidesDeals(store: Store, { address }: WalletInfo, change = async () => {}): Promise<void> {
   await withMutex(store, address, async () => {
@@ -81,7 +81,7 @@ export async function besidesDeals(store: Store, { address }: WalletInfo, change
   });
 }
 
-/** The wallet as it is, if it may be changed here, once what an earlier change left to do at the host is done. */
+/** The wallet as it is, if it may be changed here. First finishes what an earlier change left to do at the host. */
 export async function settled(
   store: Store,
   id: string | undefined,
@@ -93,7 +93,7 @@ export async function settled(
   return isActionGone ? info : retire(store, info, runtime);
 }
 
-/** Lets these actions use the host's wallet, and those of other keys that are under the same one. */
+/** Lets these actions use the host wallet, besides the actions of other keys that use it. */
 export async function permit(
   runtime: Runtime,
   store: Store,
@@ -105,9 +105,9 @@ export async function permit(
 }
 
 /**
- * Tells the host to let no action but the wallet's own use it, if an earlier one may still.
+ * If an earlier action may still use the host wallet, tells the host to let only the wallet's own action use it.
  *
- * @throws WalletError if it could not be told
+ * @throws WalletError if the host could not be told
  */
 export async function retire(store: Store, info: WalletInfo, runtime: Runtime | undefined): Promise<WalletInfo> {
   const { action } = info;

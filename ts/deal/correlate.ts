@@ -6,10 +6,10 @@ import { type Correlation, Correlations, correlationKey, correlationName } from 
 import { holdWallet, type Store, type WalletInfo } from '../store/store.ts';
 import type { RemoteParty } from './remote.ts';
 
-// A correlation of the hot party with the action that is set up in the course of a deal, at no further call: the action answers once
-// it has its share. A deal does not fail for want of one; the next signature makes it then.
+// A correlation of the hot party with the action that is set up during a deal, without another call: the action answers once it
+// has its share. A deal does not fail without one; the next signature then makes it.
 
-/** What a set-up in a deal came to; `wrong` if the action has answered it wrongly, which counts as it does in a set-up by itself. */
+/** The result of a set-up in a deal. `wrong`: the action gave a wrong answer, which counts as in a separate set-up. */
 export type DealtCorrelation = Correlation | 'wrong' | undefined;
 
 /** A set-up between its request and the end of the deal. */
@@ -23,7 +23,7 @@ export class SetUp {
   }
 
   /**
-   * The action as a party that is asked for a correlation besides. The request is drawn while the first call runs.
+   * The action as a party that is also asked for a correlation. The request is drawn while the first call runs.
    *
    * @param hedge the hot party's session of the deal, when it is asked for
    */
@@ -72,8 +72,8 @@ export class SetUp {
 }
 
 /**
- * Keeps what was set up in a deal, once that is the wallet's; without it, what there was before has ended. It never fails: the
- * deal is done. The caller clears the share.
+ * Keeps what was set up in a deal, once the wallet has the shares of that deal. If nothing was set up, the correlation from
+ * before has ended. It never fails, because the deal is done. The caller clears the share.
  */
 export async function keepDealt(
   store: Store,

@@ -8,7 +8,7 @@ import { Epoch, LowerAddress } from '../protocol/schema.ts';
 import { filled, type Slotted } from '../protocol/slot.ts';
 import type { HostedAction } from './plan.ts';
 
-/** What a co-signer may be limited to; it is part of its source, as the policy is. */
+/** Limits of a co-signer, which are part of its source, like the policy. */
 export interface CosignerLimits {
   /** The least epoch of the shares that it takes; by default 0, any. */
   readonly minEpoch?: number | undefined;
@@ -16,12 +16,12 @@ export interface CosignerLimits {
   readonly wallet?: string | undefined;
 }
 
-/** A co-signer and what is known of it. */
+/** A co-signer and its public data. */
 export type Cosigner = Omit<HostedAction, 'runtime'>;
 
 /**
- * The co-signer for a policy, which is part of the action's source, and so of its CID. Nothing is built: everything but the
- * constants is there, and these go into their slot.
+ * The co-signer for a policy. The policy is part of the action's source, and so its CID commits to it. Nothing is built: the
+ * source exists already, except for the constants, which go into their slot.
  *
  * @throws InputError if the policy's paces contradict each other
  * @param of the co-signer without its constants, with the recovery of who signed in it or not; by default that for Lit's hosts

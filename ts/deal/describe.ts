@@ -4,14 +4,14 @@ import { ProtocolError } from '../errors.ts';
 import type { NewWallet, PartyInfo } from '../store/store.ts';
 import type { HostedAction } from './plan.ts';
 
-// What wallet.json says of a key that was dealt.
+// What wallet.json says about a key that was dealt.
 
 type WalletInfo = NewWallet['info'];
 
-/** What wallet.json says of the action: it holds a share, or none does. */
+/** What wallet.json says about the action: it holds a share, or there is no action. */
 export type HeldBy = Pick<WalletInfo, 'runtime' | 'action'>;
 
-/** What wallet.json says of the action that holds a share, and of where that share is. */
+/** What wallet.json says about the action that holds a share, and about the place of that share. */
 export function describeAction(
   { cid, policy, format }: Pick<HostedAction, 'cid' | 'policy' | 'format'>,
   held: {
@@ -37,8 +37,8 @@ export function describeAction(
 }
 
 /**
- * What is stored about a key, once all parties here agree on it, it is shared as was planned, and noble agrees with the module
- * on its address.
+ * What is stored about a key. First checks that all parties here agree on it, that its shares follow the plan, and that noble
+ * and the module compute the same address.
  *
  * @throws ProtocolError otherwise
  */
@@ -54,7 +54,7 @@ export function describeKey(
     throw new ProtocolError('The parties here ended with different keys; nothing was stored.');
   }
   if (info.threshold !== threshold || String(info.parties) !== String(parties.map(({ index }) => index))) {
-    throw new ProtocolError('The key is shared otherwise than was planned; nothing was stored.');
+    throw new ProtocolError('The shares do not match the plan; nothing was stored.');
   }
   return {
     version: 1,

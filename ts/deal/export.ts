@@ -14,8 +14,8 @@ import {
 } from '../store/store.ts';
 
 /**
- * Puts a wallet's private key together from the shares that are here, as many as the threshold: from then on it is whole, and
- * no policy binds it. The caller clears it.
+ * Combines a wallet's private key from shares that are here, as many as the threshold. From then on the key is whole, and no
+ * policy applies to it. The caller clears it.
  *
  * @returns the key, 32 bytes; the module has compared it with the public key, which is the wallet's
  * @throws StoreError: missing if there are too few shares
@@ -34,7 +34,7 @@ export async function exportKey(
     if (here.length < threshold) {
       const files = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => shareFileName(info, index));
       throw new StoreError('missing', `The key takes ${threshold} shares, and only ${here.length} can be read here.`, {
-        next: `put back ${threshold} of ${files.join(', ')} for as long as it takes. The action's share it does not give away.`,
+        next: `put back ${threshold} of ${files.join(', ')} for this command. The action does not give its share away.`,
       });
     }
     const tandem = await load();

@@ -8,16 +8,16 @@ import { ACTION, areParties, coldOf, roleOf } from '../protocol/roles.ts';
 import { Cid, Epoch, Hex, Index } from '../protocol/schema.ts';
 import type { WalletInfo } from '../store/store.ts';
 
-/** What an authority answers: its signature of a permission, and of a cold share, whose. */
+/** The answer of an authority: its signature of a permission and, for a cold share, the index of its party. */
 export interface PermissionSignature {
   readonly by?: number | undefined;
   readonly signature: `0x${string}`;
 }
 
-/** Asks an authority that is elsewhere: shows it the permission, waits for its answer. */
+/** Asks an authority on another machine: shows it the permission and waits for its answer. */
 export type AskAuthority = (permission: Permission) => Promise<PermissionSignature>;
 
-/** When a permission that is asked for now is to expire: the host's clock may be behind by some minutes. */
+/** The expiry of a permission that is asked for now. The host's clock may be some minutes slow. */
 export function expiry(): number {
   return Math.floor(Date.now() / 1000) + MAX_VALIDITY - 600;
 }
@@ -25,7 +25,7 @@ export function expiry(): number {
 /**
  * A cold share signs a permission.
  *
- * @throws WalletError if it is not of its key, as {@link assertSignable} says
+ * @throws WalletError if the permission is not about its key, as {@link assertSignable} says
  */
 export function signPermission(tandem: Tandem, share: Uint8Array, permission: Permission): PermissionSignature {
   const known = tandem.shareInfo(share);
@@ -35,8 +35,8 @@ export function signPermission(tandem: Tandem, share: Uint8Array, permission: Pe
 }
 
 /**
- * The signature that the action will ask for: of a cold share that is here, or of the authority that `ask` reaches. What it gives
- * is checked here, because the action would not say what is wrong with it.
+ * The signature that the action will ask for: of a cold share that is here, or of the authority that `ask` reaches. The answer is
+ * checked here, because the action would not say what is wrong with it.
  *
  * @throws UsageError if there is nobody to ask; WalletError if the answer is not the authority's
  */
@@ -48,16 +48,19 @@ export async function signedPermission(
 ): Promise<PermissionSignature & { readonly expires: number }> {
   const authority = info.action?.authority;
   if (authority === undefined || authority === 'none') {
-    throw new UsageError('Nobody may ask the action of this wallet to give its share away: so it was made.', {
-      next: 'use the hot and the cold share, which need no action.',
-    });
+    throw new UsageError(
+      'Nobody may ask the action of this wallet to give its share away: it was made with the authority none.',
+      {
+        next: 'use the hot and the cold share, which need no action.',
+      },
+    );
   }
   const { expires } = permission;
   const cold = info.parties.find(({ index, role }) => role === 'cold' && shares.has(index));
   const share = cold && shares.get(cold.index);
   if (authority === 'cold' && share) return { ...signPermission(tandem, share, permission), expires };
   if (ask === undefined) {
-    throw new UsageError(`The action does this only if ${nameOf(authority)} signs that it may.`, {
+    throw new UsageError(`The action does this only if ${nameOf(authority)} permits it with a signature.`, {
       next: 'give --request and --authorization, files for what is to be signed and for the signature.',
     });
   }
@@ -71,7 +74,7 @@ export async function signedPermission(
 }
 
 /**
- * Checks a permission against the share that is to sign it, which takes nobody's word for what it knows itself.
+ * Checks a permission against the share that is about to sign it. Whatever the share itself says must match.
  *
  * @throws WalletError
  */
@@ -83,7 +86,7 @@ export function assertSignable(known: ShareInfo, permission: Permission): void {
   };
   if (permission.keyId !== toHex(known.keyId) || permission.account !== toHex(known.address)) {
     const next = `give the share of ${permission.account} that belongs to its present epoch.`;
-    refuse('This share is not one of the key that the request is about.', next);
+    refuse('This share does not belong to the key in the request.', next);
   }
   if (roleOf(index, true) !== 'cold') {
     refuse(`The share of party ${index} is not a cold one.`, 'sign with a cold share: it is the authority.');
@@ -94,8 +97,8 @@ export function assertSignable(known: ShareInfo, permission: Permission): void {
       : permission.epoch === epoch + 1 && dealers.length === threshold && dealers.every((one) => parties.includes(one));
   if (!fits || !v.is(PermissionSchema, permission)) {
     refuse(
-      'The request says of this key what its share does not, or asks for what no action does.',
-      'sign nothing, and see which machine wrote it: it may be in the wrong hands.',
+      'The request contradicts the share of this key, or asks for something that no action does.',
+      'sign nothing, and find out which machine wrote it: it may be compromised.',
     );
   }
 }
@@ -131,7 +134,7 @@ const PermissionSchema = v.pipe(
 );
 
 /**
- * Reads a request for a permission: typed data of exactly our form, so that what is shown of it is all that is signed.
+ * Reads a request for a permission: typed data of exactly our form, so that everything in it that is signed is also shown.
  *
  * @throws WalletError
  */
@@ -143,7 +146,7 @@ export function parsePermission(text: string): Permission {
     if (JSON.stringify(rest) === JSON.stringify(expected)) return permission;
   } catch {}
   throw new WalletError('This is not a request for an authorization.', {
-    next: 'give the file that the command wrote which asked for it.',
+    next: 'give the file that the asking command wrote.',
   });
 }
 
@@ -166,7 +169,7 @@ export function describePermission(permission: Permission): Record<string, strin
   };
 }
 
-/** What a permission says of the wallet as it is. */
+/** What a permission says about the present wallet. */
 export function about({
   address,
   keyId,
@@ -180,7 +183,7 @@ export function nameOf(authority: string): string {
   return authority === 'cold' ? 'a cold share' : `the guardian ${authority}`;
 }
 
-/** Whether a signature of a permission is the authority's; of a cold share by what the shares here say is public of all. */
+/** Whether a signature of a permission is the authority's. For a cold share, the public points in the shares here decide. */
 export function isSignedBy(
   info: WalletInfo,
   authority: string,

@@ -7,16 +7,16 @@ import { Authority, MAX_PARTIES } from '../protocol/schema.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { PartyInfo, WalletInfo } from '../store/store.ts';
 
-// What a deal is to be, before anybody is asked: who the parties are, who has a say over the action's share, and what each
-// party on this machine begins with.
+// The plan of a deal, before anybody is asked: the parties, the authority over the action's share, and what each party on
+// this machine begins with.
 
-/** An action, where it runs, and what its policy is called, for people. */
+/** An action, where it runs, and the name of its policy, for people. */
 export interface HostedAction extends Action {
   readonly runtime: Runtime;
   readonly policy: string;
-  /** What it understands, if it is newer than version 0.1.0: as in wallet.json. */
+  /** The format of its requests, if it is newer than version 0.1.0: as in wallet.json. */
   readonly format?: typeof FORMAT | undefined;
-  /** The addresses that its policy wants approvals of. */
+  /** The addresses whose approvals its policy requires. */
   readonly guardians?: readonly string[] | undefined;
 }
 
@@ -36,36 +36,36 @@ export function planParties(
   return Array.from({ length: count }, (_, i) => ({ index: i + 1, role: roleOf(i + 1, action !== undefined) }));
 }
 
-/** @throws UsageError if the action could sign with so many others only by a protocol that it is not to take part in */
+/** @throws UsageError if this threshold needs a protocol that the action may not take part in */
 export function assertSigns(
   threshold: number,
   action: { readonly interactive?: boolean | undefined } | undefined,
 ): void {
   if (threshold <= 2 || action === undefined || action.interactive === true) return;
-  throw new UsageError(`With a threshold of ${threshold} the action can sign by dkls23 only.`, {
+  throw new UsageError(`With a threshold of ${threshold} the action can sign only by dkls23.`, {
     next:
       'allow it with --allow-interactive (docs/security.md#the-attack says what that costs) when the wallet is made, ' +
       'choose a threshold of 2, or have no action (--runtime none).',
   });
 }
 
-/** The authority wanted over the action's share: by default the cold share, if there is one. @throws UsageError */
+/** The chosen authority over the action's share: by default the cold share, if there is one. @throws UsageError */
 export function planAuthority(wanted: string | undefined, parties: readonly PartyInfo[]): string {
   const hasCold = parties.some(({ role }) => role === 'cold');
   if (wanted === 'cold' && !hasCold) {
     throw new UsageError('There is no cold share to be the authority.', {
-      next: 'have 3 parties, or another authority.',
+      next: 'use 3 parties, or choose another authority.',
     });
   }
   if (wanted !== undefined && !v.is(Authority, wanted)) {
-    throw new UsageError(`"${wanted}" is no authority.`, { next: "choose cold, none or a guardian's address." });
+    throw new UsageError(`"${wanted}" is not an authority.`, { next: "choose cold, none or a guardian's address." });
   }
   return wanted?.toLowerCase() ?? (hasCold ? 'cold' : 'none');
 }
 
 /**
- * A key has no say over itself: an attacker who may have it sign would be the authority over the action's share, and the
- * guardian of its policy.
+ * A key must not decide about itself. Otherwise an attacker who can make it sign would be the authority over the action's
+ * share, and the guardian of its policy.
  *
  * @throws UsageError if the authority, or a guardian of the policy, is the key of this address
  */
@@ -107,11 +107,11 @@ export function participantsOf({ parties, contributors }: Deal): number[] {
   return [...new Set([...parties, ...contributors])].sort((a, b) => a - b);
 }
 
-/** A key that exists, as this machine knows it. */
+/** An existing key, as this machine knows it. */
 export interface KnownKey {
   /** The wallet's address. */
   readonly account: string;
-  /** All that is public of how the key is shared, as `Tandem.shareKey` gives it. */
+  /** All public data of the sharing, as `Tandem.shareKey` gives it. */
   readonly key: Uint8Array;
   /** The shares that are here, by index: secret. */
   readonly shares: ReadonlyMap<number, Uint8Array>;
@@ -136,6 +136,6 @@ export function paramsOf(
   const share = known.shares.get(self);
   if (share !== undefined) return { ...deal, self, share };
   throw new StoreError('missing', `Party ${self} deals, and its share of ${known.account} is not here.`, {
-    next: 'put its file back into the folder of the wallet, or have others deal.',
+    next: 'put its file back into the folder of the wallet, or let other parties deal.',
   });
 }

@@ -7,8 +7,8 @@ import { type DealtCorrelation, SetUp } from './correlate.ts';
 import { type Deal, participantsOf } from './plan.ts';
 import type { RemoteParty } from './remote.ts';
 
-// The rounds of a deal: one state, which goes as far as the messages allow. A deal on one machine goes to its end at once; one
-// of several machines keeps its state between the files that they exchange.
+// The rounds of a deal: one state, which goes as far as the messages allow. A deal on one machine runs to its end at once. A
+// deal on several machines keeps its state between the files that they exchange.
 
 /** Starts a fresh wasm instance; by default of build/tandem.wasm. */
 export type Load = (() => Promise<Tandem>) | undefined;
@@ -25,7 +25,7 @@ interface Player {
   session: Uint8Array;
 }
 
-/** Round, sender, and what it sent to all. */
+/** Round, sender, and its message to all. */
 type Sent = [round: 1 | 2 | 3, sender: number, content: Uint8Array];
 
 /** How far a deal is, as this machine knows it. */
@@ -36,12 +36,12 @@ export interface Play {
   readonly action?: { session?: string | undefined; sealed?: string | undefined } | undefined;
 }
 
-/** What a deal leaves here: the shares of the parties here by index, secret, what they tell, and the action's share, sealed. */
+/** The result of a deal here: the shares of the parties here by index (secret), their public data, and the action's share, sealed. */
 export interface Dealt {
   readonly shares: ReadonlyMap<number, Uint8Array>;
   readonly infos: readonly ShareInfo[];
   readonly sealed?: string | undefined;
-  /** The hot party's with the action, if one was set up. */
+  /** The hot party's correlation with the action, if one was set up. */
   readonly correlation?: DealtCorrelation;
 }
 
@@ -57,7 +57,7 @@ export function instances(load: Load): Instances {
   };
 }
 
-/** The messages of a round by all but one party. */
+/** The messages of a round from all parties except one. */
 export function said({ messages }: Pick<Play, 'messages'>, round: number, except?: number): Map<number, Uint8Array> {
   const sent = messages.filter(([r, sender]) => r === round && sender !== except);
   return new Map(sent.map(([, sender, content]) => [sender, content]));
@@ -68,7 +68,7 @@ export function sendersIn(deal: Deal, round: number): readonly number[] {
   return round === 3 ? deal.parties : participantsOf(deal);
 }
 
-/** Whose message of a round is not here yet. */
+/** The parties whose message of a round is not here yet. */
 export function missing(play: Pick<Play, 'messages'>, deal: Deal, round: number, except?: number): number[] {
   const sent = said(play, round);
   return sendersIn(deal, round).filter((index) => index !== except && !sent.has(index));
@@ -189,9 +189,9 @@ export async function playHere(
   }
 }
 
-const HOST_ADVICE = 'try again. If that repeats, see whether the host runs the action that was built here.';
+const HOST_ADVICE = 'try again. If that repeats, check whether the host runs the action that was built here.';
 
-/** Has the module's errors name the party that is to blame, where it knows one. @throws ProtocolError in their place */
+/** Turns errors of the module into a ProtocolError that names the party at fault, where the module knows it. */
 export async function blaming<T>(work: () => Promise<T>, what: (why: string) => string, next: string): Promise<T> {
   try {
     return await work();

@@ -26,12 +26,12 @@ export interface RemoteParty {
   readonly correlates: boolean;
 }
 
-/** What the action brings: nothing but its place, with what is public of a key that exists; or the share that it holds. */
+/** What the action contributes: only its place, with the public data of an existing key; or the share that it holds. */
 export type Part =
   | { readonly interactive: boolean | undefined; readonly key?: Uint8Array }
   | { readonly share: string; readonly next?: string | undefined; readonly permission: SignedPermission };
 
-/** What the action's share is under afterwards: the host's wallet, and the authority. */
+/** What the action's share will be sealed under: the host wallet, and the authority. */
 interface Under {
   readonly wallet: string;
   readonly authority: string;
@@ -39,13 +39,13 @@ interface Under {
   readonly format?: HostedAction['format'];
 }
 
-/** The most that an action takes for one call, whatever its host does. */
+/** The longest parameters that an action accepts in one call, also on hosts with higher limits. */
 const MAX_PARAMS = 64 * 1024;
 
 const First = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
 const Second = v.object({ message: Message, share: v.string(), correlation: v.optional(Message) });
 
-/** An action as a party of a deal; `part` says what it brings, once the others' messages are there. */
+/** An action as a party of a deal. `part` gives its contribution, once the others' messages are there. */
 export function remoteParty(
   { runtime, ...action }: Action & { readonly runtime: Runtime },
   deal: Deal,
@@ -69,7 +69,7 @@ export function remoteParty(
       const messages = { round2: texts(round2), round3: texts(round3) };
       const asked = { op: 'deal2' as const, wallet, session, messages };
       const both = { ...asked, ...(correlate && { correlate: toBase64(correlate) }) };
-      // With many parties it may be one thing too many for a call.
+      // With many parties this may make the call too long.
       const limits = await runtime.limits();
       const least = { ...limits, maxParamsLength: Math.min(limits.maxParamsLength, MAX_PARAMS) };
       const request = fits({ params: byteLength(JSON.stringify(both)) }, least) ? both : asked;
@@ -103,7 +103,7 @@ function requestOf(
   return { ...place, kind: 'receive', contributors, epoch, old: toBase64(part.key) };
 }
 
-/** Messages as the action takes them. */
+/** Messages in the form that the action takes. */
 function texts(messages: Messages): Record<string, string> {
   return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
 }

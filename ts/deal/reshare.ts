@@ -18,7 +18,7 @@ export interface ReshareOptions extends ChangeOptions {
   readonly threshold?: number | undefined;
   /** How many shares there are; by default as many as before. */
   readonly parties?: number | undefined;
-  /** The action that holds a share from now on, if it is another one. */
+  /** The next action for the share, if it changes. */
   readonly next?: HostedAction | undefined;
   /** Nothing is asked of the old action or its host: `next` gets a new wallet at its own host. */
   readonly isActionGone?: boolean | undefined;
@@ -29,8 +29,8 @@ export interface ReshareOptions extends ChangeOptions {
  * authority allows that. The address stays, the epoch goes up by one, and the new shares take the place of the old in
  * one step, once every party has confirmed its share.
  *
- * Old shares are good with one another for as long as the old action may open its own: `next`, if it is built with the
- * new epoch as its least, ends that, because the old action is then taken out of the host's group.
+ * Old shares sign with one another as long as the old action may open its own share. To end that, give a `next` that is built
+ * with the new epoch as its least: the old action is then removed from the host's group.
  *
  * @throws UsageError, StoreError, RefusedError, ProtocolError; RuntimeError of the host. The old wallet stands, or, after
  *   "the old action may still …", the new
@@ -99,7 +99,7 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
 /** The action's place in a reshare: as the party that deals and gets a share, and where that share is afterwards. */
 interface Place {
   readonly party: RemoteParty;
-  /** Makes the share that the deal gave the new holder's own, if another action was the party. */
+  /** Seals the dealt share for the next action, if another action took part in the deal. */
   settle(sealed: string): Promise<string>;
   readonly held: HeldBy;
   readonly source: string;
@@ -164,7 +164,7 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
   };
 }
 
-/** Who deals: the parties here if they are enough, or else the action with them. */
+/** The dealers: the parties here if they are enough, otherwise they and the action. */
 function contributorsOf(
   { parties, threshold, address }: WalletInfo,
   shares: ReadonlyMap<number, Uint8Array>,

@@ -173,7 +173,7 @@ export function fileError(error: unknown, path: string, doing: 'read' | 'write')
           });
     case 'ENOSPC':
     case 'EDQUOT':
-      return new StoreError('full', `No space left to write ${path}; what was there is unchanged.`, {
+      return new StoreError('full', `No space left to write ${path}; the existing files are unchanged.`, {
         next: 'free some space and try again.',
         cause,
       });

@@ -33,7 +33,7 @@ export async function takeMutex(
       const holder = readHolder(path);
       const who = holder ? `process ${holder.pid} on ${holder.host}` : 'another process';
       throw new StoreError('busy', `${path} is held by ${who}.`, {
-        next: `wait for it to end, or delete ${path} if it is no tandem process.`,
+        next: `wait for it to end, or delete ${path} if it is not a tandem process.`,
       });
     }
     await sleep(25);

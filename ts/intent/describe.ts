@@ -38,7 +38,7 @@ export function describeIntent(intent: Intent): string {
       ]);
     }
     case 'digest':
-      return lines('Sign a raw digest, whatever it may stand for', [`digest: ${intent.digest}`]);
+      return lines('Sign a raw digest, whose meaning is unknown', [`digest: ${intent.digest}`]);
   }
 }
 

@@ -26,7 +26,7 @@ const NAMES = new Map([
   ['typeHex', 'type'],
 ]);
 
-/** What a node or a library says of a transaction, and is no part of it. */
+/** What a node or a library says about a transaction, and is not part of it. */
 const ABOUT = new Set([
   '_type',
   '_capabilities',
@@ -136,7 +136,7 @@ function typeFrom(fields: Loose): string {
   try {
     return getTransactionType(fields as Parameters<typeof getTransactionType>[0]);
   } catch {
-    throw new InputError(`${PATH}.type`, 'missing, and there is no fee to tell it from');
+    throw new InputError(`${PATH}.type`, 'missing, and no fee implies it');
   }
 }
 
@@ -177,7 +177,7 @@ function checkSignature(transaction: Transaction, digest: Hex, signature: GivenS
   throw new InputError(`${PATH}.from`, `not who signed it${why}`);
 }
 
-/** Beside no signature, `v` is zero too, or as EIP-155 has it before signing. */
+/** Without a signature, `v` is zero too, or what EIP-155 puts there before signing. */
 function checkZeros({ chainId }: Transaction, { v, yParity }: Loose): void {
   const zeros = [undefined, '0', '0x'];
   if (!zeros.some((zero) => zero === decimal(yParity, `${PATH}.yParity`))) {

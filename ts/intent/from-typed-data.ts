@@ -40,7 +40,7 @@ export function typedDataIntent(definition: TypedDataDefinition, onNotice: Notic
   const structs = asGiven(record(types, `${PATH}.types`));
   const fields: Fields = new Map(Object.entries(structs).map(([name, list]) => [name, fieldsOf(list)]));
   const leftOut = (path: string, why: string) => onNotice(`${path} is not signed: ${why}.`);
-  for (const key of Object.keys(present(others))) leftOut(within(PATH, key), 'it is no part of typed data');
+  for (const key of Object.keys(present(others))) leftOut(within(PATH, key), 'it is not part of typed data');
 
   const primary = named ?? inferred(fields);
   if (named === undefined) onNotice(`${PATH}.primaryType is missing: ${primary} is signed, which no other type uses.`);

@@ -3,7 +3,7 @@ import { type Policy, parsePolicy, policyHash } from './policy.ts';
 /**
  * The policies that have a name:
  * - `messages`: messages, typed data and transactions of every kind; no raw digests, no authorizations of a delegate
- * - `any`: everything, raw digests too; whoever can have a digest signed can have anything signed
+ * - `any`: everything, raw digests too, and so anything that has a digest
  */
 export const builtinPolicies: { readonly messages: Policy; readonly any: Policy } = {
   messages: parsePolicy({
@@ -29,7 +29,7 @@ export const builtinPolicies: { readonly messages: Policy; readonly any: Policy 
   any: parsePolicy({ version: 1, rules: 'any' }),
 };
 
-/** What a policy is called in wallet.json: its name, if it has one, or else its hash. */
+/** The name of a policy in wallet.json: its own name if it has one, otherwise its hash. */
 export function policyName(policy: Policy): string {
   const hash = policyHash(policy);
   return Object.entries(builtinPolicies).find(([, builtin]) => policyHash(builtin) === hash)?.[0] ?? hash;

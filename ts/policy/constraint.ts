@@ -155,7 +155,7 @@ function breaks(
     const called = parseFunction(call.function, '');
     return String(value).startsWith(called.selector)
       ? callViolation(called, call.args, value as Hex, path, `${path}.`, facts)
-      : `${path} is no call of ${call.function}`;
+      : `${path} is not a call of ${call.function}`;
   }
   if (min === undefined && max === undefined && within === undefined && pace === undefined) return false;
   const number = numberOf(value);

@@ -8,7 +8,7 @@ export interface TypedEffect {
   readonly type: string;
   /** What it is called, and whose numbers it uses: those of one name, contract and chain are one sequence. */
   readonly sequence: string;
-  /** Whether the contract wants the numbers in order. */
+  /** Whether the contract requires the numbers in order. */
   readonly isOrdered: boolean;
   readonly nonce: string;
   /** The field with the time until which the contract takes it; not there in a Safe's transaction. */

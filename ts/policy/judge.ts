@@ -9,16 +9,16 @@ import { assertParsed, policyHash } from './policy.ts';
 import { type Fetch, readChain } from './reads.ts';
 import type { ChainRead, Policy, Rule } from './schema.ts';
 
-/** What a judgement may depend on besides policy and intent. Where a rule needs what is not here, it does not allow. */
+/** What a judgement may depend on besides policy and intent. A rule that needs something missing here does not allow. */
 export interface Context {
   /** The host's clock: seconds since 1970. */
   readonly now: number;
   /**
-   * The address whose key would sign: rules may read its balances. It may be the client's word, but then whoever signs must
-   * check it against the share before.
+   * The address whose key would sign: rules may read its balances. It may be the client's word, but then the signer must
+   * check it against the share first.
    */
   readonly account?: string | undefined;
-  /** The path of that key, by default `m`, and at another one the wallet's own address, which is checked likewise. */
+  /** The path of that key, by default `m`, and at another one the wallet's own address, which is checked in the same way. */
   readonly path?: string | undefined;
   readonly root?: string | undefined;
   /** A guardian's signature (65 bytes) of {@link approvalText} as a message (EIP-191). */
@@ -26,7 +26,7 @@ export interface Context {
   /** Recovers the address whose key made a signature of 65 bytes. */
   readonly recover?: ((digest: Hex, signature: Hex) => Promise<string> | string) | undefined;
   readonly fetch?: Fetch | undefined;
-  /** Told every number that a rule read. */
+  /** Called with every number that a rule read. */
   readonly onRead?: ((value: bigint) => void) | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface Refusal {
   readonly allowed: false;
   /** The rule that came closest; undefined if there is none for this kind of intent. */
   readonly rule: string | undefined;
-  /** What failed there. It depends on policy, intent and context alone: it is no secret. */
+  /** What failed there. It depends on policy, intent and context alone: it is not secret. */
   readonly reason: string;
   /** Every rule for this kind of intent, in their order. */
   readonly failed: readonly { readonly rule: string; readonly reason: string }[];
@@ -51,8 +51,8 @@ const kindNames = {
 };
 
 /**
- * Judges an intent: the first rule that it fits in every respect allows it; else it is refused. A check that cannot be
- * made, for want of a chain or a clock, fails.
+ * Judges an intent: the first rule that it fits in every respect allows it; otherwise it is refused. A check that cannot be
+ * made, because there is no chain or clock, fails.
  */
 export async function judge(policy: Policy, intent: Intent, context: Context): Promise<Verdict> {
   assertParsed(policy);
@@ -149,11 +149,11 @@ const OWN = 'm';
 const APPROVAL = 'tandem approval';
 
 /**
- * What a guardian signs as a message (EIP-191) to approve of an intent: for this wallet, the key at this path of it, and under
- * this policy only. The approval has no end of its own; a transaction's nonce sees to it that it is of use once.
+ * The text that a guardian signs as a message (EIP-191) to approve an intent: for this wallet, for its key at this path, and under
+ * this policy only. An approval does not expire. For a transaction, the nonce makes sure that it works only once.
  *
- * The wallet's own key, at `m`, needs no line for its path. So the text for it is what it always was, and an action of version
- * 0.1.0, which knows no paths, takes the text for a derived address as if it were a wallet's own.
+ * The wallet's own key, at `m`, needs no line for its path. So its text is the same as in version 0.1.0. An action of that
+ * version knows no paths, and takes the text for a derived address as if it were a wallet's own.
  *
  * @param account the wallet's own address
  */
@@ -167,7 +167,7 @@ export function approvalText(policy: Policy, account: Address, intent: Intent, p
   ].join('\n');
 }
 
-/** The account that a message is an approval for, in lower-case hex; undefined if it is none. */
+/** The account that a message is an approval for, in lower-case hex; undefined if it is not an approval. */
 export function approvedAccount(message: MessageIntent['message']): string | undefined {
   const text = typeof message === 'string' ? message : textOf(message.raw);
   const [first, second = ''] = text.slice(0, HEAD).split('\n', 2);

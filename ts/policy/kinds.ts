@@ -11,12 +11,12 @@ import { callViolation, type Facts, violation } from './constraint.ts';
 import { outOfPace } from './pace.ts';
 import type { RuleOf } from './schema.ts';
 
-// What each kind of rule asks of an intent of its kind.
+// The checks of each kind of rule on an intent of its kind.
 
 /** The result of one check: what is wrong, or `false`. */
 export type Check = string | false;
 
-/** The size of a hash in bytes: a contract may take a message of it for one. */
+/** The size of a hash in bytes: a contract may take a message of this size for a hash. */
 const HASH = 32;
 
 export function* checkMessage(
@@ -62,7 +62,7 @@ export function* checkTransaction(
   const { chainId, nonce, to, value, data, gas } = transaction;
   yield isNone(rule.chains, (chain) => chain === String(chainId)) && `chain ${chainId} is not allowed`;
   if (to === null) {
-    // Init code is not a call: neither `to` nor `calls` say anything of it.
+    // Init code is not a call: neither `to` nor `calls` say anything about it.
     yield rule.create === undefined && 'creating a contract is not allowed';
     yield isNone(rule.create ?? [], (hash) => hash === keccak256(data)) && 'this init code is not allowed';
   } else {

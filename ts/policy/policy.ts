@@ -44,14 +44,14 @@ export function parsePolicyJson(text: string): Policy {
   return read(parseJson(text));
 }
 
-/** @throws TypeError if this object is not from the parser: a mistake of the caller's */
+/** @throws TypeError if this object does not come from the parser, which is a mistake of the caller */
 export function assertParsed(policy: Policy): void {
   if (!parsed.has(policy)) throw new TypeError('not a policy from parsePolicy');
 }
 
 /**
- * The policy as JSON text: sorted keys, no spaces, addresses in lower case. It is the same however the policy was
- * written down, and is what goes into the action.
+ * The policy as JSON text: sorted keys, no spaces, addresses in lower case. Two spellings of the same policy
+ * give the same text. It is the text in the action.
  */
 export function policyJson(policy: Policy): string {
   assertParsed(policy);

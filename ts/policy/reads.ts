@@ -8,7 +8,7 @@ import { type AbiFunction, parseFunction } from './abi.ts';
 import { readWho, resolveWho } from './account.ts';
 import type { ChainRead } from './schema.ts';
 
-/** What of `fetch` a policy uses. */
+/** The part of `fetch` that a policy uses. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const MAX_TIMEOUT_MS = 30_000n;

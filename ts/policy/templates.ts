@@ -11,7 +11,7 @@ import { type Token, tokens } from './tokens.ts';
 
 // Ready-made policies. Each bounds a sum, as explain states it.
 
-/** What is asked of whoever wants such a policy: by name, what it is. */
+/** The parameters that a template takes: each by its name, with its meaning. */
 export type Parameters = { readonly [name: string]: Parameter };
 
 export interface Parameter {
@@ -149,7 +149,7 @@ export const templates: { readonly [name: string]: Template } = {
           const token = tokenOf(what, given('chain'));
           return { token, most: amountOf(token, amount, 'trade') };
         });
-      if (traded.length < 2) throw new UsageError('--trade wants two tokens at least.');
+      if (traded.length < 2) throw new UsageError('--trade takes two tokens at least.');
       const rules = traded.flatMap(({ token, most }, i) => {
         const label = token.symbol === '' ? `token ${i + 1}` : token.symbol;
         const others = traded.map(({ token }) => token.address).filter((other) => other !== token.address);
@@ -238,7 +238,7 @@ export function makePolicy(name: string, values: Values, now: number): Policy {
 }
 
 function transactions(chain: string, fee: string, pace: object) {
-  if (!/^\d+(\.\d{1,18})?$/.test(fee)) throw new UsageError(`--fee wants an amount in ETH, not "${fee}".`);
+  if (!/^\d+(\.\d{1,18})?$/.test(fee)) throw new UsageError(`--fee takes an amount in ETH, not "${fee}".`);
   return { kind: 'transaction', chains: [chain], maxValue: '0', maxFee: String(parseUnits(fee, 18)), pace };
 }
 
@@ -264,7 +264,7 @@ function amountOf(token: Token, text: string, name: string): string {
   const isExact = number !== null && (number[1] ?? '').length <= token.decimals;
   const units = isExact ? parseUnits(text, token.decimals) : 0n;
   if (units > 0n) return String(units);
-  throw new UsageError(`--${name} wants an amount of at most ${token.decimals} digits after the point, not "${text}".`);
+  throw new UsageError(`--${name} takes an amount of at most ${token.decimals} digits after the point, not "${text}".`);
 }
 
 function tokenOf(text: string, chain: string): Token {
@@ -290,13 +290,13 @@ function beginOf(text: string, now: number): string {
 }
 
 function wholeNumber(text: string, name: string): bigint {
-  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UsageError(`--${name} wants a whole number, not "${text}".`);
+  if (!/^[1-9]\d{0,11}$/.test(text)) throw new UsageError(`--${name} takes a whole number, not "${text}".`);
   return BigInt(text);
 }
 
 function hostOf(text: string): string {
   if (/^[a-z0-9-]+(\.[a-z0-9-]+)+(:\d{1,5})?$/.test(text)) return text;
-  throw new UsageError(`--domain wants a host such as example.com, not "${text}".`);
+  throw new UsageError(`--domain takes a host such as example.com, not "${text}".`);
 }
 
 function symbols(): string {

@@ -45,9 +45,9 @@ export function actionHash(cid: string): string {
 interface Node {
   /** A multihash: SHA2-256, 32 bytes. */
   readonly hash: Uint8Array;
-  /** Of the file's bytes below the node. */
+  /** The size of the file's bytes below the node. */
   readonly fileSize: number;
-  /** Of the blocks of the node and all below it. */
+  /** The size of the blocks of the node and all below it. */
   readonly totalSize: number;
 }
 
@@ -66,7 +66,7 @@ function parent(children: readonly Node[]): Node {
   return { hash, fileSize, totalSize: children.reduce((sum, child) => sum + child.totalSize, totalSize) };
 }
 
-/** A block of DAG-PB: its links, then what UnixFS says of it. */
+/** A block of DAG-PB: its links, then its UnixFS data. */
 function node(links: readonly Uint8Array[], unixfs: readonly Uint8Array[], fileSize: number): Node {
   const block = concatBytes(...links, field(1, concatBytes(...unixfs)));
   return { hash: concatBytes(Uint8Array.of(0x12, 32), sha256(block)), fileSize, totalSize: block.length };

@@ -4,10 +4,10 @@ import { MAX_JSON_SIZE } from '../intent/read/json.ts';
 import { ACTION } from './roles.ts';
 import { Cid, Epoch, Index, LowerAddress, MAX_PARTIES, Signature } from './schema.ts';
 
-// What the co-signer is asked, as JSON; bytes are base64 and a wallet is the host's id of it, an address. Inputs are
+// Requests to the co-signer, as JSON. Bytes are base64, and a wallet is named by its id at the host, an address. Inputs are
 // what a caller sends, outputs what the action works with.
 
-/** The longest message, request or sealed secret in characters; the longest that there is has 57,400. */
+/** The limit of a message, request or sealed secret, in characters; the longest in use has 57,400. */
 const MAX_TEXT = 64 * 1024;
 
 /** How many signatures one call makes at most, and how many parties take part. */
@@ -20,7 +20,7 @@ export const MAX_SIGNATURES = 8;
 export const MAX_PARAMS = MAX_SIGNATURES * (MAX_TEXT + 2 * MAX_JSON_SIZE);
 export const MAX_RESPONSE = 2 * MAX_PARTIES * MAX_TEXT;
 
-/** Bytes, in the one encoding that they have in base64; a text of more characters is refused before it is decoded. */
+/** Bytes, in their one canonical base64. A longer text is refused before it is decoded. */
 export function base64Of(maxLength: number) {
   return v.pipe(
     v.string(),
@@ -46,21 +46,21 @@ const messages = v.pipe(
 );
 
 /**
- * Who may ask the action to take part in dealing its share anew, fixed at key generation: a cold party, the owner of an
+ * Who may ask the action to take part in a reshare, fixed at key generation: a cold party, the owner of an
  * address, or nobody.
  */
 const authority = v.union([v.picklist(['cold', 'none']), LowerAddress]);
 
 const indices = v.pipe(v.array(Index), v.minLength(1), v.maxLength(MAX_PARTIES));
 
-/** A permission as the action takes it: until when it is good, which of the cold parties signed, and the signature in hex. */
+/** A permission in the form that the action takes: its expiry, which of the cold parties signed, and the signature in hex. */
 const signedPermission = v.strictObject({
   expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   by: v.optional(Index),
   signature: Signature,
 });
 
-/** What all deals have in common: `parties` hold shares afterwards. */
+/** The fields of all deals: `parties` hold shares afterwards. */
 const deal = {
   op: v.literal('deal1'),
   wallet: LowerAddress,
@@ -70,7 +70,7 @@ const deal = {
   messages,
 };
 
-/** The action's place in a deal to which it brings nothing: with a share that it has, the place is as before. */
+/** The action's place in a deal to which it contributes nothing. If it contributes its share, the place is as before. */
 const place = {
   self: v.pipe(Index, v.value(ACTION)),
   /** Whether the share may sign by dkls23, where an attacker who keeps the action's session can take the key. */
@@ -81,26 +81,26 @@ const place = {
 const judged = {
   /** What is to be signed, as JSON text; the action parses it and derives the digest itself. */
   intent: v.string(),
-  /** A guardian's signature in hex, for rules that want one. */
+  /** A guardian's signature in hex, for rules that require one. */
   approval: v.optional(v.string()),
 };
 const item = { ...judged, request: base64 };
 
-/** What the requests for signatures have in common: the wallet, the derivation path, who is to sign. */
+/** The fields of all requests for signatures: the wallet, the derivation path, the account that signs. */
 const key = {
   wallet: LowerAddress,
   share: sealed,
   path: v.optional(v.pipe(v.string(), v.maxLength(1024), v.regex(/^m(?:\/(?:0|[1-9][0-9]{0,9}))*$/)), 'm'),
-  /** The address that is to sign, for rules that need it before the share is opened. */
+  /** The address that will sign, for rules that need it before the share is opened. */
   account: v.optional(LowerAddress),
-  /** The wallet's own address, where another one is to sign: a guardian approves for it and the path. */
+  /** The wallet's own address, if another one will sign: a guardian approves for it and the path. */
   root: v.optional(LowerAddress),
 };
 
 /** The other party, by default the hot one. */
 const peer = v.optional(Index);
 
-/** What the requests for signatures between the action and one other party have in common. */
+/** The fields of requests for signatures between the action and one other party. */
 const signing = { ...key, peer };
 
 /** A request to the co-signer. */
@@ -110,23 +110,23 @@ export const requestSchema = v.variant('op', [
     v.strictObject({ ...deal, ...place, kind: v.literal('keygen') }),
     /** A contributor's key becomes the wallet's. */
     v.strictObject({ ...deal, ...place, kind: v.literal('import'), contributors: indices }),
-    /** New shares of a key by others, of which the action is to hold one. */
+    /** New shares of a key, dealt by others; the action will hold one. */
     v.strictObject({
       ...deal,
       ...place,
       kind: v.literal('receive'),
       contributors: indices,
       epoch: v.pipe(Epoch, v.minValue(1)),
-      /** What is public about the key as it is shared now. */
+      /** The public data of the present sharing. */
       old: base64,
     }),
-    /** New shares, to which the action contributes the share it holds: only if its authority says so. */
+    /** New shares, to which the action contributes the share that it holds: only if its authority permits it. */
     v.strictObject({
       ...deal,
       kind: v.literal('reshare'),
       contributors: indices,
       share: sealed,
-      /** The action that is to hold the new share, if it is another one. */
+      /** The next action for the share, if it changes. */
       action: v.optional(Cid),
       authorization: signedPermission,
     }),
@@ -140,7 +140,7 @@ export const requestSchema = v.variant('op', [
     /** The hot party's request for a correlation, which is answered once the share is there. */
     correlate: v.optional(base64),
   }),
-  /** The action's share, as it is, for another action: only if its authority says so. */
+  /** The action's share, as it is, for another action: only if its authority permits it. */
   v.strictObject({
     op: v.literal('migrate'),
     wallet: LowerAddress,

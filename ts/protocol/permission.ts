@@ -6,22 +6,22 @@ import type { Messages } from '../core/wasm.ts';
 import { digestOfTypedData } from '../intent/domain.ts';
 import type { TypedData } from '../intent/intent.ts';
 
-// What the authority over the action's share signs, so that the action deals it anew or moves it to another action. The
+// What the authority over the action's share signs, so that the action deals new shares of it or moves it to another action. The
 // EIP-712 type is named Authorization.
 
-/** How long a permission is good at most, by the host's clock, in seconds. */
+/** The longest validity of a permission, by the host's clock, in seconds. */
 export const MAX_VALIDITY = 3600;
 
 /** What is permitted. Addresses are in lower-case hex. */
 export interface Permission {
-  /** The action deals with others, or only hands its share on as it is. */
+  /** The action takes part in a deal, or passes its share on as it is. */
   readonly what: 'deal new shares' | 'move the share';
-  /** The wallet's own address, and the host's wallet under whose encryption the share is. */
+  /** The wallet's own address, and the host wallet that encrypts the share. */
   readonly account: string;
   readonly hostWallet: string;
-  /** The sharing that the action has a share of now. */
+  /** The present sharing, which the action's share belongs to. */
   readonly keyId: string;
-  /** Of the new shares; of a move, that of now. */
+  /** The epoch of the new shares; for a migration, the present one. */
   readonly epoch: number;
   /** Those who deal, those who hold a share afterwards, and how many of these sign. */
   readonly dealers: readonly number[];
@@ -31,7 +31,7 @@ export interface Permission {
   readonly action: string;
   /** The authority over that share from then on. */
   readonly authority: string;
-  /** {@link hashOf} the first messages of all others: those who made them are dealt to, and nobody else. */
+  /** {@link hashOf} the first messages of all others: only their senders get shares. */
   readonly messages: string;
   /** Unix time in seconds. */
   readonly expires: number;
@@ -43,7 +43,7 @@ export const SAME = 'the same';
 type Wallet = Pick<Permission, 'account' | 'hostWallet' | 'keyId'>;
 type After = Pick<Permission, 'authority' | 'expires'>;
 
-/** To deal to those who made these messages of round 1, by the deal's parameters as the co-signer is asked for them. */
+/** Permits a deal to the senders of these messages of round 1, with the parameters of the request to the co-signer. */
 export function permissionToDeal(
   wallet: Wallet,
   deal: Pick<Permission, 'epoch' | 'threshold'> & {
@@ -76,7 +76,7 @@ export function permissionToDeal(
   };
 }
 
-/** To hand the share of a sharing, as it is, to another action. */
+/** Permits the action to pass the share of a sharing, as it is, to another action. */
 export function permissionToMove(
   wallet: Wallet,
   { epoch, threshold, parties }: Pick<Permission, 'epoch' | 'threshold'> & { readonly parties: readonly number[] },
@@ -125,7 +125,7 @@ export function digestOfPermission(permission: Permission): Hex {
   return digestOfTypedData({ domain: DOMAIN, types: TYPES, primaryType: PRIMARY_TYPE, message: { ...permission } });
 }
 
-/** The wallet that typed data is a permission for, in lower-case hex; undefined if it is none. */
+/** The wallet that typed data is a permission for, in lower-case hex; undefined if it is not a permission. */
 export function permittedAccount({ domain, primaryType, message }: TypedData): string | undefined {
   const { account } = message;
   const isOurs = domain.name === DOMAIN.name && primaryType === PRIMARY_TYPE;

@@ -1,8 +1,8 @@
-// Who is who in a key. A party's role is a constant of its index, and the key id authenticates the indices: nobody is told a
-// role, neither the action nor another machine.
+// Who is who in a key. A party's role is a constant of its index, and the key id authenticates the indices. So neither the
+// action nor another machine has to believe a stated role.
 //
-// What a stolen share could do in another's role is refused by those who call this: the action (actions/cosigner/authority.ts,
-// sealed.ts), the store (`areRoles`) and who signs a permission (ts/deal/permission.ts).
+// The callers of this refuse a stolen share in another role: the action (actions/cosigner/authority.ts, sealed.ts), the store
+// (`areRoles`) and the signing of a permission (ts/deal/permission.ts).
 
 /** What a party's share is for: it signs every day, it is the action's, or it is put away. */
 export type Role = 'hot' | 'action' | 'cold';

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-// The forms of what client, action and host name things by. Each stands here, and nowhere else.
+// The forms of the names that client, action and host use. Each is defined here, and nowhere else.
 
 const ADDRESS = '0x[0-9a-fA-F]{40}';
 

@@ -1,8 +1,8 @@
 import { BuildError } from '../errors.ts';
 import { CHUNK, cidOf } from './cid.ts';
 
-// The constants of an action are in one slot of its source. What is around that follows from its code and modules alone: with other
-// constants in the slot it is the action that would be built with them.
+// The constants of an action are in one slot of its source. The rest follows from its code and modules alone. With other
+// constants in the slot, it is the action that would be built with those.
 
 const NAME = /^[A-Z][A-Z0-9_]*$/;
 
@@ -48,7 +48,7 @@ export function slotOf(define: Readonly<Record<string, unknown>>): string {
   const members = Object.keys(define)
     .sort()
     .map((name) => {
-      if (!NAME.test(name)) throw new BuildError(`${name} is no name for a constant: use A to Z, 0 to 9, _`);
+      if (!NAME.test(name)) throw new BuildError(`${name} cannot be the name of a constant: use A to Z, 0 to 9, _`);
       return `${name}:${canonicalJson(define[name], name)}`;
     });
   if (members.length === 0) return '';
@@ -59,13 +59,13 @@ export function slotOf(define: Readonly<Record<string, unknown>>): string {
 function canonicalJson(value: unknown, where: string): string {
   if (value === null || typeof value === 'boolean') return String(value);
   if (typeof value === 'string') {
-    if (/\p{Surrogate}/u.test(value)) throw new BuildError(`${where}: half of a surrogate pair is no text`);
+    if (/\p{Surrogate}/u.test(value)) throw new BuildError(`${where}: half of a surrogate pair is not text`);
     return JSON.stringify(value);
   }
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new BuildError(`${where}: ${value} is no number of JSON`);
+    if (!Number.isFinite(value)) throw new BuildError(`${where}: ${value} is not a number in JSON`);
     if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      throw new BuildError(`${where}: ${value} is past the integers that a number holds exactly; give it as a text`);
+      throw new BuildError(`${where}: ${value} is too large for a number to hold exactly; give it as a text`);
     }
     return JSON.stringify(value);
   }

@@ -1,10 +1,10 @@
 import { BuildError } from '../errors.ts';
 
-// What an action's source is: Unicode text, which has one form in UTF-8. With half of a surrogate pair in it, it would be
-// hashed as one text (all encoders write U+FFFD there) and run as another: two sources, one CID.
+// What an action's source is: Unicode text, which has one form in UTF-8. With half of a surrogate pair in it, the text
+// that is hashed (all encoders write U+FFFD there) would not be the text that runs: two sources would have one CID.
 
 /**
- * The source, if it is one. Whatever computes a CID or hands a source on to be run or kept asks this first.
+ * The source, if it is valid. Code that computes a CID, or passes a source on to be run or stored, calls this first.
  *
  * @throws {BuildError}
  */

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 
 // What a dapp's page and the wallet's window say to each other by postMessage. Both check the origin and the window of every
-// message; what is in it comes from a stranger all the same.
+// message, but its content still comes from a stranger.
 
 /** The most characters of the parameters of a request, in JSON. */
 export const MAX_PARAMS = 512 * 1024;

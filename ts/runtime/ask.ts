@@ -9,9 +9,9 @@ export const Message = base64Of(1_000_000);
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told in plain words what is being done. */
+  /** Called with the current step, in plain words. */
   readonly onProgress?: ((step: string) => void) | undefined;
-  /** Told what a person should know besides: what costs one more call, or is not kept. Without it, `onProgress` is told. */
+  /** Called with what a person should know: what costs one more call, or is not kept. Default: `onProgress`. */
   readonly onNotice?: ((notice: string) => void) | undefined;
 }
 
@@ -24,9 +24,9 @@ const Failure = v.object({ error: v.object({ code: v.string(), message: Said }) 
 const Refusal = v.object({ error: v.object({ code: v.literal('refused') }) });
 
 /**
- * What may be asked twice, when an answer was lost. Each answer to a request for signatures is an execution of its own, of
- * which at most one is finished; the first call of a deal begins another deal each time, and the second, asked again, gives the
- * same key; and a correlation that is asked for twice is one.
+ * The requests that are safe to repeat when an answer was lost. Each answer to a request for signatures is an independent
+ * execution, and at most one is finished. The first call of a deal begins another deal each time, and the second gives the same
+ * key again. A repeated set-up gives the same correlation.
  */
 const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set([
   'deal1',
@@ -38,7 +38,7 @@ const REPEATABLE: ReadonlySet<CosignerRequest['op']> = new Set([
 ]);
 
 /**
- * One call of the action: sends `params`, checks the form of the answer and returns what it holds.
+ * One call of the action: sends `params`, checks the form of the answer and returns its content.
  *
  * @throws PolicyError, RefusedError, ProtocolError; RuntimeError of the host
  */
@@ -66,8 +66,8 @@ export async function ask<S extends v.GenericSchema>(
   if (ok.success) return (ok.output as { ok: v.InferOutput<S> }).ok;
   const failed = v.safeParse(Failure, answer);
   if (!failed.success) {
-    throw new ProtocolError('The action answered in a form that is not agreed; nothing was used of it.', {
-      next: 'see whether the host runs the action whose source the store keeps.',
+    throw new ProtocolError('The answer of the action has an unexpected form. It was not used.', {
+      next: 'check whether the host runs the action whose source is in the store.',
     });
   }
   const { code, message } = failed.output.error;
@@ -75,7 +75,7 @@ export async function ask<S extends v.GenericSchema>(
   const isLong = JSON.stringify(params).length > 64 * 1024;
   throw new RefusedError(`The action refused: ${message}.`, {
     next:
-      'the action does not say why; most likely its sealed share, the wallet at the host and the source do not belong together' +
-      (isLong ? ', or the action is of the version before, which takes no more than 64 KB in a call.' : '.'),
+      'the action does not say why; most likely its sealed share, the host wallet and the source do not belong together' +
+      (isLong ? ', or the action is of version 0.1.0, which takes at most 64 KB in a call.' : '.'),
   });
 }

@@ -47,10 +47,10 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 const followers = new WeakMap<AbortSignal, Set<AbortController>>();
 
 /**
- * Aborts a controller when a signal is. The signal has one listener, however many follow it: one may be for many signatures, and
- * Node warns of more than ten.
+ * Aborts a controller when a signal is. The signal has one listener, no matter how many follow it: one signal may serve many signatures,
+ * and Node warns about more than ten listeners.
  *
- * @returns what ends that
+ * @returns a function that ends this
  */
 function follow(signal: AbortSignal, controller: AbortController): () => void {
   if (signal.aborted) controller.abort(signal.reason);

@@ -26,8 +26,8 @@ export type RuntimeErrorKind =
   | 'unavailable';
 
 /**
- * An error of a {@link Runtime}. `status` is an HTTP status. Message and advice can be shown as they are, whatever of them the
- * host said.
+ * An error of a {@link Runtime}. `status` is an HTTP status. Message and advice are safe to show, including the parts that come from
+ * the host.
  */
 export class RuntimeError extends CodedError {
   override readonly name = 'RuntimeError';

@@ -11,7 +11,7 @@ const PARTS = {
 
 type Part = keyof typeof PARTS;
 
-/** What of a call is known to be so long, in bytes of UTF-8. */
+/** The known lengths of a call, in bytes of UTF-8. */
 export type Sizes = Readonly<Partial<Record<Part, number>>>;
 
 /** Whether a call of these sizes is within a host's limits. */

@@ -4,12 +4,12 @@ const KB = 1024;
 const MB = 1024 * KB;
 
 /**
- * The longest body of a request. Parameters are part of it, and where nothing else is told this is what bounds them. A gateway
+ * The longest body of a request. Parameters are part of it, and if the host reports no other limit, this bounds them. A gateway
  * before a host may take less: about 3 MB at Lit.
  */
 export const MAX_BODY = 10 * MB;
 
-/** What the newest of Lit's hosts have in force. */
+/** The limits of the newest of Lit's hosts. */
 export const NEWEST_LIMITS: Limits = {
   maxCodeLength: 16 * MB,
   maxParamsLength: MAX_BODY,
@@ -37,7 +37,7 @@ export const DOCUMENTED_LIMITS: Limits = {
   maxParamsLength: 64 * KB,
 };
 
-/** The strictest of all these figures: what keeps to them suits every host. */
+/** The strictest of all these figures: a call within them suits every host. */
 export const STRICT_LIMITS: Limits = { ...APRIL_LIMITS, maxParamsLength: DOCUMENTED_LIMITS.maxParamsLength };
 
 /** The sets of limits that a local host may be given in place of its generation's own, by name. */

@@ -19,8 +19,8 @@ export interface NpmFile {
 const NAME = '(?:@[a-z0-9-~][a-z0-9-._~]*/)?[a-z0-9-~][a-z0-9-._~]*';
 const VERSION = '[0-9]+\\.[0-9]+\\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?';
 /**
- * What a part of a path may consist of. Everything else has a meaning to some parser of URLs on the way, and with it a way
- * out of the package: `%2e%2e` and `\\` lead upwards, `?`, `#` and `:` end the path.
+ * The characters of a part of a path. Every other character means something to some parser of URLs on the way, and could
+ * lead out of the package: `%2e%2e` and `\\` lead upwards, `?`, `#` and `:` end the path.
  */
 const PART = '(?!\\.{1,2}(?:/|$))[\\w.~@+-]+';
 const SPECIFIER = new RegExp(`^(${NAME})@(${VERSION})(?:/(${PART}(?:/${PART})*))?$`);
@@ -39,7 +39,7 @@ export function parseNpmFile(specifier: string): NpmFile | undefined {
 }
 
 /**
- * Reads what a file of a package imports: as {@link parseNpmFile} does, or else relative to itself (`./a.js`) or to
+ * Reads what a file of a package imports: as {@link parseNpmFile} does, or relative to itself (`./a.js`) or to
  * jsDelivr's root (`/npm/name@1.2.3/+esm`).
  */
 export function parseNpmImport(specifier: string, importer: NpmFile): NpmFile | undefined {
@@ -60,7 +60,7 @@ export function findInstalled({ name, version, file }: NpmFile, from: string): s
   return existsSync(path) && isInside(realpathSync(root), realpathSync(path)) ? path : undefined;
 }
 
-/** Which file of which installed package a path is; undefined if it lies in none. */
+/** The installed package and its file at a path; undefined if the path is not in a package. */
 export function npmFileAt(path: string): NpmFile | undefined {
   const parts = realpathSync(path).split(sep);
   const at = parts.lastIndexOf('node_modules') + 1;

@@ -1,8 +1,7 @@
 import { WalletError } from '../errors.ts';
 
 /**
- * The packages that not everybody needs, so that they are installed by those who do: each by what npm is to install, and what
- * for. The versions are those of package.json.
+ * Optional packages, which users install if they need them: each with its name for npm, and its purpose. The versions are those of package.json.
  */
 export const PEERS = {
   deno: { install: 'deno@2.8.0', what: 'runs actions on this machine' },

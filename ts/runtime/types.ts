@@ -23,20 +23,20 @@ export interface Limits {
 export interface RunOptions {
   /** Aborting ends the call; on a local host the action's process is killed. */
   readonly signal?: AbortSignal;
-  /** Whether the call may be made twice when it is not known whether the first came through. Default: no. */
+  /** Whether the call may be repeated when it is not known whether the first one arrived. Default: no. */
   readonly isRepeatable?: boolean;
-  /** The wallet that the action is to use, for a host that can tell why it may not. */
+  /** The host wallet that the action uses, for a host that can explain why the action may not use it. */
   readonly wallet?: string;
-  /** Whether a response is the action's refusal without a reason, which a host may turn into an error that has one. */
+  /** Whether a response is the action's refusal without a reason. A host may then throw an error that gives one. */
   readonly isRefusal?: (response: Json) => boolean;
-  /** Told in plain words what the call is doing (waiting, retrying), for a person to read. */
+  /** Called with what the call is doing (waiting, retrying), in plain words for a person. */
   readonly onProgress?: (step: string) => void;
 }
 
 /**
- * The hosts that there are. A further one: its name here; an implementation of {@link Runtime} in a folder of its own; what
- * actions are built for it (`hostKind` in build/cosigner.ts); how commands reach it (`connect` in scripts/cli.ts); and, if
- * actions see other globals there, actions/template/host.ts.
+ * The kinds of host. To add one: its name here; an implementation of {@link Runtime} in its own folder; the kind of actions that
+ * are built for it (`hostKind` in build/cosigner.ts); how commands reach it (`connect` in scripts/cli.ts); and, if actions see
+ * other globals there, actions/template/host.ts.
  */
 export const RUNTIMES = ['local', 'chipotle', 'lit-node-client'] as const;
 
@@ -53,8 +53,8 @@ export interface Runtime {
   createWallet(): Promise<string>;
 
   /**
-   * Lets exactly these actions use the wallet: one, or two while a share goes from one to the other. Called again, it
-   * replaces those of before.
+   * Lets exactly these actions use the wallet: one, or two while a share moves from one to the other. Another call
+   * replaces the list.
    *
    * @throws {RuntimeError}
    */

@@ -6,7 +6,7 @@ import { openShareInfo } from '../store/check.ts';
 import { localParties, type Store, type WalletInfo } from '../store/store.ts';
 
 export interface Derived {
-  /** The extended public key at the path: whoever has it finds all addresses below, and can sign for none. */
+  /** The extended public key at the path: anybody who has it finds all addresses below, and can sign for none. */
   readonly xpub: string;
   /** The address at the path, then those of its first children. */
   readonly addresses: readonly { readonly path: string; readonly address: Hex }[];

@@ -10,9 +10,9 @@ import type { HostedSigner } from './action.ts';
 import type { Opened } from './opened.ts';
 import type { OpenShare } from './prepared.ts';
 
-// The set-up of a correlation with the action: once, and again where there is none any more.
+// The set-up of a correlation with the action: once, and again when it has ended.
 
-/** How many set-ups in a row may fail by the action's doing before somebody has to ask for another one. */
+/** How many set-ups in a row may fail because of the action, before somebody has to ask for another one. */
 const MAX_FAILED = 3;
 
 const Answer = v.object({ answer: Message });
@@ -25,7 +25,7 @@ export interface Ready {
 }
 
 /**
- * The correlation of a share here with the action: the one there is, or else a new one. For the holder of the wallet; the caller
+ * The correlation of a share here with the action: the existing one, or a new one. For the holder of the wallet. The caller
  * clears it.
  *
  * @throws StaleResponseError, ProtocolError: there is none, and nothing is lost; what `ask` throws
@@ -77,7 +77,7 @@ async function keep(opened: Opened, key: CorrelationKey, correlation: Correlatio
 export const MEMORY =
   'the folder for correlations cannot be written (XDG_STATE_HOME): this process keeps its own in memory, the next makes one';
 
-/** Tells a person what they would not expect. */
+/** Tells a person something unexpected. */
 export function tell({ onNotice, onProgress }: AskOptions, what: string): void {
   (onNotice ?? onProgress)?.(what);
 }
@@ -85,7 +85,7 @@ export function tell({ onNotice, onProgress }: AskOptions, what: string): void {
 /**
  * The correlation that an answer to a set-up gives.
  *
- * @param failed told that the answer is the action's, and wrong
+ * @param failed called if the answer is the action's, and wrong
  * @throws StaleResponseError, ProtocolError
  */
 export async function accept(
@@ -111,18 +111,18 @@ export async function accept(
   } catch (error) {
     if (!(error instanceof TandemError)) throw error;
     if (error.code === 'stale' || error.code === 'input') {
-      throw new StaleResponseError(
-        "The answer to the set-up is not the action's, or was altered; nothing was done with it.",
-        {
-          next: 'sign again: the set-up is made anew.',
-          cause: error,
-        },
-      );
+      throw new StaleResponseError("The answer to the set-up is not the action's, or was altered. It was not used.", {
+        next: 'sign again: that repeats the set-up.',
+        cause: error,
+      });
     }
     await failed();
-    throw new ProtocolError(`The action's answer to the set-up is wrong (${error.message}); no secret has met it.`, {
-      next: 'see whether the host runs the action whose source the store keeps, and sign again: the set-up is made anew.',
-      cause: error,
-    });
+    throw new ProtocolError(
+      `The action's answer to the set-up is wrong (${error.message}). No secret was used on it.`,
+      {
+        next: 'check whether the host runs the action whose source is in the store, and sign again: that repeats the set-up.',
+        cause: error,
+      },
+    );
   }
 }

@@ -22,7 +22,7 @@ export interface Cosigner {
 const One = v.object({ response: Message });
 const Many = v.object({ responses: v.pipe(v.array(Message), v.maxLength(MAX_SIGNATURES)) });
 
-/** The most that a request and a response take in base64, the latter without a path: they hardly vary. */
+/** The longest request and response in base64, the latter without a path. Their lengths hardly vary. */
 const REQUEST_LENGTH = 57_800;
 const RESPONSE_LENGTH = 89_400;
 

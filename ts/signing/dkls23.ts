@@ -59,9 +59,9 @@ async function interactiveAction(opened: Opened): ReturnType<typeof hostedAction
   if (info.action?.interactive === true) return hostedAction(opened);
   throw new UsageError('The action of this wallet does not sign by dkls23.', {
     next:
-      'sign by dkls18, or with --recovery. An action forgets: what it must remember between the two calls of dkls23 lies ' +
-      'with this machine, and whoever hands it in twice gets the whole key: "the attack" in test/dkls23.test.ts does it, and ' +
-      'docs/security.md#the-attack says how. So a wallet has to be made with --allow-interactive for it.',
+      'sign by dkls18, or with --recovery. An action forgets, so between the two calls of dkls23 this machine keeps what the ' +
+      'action must remember. An attacker here who sends that twice gets the whole key: docs/security.md#the-attack says how, ' +
+      'and "the attack" in test/dkls23.test.ts does it. So dkls23 needs a wallet that was made with --allow-interactive.',
   });
 }
 
@@ -84,7 +84,7 @@ export interface Terms {
 }
 
 /**
- * Plays a signature to its end. No share is harmed by one that fails: it is begun anew, with other sessions.
+ * Plays a signature to its end. A failed signature harms no share: begin it again, with other sessions.
  *
  * @param shares of the signers here, which the caller clears
  * @throws ProtocolError if a signer broke the protocol, which it names; what `remote` throws
@@ -123,7 +123,7 @@ export async function runDkls23(
   }
 }
 
-/** What to say of a signature that failed in a round. */
+/** The error for a signature that failed in a round. */
 export function brokenProtocol(error: TandemError): Error {
   const who = error.party === undefined ? '' : ` by party ${error.party}`;
   return new ProtocolError(`There is no signature: a message${who} was refused (${error.message}).`, {
@@ -145,7 +145,7 @@ function begin(tandem: Tandem, index: number, share: Uint8Array, terms: Terms): 
 
 type Round = (tandem: Tandem, input: { share: Uint8Array; session: Uint8Array; messages: Messages }) => Dkls23Step;
 
-/** Goes on to a signer's next round; the session of the round before is cleared, whatever comes of it. */
+/** Goes on to a signer's next round. The session of the round before is cleared, whether or not this succeeds. */
 function advance({ index, tandem, share, step: { session } }: Signer, messages: Messages, round: Round): Signer {
   try {
     const step = round(tandem, { share, session, messages: besides(messages, index) });
@@ -163,7 +163,7 @@ function besides(messages: Messages, index: number): Messages {
   return new Map([...messages].filter(([sender]) => sender !== index));
 }
 
-/** Of each message what is for one party. */
+/** The part of each message that is for one party. */
 function forParty(relay: Tandem, party: number, messages: Messages): Messages {
   return new Map([...messages].map(([sender, message]) => [sender, relay.dkls23For(party, message)]));
 }

@@ -4,9 +4,9 @@ import { CheckFailedError, ProtocolError, StaleResponseError } from '../errors.t
 import type { Hold } from '../store/store.ts';
 import type { Opened } from './opened.ts';
 
-// What it means if the last step with the action fails: nothing at all, or a failed check, which locks the share.
+// What a failure of the last step with the action means: nothing, or a failed check, which locks the share.
 
-/** Takes a step that no secret meets the answer in. @throws StaleResponseError, ProtocolError: nothing was done with the answer */
+/** Takes a step in which no secret meets the answer. @throws StaleResponseError, ProtocolError: the answer was not used */
 export function transported<T>(step: () => T): T {
   try {
     return step();
@@ -26,21 +26,21 @@ export async function checked<T>(opened: Opened, hold: Hold, step: () => T): Pro
   }
 }
 
-/** What to say of an answer that is not the action's to this request; undefined if it is, and wrong. */
+/** The error for an answer that is not the action's answer to this request; undefined if it is, and is wrong. */
 function transportError(error: TandemError): StaleResponseError | ProtocolError | undefined {
   switch (error.code) {
     case 'stale':
-      return new StaleResponseError('The answer is not to this request, or was altered; nothing was done with it.', {
+      return new StaleResponseError('The answer belongs to another request, or was altered. It was not used.', {
         next:
-          'sign again. If that repeats, something between here and the action mixes up answers; or have the correlation ' +
-          `made anew: ${commandLine('wallet')} correlate`,
+          'sign again. If that repeats, something between here and the action mixes up answers; or the correlation ' +
+          `has to be replaced: ${commandLine('wallet')} correlate`,
         cause: error,
       });
     case 'input':
     case 'session':
     case 'identity':
       return new ProtocolError(`The answer is not one of this protocol: ${error.message}.`, {
-        next: 'sign again. If that repeats, see whether the host runs the action whose source the store keeps.',
+        next: 'sign again. If that repeats, check whether the host runs the action whose source is in the store.',
         cause: error,
       });
     default:
@@ -57,7 +57,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
   const { info, prepared, correlations } = opened;
   prepared.clear();
   let trouble = '';
-  // Each by itself: a disk that takes no note may still let files go.
+  // Each step separately: a disk that is too full for a note may still delete files.
   for (const step of [() => correlations.countFailure(), () => correlations.end()]) {
     try {
       await step();
@@ -71,7 +71,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
     {
       next:
         'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +
-        `holds with --recovery. ${commandLine('wallet')} unlock takes the lock off again.`,
+        `holds with --recovery. ${commandLine('wallet')} unlock unlocks it again.`,
     },
   );
 }

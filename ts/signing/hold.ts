@@ -4,15 +4,15 @@ import { type Opened, theParty } from './opened.ts';
 
 export interface HoldOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Hold it though the hot share is locked. */
+  /** Hold it even if the hot share is locked. */
   readonly isRecovery?: boolean;
-  /** Hold it though it was closed: a signature that is under way is still finished. */
+  /** Hold it even if it was closed: a signature that is under way is still finished. */
   readonly isUnderWay?: boolean;
 }
 
 /**
- * Holds the wallet, once it is still what it was when it was opened. A share that was prepared is dropped if it is locked by
- * now, or its file was changed or taken away.
+ * Holds the wallet, if it has not changed since it was opened. Drops a prepared share if it is locked now, or if its file was
+ * changed or removed.
  *
  * @throws UsageError if the wallet was closed; LockedError, unless for a recovery; StoreError
  */

@@ -15,11 +15,11 @@ export interface SignOptions extends AskOptions {
   readonly path?: string | undefined;
   /** Give up after this time, with a TimeoutError. */
   readonly timeoutMs?: number | undefined;
-  /** A guardian's signature of {@link approvalText}, for a policy with a rule that wants one. */
+  /** A guardian's signature of {@link approvalText}, for a policy with a rule that requires one. */
   readonly approval?: Hex | undefined;
   /**
-   * onecall, between the hot share and the action, which is the default where both can; dkls18, between two shares, which is
-   * that for recovery and for the actions of version 0.1.0; or dkls23, in three rounds between as many as the threshold, where
+   * `onecall`, between the hot share and the action: the default if both know it. `dkls18`, between two shares: the default for
+   * recovery and for actions of version 0.1.0. `dkls23`, in three rounds between as many signers as the threshold: the default if
    * that is above 2. With the action, dkls23 is possible only if it was allowed when the wallet was made.
    */
   readonly protocol?: Protocol | undefined;
@@ -42,13 +42,15 @@ export interface Item {
 /** @throws UsageError, InputError */
 export function jobOf(intents: readonly Intent[], { path = 'm' }: Pick<SignOptions, 'path'>): Job {
   if (intents.length < 1 || intents.length > MAX_SIGNATURES) {
-    throw new UsageError(`${intents.length} signatures at a time are not possible; 1 to ${MAX_SIGNATURES} are.`);
+    throw new UsageError(
+      `${intents.length} signatures at a time are not possible; choose from 1 to ${MAX_SIGNATURES}.`,
+    );
   }
   const items = intents.map((intent) => ({ intent, text: intentJson(intent), digest: fromHex(digestOf(intent)) }));
   return { items, path, steps: parsePath(path) };
 }
 
-/** A guardian approves for the wallet's own address, which the action has to be told where another one signs. */
+/** A guardian approves for the wallet's own address. The action does not know it if the key at a path signs, so it is sent. */
 export function rootFor({ address, action }: WalletInfo, path: string, approval: Hex | undefined): { root?: string } {
   return path !== 'm' && approval !== undefined && action?.format !== undefined ? { root: address } : {};
 }

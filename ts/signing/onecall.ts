@@ -17,7 +17,7 @@ import { isBy, type Signed, type SignedTransaction, signedOf } from './signed.ts
 // Signatures by onecall: the hot share with the action, from their correlation. The wallet is held for the request and for the
 // finish, not for the call between them.
 
-/** A request, and what finishes it: one right answer. */
+/** A request, and what is needed to finish it with one right answer. */
 interface Asked {
   readonly request: Uint8Array;
   /** Secret, in memory only. */
@@ -26,13 +26,13 @@ interface Asked {
   readonly key: CorrelationKey;
   /** Whose key signs. */
   readonly address: Hex;
-  /** Of the action, for the correlation. */
+  /** How many calls of the action the correlation took. */
   readonly calls: number;
 }
 
 const Answer = v.object({ response: Message });
 
-/** The most bytes of a request and of a response: they hardly vary. */
+/** The longest request and response, in bytes. Their lengths hardly vary. */
 const requestBytes = (count: number) => 240 + 104 * count;
 const responseBytes = (count: number) => 230 + 2304 * (count + 1) + 170 * count;
 
@@ -70,7 +70,7 @@ function paramsFor(
   return { op: 'onecall' as const, ...key, intents, request };
 }
 
-/** Opens the share, has a correlation ready, and makes the request from both. @throws UsageError if it does not fit a call */
+/** Opens the share, gets a correlation, and makes the request from both. @throws UsageError if it does not fit a call */
 async function request(
   opened: Opened,
   job: Job,
@@ -111,8 +111,8 @@ async function request(
 }
 
 /**
- * Makes the signatures from the answer: all of them or none. Once a secret meets it the correlation is nowhere but here, and it
- * goes back only when all signatures are verified; whatever else happens from then on is a failed check.
+ * Makes the signatures from the answer: all of them or none. Before a secret meets the answer, the correlation is taken from
+ * everywhere else. It goes back only when all signatures are verified. Any other outcome from then on is a failed check.
  */
 async function finish(
   opened: Opened,
@@ -128,7 +128,7 @@ async function finish(
     const taken = await opened.correlations.take(key, name);
     if (taken === undefined) {
       throw new StaleResponseError(
-        'The correlation of the request has ended meanwhile; nothing was done with the answer.',
+        'The correlation of the request has ended in the meantime. The answer was not used.',
         {
           next: 'sign again.',
         },

@@ -6,7 +6,7 @@ import type { Correlations } from '../store/correlations.ts';
 import { checkShare, type PartyInfo, readShare, type Store, type WalletInfo } from '../store/store.ts';
 import type { OpenShare, Prepared } from './prepared.ts';
 
-/** A wallet that was opened: what all that signs with it needs. */
+/** An opened wallet: what every way to sign with it needs. */
 export interface Opened {
   readonly store: Store;
   readonly info: WalletInfo;
@@ -25,7 +25,7 @@ export function theParty(info: WalletInfo, role: PartyInfo['role']): PartyInfo {
   return party;
 }
 
-/** Opens a share and checks that it is the one that wallet.json says. The caller clears it. */
+/** Opens a share and checks it against wallet.json. The caller clears it. */
 export async function openShare({ store, info, load }: Opened, index: number): Promise<OpenShare> {
   const share = await readShare(store, info, index);
   try {

@@ -1,13 +1,13 @@
 import type { ShareInfo } from '../core/wasm.ts';
 
-/** A share, opened, with what it says of itself: that is what wallet.json says of it. */
+/** An opened share with its public data, which match wallet.json. */
 export interface OpenShare {
   /** Whose holder clears it. */
   readonly share: Uint8Array;
   readonly known: ShareInfo;
 }
 
-/** The hot share, opened ahead of time: in memory only, and as long as its file is the one that it came from. */
+/** The hot share, opened ahead of time: in memory only, and only as long as its file is unchanged. */
 export class Prepared {
   #kept: OpenShare | undefined;
   #fileHash: string | undefined;
@@ -17,7 +17,7 @@ export class Prepared {
     return this.#isClosed;
   }
 
-  /** Drops what came from another file than the one there is now. */
+  /** Drops a share that came from another file than the present one. */
   keepOf(fileHash: string | undefined): void {
     if (fileHash === undefined || fileHash !== this.#fileHash) this.clear();
     this.#fileHash = fileHash;

@@ -4,8 +4,8 @@ import { StoreError, UsageError } from '../errors.ts';
 import { type Key, sealer } from '../store/age.ts';
 import { nameOf, openSealed, type Store, type WalletInfo } from '../store/store.ts';
 
-// What one step of a signature by dkls23 leaves for the next: an age file in the wallet's folder. A session used twice gives
-// the key away.
+// The state between two steps of a signature by dkls23: an age file in the wallet's folder. A session that is used twice
+// reveals the key.
 
 const SESSION_LIMIT = 64 * 1024;
 const Session = v.strictObject({
@@ -26,7 +26,7 @@ export function sessionFile(party: number): string {
   return `signing-${party}.age`;
 }
 
-/** Keeps the session for the next step, in the place of any other of this party. */
+/** Keeps the session for the next step, and replaces any other session of this party. */
 export async function keep(store: Store, info: WalletInfo, session: Session, key: Key): Promise<void> {
   const plain = encodeCbor(session);
   try {
@@ -38,7 +38,7 @@ export async function keep(store: Store, info: WalletInfo, session: Session, key
   }
 }
 
-/** Opens the session of a party, and the key for sealing what comes in its place. @throws UsageError if there is none; StoreError */
+/** Opens the session of a party, and the key for sealing the next one. @throws UsageError if there is none; StoreError */
 export async function readSession(
   store: Store,
   info: WalletInfo,
@@ -63,7 +63,7 @@ export async function readSession(
     plain.fill(0);
   }
   throw new StoreError('altered', `${nameOf(store, path)} is not a session of this wallet.`, {
-    next: 'begin the signature anew.',
+    next: 'begin the signature again.',
   });
 }
 

@@ -24,8 +24,8 @@ import { forget, keep, readSession, type Session, sessionFile } from './rounds-s
 import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
 // A signature by dkls23 between people on different machines, who pass messages by any channel: a step for each round.
-// The session is deleted, durably, before the message that comes of it leaves: a step that fails ends the signature for
-// this party.
+// The session is deleted, durably, before the resulting message leaves. So a step that fails ends the signature for this
+// party.
 
 export interface RoundsOptions {
   readonly store: Store;
@@ -37,11 +37,11 @@ export interface RoundsOptions {
   readonly load?: (() => Promise<Tandem>) | undefined;
 }
 
-/** What a step ends with: a message for all other signers. */
+/** The result of a step: a message for all other signers. */
 export interface Sent {
   readonly round: 1 | 2 | 3;
   readonly party: number;
-  /** Whose messages of this round the next step needs. */
+  /** The signers whose messages of this round the next step needs. */
   readonly waitingFor: number[];
   readonly message: Uint8Array;
 }
@@ -50,7 +50,7 @@ export interface Sent {
 export const MESSAGE_LIMIT = 700_000;
 
 /**
- * The first step: each signer names what is signed, and who signs, for itself. A signature of this party that was under way
+ * The first step. Each signer names what is signed and who signs, independently. If a signature of this party is under way, it
  * is given up.
  *
  * @throws UsageError, InputError, StoreError
@@ -81,14 +81,14 @@ export async function beginRounds(
 }
 
 export interface StepOptions extends RoundsOptions {
-  /** Those of the other signers of the round before. */
+  /** The messages of the other signers in the previous round. */
   readonly messages: readonly Uint8Array[];
 }
 
 /**
- * Rounds 2 and 3. Whether all messages are there is looked at first; from then on the session is used up.
+ * Rounds 2 and 3. First checks that all messages are there. From then on the session is used up.
  *
- * @throws UsageError, StoreError; ProtocolError if a message was refused, whose it names: there will be no signature
+ * @throws UsageError, StoreError; ProtocolError if a message was refused, with its sender: this signature cannot be finished
  */
 export async function nextRound(options: StepOptions): Promise<Sent> {
   const { store } = options;
@@ -123,7 +123,7 @@ export async function finishRounds(options: StepOptions): Promise<Signed | Signe
 
 interface Resumed {
   readonly session: Session;
-  /** For sealing what comes in its place. */
+  /** For sealing the next session. */
   readonly key: Key;
   readonly input: { share: Uint8Array; session: Uint8Array; messages: Map<number, Uint8Array> };
   readonly tandem: Tandem;
@@ -175,7 +175,7 @@ async function firstHere(store: Store, info: WalletInfo, parties: readonly numbe
   return undefined;
 }
 
-/** The messages of a round by sender: of each of the other signers, and of nobody else. @throws UsageError */
+/** The messages of a round by sender: one from each other signer, and no others. @throws UsageError */
 function sorted(messages: readonly Uint8Array[], { round, signers, party }: Session): Map<number, Uint8Array> {
   const all = new Map<number, Uint8Array>();
   for (const message of messages) {
@@ -194,7 +194,7 @@ function sorted(messages: readonly Uint8Array[], { round, signers, party }: Sess
   return all;
 }
 
-/** What a message says it is, and whose. @throws UsageError if it is none */
+/** The kind that a message states, and its sender. @throws UsageError if it is not a message */
 function headOf(message: Uint8Array): { kind: string; from: number } {
   try {
     const fields = decodeCbor(message) as Map<number, unknown>;

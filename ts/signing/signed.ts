@@ -4,7 +4,7 @@ import type { Signature } from '../core/wasm.ts';
 import { ProtocolError } from '../errors.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
 
-// What a signing ends with.
+// The result of signing.
 
 export type Protocol = 'onecall' | 'dkls18' | 'dkls23';
 
@@ -15,7 +15,7 @@ export interface Signed {
   readonly r: Hex;
   readonly s: Hex;
   readonly yParity: 0 | 1;
-  /** Of the key that signed: the wallet's, or the one at the path. */
+  /** The address of the key that signed: the wallet's, or the one at the path. */
   readonly address: Hex;
   readonly digest: Hex;
   readonly protocol: Protocol;
@@ -24,7 +24,7 @@ export interface Signed {
   readonly ms: number;
 }
 
-/** A signature of a transaction, with what is sent to a node. */
+/** A signature of a transaction, with the bytes for a node. */
 export interface SignedTransaction extends Signed {
   readonly serializedTransaction: Hex;
 }
@@ -38,7 +38,7 @@ export interface Made {
   readonly start: number;
 }
 
-/** Whether a signature of a digest is by this address, as noble has it. */
+/** Whether a signature of a digest is by this address, according to noble. */
 export function isBy(address: Hex, digest: Uint8Array, parts: Signature): boolean {
   return recoverAddress(digest, parts) === address;
 }
@@ -58,7 +58,7 @@ export function signedOf(
   return { ...signed, serializedTransaction: serializeTransaction(intent.transaction, { ...parts, v }) };
 }
 
-/** As {@link signedOf}, once noble agrees with the module on whose it is. @throws ProtocolError if it does not */
+/** As {@link signedOf}, after noble has recovered the same address. @throws ProtocolError if it recovers another one */
 export function signedBy(intent: Intent, parts: Signature, made: Made): Signed | SignedTransaction {
   if (!isBy(made.address, fromHex(digestOf(intent)), parts)) {
     throw new ProtocolError('The signature is not by this address.', { next: 'sign again.' });

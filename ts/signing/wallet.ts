@@ -29,35 +29,34 @@ export type { Protocol, Signed, SignedTransaction } from './signed.ts';
 
 export interface Wallet {
   readonly info: WalletInfo;
-  /** Signs an intent, made by ts/intent; see {@link SignOptions} for with whom. */
+  /** Signs an intent, made by ts/intent; see {@link SignOptions} for who signs. */
   sign(intent: Intent, options?: SignOptions): Promise<Signed | SignedTransaction>;
   /** Signs as personal_sign does (EIP-191). */
   signMessage(message: SignableMessage, options?: SignOptions): Promise<Signed>;
   /** Signs typed data (EIP-712), given as to viem's signTypedData or as the JSON of eth_signTypedData_v4. */
   signTypedData(definition: Parameters<typeof typedDataIntent>[0], options?: SignOptions): Promise<Signed>;
-  /** Signs a transaction of any type, given as to viem's signTransaction: complete, nothing is looked up. */
+  /** Signs a transaction of any type, given as to viem's signTransaction. It must be complete: nothing is looked up. */
   signTransaction(transaction: object, options?: SignOptions): Promise<SignedTransaction>;
   /** Signs 32 bytes as they are. Only the policy `any` lets an action do that. */
   signDigest(digest: Hex, options?: SignOptions): Promise<Signed>;
   /**
-   * Signs up to 8 intents in one call of the action: all of them or none. What the host's limits would refuse is not
-   * sent; the error says how many fit.
+   * Signs up to 8 intents in one call of the action: all of them or none. If the host's limits would refuse the call, nothing
+   * is sent, and the error says how many fit.
    */
   signMany(
     intents: readonly Intent[],
     options?: Omit<SignOptions, 'approval'>,
   ): Promise<(Signed | SignedTransaction)[]>;
   /**
-   * Opens the share and has a correlation with the action ready, so that the next signatures wait for the call and the last step
-   * alone. The share stays in this process's memory until the wallet is closed; once it is locked or its file changed it is
-   * dropped.
+   * Opens the share and gets a correlation with the action ready, so that the next signatures wait only for the call and the last
+   * step. The share stays in this process's memory until the wallet is closed, the share is locked, or its file changes.
    *
    * @returns how often the action was called: once if a correlation had to be made
    */
   prepare(options?: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'>): Promise<{ calls: number }>;
   /**
-   * Has the correlation with the action made anew, with one call, also after set-ups that failed; the one there is ends. What
-   * is to be done if answers are not to the request again and again.
+   * Replaces the correlation with the action, with one call, also after failed set-ups. Do this if answers repeatedly belong
+   * to other requests.
    */
   correlate(options?: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'>): Promise<{ calls: number }>;
   /** Clears what was prepared. Nothing more can be prepared or signed; a signature under way is still finished. */
@@ -82,8 +81,9 @@ export interface OpenOptions {
 /**
  * Opens a wallet of a store. No share is opened before something is signed.
  *
- * Signing throws UsageError, InputError (what is to be signed is malformed), PolicyError and RefusedError (the action's), LockedError, StoreError, RuntimeError (the
- * host's), ProtocolError and StaleResponseError (nothing was locked), CheckFailedError (the hot share was locked).
+ * Signing throws UsageError; InputError if the input is malformed; PolicyError and RefusedError if the action refuses; LockedError;
+ * StoreError; RuntimeError from the host; ProtocolError and StaleResponseError, after which nothing is locked; CheckFailedError,
+ * after which the hot share is locked.
  *
  * @throws StoreError, UsageError
  *
@@ -146,7 +146,7 @@ function protocolOf(info: WalletInfo, options: Pick<SignOptions, 'protocol' | 'r
   const isRecovery = options.recovery === true || action === undefined;
   if (threshold !== 2) {
     if (protocol === undefined || protocol === 'dkls23') return 'dkls23';
-    throw new UsageError(`${protocol} is between two shares; of this wallet, ${threshold} sign.`, {
+    throw new UsageError(`${protocol} works with two shares, and this wallet has a threshold of ${threshold}.`, {
       next: 'use dkls23.',
     });
   }
@@ -154,20 +154,20 @@ function protocolOf(info: WalletInfo, options: Pick<SignOptions, 'protocol' | 'r
   if (protocol !== 'onecall' || suited === 'onecall') return protocol ?? suited;
   throw new UsageError(
     isRecovery
-      ? 'onecall is between the hot share and the action, which has no part in this.'
+      ? 'onecall works between the hot share and the action, and the action takes no part in this.'
       : `The action of ${address} is of version 0.1.0, which does not know onecall.`,
     { next: isRecovery ? 'use dkls18.' : 'use dkls18, or move the wallet to an action of this version with migrate.' },
   );
 }
 
-/** Opens the share, and has a correlation ready; if it is to be made anew, that is all. */
+/** Opens the share and gets a correlation. If the task is only to replace it, that is all. */
 async function prepare(
   opened: Opened,
   options: Pick<SignOptions, 'signal' | 'onProgress' | 'onNotice'> & { readonly isAnew?: boolean },
 ): Promise<{ calls: number }> {
   const { isAnew = false } = options;
   const protocol = protocolOf(opened.info, isAnew ? { protocol: 'onecall' } : {});
-  if (protocol === 'dkls23') throw new UsageError('With dkls23 nothing can be prepared.');
+  if (protocol === 'dkls23') throw new UsageError('A signature by dkls23 cannot be prepared.');
   const hold = await holdOpened(opened, options);
   try {
     options.onProgress?.('preparing');

@@ -35,12 +35,9 @@ export async function commonAction(store: Store, runtime: Runtime['name']): Prom
   if (first === undefined) return undefined;
   const other = more.find(({ action }) => action?.cid !== first.action?.cid);
   if (other !== undefined) {
-    throw new UsageError(
-      `The wallets ${first.address} and ${other.address} of this store are with different actions.`,
-      {
-        next: 'move one of them into a store of its own.',
-      },
-    );
+    throw new UsageError(`The wallets ${first.address} and ${other.address} of this store have different actions.`, {
+      next: 'move one of them into a separate store.',
+    });
   }
   const { cid, source } = await openAction(store, first);
   return { cid, source };

@@ -2,7 +2,7 @@ import { armor, Decrypter, Encrypter, type Identity, type Recipient, type Stanza
 import { CodedError } from '../errors.ts';
 
 /**
- * What opens age files and what they are sealed to, as age has it: of an identity, a passphrase, a passkey (age's WebAuthn).
+ * What opens age files and what they are sealed to, in the terms of age: an identity, a passphrase, a passkey (WebAuthn).
  */
 export interface Key {
   /** In the order in which they are asked; texts are age identities (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…). */

@@ -23,7 +23,7 @@ import {
   type WalletInfo,
 } from './store.ts';
 
-/** A file of a wallet: sound, not here (which need not be wrong), or wrong. */
+/** A file of a wallet: in order, not here (which may be fine), or wrong. */
 export interface CheckedFile {
   readonly file: string;
   readonly state: 'sound' | 'away' | 'wrong';
@@ -35,7 +35,7 @@ export interface CheckedFile {
 export interface CheckedWallet {
   readonly wallet: string;
   readonly files: readonly CheckedFile[];
-  /** What dead processes had left, and is removed now. */
+  /** What dead processes had left; it is removed now. */
   readonly cleaned: readonly string[];
 }
 
@@ -67,7 +67,8 @@ export async function checkStore(store: Store, ids?: readonly string[]): Promise
 /**
  * Checks everything of a wallet that can be checked without its action: opens every share that is here and compares it with
  * wallet.json, and the action's source with its CID. Nothing of a share leaves this function. What dead processes left is
- * removed; but files that could be the wallet's only if the hot share and all the rest is sound: they might be what is missing.
+ * removed. Files that could belong to the wallet are removed only if the hot share and all the rest are in order, because
+ * they might be what is missing.
  */
 export async function checkWallet(
   store: Store,
@@ -86,10 +87,10 @@ export async function checkWallet(
     const unused = await unusedFiles(store, info);
     const hot = info.parties.find(({ role }) => role === 'hot');
     const hotFile = hot && shareFileName(info, hot.index);
-    // A change that takes effect here deletes the hot share of before it: as long as that is here, none did.
+    // A change that took effect here has deleted the earlier hot share. As long as that share is here, no change did.
     const isUnchanged = files.some(({ file, state }) => file === hotFile && state === 'sound');
     if (hold === undefined || !isUnchanged || files.some(({ state }) => state === 'wrong')) {
-      const kept = new StoreError('changed', KEPT, { next: 'mend the rest, and check again.' });
+      const kept = new StoreError('changed', KEPT, { next: 'fix the rest, and check again.' });
       return { wallet: id, files: [...files, ...unused.map((file) => wrong(file, kept))], cleaned };
     }
     if (unused.length > 0) await store.commit(id, { remove: unused });
@@ -103,7 +104,7 @@ export async function checkWallet(
 
 /** What moves a wallet to an action of this version, with the consent of its authority. */
 function moveAdvice(store: Store, { address, action }: WalletInfo): string {
-  const policy = action?.policy.startsWith('0x') ? 'FILE (the rules of now)' : action?.policy;
+  const policy = action?.policy.startsWith('0x') ? 'FILE (the present rules)' : action?.policy;
   return (
     'the action is of version 0.1.0 and signs by dkls18. To move the share to one of this version: ' +
     `${commandLine('migrate')} --store ${store.name} --wallet ${address} --policy ${policy}`
@@ -112,7 +113,7 @@ function moveAdvice(store: Store, { address, action }: WalletInfo): string {
 
 const PUT_BACK = 'put the share that belongs on this machine back, from where it was moved to or from a backup.';
 const KEPT =
-  'A change that was not finished left it, or a hand; it is kept as long as the hot share or the rest is not in order.';
+  'An unfinished change, or a person, left this file. It stays until the hot share and the rest are in order.';
 
 /** Checks the files that a wallet relies on. */
 async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
@@ -120,7 +121,7 @@ async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Ta
   let correlation: Promise<CheckedFile | undefined> | undefined;
   const shares = info.parties.filter(({ role }) => role !== 'action');
   const here = await localParties(store, info);
-  // The action is asked by the machine with the hot share; that of a cold one has no need of it.
+  // Only the machine with the hot share calls the action; a cold machine does not need its files.
   const sealed = sealedFileName(info);
   const isAsking = here.some(({ role }) => role === 'hot') || (await store.has(`${info.address}/${sealed}`));
   for (const party of shares) {
@@ -193,7 +194,7 @@ export async function openShareInfo(
   return withShare(store, info, index, load, (known) => known);
 }
 
-/** Opens a party's share for something, once it says of itself what wallet.json says. */
+/** Opens a party's share and uses it, once it matches wallet.json. */
 async function withShare<T>(
   store: Store,
   info: WalletInfo,
@@ -208,7 +209,7 @@ async function withShare<T>(
     return await use(known, share);
   } catch (cause) {
     if (!(cause instanceof TandemError)) throw cause;
-    const short = `${shareFileName(info, index)} opens, but holds no sound share: ${cause.message}.`;
+    const short = `${shareFileName(info, index)} opens, but does not contain a valid share: ${cause.message}.`;
     throw new StoreError('altered', short, { next: 'restore the file from a backup.', cause });
   } finally {
     share.fill(0);

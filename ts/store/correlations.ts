@@ -11,9 +11,9 @@ import { Epoch, Hex, Index } from '../protocol/schema.ts';
 import { memoryStore } from './memory.ts';
 import { nameOf, type Store, type WalletInfo } from './store.ts';
 
-// Where correlations are between signatures. Of a correlation that has met a wrong answer nothing may be left, nowhere: an
-// action that could guess at one Δ again and again would come to know the share. So they are no part of a store, which people
-// copy; each is taken away before a secret meets an answer, and put back only by who has verified what came of it.
+// Where correlations are between signatures. A correlation that has met a wrong answer must be gone everywhere: an action
+// that can guess at one Δ again and again learns the share. So correlations are not in a store, which people copy. Each one is
+// taken away before a secret meets an answer, and put back only after the resulting signature was verified.
 
 const VERSION = 1;
 /** The most bytes of a sealed correlation. */
@@ -21,7 +21,7 @@ const LIMIT = 32 * 1024;
 /** The note's name in a wallet's folder. */
 export const NOTE = 'correlation.json';
 
-/** Names one correlation: what it is of, and its id. */
+/** Names one correlation: its share and its id. */
 const Name = v.strictObject({ keyId: Hex(32), epoch: Epoch, user: Index, action: Index, id: Hex(32) });
 export type CorrelationName = v.InferOutput<typeof Name>;
 
@@ -39,13 +39,13 @@ const Note = v.strictObject({
   version: v.literal(VERSION),
   /** How many answers of the action have failed a check, ever: it never goes down. */
   failures: Count,
-  /** How many set-ups in a row failed by the action's doing. */
+  /** How many set-ups in a row failed because of the action. */
   failedSetUps: Count,
-  /** The correlation that may be used; none while one is taken. */
+  /** The usable correlation; none while it is taken. */
   alive: v.optional(Name),
 });
 
-/** What stands beside the share (correlation.json), whatever becomes of the correlation. */
+/** The note beside the share (correlation.json), which outlives every correlation. */
 export type CorrelationNote = v.InferOutput<typeof Note>;
 
 /** @throws StoreError */
@@ -70,7 +70,7 @@ async function unlessMissing<T>(reading: Promise<T>): Promise<T | undefined> {
   });
 }
 
-/** What seals the correlations of a share: it cannot be read, nor the share from it. */
+/** What seals the correlations of a share. It reveals neither its key nor the share. */
 export interface CorrelationKey {
   readonly sealing: CryptoKey;
   readonly salting: CryptoKey;
@@ -78,7 +78,7 @@ export interface CorrelationKey {
 
 const info = (use: string) => new TextEncoder().encode(`tandem correlation ${use} v1`);
 
-/** The key that follows from a share (its encoding), which the caller clears. */
+/** The key that is derived from a share (its encoding). The caller clears it. */
 export async function correlationKey(share: Uint8Array): Promise<CorrelationKey> {
   const secret = new Uint8Array(share);
   const sealing = await crypto.subtle.importKey('raw', secret, 'HKDF', false, ['deriveKey']);
@@ -121,7 +121,7 @@ async function unseal(
   }
 }
 
-/** The key of one seal serves for nothing else, so that the nonce may be constant. */
+/** Each seal has its own key, so the nonce may be constant. */
 function keyOf({ sealing }: CorrelationKey, salt: Uint8Array<ArrayBuffer>, use: 'encrypt' | 'decrypt') {
   const hkdf = { name: 'HKDF', hash: 'SHA-256', salt, info: info('seal') };
   return crypto.subtle.deriveKey(hkdf, sealing, { name: 'AES-GCM', length: 256 }, false, [use]);
@@ -139,9 +139,9 @@ export interface Correlation {
   readonly bytes: Uint8Array;
 }
 
-/** One that is nowhere but here: it is destroyed unless it is put back. */
+/** A correlation that exists only here: it is destroyed unless it is put back. */
 export interface TakenCorrelation extends Correlation {
-  /** Once all that came of it was verified. */
+  /** To be called once all signatures from it were verified. */
   putBack(): Promise<void>;
 }
 
@@ -151,12 +151,12 @@ const FOLDER = 'correlations';
 /**
  * The correlations of one wallet's party here. All of it is for the holder of the wallet.
  *
- * They are named for where the wallet's store is: a copy of it has none in common with it, whose mutex it does not know.
+ * Their names depend on the path of the wallet's store. So a copy of a store shares none with it: the two do not share a mutex.
  */
 export class Correlations {
   readonly #store: Store;
   readonly #info: WalletInfo;
-  /** Where they lie: the state of this user, or the memory of this process. */
+  /** Where they are kept: the state of this user, or the memory of this process. */
   #shelf: Store;
   #isLasting: boolean;
   /** Where they are of this process alone: the one there is. */
@@ -179,7 +179,7 @@ export class Correlations {
     return readNote(this.#store, this.#info.address);
   }
 
-  /** Whether one that may be used is here, as far as can be seen without the share. */
+  /** Whether a usable one is here, as far as this can be known without the share. */
   async isHere(): Promise<boolean> {
     const name = await this.#named();
     return name?.keyId === this.#info.keyId && (await this.#shelf.has(this.#pathOf(name)));
@@ -262,7 +262,7 @@ export class Correlations {
     await this.#write({ alive: undefined, failures: (await this.note()).failures + 1 });
   }
 
-  /** A set-up has failed by the action's doing. */
+  /** A set-up has failed because of the action. */
   async countFailedSetUp(): Promise<void> {
     await this.#write({ failedSetUps: (await this.note()).failedSetUps + 1 });
   }
@@ -272,7 +272,7 @@ export class Correlations {
     return this.#isLasting ? (await this.note()).alive : this.#alive;
   }
 
-  /** The same, if it is of these two and of the shares of now. One of an earlier epoch has ended, and is deleted. */
+  /** The same, if it belongs to these two and to the present shares. One of an earlier epoch has ended, and is deleted. */
   async #aliveOf(user: number, action: number): Promise<CorrelationName | undefined> {
     const name = await this.#named();
     if (name === undefined) return undefined;

@@ -16,10 +16,10 @@ const MAX_SESSION = 32 * 1024 * 1024;
 const bytes = (min: number, max: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length >= min && value.length <= max);
 
-/** What is wrong with terms that call an index what it is not. */
+/** The error for terms that give an index another role. */
 const ROLES = 'other roles than those of the indices';
 
-/** What all machines agree on: the words are made of it too. */
+/** What all machines agree on. The words cover it too. */
 export const DealTerms = v.pipe(
   v.strictObject({
     threshold: Index,
@@ -31,12 +31,12 @@ export const DealTerms = v.pipe(
     reshare: v.optional(
       v.strictObject({
         account: Address,
-        /** The sharing that there is: its id, and all that is public of it, as the wasm module takes it. */
+        /** The present sharing: its id and all its public data, in the form that the wasm module takes. */
         keyId: Hex(32),
         old: bytes(1, 4096),
-        /** The authority over the action's share as it is. */
+        /** The present authority over the action's share. */
         authority: v.optional(Authority),
-        /** Of the new shares. */
+        /** The epoch of the new shares. */
         epoch: Epoch,
         /** The old parties that deal, ascending. */
         dealers: v.pipe(v.array(Index), v.minLength(2), v.maxLength(MAX_PARTIES)),
@@ -58,7 +58,7 @@ export const DealMessages = v.pipe(
   v.check((all) => new Set(all.map(([round, sender]) => `${round}.${sender}`)).size === all.length, 'twice the same'),
 );
 
-/** A cold share's signature that the action may deal its own, and until when it is good. */
+/** A cold share's signature that permits the action to deal, and its expiry. */
 export const ColdPermission = v.strictObject({
   by: v.optional(Index),
   signature: Signature,
@@ -93,7 +93,9 @@ export function assertTerms(terms: DealTerms): void {
   const result = v.safeParse(DealTerms, terms);
   if (result.success) return;
   const where = v.getDotPath(result.issues[0]) ?? 'parties';
-  throw new UsageError(`These are no terms of a deal: ${where}: ${result.issues[0].message}.`, { next: ROLES_ADVICE });
+  throw new UsageError(`These are not the terms of a deal: ${where}: ${result.issues[0].message}.`, {
+    next: ROLES_ADVICE,
+  });
 }
 
 const ROLES_ADVICE = 'party 1 is hot, 2 the action where there is one, and all others are cold.';
@@ -108,7 +110,7 @@ export function dropCommand(store: Store, deal: Uint8Array): string {
   return `${commandLine('party')} drop --store ${store.name} --deal ${dealName(deal)}`;
 }
 
-/** One process at a time works on a deal, by its id; and, by the address, confirms one of a wallet or changes it otherwise. */
+/** Serialises work on one deal (by its id), or on one wallet (by its address): confirming a deal of it, or changing it. */
 export async function withMutex<T>(store: Store, what: Uint8Array | string, work: () => Promise<T>): Promise<T> {
   await store.makeFolder(DEALS);
   const { release } = await store.mutex(`${DEALS}/${typeof what === 'string' ? what : dealName(what)}.lock`);
@@ -148,10 +150,14 @@ export async function resharesOf(store: Store, account: string): Promise<Reshare
   for (const deal of await listDeals(store)) {
     const reshare = await reshareOf(store, deal).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
-      throw new StoreError(error.kind, `The offline deal ${dealName(deal)} does not open, and may be of this wallet.`, {
-        next: `use the key that it was begun with, or drop it on all machines: ${dropCommand(store, deal)} --yes`,
-        cause: error,
-      });
+      throw new StoreError(
+        error.kind,
+        `The offline deal ${dealName(deal)} does not open, and may belong to this wallet.`,
+        {
+          next: `use the key that it was begun with, or drop it on all machines: ${dropCommand(store, deal)} --yes`,
+          cause: error,
+        },
+      );
     });
     if (reshare?.account === account) found.push(reshare);
   }
@@ -195,12 +201,12 @@ export async function writeSession(store: Store, session: Omit<DealSession, 'ver
   }
 }
 
-/** Clears what of a session is secret. */
+/** Clears the secrets of a session. */
 export function forget({ here }: Pick<DealSession, 'here'>): void {
   for (const { session } of here) session.fill(0);
 }
 
-/** Keeps a copy of a deal's last file, which all parties need and only this machine can write: it may be lost on its way. */
+/** Keeps a copy of a deal's last file, in case it is lost on its way: all parties need it, and only this machine can write it. */
 export async function keepLastFile(store: Store, deal: Uint8Array, data: Uint8Array): Promise<void> {
   await store.commit(DEALS, { write: [{ path: `${dealName(deal)}.deal`, data }] });
 }
@@ -221,7 +227,7 @@ export function parseDeal<S extends v.GenericSchema>(
     value = plainObjects(decodeCbor(data));
   } catch {
     // The cause could quote a session; it is dropped.
-    throw new StoreError('altered', `${path} is cut short or altered: ${what}.`, { next: 'have it sent again.' });
+    throw new StoreError('altered', `${path} is cut short or altered: ${what}.`, { next: 'ask for it again.' });
   }
   const version = (value as { version?: unknown } | null)?.version;
   if (typeof version === 'number' && version !== DEAL_VERSION) {
@@ -232,15 +238,15 @@ export function parseDeal<S extends v.GenericSchema>(
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   if (result.issues[0].message === ROLES) {
-    throw new StoreError('altered', `${path} calls its parties what they are not: ${ROLES_ADVICE}`, {
+    throw new StoreError('altered', `${path} gives its parties wrong roles: ${ROLES_ADVICE}`, {
       next:
-        'confirm nothing. Somebody changed it on its way, or the machine that began is in the wrong hands: drop the deal on ' +
+        'confirm nothing. Somebody changed it on its way, or the machine that began is compromised: drop the deal on ' +
         'all machines (party drop --yes).',
     });
   }
   // A name that nobody agreed on is the sender's, who could write anything on the screen with it.
   const where = /^[\w.]{1,64}$/.exec(v.getDotPath(result.issues[0]) ?? '')?.[0] ?? 'content';
-  throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'have it sent again.' });
+  throw new StoreError('altered', `${path} is ${what}: ${where} is not as agreed.`, { next: 'ask for it again.' });
 }
 
 /** Maps with text keys, at any depth, as objects. */

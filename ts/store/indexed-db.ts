@@ -9,7 +9,7 @@ const VERSION = 1;
 /** By path; a folder has a slash at its end, and nothing in it. */
 interface Schema extends DBSchema {
   files: { key: string; value: Uint8Array };
-  /** What is no document of the user's: correlations. It is never in a backup. */
+  /** What is not a document of the user: correlations. It is never in a backup. */
   state: { key: string; value: Uint8Array };
 }
 
@@ -28,7 +28,7 @@ export function hasIndexedDb(): boolean {
 
 /**
  * The wallets that a browser keeps for this origin. All tabs and workers of it share them: every change is one transaction, on
- * disk when it resolves, and mutexes are Web Locks, which end with whoever holds them.
+ * disk when it resolves, and mutexes are Web Locks, which end with their holder.
  */
 export function openBrowserStore(key: KeySource, database = 'tandem'): BrowserStore {
   return new Database(database, 'files', key);
@@ -187,7 +187,7 @@ class Database implements BrowserStore {
       return await use(await this.#opened);
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      // Of a database that was deleted or whose opening failed another one can be opened.
+      // If the database was deleted, or could not be opened, another one can be opened.
       if (!(error instanceof DOMException) || error.name !== 'QuotaExceededError') this.#opened = undefined;
       throw this.#failed(error, path);
     }

@@ -94,7 +94,7 @@ export function isKeystore(text: string): boolean {
  * {@link encryptKeystore} write it.
  *
  * @param passphrase as it is typed; tried in Unicode's form NFKC too, which ethers takes it in
- * @throws WalletError if it is no such file, or the passphrase does not open it
+ * @throws WalletError if it is not such a file, or the passphrase does not open it
  */
 export async function decryptKeystore(text: string, passphrase: string): Promise<Uint8Array> {
   const file = readKeystore(text);
@@ -114,7 +114,7 @@ export async function decryptKeystore(text: string, passphrase: string): Promise
 
 function readKeystore(text: string): KeystoreFile {
   const fail = (why: string, cause?: unknown) =>
-    new WalletError(`That is no keystore file of version 3: ${why}.`, {
+    new WalletError(`That is not a keystore file of version 3: ${why}.`, {
       next: 'give one by scrypt or PBKDF2, as geth, ethers and MetaMask write it, or the key itself.',
       cause,
     });

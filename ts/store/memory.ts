@@ -80,7 +80,7 @@ class Memory implements Store {
   async take(path: string, limit: number): Promise<Uint8Array> {
     const data = await this.read(path, limit);
     if (this.#files.delete(path)) return data;
-    data.fill(0); // somebody else has taken it meanwhile
+    data.fill(0); // somebody else has taken it in the meantime
     throw this.#missing(path);
   }
 

@@ -39,8 +39,8 @@ export function isMnemonic(text: string): boolean {
 /**
  * The private key that a mnemonic (BIP-39) gives at a path (BIP-32).
  *
- * @throws WalletError if it is no mnemonic; the error quotes none of it
- * @throws UsageError if the path is none
+ * @throws WalletError if it is not a mnemonic; the error quotes nothing of it
+ * @throws UsageError if the path is not one
  */
 export async function keyOfMnemonic(text: string, path = FIRST_ACCOUNT, passphrase = ''): Promise<Uint8Array> {
   const steps = path.replace(/[hH]/g, "'");
@@ -53,7 +53,7 @@ export async function keyOfMnemonic(text: string, path = FIRST_ACCOUNT, passphra
   }
   const mnemonic = words.join(' ');
   if (!LISTS.some((list) => validateMnemonic(mnemonic, list))) {
-    throw new WalletError('That is no mnemonic: a word is in none of the lists of BIP-39, or its checksum is wrong.', {
+    throw new WalletError('That is not a mnemonic: a word is not in the lists of BIP-39, or the checksum is wrong.', {
       next: 'compare it word by word with what was written down.',
     });
   }

@@ -24,7 +24,7 @@ export function storedNonces(
       return v.parse(NoncesSchema, readJson(text));
     } catch (cause) {
       throw new StoreError('altered', `${nameOf(store, path)} is not as it was written.`, {
-        next: 'remove it: it is made anew.',
+        next: 'remove it: the next payment makes a new one.',
         cause,
       });
     }

@@ -1,4 +1,4 @@
-// For Node: where a user's programs keep what is no document of theirs, and of no use elsewhere.
+// For Node: where programs keep state of this user on this machine, which is not a document and of no use elsewhere.
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { openStore } from './node.ts';

@@ -47,7 +47,7 @@ export interface Store {
   list(folder: string): Promise<string[]>;
   /** Whether a file or folder is there. */
   has(path: string): Promise<boolean>;
-  /** The content of a file. @throws StoreError altered, if it has more than `limit` bytes or is no file */
+  /** The content of a file. @throws StoreError altered, if it has more than `limit` bytes or is not a file */
   read(path: string, limit: number): Promise<Uint8Array>;
   /** Begins a new folder, which nobody sees before it is finished, and so shows that the store can be written. */
   begin(): Promise<NewFolder>;
@@ -86,18 +86,18 @@ export interface Content {
 }
 
 /**
- * What becomes of a folder: first files are written, in this order, in the place of what was there; once the last one is, the
- * change has taken effect, and others are removed, if they are there.
+ * A change of a folder. First these files are written, in this order, replacing what was there. Once the last one is written, the
+ * change is in effect, and the other files are removed, if they exist.
  */
 export interface Change {
   readonly write?: readonly Content[];
   readonly remove?: readonly string[];
 }
 
-/** What one process at a time has. */
+/** Something that only one process at a time has. */
 export interface Mutex {
   release(): void;
-  /** Makes a file of this path, with whatever content, even where no space is left to write one. */
+  /** Makes a file at this path, with any content, even if no space is left to write one. */
   leave(path: string): Promise<void>;
 }
 
@@ -107,13 +107,13 @@ export interface Mutex {
  */
 export type KeySource = (kind: KeyKind | 'any', what: string) => Promise<Key>;
 
-/** How a file is called in messages. */
+/** The name of a file in messages. */
 export function nameOf(store: Pick<Store, 'name'>, path: string): string {
   return `${store.name}/${path}`;
 }
 
 const VERSION = 1;
-/** Of a share file, in bytes. */
+/** The largest share file, in bytes. */
 export const SHARE_LIMIT = 64 * 1024;
 const LIMIT = { json: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
@@ -123,7 +123,7 @@ export const MUTEX = 'lock';
 export const DEALS = 'deals';
 
 const Short = v.pipe(v.string(), v.maxLength(256));
-/** What is shown to people comes from other machines too: nothing in it moves the cursor or makes a line of its own. */
+/** Texts from other machines are shown to people, so they must not move the cursor or add lines. */
 const Name = v.pipe(Short, v.regex(/^[!-~]*$/, 'not a name'));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
@@ -145,7 +145,7 @@ export const ActionInfo = v.strictObject({
   cid: Cid,
   policy: Name,
   authority: Authority,
-  /** The file of its sealed share; action.sealed if it is not said. */
+  /** The file of its sealed share; by default action.sealed. */
   sealed: v.optional(v.pipe(v.string(), v.regex(/^action\.[1-9][0-9]{0,9}\.sealed$/, 'not a name for it'))),
   /** It may sign by dkls23: --allow-interactive when the wallet was made. */
   interactive: v.optional(v.literal(true)),
@@ -238,7 +238,7 @@ export function sealedFileName({ action }: Pick<WalletInfo, 'action'>): string {
   return action?.sealed ?? FIRST_SEALED;
 }
 
-/** The file for the sealed share of a wallet that is to be changed: another one than now. */
+/** The next file for the sealed share of a wallet: another name than the present one. */
 export function nextSealedName(info: Pick<WalletInfo, 'action'>): string {
   const [, number = '0'] = /^action\.([0-9]+)\.sealed$/.exec(sealedFileName(info)) ?? [];
   return `action.${Number(number) + 1}.sealed`;
@@ -280,7 +280,7 @@ export async function readWallet(store: Store, id: string): Promise<WalletInfo> 
     info.threshold >= 2 &&
     info.threshold <= info.parties.length &&
     areRoles(info.parties, info.action !== undefined);
-  if (!isSound) throw new StoreError('altered', `${path} contradicts itself or is of another wallet.`);
+  if (!isSound) throw new StoreError('altered', `${path} contradicts itself or belongs to another wallet.`);
   return info;
 }
 
@@ -301,10 +301,9 @@ export async function readShare(store: Store, info: WalletInfo, index: number): 
 }
 
 /**
- * Opens a share file, wherever it is: which wallet's and which party's share it holds, and the share, which the caller
- * clears.
+ * Opens a share file, wherever it is. Returns its wallet, its party and the share, which the caller clears.
  *
- * @param path what it is called in messages
+ * @param path its name in messages
  * @throws StoreError missing, passphrase, identity, altered, version
  */
 export async function openShareFile(
@@ -329,8 +328,7 @@ export async function openShareFile(
 }
 
 /**
- * Checks that what a share says of itself is what wallet.json says: before it is used, so that shares of two epochs
- * never meet.
+ * Checks a share against wallet.json before it is used, so that shares of two epochs never meet.
  *
  * @throws StoreError old-share, other-wallet
  */
@@ -344,16 +342,20 @@ export function checkShare(store: Store, info: WalletInfo, index: number, known:
   if (known.epoch < info.epoch) {
     throw new StoreError(
       'old-share',
-      `${path} is old: a share of epoch ${known.epoch}; the wallet is in ${info.epoch}.`,
+      `${path} is old: it has epoch ${known.epoch}, and the wallet has epoch ${info.epoch}.`,
       {
         next: `put the share of epoch ${info.epoch} there.`,
       },
     );
   }
   if (known.epoch > info.epoch || toHex(known.keyId) !== info.keyId) {
-    throw new StoreError('old-share', `wallet.json is old: of epoch ${info.epoch}; ${path} is of ${known.epoch}.`, {
-      next: 'put the wallet.json that was written with this share there.',
-    });
+    throw new StoreError(
+      'old-share',
+      `wallet.json is old: it has epoch ${info.epoch}, and ${path} has epoch ${known.epoch}.`,
+      {
+        next: 'put the wallet.json that was written with this share there.',
+      },
+    );
   }
 }
 
@@ -381,7 +383,7 @@ export async function readAction(store: Store, info: WalletInfo): Promise<Stored
   const path = nameOf(store, file);
   const sealed = parse(SealedShare, parseJson(await store.read(file, LIMIT.json), path), path);
   if (sealed.wallet !== info.action.wallet || sealed.cid !== info.action.cid) {
-    throw new StoreError('other-wallet', `${path} is of another wallet or another action.`, {
+    throw new StoreError('other-wallet', `${path} belongs to another wallet or another action.`, {
       next: `put back the file that was made for ${info.address}.`,
     });
   }
@@ -421,8 +423,8 @@ export interface Draft {
 }
 
 /**
- * Begins a wallet: sees that the store can be written, before anything is asked of anybody, asks for the key, and starts the
- * scrypts of the shares.
+ * Begins a wallet: checks that the store can be written, before anybody is asked for anything, then asks for the key and starts
+ * the scrypts of the shares.
  *
  * @throws StoreError read-only, full, io
  */
@@ -439,9 +441,8 @@ export async function draftWallet(store: Store, localParties: number): Promise<D
 }
 
 /**
- * Begins to change a wallet that is there: its shares, its action, or both. What `finish` is given lies beside the old
- * until wallet.json is written, which makes it the wallet; only then are the old files deleted, where they are in the
- * store. A process that is killed leaves either the old wallet or the new one, and perhaps files of the other.
+ * Begins to change an existing wallet: its shares, its action, or both. `finish` puts the new files beside the old ones, and
+ * then writes wallet.json, which puts the change into effect. Only then it deletes the old files, if they are in the store. A process that is killed leaves either the old wallet or the new one, and perhaps files of the other.
  *
  * @throws StoreError read-only, full, io; `finish` also busy, and changed if the wallet is not `old` any more
  */
@@ -466,7 +467,7 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
   };
 }
 
-/** Deletes the shares of earlier epochs, if a process that had stored those of now was killed before it did. */
+/** Deletes the shares of earlier epochs, if a process that had stored the present ones was killed before it did that. */
 export async function removeOlder(store: Store, info: WalletInfo): Promise<void> {
   const hold = await holdWallet(store, info.address);
   try {
@@ -487,12 +488,12 @@ export async function removeOlder(store: Store, info: WalletInfo): Promise<void>
 export async function assertCurrent(store: Store, info: WalletInfo): Promise<void> {
   const now = await readWallet(store, info.address);
   if (now.keyId === info.keyId && now.action?.cid === info.action?.cid) return;
-  throw new StoreError('changed', `The wallet ${info.address} was given new shares or another action meanwhile.`, {
+  throw new StoreError('changed', `Another command gave the wallet ${info.address} new shares or another action.`, {
     next: 'open it again.',
   });
 }
 
-/** Notes that the host has been told to let no action but this one use the wallet. For the holder of the wallet. */
+/** Notes that the host was told to let only this action use the wallet. For the holder of the wallet. */
 export async function forgetRetired(store: Store, info: WalletInfo): Promise<void> {
   if (info.action === undefined) return;
   const { retired: _, ...action } = info.action;
@@ -501,7 +502,7 @@ export async function forgetRetired(store: Store, info: WalletInfo): Promise<voi
 
 type Sealer = ReturnType<typeof sealer>;
 
-/** A sealer for each of so many shares. */
+/** One sealer for each share. */
 async function sealers(store: Store, count: number): Promise<Sealer[]> {
   if (count === 0) return [];
   const key = await store.key('any', 'the new shares');
@@ -574,8 +575,8 @@ export interface Hold {
 }
 
 /**
- * Holds a wallet, so that of two processes only one uses its shares at a time, and shows that the store can be written:
- * a share that could not be locked afterwards is not used.
+ * Holds a wallet, so that only one process at a time uses its shares. Also checks that the store can be written, because a share
+ * that could not be locked afterwards must not be used.
  *
  * @throws StoreError busy, read-only, full, missing, io
  */
@@ -596,7 +597,7 @@ export async function holdWallet(store: Store, id: string, signal?: AbortSignal)
       try {
         await store.commit(id, { write: [{ path: LOCKED, data: note }] });
       } catch {
-        // No space for a note: that the file is there is what locks.
+        // No space for a note: the existence of the file is the lock.
         await mutex.leave(path).catch((cause: unknown) => {
           throw new StoreError('io', `The share could NOT be locked on disk, though ${reason}.`, {
             next: `do not sign with this wallet again; create the file ${nameOf(store, path)} by hand.`,
@@ -619,12 +620,12 @@ export async function assertUnlocked(store: Store, id: string): Promise<void> {
     const note = v.parse(LockNote, parseJson(await store.read(file, LIMIT.json), file));
     why = ` (${note.reason}, ${note.at})`;
   } catch {
-    // That the file is there is what locks; what it says is only for people.
+    // The existence of the file is the lock; its content is only for people.
   }
   throw new LockedError(`The hot share of ${id} is locked${why}.`, {
     next:
       'if an answer of the action failed a check, do not trust this action again: sign with --recovery (hot and cold ' +
-      `share, no action) to move what the wallet holds. Else: ${commandLine('wallet')} unlock --store ${store.name} --wallet ${id}`,
+      `share, no action) to move what the wallet holds. Otherwise: ${commandLine('wallet')} unlock --store ${store.name} --wallet ${id}`,
   });
 }
 
@@ -704,7 +705,7 @@ export async function openSealed(
     }
     if (error.kind === 'unsupported') {
       throw new StoreError(kind ?? 'identity', `${path} is not opened here: ${error.message}.`, {
-        next: 'make the share anew with age, for a passphrase or for an identity of age-keygen, where it can be opened.',
+        next: 'where it can be opened, encrypt the share again with age, for a passphrase or an identity of age-keygen.',
         cause: error,
       });
     }
@@ -713,7 +714,7 @@ export async function openSealed(
         next: 'try again with the passphrase it was made with.',
       });
     }
-    throw new StoreError('identity', `No age identity at hand opens ${path}.`, {
+    throw new StoreError('identity', `None of the given age identities opens ${path}.`, {
       next: 'name the identity file it was made with in TANDEM_IDENTITY.',
     });
   }

@@ -16,7 +16,7 @@ import { type Chain, defineChain, parseEther } from 'viem';
 import { announceTandem } from '../../../ts/connector.ts';
 import { tandemConnector } from '../../../ts/provider/wagmi.ts';
 
-// A dapp with plain wagmi. Of tandem it has one line, which announces the wallet; wagmi finds it as it finds any other.
+// A dapp with plain wagmi. One line of it is about tandem: it announces the wallet, and wagmi finds it as it finds any other.
 
 interface Settings {
   /** The wallet's page. */

@@ -13,8 +13,8 @@ import { readConfig } from './config.ts';
 import { button, check, chosen, field, h, save } from './dom.ts';
 import workerUrl from './worker.ts?worker&url';
 
-// The wallet's page. What it shows is text that it puts into elements; what it knows of the wallet is public, but for what the
-// user types.
+// The wallet's page. What it shows is text that it puts into elements; what it knows of the wallet is public, except for what
+// the user types.
 
 /** How long a request is shown before it can be agreed to: a click that was meant for another window agrees to nothing. */
 const CALM_MS = 700;
@@ -97,7 +97,7 @@ function act(work: () => Promise<void>): (event: Event) => void {
   };
 }
 
-// What opens the wallet, chosen anew.
+// A new choice of what opens the wallet.
 
 interface Chosen {
   readonly passkey?: string;

@@ -19,7 +19,7 @@ type DealParams struct {
 
 	Secret    []byte `cbor:"secret,omitempty"`    // import: the key, 32 bytes
 	ChainCode []byte `cbor:"chainCode,omitempty"` // import: what belongs to it, 32 bytes
-	Old       []byte `cbor:"old,omitempty"`       // reshare: the old public key data, for whoever has no share
+	Old       []byte `cbor:"old,omitempty"`       // reshare: the old public key data, for a party without a share
 	Share     []byte `cbor:"share,omitempty"`     // reshare: the old share
 }
 

@@ -66,7 +66,7 @@ func TestRecoverAddress(t *testing.T) {
 	}
 }
 
-// It is go-ethereum's recovery, but for a high s.
+// It is go-ethereum's recovery, except for a high s.
 func FuzzRecoverAddress(f *testing.F) {
 	key, err := crypto.GenerateKey()
 	if err != nil {

@@ -168,7 +168,7 @@ func TestDerive(t *testing.T) {
 	}
 }
 
-// No step panics on a share, session or message that is none.
+// No step panics on bytes that are not a share, session or message.
 func TestGarbage(t *testing.T) {
 	junk := make([]byte, 300)
 	_, _ = rand.Read(junk)

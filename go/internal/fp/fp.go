@@ -50,7 +50,7 @@ func (r *Element) Set(a *Element) { *r = *a }
 // SetInt sets r = n.
 func (r *Element) SetInt(n uint16) { *r = Element{uint32(n)} }
 
-// SetBytes sets r to the value of 32 bytes, big endian, and reports whether it is below p. If not, r is good all the same,
+// SetBytes sets r to the value of 32 bytes, big endian, and reports whether it is below p. If not, r is still valid,
 // and weak.
 func (r *Element) SetBytes(b *[Size]byte) bool {
 	// Four words, least significant first.
@@ -250,7 +250,7 @@ func (a *Element) Equal(b *Element) uint64 {
 	return t.IsZero()
 }
 
-// Mul sets r = a*b. Of a and b one may be lazy.
+// Mul sets r = a*b. One of a and b may be lazy.
 //
 // It is Karatsuba's method on three blocks of three limbs, six products of blocks in place of nine. Their sums and
 // differences may pass 2^64, and come back: columns do not.

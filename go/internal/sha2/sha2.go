@@ -10,9 +10,9 @@ import (
 // Hash is a hash of what was written to it. It may hold secrets: Clear it.
 type Hash interface {
 	Write(p []byte)
-	// Sum puts the hash in dst, of Size bytes, and begins anew.
+	// Sum puts the hash in dst, of Size bytes, and resets the state.
 	Sum(dst []byte)
-	// Clear begins anew, and forgets everything.
+	// Clear resets the state, and forgets everything.
 	Clear()
 	Size() int
 	BlockSize() int
@@ -65,7 +65,7 @@ func (s *State256) Size() int { return 32 }
 // BlockSize returns 64.
 func (s *State256) BlockSize() int { return 64 }
 
-// Clear begins anew, and forgets everything.
+// Clear resets the state, and forgets everything.
 func (s *State256) Clear() {
 	*s = State256{}
 	s.reset()
@@ -95,7 +95,7 @@ func (s *State256) Write(p []byte) {
 	copy(s.block[:], p)
 }
 
-// Sum puts the 32 bytes of the hash in dst, and begins anew.
+// Sum puts the 32 bytes of the hash in dst, and resets the state.
 func (s *State256) Sum(dst []byte) {
 	at := int(s.length % 64)
 	s.block[at] = 0x80
@@ -109,7 +109,7 @@ func (s *State256) Sum(dst []byte) {
 	s.put(dst)
 }
 
-// put puts the state in dst, and begins anew.
+// put puts the state in dst, and resets it.
 func (s *State256) put(dst []byte) {
 	// Bytes are put together here and in compress because TinyGo would call functions of encoding/binary for it.
 	for i, h := range s.h {
@@ -195,7 +195,7 @@ func (s *State512) Size() int { return 64 }
 // BlockSize returns 128.
 func (s *State512) BlockSize() int { return 128 }
 
-// Clear begins anew, and forgets everything.
+// Clear resets the state, and forgets everything.
 func (s *State512) Clear() { *s = State512{h: initial} }
 
 // Write adds p to what is hashed.
@@ -212,7 +212,7 @@ func (s *State512) Write(p []byte) {
 	}
 }
 
-// Sum puts the 64 bytes of the hash in dst, and begins anew.
+// Sum puts the 64 bytes of the hash in dst, and resets the state.
 func (s *State512) Sum(dst []byte) {
 	at := int(s.length % 128)
 	s.block[at] = 0x80

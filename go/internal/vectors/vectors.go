@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the vectors anew")
+var update = flag.Bool("update", false, "write the vectors again")
 
 // Compare fails the test if value, as JSON, is not what the file of that name says. With -update it writes the file
 // instead. It is for the tests of a package right below go.

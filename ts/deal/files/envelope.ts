@@ -17,8 +17,8 @@ import {
 const MAX_ENVELOPE = 1024 * 1024;
 
 /**
- * A file between machines, deterministic CBOR: every message of the deal that its writer knows. A relay learns who takes
- * part, and the public key: nothing of a share, which only travels sealed to its party.
+ * A file between machines, deterministic CBOR: every message of the deal that its writer knows. A relay learns the
+ * participants and the public key, and nothing about a share, which only travels sealed to its party.
  */
 const Envelope = v.strictObject({
   version: v.literal(DEAL_VERSION),

@@ -62,9 +62,8 @@ import { phraseOf, round1PhraseOf } from './words.ts';
 //
 // Offline deals: keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
-// Each file holds every message that its writer knows, so that they may go round in any way. A machine goes as far as the
-// messages allow, keeps its session in the place of the one before, and only then writes its own file: a step that was
-// taken is never taken again. Two machines, of which one runs the action:
+// Each file holds every message that its writer knows, so files may go round in any order. A machine goes as far as the
+// messages allow, replaces its session, and only then writes its own file, because a step must never be taken twice. Two machines, of which one runs the action:
 //
 //     hot, action → cold   round 1 of hot
 //     cold → hot, action   round 1 of cold
@@ -75,9 +74,9 @@ import { phraseOf, round1PhraseOf } from './words.ts';
 // At the end both show the same six words. Until somebody has compared them there is no wallet: an attacker between the
 // machines could have dealt with each of them alone.
 //
-// With new shares of a key that exists, the attacker would have a part of it by then. There twelve words come once round 1 is
-// complete, except that of the action, and nothing is dealt, nor the action asked to deal, on a machine where they were not
-// compared. What comes after round 1 follows from it, so the deal ends without any: docs/protocol.md.
+// In a reshare that would be too late: by then an attacker would hold a part of a share. So there, twelve words come once round 1
+// of all people is complete. A machine deals, and asks the action to deal, only after the words were compared on it. Everything
+// after round 1 follows from it, so the end needs no words: docs/protocol.md.
 
 interface PartyOptions extends AskOptions {
   readonly store: Store;
@@ -92,11 +91,11 @@ export interface DealState {
   readonly terms: DealTerms;
   /** The parties that are on this machine. */
   readonly here: readonly number[];
-  /** Those whose messages are waited for. */
+  /** The parties whose messages are missing. */
   readonly waitingFor: readonly number[];
-  /** New shares: the words to compare, as long as nobody has here. */
+  /** In a reshare: the words to compare, until somebody here has compared them. */
   readonly phrase?: string;
-  /** New shares that a guardian permits: what the guardian is to sign as `messages`, once round 1 is complete. */
+  /** In a reshare that a guardian permits: the `messages` that the guardian signs, once round 1 is complete. */
   readonly messages?: string;
   /** Once all have confirmed their shares: the key's address, and of a new key the words to compare. */
   readonly dealt?: { readonly address: string; readonly phrase?: string };
@@ -187,8 +186,8 @@ export interface StepOptions extends GoOnOptions {
 }
 
 /**
- * Takes the others' messages, goes as far as they allow and writes what this machine has to say. May be called again with the
- * same files: it then writes the same messages.
+ * Takes the others' messages, goes as far as they allow and writes this machine's messages. May be called again with the same
+ * files: it then writes the same messages.
  *
  * @throws UsageError, StoreError, ProtocolError (a party broke the protocol, or a file was changed on its way: the session is
  *   as it was before), RefusedError; RuntimeError of the host
@@ -223,11 +222,11 @@ async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<Deal
 }
 
 /**
- * Goes on with new shares whose words were compared: from here on this machine deals, and a cold share on it has signed that
- * the action may. Once more, it signs anew.
+ * Goes on with new shares whose words were compared: from here on this machine deals, and a cold share on it permits the action
+ * to deal. If called again, it signs again.
  *
  * @param phrase the words that all other machines show, or how to ask for them
- * @throws ProtocolError if they are others: nothing was dealt; UsageError if there are no words yet; as {@link stepDeal}
+ * @throws ProtocolError if the words differ: nothing was dealt; UsageError if there are no words yet; as {@link stepDeal}
  */
 export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phrase: Phrase }): Promise<DealState> {
   const { store, deal, phrase } = options;
@@ -238,15 +237,15 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
       const { terms } = session;
       const words = wordsOf(session);
       if (terms.reshare === undefined) throw new UsageError('The words of a new key come at the end: finish.');
-      if (words === undefined) throw new UsageError('This deal is not so far: the words come once all have joined.');
+      if (words === undefined) throw new UsageError('It is too early: the words come once all have joined.');
       if ((await typed(phrase, session)) !== words) {
-        throw new ProtocolError('The words are not the same: the machines do not speak of the same deal.', {
+        throw new ProtocolError('The words differ: the machines are not in the same deal.', {
           next: 'nothing was dealt. Compare once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
       const { reshare } = terms;
       return await withMutex(store, reshare.account, async () => {
-        await walletOf(store, reshare); // of new shares that were finished meanwhile, the old ones are not dealt once more
+        await walletOf(store, reshare); // if new shares were finished in the meantime, the old ones are not dealt again
         await assertOnly(store, deal, reshare.account);
         session.isConfirmed = true;
         const round1 = said(session, 1, actionOf(terms));
@@ -262,7 +261,7 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
 }
 
 /**
- * Of two deals that go on at the same time one machine might finish the one, another the other.
+ * If two deals go on at the same time, one machine might finish the one, another machine the other.
  *
  * @throws WalletError if another one of this wallet was confirmed here
  */
@@ -283,7 +282,7 @@ async function typed(phrase: Phrase, session: Live): Promise<string> {
   return text.trim().toLowerCase().split(/\s+/).join(' ');
 }
 
-/** Of new shares, the words that stand for round 1 of all people, once it is complete. */
+/** For a reshare, the words that stand for round 1 of all people, once it is complete. */
 function wordsOf(session: Live): string | undefined {
   const { terms, deal } = session;
   const remote = actionOf(terms);
@@ -296,7 +295,7 @@ function wordsOf(session: Live): string | undefined {
  * has it, appear in the store in one step, and the session is deleted.
  *
  * @param phrase the words that the other machine shows, or how to ask for them: of a new key
- * @throws ProtocolError if they are others, or the deal is not so far; StoreError, UsageError
+ * @throws ProtocolError if the words differ, or it is too early; StoreError, UsageError
  */
 export async function finishDeal(
   options: PartyOptions & { deal: Uint8Array; phrase?: Phrase | undefined },
@@ -306,10 +305,10 @@ export async function finishDeal(
   return withMutex(store, deal, async () => {
     const { session } = await readSession(store, deal);
     const dealt = await finished(session, options);
-    if (dealt === undefined) throw new UsageError('This deal is not so far: not all have confirmed their shares.');
+    if (dealt === undefined) throw new UsageError('It is too early: not all have confirmed their shares.');
     try {
       if (dealt.phrase !== undefined && (await typed(phrase, session)) !== dealt.phrase) {
-        throw new ProtocolError('The words are not the same: the machines do not speak of the same key.', {
+        throw new ProtocolError('The words differ: the machines do not have the same key.', {
           next: 'compare them once more; if they differ, drop the deal on all machines and send the files another way.',
         });
       }
@@ -341,8 +340,8 @@ export async function finishDeal(
 }
 
 /**
- * Of other deals that were begun with the same old shares: their sessions have parts of these. One at which a process is at
- * work is waited for, since it would write its session anew. What does not open is left.
+ * Deletes the sessions of other deals that were begun with the same old shares, since they contain parts of these. If a
+ * process is at work on one, this waits for it, since it would write its session again. A session that does not open stays.
  */
 async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerms['reshare']>, done: Uint8Array) {
   for (const deal of await listDeals(store)) {
@@ -356,8 +355,8 @@ async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerm
 }
 
 /**
- * Forgets a deal. What the others have of it is worth nothing without this machine's part, unless it has confirmed new shares:
- * then the others may have given up the old ones, and `isLost` says that this machine's are to be lost.
+ * Forgets a deal. Without this machine's part, the others cannot use what they have of it. The exception is a deal whose new
+ * shares this machine has confirmed: the others may have deleted their old ones. `isLost` accepts that this machine loses its new ones.
  *
  * @throws WalletError if the others may rely on it; UsageError, StoreError
  */
@@ -368,7 +367,7 @@ export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): 
       throw new WalletError(
         'The others may have the new shares already: without its own this machine would be left out.',
         {
-          next: 'have their newest files sent again, and finish. If they all have dropped the deal: --yes.',
+          next: 'ask for their newest files again, and finish. If they all have dropped the deal: --yes.',
         },
       );
     }
@@ -404,7 +403,7 @@ async function newSession(
     const tandemOf = instances(load);
     for (const index of [...here].sort((a, b) => a - b)) {
       if (!participantsOf(plan).includes(index) || index === actionOf(terms)) {
-        throw new UsageError(`Party ${index} is none that a machine can be.`);
+        throw new UsageError(`Party ${index} cannot be on this machine.`);
       }
       await blamed(() => begin(session, paramsOf(plan, index, { known }), tandemOf));
     }
@@ -421,13 +420,13 @@ async function joined(options: StepOptions, { deal, terms, messages }: Envelope,
   if (here.length === 0) {
     const free = participantsOf(dealOf(terms)).filter((index) => index !== actionOf(terms) && !others.includes(index));
     throw new UsageError('This machine has no part in this deal.', {
-      next: `to join, say which party it is, of ${free.join(', ')}.${await left(options.store, terms)}`,
+      next: `to join, name its party with --here, out of ${free.join(', ')}.${await left(options.store, terms)}`,
     });
   }
   const taken = here.find((index) => messages.some(([, sender]) => sender === index));
   if (taken !== undefined) {
     throw new UsageError(
-      `Party ${taken} of this deal is another machine, or was this one, which has finished or dropped it.`,
+      `Party ${taken} of this deal is on another machine, or this machine has finished or dropped the deal.`,
     );
   }
   if (terms.reshare !== undefined) await assertJoinable(options.store, terms, terms.reshare, here);
@@ -442,7 +441,7 @@ async function sharesHere({ store }: PartyOptions, terms: DealTerms): Promise<nu
   return participantsOf(dealOf(terms)).filter((index) => here.includes(index));
 }
 
-/** What becomes of the shares of a machine that takes no part. */
+/** What happens to the shares of a machine that takes no part. */
 async function left(store: Store, { reshare }: DealTerms): Promise<string> {
   if (reshare === undefined || (await walletOf(store, reshare)) === undefined) return '';
   return ` The shares that are here are void once the others have finished: delete the folder of ${reshare.account} then.`;
@@ -457,7 +456,7 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
     throw new ProtocolError(`${path} names other terms than the file that this machine began with.`, { next: AGAIN });
   }
   const taken: DealMessage[] = [];
-  // Of new shares, what comes after round 1 is taken only once that is confirmed: it comes again with every file.
+  // In a reshare, messages after round 1 are taken only once round 1 is confirmed: they come again with every file.
   const isOpen = terms.reshare === undefined || session.isConfirmed === true;
   for (const message of messages) {
     const [round, sender, content] = message;
@@ -484,7 +483,7 @@ function merge(session: Live, { deal, terms, messages, authorization }: Envelope
 }
 
 const AGAIN =
-  'files were mixed up or changed on their way: have the newest sent again. If that repeats, drop the deal on all machines and begin anew.';
+  'files were mixed up or changed on their way: ask for the newest again. If that repeats, drop the deal on all machines and begin again.';
 
 function isHere({ here, action, terms }: Live, index: number): boolean {
   return here.some((party) => party.index === index) || (action !== undefined && index === actionOf(terms));
@@ -507,7 +506,7 @@ async function goAsFar(session: Live, options: GoOnOptions): Promise<void> {
   await blamed(() => advance(session, dealOf(terms), remote, instances(options.load)));
 }
 
-/** The action of a deal, on the machine that calls it. Of new shares it waits for what the authority permits. */
+/** The action of a deal, on the machine that calls it. In a reshare it waits for the permission of the authority. */
 async function remoteOf(session: Live, options: GoOnOptions): Promise<RemoteParty> {
   const { terms, action } = session;
   const { action: held, reshare } = terms;
@@ -541,7 +540,7 @@ async function finished(session: Live, { load }: PartyOptions): Promise<Finished
     const info = describeKey(infos, terms, { runtime, ...(action && { action }) }, created);
     if (reshare === undefined) return { info, shares, phrase: phraseOf(terms, deal, fromHex(info.keyId)) };
     if (info.address === reshare.account) return { info, shares };
-    throw new ProtocolError('The new shares are of another key than the terms say.', { next: AGAIN });
+    throw new ProtocolError('The new shares belong to another key than the terms say.', { next: AGAIN });
   } catch (error) {
     clear(shares);
     throw error;

@@ -42,14 +42,14 @@ export interface ReshareDealOptions {
   readonly parties?: number | undefined;
   /** The authority over the action's share from now on; by default as before. */
   readonly authority?: string | undefined;
-  /** Of a wallet without an action, the old parties that deal; by default the first ones. */
+  /** For a wallet without an action, the old parties that deal; by default the first ones. */
   readonly dealers?: readonly number[] | undefined;
   readonly load?: Load;
 }
 
 /**
- * The terms of new shares, and the action's source. With an action it is the hot share and the action's that deal, never a
- * cold one: of what a cold machine dealt, one that plays the action besides being hot would have as many parts as sign.
+ * The terms of new shares, and the action's source. With an action, the hot share and the action's share deal, never a cold one.
+ * If a cold machine dealt, a hot machine that impersonates the action would get as many parts of the cold share as sign.
  *
  * @throws UsageError, StoreError
  */
@@ -121,10 +121,10 @@ async function actionTo(
 ) {
   if (old.action === undefined) {
     if (options.authority === undefined) return { source: undefined, authority: '' };
-    throw new UsageError('An authority is over the share of an action; this wallet has none.');
+    throw new UsageError('Only a wallet with an action has an authority, and this one has no action.');
   }
   if (old.action.authority === 'none') {
-    throw new UsageError('Nobody may ask the action of this wallet to deal: so it was made.', {
+    throw new UsageError('Nobody may ask the action of this wallet to deal: it was made with the authority none.', {
       next: 'use reshare with the hot and the cold share, which need no action.',
     });
   }
@@ -141,11 +141,11 @@ export async function walletOf(store: Store, { account, keyId, epoch }: Reshare)
   if (info.keyId === keyId) return info;
   throw new StoreError(
     'old-share',
-    `The shares of ${account} here are of epoch ${info.epoch}; these take the place of epoch ${epoch - 1}.`,
+    `The shares of ${account} here have epoch ${info.epoch}, but this deal replaces epoch ${epoch - 1}.`,
     {
       next:
         info.epoch < epoch
-          ? 'a share of another epoch is of no use any more: move its folder away and join as a new machine.'
+          ? 'the share here is void: move its folder away and join as a new machine.'
           : 'those here are newer: drop this deal.',
     },
   );
@@ -158,9 +158,9 @@ export async function sharesFor(store: Store, reshare: Reshare, load: Load): Pro
 }
 
 /**
- * Checks what a machine is asked to join with these parties. Where there is an action, it does not deal: the action's round 1,
- * which the words leave out, comes from the machine that began, which may play the action. What is dealt to both is enough for
- * an old share.
+ * Checks the deal that a machine is asked to join with these parties. A joining machine must not deal if there is an action. The
+ * words do not cover the action's round 1, which comes from the machine that began, and that machine may impersonate the
+ * action. The parts dealt to both would be enough for an old share.
  *
  * @throws ProtocolError, StoreError
  */
@@ -172,9 +172,12 @@ export async function assertJoinable(
 ): Promise<void> {
   const next = 'drop the deal on all machines, and begin on the one with the hot share.';
   if (terms.action !== undefined && here.some((index) => reshare.dealers.includes(index))) {
-    throw new ProtocolError('The file asks for this share: with an action, no machine that joins deals.', {
-      next,
-    });
+    throw new ProtocolError(
+      'The file asks this machine to deal, but a joining machine must not deal if there is an action.',
+      {
+        next,
+      },
+    );
   }
   if (terms.action !== undefined && String(reshare.dealers) !== String([HOT, ACTION])) {
     throw new ProtocolError('With an action, the hot share and the action deal new shares, and nobody else.', { next });
@@ -182,7 +185,7 @@ export async function assertJoinable(
   const info = await walletOf(store, reshare);
   if (info === undefined) return;
   if (terms.action === undefined && info.action !== undefined) {
-    throw new ProtocolError(`The terms name no action, and ${reshare.account} has an action.`, { next });
+    throw new ProtocolError(`The terms name no action, but ${reshare.account} has an action.`, { next });
   }
   // What does not change as long as the shares do not: a policy, its action and the authority may have been changed elsewhere.
   const told = { ...terms, ...terms.action, epoch: reshare.epoch };
@@ -195,21 +198,21 @@ export async function assertJoinable(
 
 const LASTING = {
   runtime: 'host',
-  wallet: "wallet of the host's",
-  interactive: 'word on --allow-interactive',
+  wallet: 'host wallet',
+  interactive: 'setting of --allow-interactive',
   epoch: 'epoch',
 } as const;
 
 /**
- * What the terms say of the key must be what the machine's own shares of it say.
+ * What the terms say about the key must match the machine's own shares of it.
  *
  * @throws ProtocolError
  */
 export function assertSameKey(reshare: Reshare, shares: ReadonlyMap<number, Uint8Array>, tandem: Tandem): void {
   for (const share of shares.values()) {
     if (equalBytes(tandem.shareKey(share), reshare.old)) continue;
-    throw new ProtocolError(`The terms say of ${reshare.account} what its share here does not.`, {
-      next: 'drop the deal on all machines: somebody changed the file, or the machine that began is in the wrong hands.',
+    throw new ProtocolError(`The terms for ${reshare.account} contradict its share here.`, {
+      next: 'drop the deal on all machines: somebody changed the file, or the machine that began the deal is compromised.',
     });
   }
 }
@@ -273,8 +276,8 @@ export async function permittedCall(
   try {
     const holder = await actionOf(store, info, runtime);
     if (holder.cid !== terms.action?.cid) {
-      throw new StoreError('changed', `The action of ${info.address} is another one by now.`, {
-        next: 'drop this deal on all machines, and begin anew.',
+      throw new StoreError('changed', `The action of ${info.address} has changed.`, {
+        next: 'drop this deal on all machines, and begin again.',
       });
     }
     const tandem = await fresh(load);
@@ -282,12 +285,12 @@ export async function permittedCall(
       const wanted = permissionOf(terms, reshare, round1, given.expires);
       if (!isSignedBy(info, reshare.authority ?? 'none', shares, wanted, given, tandem)) {
         throw new ProtocolError('The file holds an authorization that no cold share signed for this deal.', {
-          next: 'have the newest file of the machine with the cold share sent again.',
+          next: 'ask for the newest file of the machine with the cold share again.',
         });
       }
       if (given.expires * 1000 > Date.now()) return { holder, permission: given };
       if (askAuthority === undefined) {
-        throw new ProtocolError('The authorization of the cold share is good no longer.', {
+        throw new ProtocolError('The authorization of the cold share has expired.', {
           next: 'on its machine, set the clock if it is wrong and confirm the words once more.',
         });
       }
@@ -315,7 +318,7 @@ export async function draftReshare(store: Store, { info, shares, action }: NewWa
   // A share that was moved to another action has taken the name since, and a policy that is not to be undone.
   const isMoved = action !== undefined && nextSealedName(here) !== info.action?.sealed;
   if (here.keyId === keyId && !isMoved) return draftChange(store, here, shares.size);
-  throw new StoreError('changed', `The wallet ${info.address} was given other shares or another action meanwhile.`, {
+  throw new StoreError('changed', `Another command gave the wallet ${info.address} new shares or another action.`, {
     next: 'drop this deal on all machines.',
   });
 }

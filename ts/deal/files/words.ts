@@ -6,11 +6,11 @@ import { encodeCbor } from '../../core/cbor.ts';
 import type { Messages } from '../../core/wasm.ts';
 import type { DealTerms } from '../../store/deals.ts';
 
-// The words that people compare: they differ if an attacker stands between the machines.
+// The words that people compare. They differ if an attacker between the machines deals with each separately.
 
 /**
- * Six words that stand for a new key: the parties' machines show the same ones exactly if they speak of the same key, with
- * the same terms. Round 1 commits every party before it sees what the others add to the key, so that an attacker between the
+ * Six words that stand for a new key: the parties' machines show the same words exactly if they have the same key and the same
+ * terms. Round 1 commits every party before it sees what the others add to the key, so that an attacker between the
  * machines cannot choose their part to make the words agree: 66 bits.
  */
 export function phraseOf(terms: DealTerms, deal: Uint8Array, keyId: Uint8Array): string {

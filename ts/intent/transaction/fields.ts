@@ -67,7 +67,7 @@ export const leftOut = () => undefined;
 /** What every transaction has, where it is left out. */
 export const commonDefaults = { nonce: '0', gas: '0', value: '0', to: null, data: '0x' };
 
-/** Who sends (`from`, `account`) and how (`chain`, `nonceManager`) is no part of a transaction. */
+/** Who sends (`from`, `account`) and how (`chain`, `nonceManager`) is not part of a transaction. */
 export const commonFields: Conversions = {
   from: leftOut,
   account: leftOut,

@@ -2,7 +2,7 @@ import { address, nullable, object } from '../read/strict.ts';
 import { atGasPrice, type Common, call, type GasPrice, gasPrice, head } from './fields.ts';
 import type { TransactionForm, TransactionType } from './type.ts';
 
-/** From before EIP-2718; with a chain id all the same (EIP-155). */
+/** From before EIP-2718, but with a chain id (EIP-155). */
 export interface Legacy extends Common, GasPrice {
   readonly type: 'legacy';
 }

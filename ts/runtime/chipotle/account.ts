@@ -244,7 +244,7 @@ export class LitAccount {
   }
 }
 
-/** An id of a group as a JSON number. @throws {RuntimeError} `limit` if it is none that a number holds exactly */
+/** An id of a group as a JSON number. @throws {RuntimeError} `limit` if a number cannot hold it exactly */
 function numberOf(group: string): number {
   const id = Number(group);
   if (Number.isSafeInteger(id)) return id;

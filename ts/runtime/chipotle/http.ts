@@ -42,7 +42,7 @@ export interface LitHttpOptions {
 export interface LitRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Json;
-  /** Whether doing it twice is as good as once: only then it is tried again. */
+  /** Whether it is safe to repeat: only then it is tried again. */
   readonly isRepeatable: boolean;
   /** When its time is up, as {@link LitHttp.deadline} gives it; for several requests that have one deadline in common. */
   readonly until?: number;
@@ -108,8 +108,8 @@ const STATUSES: Readonly<Record<number, { kind: RuntimeErrorKind; what: string; 
 };
 
 /**
- * Requests to Lit's HTTP API. Passing failures (429, 502 to 504, the network, a damaged answer) of repeatable requests are
- * tried again, at growing random intervals, until the deadline.
+ * Requests to Lit's HTTP API. After a transient failure (429, 502 to 504, the network, a damaged answer), repeatable
+ * requests are sent again, at growing random intervals, until the deadline.
  */
 export class LitHttp {
   /** How far this machine's clock is ahead of the host's, by the last answer; undefined before there was one. */
@@ -232,7 +232,7 @@ function baseUrl(text: string): URL {
     url?.protocol === 'https:' ||
     (url?.protocol === 'http:' && /^(?:127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname));
   if (isSafe && !url.username && !url.password && !url.search && !url.hash) return url;
-  throw new RuntimeError('input', `${text} is no URL of Lit's API: https, no user, no query`, {
+  throw new RuntimeError('input', `${text} is not a URL of Lit's API: it must have https, no user, no query`, {
     next: 'check LIT_API_URL',
   });
 }
@@ -260,7 +260,7 @@ function answerOf(response: Response, text: string): { value: unknown } | { fail
   try {
     return { value: readJson(text) as unknown };
   } catch {
-    return { failure: broken(`the answer is no JSON: ${text.length} characters, cut short or altered`) };
+    return { failure: broken(`the answer is not JSON: ${text.length} characters, cut short or altered`) };
   }
 }
 

@@ -17,7 +17,7 @@ const MAX_SKEW_MS = 60_000;
 const SPREAD_MS = 60 * 60 * 1000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
-const NOT_YET = 'what was permitted within the last hour may not count on all its machines yet';
+const NOT_YET = 'a permission from the last hour may not be in effect on all its machines yet';
 
 const answerSchema = v.object({ response: v.unknown(), has_error: v.boolean() });
 
@@ -100,7 +100,7 @@ export class ChipotleRuntime implements Runtime {
     }
     this.#assertOwn(wallet);
     const account = new LitAccount(this.#http.withKey(accountKey));
-    // Where there is another way in, nothing is added; what is to go goes all the same.
+    // If there is another way in, nothing is added. What has to be removed is removed anyway.
     if (cids.some((wanted) => !permitted.includes(wanted))) await assertOnlyWay(account, this.#own);
     await setActions(account, group, cids);
     this.#settings = { ...this.#settings, LIT_CID: cids.join(' '), ...changedNow() };

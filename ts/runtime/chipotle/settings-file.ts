@@ -36,7 +36,7 @@ export function readSettings(storeDir: string): Settings | undefined {
   );
   if (result.success) return result.output;
   const reason = `${v.getDotPath(result.issues[0]) ?? 'a line'} is malformed or unknown`;
-  throw new RuntimeError('input', `${path}: ${reason}`, { next: 'restore it, or set up anew in another folder' });
+  throw new RuntimeError('input', `${path}: ${reason}`, { next: 'restore it, or run setup.ts in another folder' });
 }
 
 /** Writes the settings of a store, readable by their owner only; a crash leaves the old ones or the new. */

@@ -174,8 +174,8 @@ async function assertSame(account: LitAccount, { source, cid }: Action): Promise
 }
 
 /**
- * The group of the set-up, by its id. Of a set-up that broke off before that was known, the one that was made for the wallet,
- * if nobody else has to do with it.
+ * The group of the set-up, by its id. If the set-up stopped before the id was known, the group that was made for the
+ * wallet, unless somebody else uses it.
  */
 async function findGroup(account: LitAccount, wallet: string | undefined, known: string | undefined) {
   const groups = await account.groups();

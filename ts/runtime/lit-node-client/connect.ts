@@ -82,7 +82,7 @@ export async function connectLitNodeClient(
   const { LIT_NETWORK = 'datil', LIT_RPC_URL, LIT_ETHEREUM_KEY = '' } = env;
   const litNetwork = NETWORKS.find((name) => name === LIT_NETWORK);
   if (litNetwork === undefined || !v.is(AnyHex(32), LIT_ETHEREUM_KEY)) {
-    throw new RuntimeError('input', 'LIT_NETWORK names no network, or LIT_ETHEREUM_KEY is no private key', {
+    throw new RuntimeError('input', 'LIT_NETWORK does not name a network, or LIT_ETHEREUM_KEY is not a private key', {
       next: `set LIT_NETWORK to one of ${NETWORKS.join(', ')}, and LIT_ETHEREUM_KEY to 0x and 64 digits`,
     });
   }

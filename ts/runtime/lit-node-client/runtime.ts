@@ -92,6 +92,6 @@ function parse(response: string): Json {
   try {
     return readJson(response) as Json;
   } catch {
-    throw new RuntimeError('unavailable', 'the nodes answer with something that is no JSON');
+    throw new RuntimeError('unavailable', 'the answer of the nodes is not JSON');
   }
 }

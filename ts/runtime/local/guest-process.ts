@@ -51,7 +51,7 @@ export const LIMITS_MEMORY = process.platform === 'linux';
 const OUT_OF_MEMORY =
   /JavaScript out of memory|Fatal process out of memory|^error: Uncaught .*RangeError: (?:Array buffer allocation failed|WebAssembly\.[\w.]+\(\): .*(?:allocate|grow))/m;
 
-/** Where what runs in Deno is, which is no part of this program, however that is bundled. */
+/** The folder of the code that runs in Deno. No bundle of this program contains that code. */
 const here = join(packageRoot, 'ts/runtime/local');
 const running = new Set<ChildProcess>();
 process.once('exit', () => {

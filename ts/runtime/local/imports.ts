@@ -22,7 +22,7 @@ export function hasImports(source: string): boolean {
 
 /**
  * Puts what a source imports into it, so that it is a script again. An import names a file of an npm package at an exact
- * version, as jsDelivr has it, and may pin it: `import { x } from "name@1.2.3/file.js#sha384-…"`. A file of a package
+ * version, as in a URL of jsDelivr, and may pin it: `import { x } from "name@1.2.3/file.js#sha384-…"`. A file of a package
  * that is installed in `folder` at that version is taken from there, any other from jsDelivr.
  *
  * @throws {RuntimeError} `action` if an import is not pinned to a version, cannot be had, has another SHA-384, or is too long
@@ -80,7 +80,7 @@ function fromJsDelivr(folder: string, late: AbortSignal): Plugin {
         const from = namespace === 'cdn' ? parseNpmFile(importer) : undefined;
         const file = from === undefined ? parseNpmFile(specifier) : parseNpmImport(specifier, from);
         if (file === undefined) {
-          return { errors: [{ text: `the import "${path}" is no file of an npm package at an exact version` }] };
+          return { errors: [{ text: `the import "${path}" is not a file of an npm package at an exact version` }] };
         }
         if (pin !== undefined && !/^sha384-[A-Za-z0-9+/]{64}$/.test(pin)) {
           return { errors: [{ text: `the import "${path}" is pinned by something other than a SHA-384` }] };

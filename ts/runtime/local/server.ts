@@ -39,7 +39,7 @@ const NOBODY = -1;
 export interface LitServerOptions extends LitHostOptions {
   /** Default 0: any that is free. */
   readonly port?: number;
-  /** The address to listen at. Default 127.0.0.1: whoever reaches the server can make an account and run code. */
+  /** The address to listen at. Default 127.0.0.1: anybody who reaches the server can make an account and run code. */
   readonly address?: string;
   /** How many calls of actions there is credit for, of all accounts together: making one is free. Default: any number. */
   readonly credit?: number;
@@ -245,7 +245,7 @@ function description(): unknown {
   return described;
 }
 
-/** Of both headers Authorization wins. */
+/** If there are both headers, Authorization counts. */
 function apiKey({ headers }: IncomingMessage): string {
   const bearer = /^\s*bearer\s+(\S+)/i.exec(headers.authorization ?? '')?.[1];
   const plain = headers['x-api-key'];

@@ -225,7 +225,7 @@ export class StateFile {
     }
   }
 
-  /** What could not be read again is not written: there would be no way back from it. */
+  /** A state that could not be read again is not written: nobody could undo that. */
   #write(state: State): void {
     const bytes = Buffer.from(`${JSON.stringify(state)}\n`);
     if (bytes.length > MAX_STATE) {

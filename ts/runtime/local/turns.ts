@@ -24,7 +24,7 @@ export class Turns {
   }
 
   /**
-   * Waits for a turn. Whoever got one gives it back by calling what is returned, once.
+   * Waits for a turn, and returns a function: call it once to end the turn.
    *
    * @throws {RuntimeError} `busy` if too many wait, `aborted` if the signal comes first
    */
