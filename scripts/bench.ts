@@ -453,7 +453,7 @@ interface Sign {
   /** The parameters and the answer of the call, as JSON. */
   paramsBytes: number;
   answerBytes: number;
-  /** The parameters but for the intent and the sealed share. */
+  /** The parameters without the intent and the sealed share. */
   ownParamsBytes: number;
   /** All work of the wasm module for one signature, its compilation included; without the share's age file. */
   user: Times;
@@ -948,7 +948,7 @@ function table(report: Report): string {
   ].join('\n');
 }
 
-/** The figures as docs/performance.md has them. */
+/** The figures in the form of docs/performance.md. */
 function markdown(report: Report): string[] {
   const { unitNs, fieldMulNs, wasm, action, instantiateMs, memory, keyshareBytes, keygen, sign } = report;
   const { signMany, onecall, correlate, policy, host, dkls23, runs } = report;
@@ -1033,7 +1033,7 @@ function markdown(report: Report): string[] {
       '`policy.extraMs`',
     ),
     time(
-      "… more still, if the rule wants a guardian's approval",
+      "… more still, if the rule needs a guardian's approval",
       policy.guardianMs,
       policy.guardianUnits,
       '`policy.guardianMs`',

@@ -69,7 +69,7 @@ export const { TandemSigner } = await import('./ts/ethers.js').catch((cause) => 
 const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
 `;
 
-/** What is published is what anybody can build: the modules are those of the record. Before that, other tools are no fault. */
+/** What is published is what anybody can build: the modules are those of the record. Before that, other tools are fine. */
 function checkRecord(): void {
   const record = readFileSync(join(packageRoot, 'toolchain/wasm.sha256'), 'utf8');
   for (const name of ['tandem', 'ecrecover']) {

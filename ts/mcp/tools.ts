@@ -279,7 +279,7 @@ function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (i
   };
   let connected: ReturnType<typeof connect> | undefined;
   return async ({ url, method = 'GET', body }) => {
-    if (!URL.canParse(String(url))) throw new UsageError('That is no URL.');
+    if (!URL.canParse(String(url))) throw new UsageError('That is not a URL.');
     connected ??= connect();
     const fetch = await connected;
     const headers = { 'content-type': 'application/json' };
