@@ -152,7 +152,7 @@ describe('the package', () => {
   });
 
   test('what runs anywhere needs no peer; what is missing is named with what installs it', () => {
-    const entries = ['', '/node', '/viem', '/lit', '/local', '/build', '/lit-node-client'];
+    const entries = ['', '/node', '/viem', '/browser', '/connector', '/lit', '/local', '/build', '/lit-node-client'];
     write('load.js', entries.map((entry) => `import 'tandem-ecdsa${entry}';`).join('\n'));
     done('node', 'load.js');
     const missing: [string[], string][] = [

@@ -29,7 +29,7 @@ export { faultIn } from './intent/read/faults.ts';
 export { parseJson } from './intent/read/json.ts';
 export { readJson } from './json.ts';
 export { type Budget, budgetOf } from './policy/budget.ts';
-export { builtinPolicies } from './policy/builtin.ts';
+export { builtinPolicies, policyName } from './policy/builtin.ts';
 export { describePolicy } from './policy/describe.ts';
 export { budgetFacts, describeBudget } from './policy/describe-budget.ts';
 export { approvalText, judge, type Verdict } from './policy/judge.ts';

@@ -1,12 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildCosigner } from '../../ts/build/cosigner.ts';
-import { policyName } from '../../ts/policy/builtin.ts';
-import { readPolicy } from '../../ts/policy/file.ts';
-import { policyJson } from '../../ts/policy/policy.ts';
-import { type CompleteSettings, isComplete } from '../../ts/runtime/chipotle/settings.ts';
-import { readSettings } from '../../ts/runtime/chipotle/settings-file.ts';
+import { buildCosigner } from '../../ts/build.ts';
+import { policyJson, policyName } from '../../ts/index.ts';
+import { type CompleteSettings, isComplete } from '../../ts/lit.ts';
+import { readPolicy, readSettings } from '../../ts/node.ts';
 import type { Config } from './src/config.ts';
 
 // Writes what the wallet's page needs to know of the host, from a store that scripts/setup.ts prepared:
