@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import { pathToFileURL } from 'node:url';
-import { cidOf } from '../ts/protocol/cid.ts';
+import { cidOf } from '../ts/index.ts';
 
 // Holds the usage key for a page of wallets, so that the page has none: it passes on runs of one action, from one origin, a few
 // a minute from each address, and nothing else that would cost credit. The page's LIT_API_URL is this server's address.

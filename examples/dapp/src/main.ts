@@ -14,7 +14,7 @@ import {
 } from '@wagmi/core';
 import { type Chain, defineChain, parseEther } from 'viem';
 import { announceTandem } from '../../../ts/connector.ts';
-import { tandemConnector } from '../../../ts/provider/wagmi.ts';
+import { tandemConnector } from '../../../ts/wagmi.ts';
 
 // A dapp with plain wagmi. One line of it is about tandem: it announces the wallet, and wagmi finds it as it finds any other.
 
