@@ -101,12 +101,20 @@ async function program(): Promise<void> {
     banner: {
       js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
     },
-    external: [...Object.keys(PEERS), '@lit-protocol/*'],
+    // What only some need is not inside: those who do install it.
+    external: ['@lit-protocol/*', ...peers().flatMap((name) => [name, `${name}/*`])],
     logLevel: 'error',
   });
   chmodSync(join(dist, 'bin/tandem.js'), 0o755);
   write('bin/LICENSES.txt', licences(Object.keys(metafile.inputs)));
   rmSync(join(dist, 'scripts'), { recursive: true });
+}
+
+function peers(): string[] {
+  const { peerDependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    peerDependencies: Readonly<Record<string, string>>;
+  };
+  return [...new Set([...Object.keys(PEERS), ...Object.keys(peerDependencies)])];
 }
 
 /** The licences of the packages that these files are of. */

@@ -60,12 +60,23 @@ const CLOSE = 2;
 
 const [name] = process.argv.splice(2, 1);
 const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-if (command !== undefined) await command.load();
+if (command !== undefined) await command.load().catch(named);
 else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(HELP);
 else if (name === '--version') {
   const { packageVersion } = await import('../ts/node.ts');
   process.stdout.write(`${packageVersion()}\n`);
 } else await refuse(name);
+
+/** A package that a command needs and most do not is named with what installs it. */
+async function named(error: unknown): Promise<void> {
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  const [, name = ''] = code === 'ERR_MODULE_NOT_FOUND' ? (/^Cannot find package '([^']+)'/.exec(message) ?? []) : [];
+  const { PEERS, peerMissing } = await import('../ts/build.ts');
+  if (!Object.hasOwn(PEERS, name)) throw error;
+  const { tell } = await import('./terminal.ts');
+  tell(peerMissing(name as keyof typeof PEERS, error).message);
+  process.exitCode = 1;
+}
 
 async function refuse(given: string | undefined): Promise<void> {
   const { tell } = await import('./terminal.ts');

@@ -4,6 +4,9 @@ import { WalletError } from '../errors.ts';
  * Optional packages, which users install if they need them: each with its name for npm, and its purpose. The versions are those of package.json.
  */
 export const PEERS = {
+  '@modelcontextprotocol/sdk': { install: '@modelcontextprotocol/sdk@1', what: 'speaks to a model' },
+  '@x402/core': { install: '@x402/core@2', what: 'pays by x402' },
+  '@x402/fetch': { install: '@x402/fetch@2', what: 'pays by x402 for what is fetched' },
   deno: { install: 'deno@2.8.0', what: 'runs actions on this machine' },
   'deno-2.2.2': { install: 'deno-2.2.2@npm:deno@2.2.2', what: "runs actions as Lit's hosts of April 2026 do" },
   esbuild: { install: 'esbuild@0.28.2', what: 'builds actions' },
