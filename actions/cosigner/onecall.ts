@@ -26,10 +26,13 @@ export async function onecall(cosigner: Cosigner, asked: OnecallRequest): Promis
   const allowed = await allowedAll(cosigner, asked.intents, asked);
   const { intents } = allowed;
   const digests = intents.map((intent) => fromHex(digestOf(intent)));
-  const [tandem, inputs] = await Promise.all([cosigner.start(), inputsOf(asked, allowed)]);
+  // The module starts while the host decrypts.
+  const starting = Promise.all([cosigner.start(), inputsOf(asked, allowed)]);
+  starting.catch(() => {}); // it is waited for below
   const bound = await unsealShare(cosigner, wallet, sealed);
   try {
     checkPeer(bound, peer);
+    const [tandem, inputs] = await starting;
     const signing = { share: bound.share, peer, digests, path, request, inputs };
     // Nothing of the response leaves before its share is known to be the one that was sealed, and whose it is.
     const { response, info } = tandem.onecallRespond(signing);
