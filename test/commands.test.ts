@@ -30,6 +30,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^(setup|doctor) |--runtime chipotle/, 'needs an account at Lit: test/lit-life.test.ts has a stand-in'],
   [/--runtime lit-node-client/, 'needs the client of 700 MB: test/lit-node-client.test.ts has a stand-in'],
   [/^(action|build-action|run-action|verify-action|serve|demo)\b/, 'test/modes, examples, serve and others'],
+  [/^mcp /, 'serves until it is ended: test/mcp.test.ts'],
   [/ NAME\b|…\)/, 'stands for several commands'],
   [/--approval 0x…/, "needs a guardian's signature: test/wallet.test.ts"],
   [/^docs\/lit.md sign /, 'as docs/lit.md keygen'],
@@ -119,7 +120,7 @@ function loseHotShare(folder: string): void {
 
 const linesIn = (file: string) => lines.filter((line) => line.file === file && !isElsewhere(line));
 
-describe('the commands in the documents', () => {
+describe('the commands in the documents', { timeout: 600_000 }, () => {
   test('the commands in the documents that are not run here are known', () => {
     assert.ok(lines.length > 40, `${lines.length} commands`);
     const needless = ELSEWHERE.filter(
