@@ -16,6 +16,8 @@ import {
   verifyTypedData,
 } from 'ethers';
 import {
+  createPublicClient,
+  custom,
   fromRlp,
   type Hex,
   parseTransaction,
@@ -30,8 +32,9 @@ import {
   type TypedDataDefinition,
   toBlobs,
 } from 'viem';
-import { nonceManager, privateKeyToAccount } from 'viem/accounts';
-import { celo } from 'viem/chains';
+import { entryPoint08Address, getUserOperationHash, toSimple7702SmartAccount } from 'viem/account-abstraction';
+import { nonceManager, type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
+import { celo, mainnet } from 'viem/chains';
 import { recoverAuthorizationAddress } from 'viem/utils';
 import { TandemSigner } from '../ts/adapters/ethers.ts';
 import { type TandemAccount, toViemAccount } from '../ts/adapters/viem.ts';
@@ -351,6 +354,33 @@ describe('the account of viem', () => {
       () => account.signTypedData({ types: {}, primaryType: 'EIP712Domain', domain: permit.domain }),
     ])
       await assert.rejects(sign, InputError);
+  });
+
+  test("the account of viem owns viem's smart account of EIP-7702, which signs user operations", async () => {
+    const request = async ({ method }: { method: string }) => (method === 'eth_chainId' ? '0x1' : '0x');
+    const client = createPublicClient({ chain: mainnet, transport: custom({ request }) });
+    const owner = toViemAccount(messages);
+    // By its types it wants the very account that viem makes of a private key.
+    const account = await toSimple7702SmartAccount({ client, owner: owner as unknown as PrivateKeyAccount });
+    const userOperation = {
+      sender: owner.address,
+      nonce: 0n,
+      callData: '0x1234' as const,
+      callGasLimit: 1n,
+      verificationGasLimit: 1n,
+      preVerificationGas: 1n,
+      maxFeePerGas: 1n,
+      maxPriorityFeePerGas: 1n,
+      signature: '0x' as const,
+    };
+    const signature = await account.signUserOperation(userOperation);
+    const hash = getUserOperationHash({
+      chainId: 1,
+      entryPointAddress: entryPoint08Address,
+      entryPointVersion: '0.8',
+      userOperation,
+    });
+    assert.equal(await recoverAddress({ hash, signature }), messages.info.address);
   });
 
   test('the account of viem refuses what is not the same when it is looked at again', async () => {

@@ -53,6 +53,116 @@ const field = (name: string) => ({
 const ethersDigest = ({ domain, types, message }: { domain: object; types: object; message: object }) =>
   ethers.TypedDataEncoder.hash(domain, types as Record<string, ethers.TypedDataField[]>, { ...message });
 
+describe('reports of the field', () => {
+  const to = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
+  const mailTypes = {
+    EIP712Domain: ['name:string', 'version:string', 'chainId:uint256', 'verifyingContract:address'],
+    Mail: ['from:Person', 'to:Person[]', 'contents:string'],
+    Person: ['name:string', 'wallets:address[]'],
+  };
+  const typesOf = (given: { readonly [name: string]: readonly string[] }) =>
+    Object.fromEntries(
+      Object.entries(given).map(([name, fields]) => [
+        name,
+        fields.map((field) => {
+          const [fieldName = '', type = ''] = field.split(':');
+          return { name: fieldName, type };
+        }),
+      ]),
+    );
+  const reports: { [what: string]: [() => Intent, Hex] } = {
+    'a type of Hyperliquid': [
+      () =>
+        typedDataIntent({
+          domain: {
+            name: 'HyperliquidSignTransaction',
+            version: '1',
+            chainId: 421614,
+            verifyingContract: `0x${'00'.repeat(20)}`,
+          },
+          types: typesOf({
+            'HyperliquidTransaction:UsdSend': [
+              'hyperliquidChain:string',
+              'destination:string',
+              'amount:string',
+              'time:uint64',
+            ],
+            EIP712Domain: mailTypes.EIP712Domain,
+          }),
+          primaryType: 'HyperliquidTransaction:UsdSend',
+          message: {
+            hyperliquidChain: 'Testnet',
+            destination: `0x${'00'.repeat(19)}01`,
+            amount: '1',
+            time: 1677777606040,
+          },
+        }),
+      '0xe6fc58fe9be6cc5fea4b1e1cef83962c20da53adefcd163a1209ee23d21fdfa8',
+    ],
+    'a field that no type has': [
+      () =>
+        typedDataIntent({
+          domain: {
+            name: 'Ether Mail',
+            version: '1',
+            chainId: 1,
+            verifyingContract: '0xCcCCccccCCCCcCCCCCCcCcCccCcCCCcCcccccccC',
+          },
+          message: {
+            contents: 'Hello, Bob!',
+            attachedMoneyInEth: 4.2,
+            from: { name: 'Cow', wallets: [to] },
+            to: [{ name: 'Bob', wallets: [to] }],
+          },
+          primaryType: 'Mail',
+          types: typesOf(mailTypes),
+        }),
+      '0x76ee416b9d929b6d21630aa52ffabac5f3d9e0c326c75d0db9251141dcb54127',
+    ],
+    'five brackets': [
+      () =>
+        typedDataIntent({
+          domain: { name: 'X' },
+          types: typesOf({ A: ['x:uint256[1][1][1][1][1]'] }),
+          primaryType: 'A',
+          message: { x: [[[[['1']]]]] },
+        }),
+      '0x06f12b1077f212808e8deb04b6774784dc121aa0835c9051cf87a7dd626cb564',
+    ],
+    'null in the domain': [
+      () =>
+        typedDataIntent({
+          domain: { name: 'X', version: null, chainId: 1, verifyingContract: null, salt: null },
+          types: typesOf({ A: ['x:string'] }),
+          primaryType: 'A',
+          message: { x: 'y' },
+        }),
+      '0xc0cb13d6f83bde334491141f6eca855cf41ff893dd1347dfb361e49d78d8733e',
+    ],
+    'a transaction of ethers': [
+      () =>
+        transactionIntent({
+          ...{ type: 2, to, data: '0x', nonce: 0, gasLimit: '21000', gasPrice: null, maxPriorityFeePerGas: '1' },
+          ...{ maxFeePerGas: '5', value: '0', chainId: '1', sig: null, accessList: [] },
+        }),
+      '0xcb26fad600659b0203a357790c821fd0992f4650df8c1a1a6da7248c2f451dc8',
+    ],
+    'a creation of 4000 bytes': [
+      () =>
+        transactionIntent({
+          ...{ type: 'eip1559', chainId: 1, nonce: 0, gas: '5000000', maxFeePerGas: '30000000000' },
+          ...{ maxPriorityFeePerGas: '1', data: `0x${'60'.repeat(4000)}` },
+        }),
+      '0x83c491262a3fa093423c3d4dc44557e8d0a6a10617a738cd776ed3f6961aed01',
+    ],
+  };
+  for (const [what, [make, digest]] of Object.entries(reports)) {
+    test(`a report of the field has the digest that libraries agree on: ${what}`, () => {
+      assert.equal(digestOf(make()), digest);
+    });
+  }
+});
+
 describe('names of types', () => {
   const names = [
     'Hyperliquid:Send',
