@@ -45,7 +45,7 @@ export async function bundle(...entries: readonly string[]): Promise<string> {
       js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
     },
     plugins: [located],
-    external: ['esbuild', 'ethers', '@lit-protocol/*'],
+    external: ['esbuild', 'ethers', '@lit-protocol/*', 'vite', 'webpack'],
     logLevel: 'error',
   });
   return outdir;
