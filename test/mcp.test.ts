@@ -13,9 +13,11 @@ import { generateIdentity } from 'age-encryption';
 import { type Address, encodeFunctionData, erc20Abi, type Hex, parseEther, verifyMessage } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, fund, startChain, walletClient } from '../scripts/chain.ts';
-import { cosigner, createWallet, makePolicy, parsePolicy } from '../ts/index.ts';
+import { cosigner, createWallet, makePolicy, openWallet, parsePolicy } from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { guardedFetch, isPublic } from '../ts/mcp/guarded-fetch.ts';
+import { callTool } from '../ts/mcp/server.ts';
+import { policyOf, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
 import { command } from './support/command.ts';
 import { SELLER, type Seller, startSeller } from './support/seller.ts';
@@ -215,6 +217,29 @@ describe('a wallet for a model', () => {
     await fails('pay', { url: 'https://10.0.0.1/' }, /not a public one/);
     await fails('pay', { url: `${seller.url}/elsewhere` }, /redirects to another origin/);
     await fails('pay', { url: 'x' }, /no URL/);
+  });
+
+  test('errors show no URL of a node, which may have a key in it', async () => {
+    const store = openStore(stores.bounded, async () => assert.fail('nothing is signed'));
+    const wallet = await openWallet(store, {});
+    const policy = await policyOf(store, wallet.info);
+    const tools = toolsOf({
+      wallet,
+      policy,
+      store,
+      rpc: { 31337: 'http://127.0.0.1:1/v2/a-key-of-an-account' },
+      isLocal: true,
+    });
+    for (const [name, given] of [
+      ['wallet', {}],
+      ['send_transaction', payment(1n)],
+      ['pay', { url: `${seller.url}/cheap` }],
+    ] as const) {
+      const { result, outcome } = await callTool(tools, name, given);
+      assert.equal(outcome, 'failed');
+      assert.match(JSON.stringify(result), /error/);
+      assert.doesNotMatch(JSON.stringify(result), /a-key-of/);
+    }
   });
 
   test('every call is in the log by hashes, each line with that of the one before', async () => {

@@ -38,7 +38,7 @@ export async function serveTools(tools: readonly Tool[], audit: Audit, version: 
     })),
   }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
-    const { result, outcome } = await call(tools, params.name, params.arguments);
+    const { result, outcome } = await callTool(tools, params.name, params.arguments);
     audit.note(params.name.slice(0, 64), params.arguments, outcome, result);
     return {
       content: [{ type: 'text', text: JSON.stringify(result) }],
@@ -54,7 +54,8 @@ export async function serveTools(tools: readonly Tool[], audit: Audit, version: 
   await closed;
 }
 
-async function call(
+/** Calls a tool with what a model gave. Whatever goes wrong is a result. */
+export async function callTool(
   tools: readonly Tool[],
   name: string,
   given: unknown,

@@ -15,7 +15,7 @@ import { ADDRESS_FORM } from '../protocol/schema.ts';
 import type { Wallet } from '../signing/wallet.ts';
 import { storedNonces } from '../store/nonces.ts';
 import type { Store } from '../store/store.ts';
-import { cleanText } from '../text/untrusted.ts';
+import { cleanText, hideSecret } from '../text/untrusted.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import type { Input, InputSchema } from './input.ts';
 
@@ -76,6 +76,7 @@ const object = (properties: InputSchema['properties'], required: readonly string
 export function toolsOf(options: ToolOptions): readonly Tool[] {
   const { wallet, policy, rpc } = options;
   const account = wallet.info.address as Address;
+  Object.values(rpc).forEach(hideSecret); // they often have a key in them, and errors of viem show them
   const clients = new Map(
     Object.entries(rpc).map(([chain, url]) => [chain, createPublicClient({ transport: http(url) })]),
   );
