@@ -234,7 +234,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
     });
 
     test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async (t) => {
-      const { context, page, recoveryKey } = await madeByPasskey();
+      const { context, page, authenticator, recoveryKey } = await madeByPasskey();
       const address = await addressAt(page);
       const cold = await saved(page, 'Save the cold share');
       await page.getByLabel('I have put the file away').check();
@@ -264,10 +264,21 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await page.getByRole('button', { name: 'Open with the passkey' }).click();
       await page.getByRole('button', { name: 'Lock' }).waitFor();
 
+      // With a passkey that is lost: the share here and the cold one. A wrong key changes nothing.
+      await page.getByRole('button', { name: 'Recover with the recovery key' }).click();
+      const wrong = (await page.locator('#recovery-key').textContent()) ?? '';
+      await recover(page, { recoveryKey: wrong, file: cold, passkey: true });
+      await page.getByRole('alert').filter({ hasText: 'No age identity at hand opens' }).waitFor();
+      const nextKey = await recover(page, { recoveryKey, file: cold, passkey: true });
+      assert.equal(await addressAt(page), address);
+      const nextCold = await saved(page, 'Save the cold share');
+      const { session, authenticatorId } = authenticator;
+      await session.send('WebAuthn.clearCredentials', { authenticatorId }); // it has space for three
+
       await clearStorage(page);
       await page.getByText('I have a wallet already').click();
       await page.getByRole('button', { name: 'Recover with the recovery key' }).click();
-      await recover(page, { recoveryKey: recoveryKey.toLowerCase(), file: cold, passkey: true });
+      await recover(page, { recoveryKey: nextKey.toLowerCase(), file: nextCold, passkey: true });
       assert.equal(await addressAt(page), address);
       await page.locator('#cold').waitFor();
       await shot(page, 'wallet');

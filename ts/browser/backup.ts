@@ -16,7 +16,7 @@ import {
   type WalletInfo,
   walletFiles,
 } from '../store/store.ts';
-import { KEY_FILES, KEYS } from './keys.ts';
+import { KEY_FILES, KEYS, keepKeys } from './keys.ts';
 
 // A backup is a ZIP file of what a store on a disk would hold: unpacked, it is one, whose shares any age tool opens with the
 // recovery key. It has no correlation, ever.
@@ -71,8 +71,7 @@ export async function restoreBackup(store: Store, zip: Uint8Array): Promise<Wall
       next: 'restore into another browser profile, or clear the storage of this site first, once you have a backup of it.',
     });
   }
-  await store.makeFolder(KEYS);
-  await store.commit(KEYS, { write: keys });
+  await keepKeys(store, keys);
   const folder = await store.begin();
   await folder.finish(id, wallet).finally(folder.discard);
   return info;

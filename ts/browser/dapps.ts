@@ -18,6 +18,9 @@ import type { WalletClient } from './client.ts';
 import type { Chain, Connections } from './connections.ts';
 import type { LocalVerdict } from './messages.ts';
 
+/** How many requests may wait for the user. */
+const MAX_WAITING = 16;
+
 // The wallet's window, as the page of another origin that opened it sees it.
 
 /** What is shown before anything is done. */
@@ -72,6 +75,7 @@ class Dapp {
   readonly #options: DappOptions;
   readonly #opener: Window;
   #last: Promise<void> = Promise.resolve();
+  #waiting = 0;
   /** Requests that were received: of a message that came twice, one counts. */
   readonly #ids = new Set<string>();
 
@@ -89,7 +93,13 @@ class Dapp {
     const { id, method, params } = message.output;
     const key = `${origin} ${id}`;
     if (this.#ids.has(key)) return;
+    if (this.#waiting >= MAX_WAITING) {
+      const error = { code: RPC.internal, message: 'Too many requests wait for the user.' };
+      this.#send(origin, { tandem: 1, id, error });
+      return;
+    }
     this.#ids.add(key);
+    this.#waiting += 1;
     this.#last = this.#last.then(async () => {
       try {
         this.#send(origin, { tandem: 1, id, result: await this.#handle(origin, method, params) });
@@ -99,6 +109,8 @@ class Dapp {
           this.#send(origin, { tandem: 1, event: 'accountsChanged', data: [] });
         }
         this.#send(origin, { tandem: 1, id, error: { code, message, ...(data !== undefined && { data }) } });
+      } finally {
+        this.#waiting -= 1;
       }
     });
   }
@@ -195,13 +207,15 @@ class Dapp {
     const { connections } = this.#options;
     const asked = askedChain(params);
     const chain = (await connections.chain(asked.id)) ?? asked;
-    if (chain === asked) await assertNode(asked);
     const words = cleanText(
       `Add the chain ${JSON.stringify(chain.name)}, and use it with ${origin}\n  chain id: ${chain.id}\n` +
         `  node: ${chain.rpcUrl}\n  currency: ${JSON.stringify(chain.symbol)}\n  the node sees the address and what is sent`,
     );
     await this.#confirmed({ kind: 'add', origin, words, chain }, async () => {
-      if (chain === asked) await connections.addChain(asked);
+      if (chain === asked) {
+        await assertNode(asked); // not before the user agrees: the dapp chose whom this page asks
+        await connections.addChain(asked);
+      }
       await this.#use(origin, chain);
     });
     return null;

@@ -56,13 +56,20 @@ export async function newRecoveryKey(): Promise<{ identity: string; recipient: s
   return { identity, recipient: await identityToRecipient(identity) };
 }
 
+/** Keys that are in no store yet. */
+export interface NewKeys {
+  readonly key: Key;
+  /** Keeps them, in the place of any that are there. @throws StoreError */
+  keep(): Promise<void>;
+}
+
 /**
- * Makes the keys of a store, in the place of any that are there.
+ * Makes keys for a store.
  *
  * @param recovery the recipient of a recovery key that the user has by now
- * @throws UsageError, PasskeyError, StoreError
+ * @throws UsageError, PasskeyError
  */
-export async function makeKeys(store: Store, methods: NewMethods, recovery: string): Promise<Key> {
+export async function makeKeys(store: Store, methods: NewMethods, recovery: string): Promise<NewKeys> {
   const { passkey, passphrase } = methods;
   if (passkey === undefined && passphrase === undefined) {
     throw new UsageError('There is nothing to open the wallet by.', {
@@ -88,13 +95,17 @@ export async function makeKeys(store: Store, methods: NewMethods, recovery: stri
       write.push({ path: SEALED.passphrase, data: await sealByPassphrase(plain, passphrase) });
     }
     write.push({ path: RECIPIENTS, data: recipients.map((recipient) => `${recipient}\n`).join('') });
-    const written = write.map(({ path }) => path);
-    await store.makeFolder(KEYS);
-    await store.commit(KEYS, { write, remove: KEY_FILES.filter((name) => !written.includes(name)) });
-    return keyOf(await asCryptoKey(identity), recipients);
+    return { key: keyOf(await asCryptoKey(identity), recipients), keep: () => keepKeys(store, write) };
   } finally {
     plain.fill(0);
   }
+}
+
+/** Keeps the files of keys, and none that were there before. @throws StoreError */
+export async function keepKeys(store: Store, write: readonly Content[]): Promise<void> {
+  const written = write.map(({ path }) => path);
+  await store.makeFolder(KEYS);
+  await store.commit(KEYS, { write, remove: KEY_FILES.filter((name) => !written.includes(name)) });
 }
 
 /**

@@ -173,7 +173,9 @@ class Server {
     const [id] = await listWallets(this.#store);
     if (id !== undefined) throw new StoreError('exists', `There is a wallet in this browser already: ${id}.`);
     report('asking for what opens the wallet');
-    this.#key = await makeKeys(this.#store, this.#methods(chosen), chosen.recovery);
+    const keys = await makeKeys(this.#store, this.#methods(chosen), chosen.recovery);
+    await keys.keep(); // first: a wallet is never without
+    this.#key = keys.key;
     try {
       const action = await this.#options.action();
       const { load } = this.#options;
@@ -279,10 +281,12 @@ class Server {
       const { runtime } = await this.#options.action();
       const { load } = this.#options;
       report('asking for what opens the wallet');
-      // The old recovery key opens the old shares until there are new ones, whatever else opens by then.
-      this.#nextKey = await makeKeys(this.#store, this.#methods(args), args.recovery);
+      const keys = await makeKeys(this.#store, this.#methods(args), args.recovery);
+      this.#nextKey = keys.key;
       const { wallet } = await reshareWallet({ store: this.#store, id, runtime, load, onProgress: report });
-      this.#key = this.#nextKey;
+      // Only now: if it fails before, all opens as it did. If it ends just here, the new recovery key opens the new shares.
+      await keys.keep();
+      this.#key = keys.key;
       await this.#begin(wallet.address);
       return { address: id };
     } catch (error) {

@@ -201,6 +201,7 @@ function restoreCard(): HTMLElement {
   const restore = act(async () => {
     const zip = await chosen(backup.input);
     if (zip === undefined) throw new Error('Choose the file first.');
+    await navigator.storage.persist();
     await client.call('restore', { zip }, step);
     await showHome();
   });
@@ -230,6 +231,7 @@ async function showRecover(): Promise<void> {
   const cold = field('The cold share, or a backup (a .zip file)', { type: 'file', accept: '.zip', id: 'cold-file' });
   const recover = act(async () => {
     assertKept(recovery.isKept());
+    await navigator.storage.persist();
     const zip = await chosen(cold.input);
     const recoveryKey = old.input.value.trim();
     const methods = await choose();
