@@ -56,6 +56,7 @@ test('audit 2: nothing else parses JSON', () => {
     'scripts/bench.ts', // what commands of this repository print
     'scripts/chain.ts',
     'scripts/ct.ts',
+    'scripts/package.ts', // the package.json of packages that are installed
     'scripts/policy.ts',
     'scripts/try-lit.ts',
     'ts/build/apart.ts', // in the sandbox, what the builder sends

@@ -108,10 +108,13 @@ describe('audit 5: text from outside', () => {
     const files = folders.flatMap((folder) =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
     );
+    // Examples in the documentation of what is exported may print.
+    const codeOf = (file: string) => readFileSync(file, 'utf8').replace(/^ *\/\*\*.*?\*\//gms, '');
     const writing = files.filter(
-      (file) => /\.ts$/.test(file) && /\bconsole\.|\bstd(?:out|err)\.write|\/dev\/tty/.test(readFileSync(file, 'utf8')),
+      (file) => /\.ts$/.test(file) && /\bconsole\.|\bstd(?:out|err)\.write|\/dev\/tty/.test(codeOf(file)),
     );
-    assert.deepEqual(writing.map((file) => file.replace(/.*\//, '')).sort(), ['prompt.ts', 'terminal.ts']);
+    // tandem.ts shows its own help and version, without loading what cleans text.
+    assert.deepEqual(writing.map((file) => file.replace(/.*\//, '')).sort(), ['prompt.ts', 'tandem.ts', 'terminal.ts']);
   });
 });
 

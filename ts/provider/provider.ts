@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { readJson } from '../json.ts';
 import { ProviderRpcError, RPC } from './errors.ts';
 import { type FromDapp, FromWallet, MAX_PARAMS } from './wire.ts';
 
@@ -261,7 +262,7 @@ export class TandemProvider {
 
   #read(): unknown {
     try {
-      return JSON.parse(this.#storage?.getItem(CONNECTED) ?? 'null');
+      return readJson(this.#storage?.getItem(CONNECTED) ?? 'null');
     } catch {
       return undefined;
     }
