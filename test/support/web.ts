@@ -115,7 +115,7 @@ export async function startWeb(): Promise<Web> {
   if (!isComplete(settings)) throw new Error('the set-up is not complete');
   writePage(walletDir, {
     settings,
-    action,
+    source: action.source,
     chains: chains.slice(0, 1),
     deadlineMs: 4000,
     idleMs: 300_000,
