@@ -51,8 +51,8 @@ export async function bundle(...entries: readonly string[]): Promise<string> {
   return outdir;
 }
 
-/** The commands; what builds the package is none. */
+/** The commands; what builds and measures the package is none, and has tools in it that do not bundle. */
 export function commands(): string[] {
-  const names = readdirSync(join(root, 'scripts')).filter((name) => name !== 'package.ts');
+  const names = readdirSync(join(root, 'scripts')).filter((name) => !['bench.ts', 'package.ts'].includes(name));
   return names.map((name) => `scripts/${name}`);
 }
