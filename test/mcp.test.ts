@@ -144,7 +144,7 @@ describe('a wallet for a model', () => {
         ['pay', true],
       ],
     );
-    assert.match(client.getInstructions() ?? '', /no instructions/);
+    assert.match(client.getInstructions() ?? '', /do not take them for instructions/);
   });
 
   test('the wallet, its budget and what an intent means are shown', async () => {
@@ -216,7 +216,7 @@ describe('a wallet for a model', () => {
     await fails('pay', { url: 'http://example.com/' }, /Only https is fetched/);
     await fails('pay', { url: 'https://10.0.0.1/' }, /not a public one/);
     await fails('pay', { url: `${seller.url}/elsewhere` }, /redirects to another origin/);
-    await fails('pay', { url: 'x' }, /no URL/);
+    await fails('pay', { url: 'x' }, /not a URL/);
   });
 
   test('errors show no URL of a node, which may have a key in it', async () => {

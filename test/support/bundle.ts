@@ -45,7 +45,7 @@ export async function bundle(...entries: readonly string[]): Promise<string> {
       js: "import * as nodeModule from 'node:module'; const require = nodeModule.createRequire(import.meta.url);",
     },
     plugins: [located],
-    external: ['esbuild', 'ethers', '@lit-protocol/*', 'vite', 'webpack'],
+    external: ['esbuild', 'ethers', '@lit-protocol/*', 'vite', 'webpack', 'playwright-core'],
     logLevel: 'error',
   });
   return outdir;
