@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { generateIdentity } from 'age-encryption';
 import axios from 'axios';
-import type { Address } from 'viem';
+import type { Address, Hex } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, startChain, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/build.ts';
@@ -144,6 +144,21 @@ describe('x402 on a budget', () => {
     const named = { ...wanted, extra: { name: 'Other', version: '1' } };
     await assert.rejects(scheme.createPaymentPayload(2, named), /the domain is not allowed/);
     await assert.rejects(scheme.createPaymentPayload(2, { ...wanted, amount: '6' }), /value is above 5/);
+  });
+
+  test('a nonce that is kept counts only if the chain shows the one before it as used', async () => {
+    const wallet = await openWallet(copies[0] ?? assert.fail(), { runtime });
+    const wanted = {
+      ...{ scheme: 'exact', network: NETWORK, asset: chain.at.Token, amount: '5', payTo: SELLER },
+      ...{ maxTimeoutSeconds: 60, extra: { name: 'Token', version: '1' } },
+    };
+    // Four are used. What a node once said falsely is kept as 9; 2 is of an older store.
+    for (const kept of [9n, 5n, 4n, 2n, 0n]) {
+      const nonces = { read: async () => kept, write: async () => {} };
+      const scheme = new CountedExactScheme({ wallet, policy, rpc: { 31337: chain.url }, nonces });
+      const { payload } = await scheme.createPaymentPayload(2, wanted);
+      assert.equal(BigInt((payload.authorization as { nonce: Hex }).nonce), 4n, `${kept}`);
+    }
   });
 
   test('a seller that wants a longer time gets as long as the policy allows', async () => {

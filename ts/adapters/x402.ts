@@ -242,10 +242,12 @@ export class CountedExactScheme {
     const now = BigInt(Math.floor(Date.now() / 1000));
     const { pace } = token;
     const first = BigInt(pace.first);
-    const kept = (await this.#nonces?.read(token.name)) ?? 0n;
-    const begin = most(first + (pace.keep === undefined ? 0n : numbersBy(pace, now - BigInt(pace.keep))), kept);
+    const low = first + (pace.keep === undefined ? 0n : numbersBy(pace, now - BigInt(pace.keep)));
     const end = first + numbersBy(pace, now);
     const isUsed = async (nonce: bigint) => nonce < end && (await this.#isUsed(token, nonce));
+    const kept = (await this.#nonces?.read(token.name)) ?? low;
+    // Only if the one before it is used: one false answer of a node must not leave out numbers for good.
+    const begin = kept > low && (await isUsed(kept - 1n)) ? kept : low;
     if (!(await isUsed(begin))) return begin;
     // Payments use the lowest: those before one that is unused are used.
     let used = begin;
@@ -355,8 +357,4 @@ function tokensOf({ rules }: Policy, rpc: Readonly<Record<string, string>>): Tok
       },
     ];
   });
-}
-
-function most(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
