@@ -19,7 +19,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { generateIdentity } from 'age-encryption';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { hashMessage, recoverAddress } from 'viem';
 import { decodeCbor, encodeCbor } from '../ts/core/cbor.ts';
 import { TandemError } from '../ts/core/errors.ts';
@@ -42,6 +42,7 @@ import type { CosignerRequest } from '../ts/protocol/cosigner.ts';
 import { type OpenOptions, openWallet, type Signed, type Wallet } from '../ts/signing/wallet.ts';
 import { checkStore } from '../ts/store/check.ts';
 import { type CorrelationNote, NOTE } from '../ts/store/correlations.ts';
+import { memoryStore } from '../ts/store/memory.ts';
 import { type FileStore, openStore } from '../ts/store/node.ts';
 import { assertUnlocked, holdWallet, readWallet, type Store } from '../ts/store/store.ts';
 import { tauHash } from './reference/correlation.ts';
@@ -366,6 +367,21 @@ describe('a correlation', () => {
     const { state } = at({ state: join(dir, 'state') });
     await createWallet({ store, action: runtime.action, threshold: 2, parties: 2, correlation: 'memory' });
     assert.deepEqual(kept({ state }), []);
+  });
+
+  test('of a store in memory is in that store, where no other store of its kind takes it', async () => {
+    const before = at({ state: join(root, String(count++)) });
+    const key = async () => ({ identities: [identity], recipients: async () => [await identityToRecipient(identity)] });
+    const [one, other] = [memoryStore(key), memoryStore(key)];
+    const action = fakeAction();
+    for (const store of [one, other]) {
+      await createWallet({ store, action: action.action, threshold: 2, parties: 3 });
+    }
+    for (const store of [one, other, one]) {
+      const signed = await opening(store, { runtime: action }).signMessage('x');
+      assert.deepEqual([signed.protocol, signed.calls], ['onecall', 1]);
+    }
+    assert.deepEqual(kept(before), []);
   });
 
   test('where its folder cannot be written is kept in memory, which is said once', async () => {

@@ -1,6 +1,5 @@
 import type { SignableMessage } from 'viem';
 import { loadTandem } from '#load';
-import { stateStore } from '#state';
 import type { Hex } from '../core/evm.ts';
 import type { Tandem } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
@@ -8,7 +7,7 @@ import { digestIntent, messageIntent, transactionIntent, typedDataIntent } from 
 import type { Intent } from '../intent/intent.ts';
 import { withDeadline } from '../runtime/deadline.ts';
 import type { Runtime } from '../runtime/types.ts';
-import { Correlations } from '../store/correlations.ts';
+import { Correlations, shelfFor } from '../store/correlations.ts';
 import { findWallet, knowsOnecall, readWallet, type Store, type WalletInfo } from '../store/store.ts';
 import { hostedAction } from './action.ts';
 import { readyCorrelation } from './correlate.ts';
@@ -102,7 +101,7 @@ export interface OpenOptions {
  * ```
  */
 export async function openWallet(store: Store, options: OpenOptions = {}): Promise<Wallet> {
-  const shelf = options.correlation ?? stateStore();
+  const shelf = options.correlation ?? shelfFor(store);
   const info = await readWallet(store, await findWallet(store, options.id));
   const { runtime, load = loadTandem } = options;
   const correlations = new Correlations(store, info, shelf);

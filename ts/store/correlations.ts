@@ -145,6 +145,11 @@ export interface TakenCorrelation extends Correlation {
   putBack(): Promise<void>;
 }
 
+/** Where the correlations of a store's wallets lie: in the state of this user, or in a store that ends with the process. */
+export function shelfFor(store: Store): Store {
+  return store.endsWithProcess ? store : stateStore();
+}
+
 /** The folder of correlations, in the store of the user's state. */
 const FOLDER = 'correlations';
 
@@ -162,8 +167,7 @@ export class Correlations {
   /** Where they are of this process alone: the one there is. */
   #alive: CorrelationName | undefined;
 
-  /** @param shelf where they lie: by default in the state of this user */
-  constructor(store: Store, info: WalletInfo, shelf: Store | 'memory' = stateStore()) {
+  constructor(store: Store, info: WalletInfo, shelf: Store | 'memory' = shelfFor(store)) {
     this.#store = store;
     this.#info = info;
     this.#isLasting = shelf !== 'memory';

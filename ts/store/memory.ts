@@ -25,6 +25,7 @@ export function memoryStore(key: KeySource): Store {
 
 class Memory implements Store {
   readonly name = 'memory';
+  readonly endsWithProcess = true;
   readonly key: KeySource;
   readonly #files = new Map<string, Uint8Array>();
   readonly #folders = new Set(['']);

@@ -41,6 +41,8 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
 export interface Store {
   /** What it is called in messages: if it is a folder, the absolute path of it. */
   readonly name: string;
+  /** Set if it ends with the process. Correlations are in it then, too: no copy of it is made, and nobody else has it. */
+  readonly endsWithProcess?: true;
   /** Asked for the key when a share is opened or made, never before. */
   readonly key: KeySource;
   /** The names of the files and folders in a folder; none if it is not there. */
