@@ -350,6 +350,19 @@ describe('lists of lists', () => {
     refuses(() => typedDataIntent(empty(65)), /^typedData.types.A\[0\].type: lists nested deeper than 64/);
     refuses(() => typedDataIntent(nested(64, '[1]', '1')), /^nested deeper than 64/);
   });
+
+  test('types of any length, and chains of them, are refused in no time, and at their place', () => {
+    const begin = performance.now();
+    const typed = (types: Record<string, { name: string; type: string }[]>) =>
+      typedDataIntent({ domain: {}, types, primaryType: 'S0', message: {} } as never);
+    for (const type of [`${'[]'.repeat(40_000)}x`, `S1${'[]'.repeat(40_000)}`]) {
+      refuses(() => typed({ S0: [{ name: 'a', type }] }), /^typedData\.types/);
+    }
+    const chain = Array.from({ length: 2040 }, (_, i) => [`S${i}`, [{ name: 'a', type: `S${i + 1}[]` }]] as const);
+    const types = Object.fromEntries([...chain, ['S2040', [{ name: 'a', type: 'bool' }]]]);
+    refuses(() => typed(types), /longer than 4096 characters when encoded/);
+    assert.ok(performance.now() - begin < 5000);
+  });
 });
 
 describe('domains', () => {

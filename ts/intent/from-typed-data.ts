@@ -137,7 +137,7 @@ function neededFor(primaryType: unknown, fields: Fields): ReadonlySet<string> {
 }
 
 function baseOf({ type }: Field): string {
-  return type.replace(/(\[\d*\])+$/, '');
+  return type.split('[', 1)[0] ?? '';
 }
 
 function fieldsOf(list: unknown): readonly Field[] {

@@ -86,6 +86,9 @@ export function readStructs(
   const given = new Map(
     entries(value, path).map(([name, fields]) => [name, list(readField, 1)(fields, within(path, name))]),
   );
+  // All of them are needed, or refused: so this is the length of the type, and what it bounds is looked at once.
+  const size = [...given].reduce((sum, [name, fields]) => sum + name.length + fieldsSize(fields), 0);
+  if (size > MAX_TYPE_SIZE) throw new InputError(path, `longer than ${MAX_TYPE_SIZE} characters when encoded`);
   const found = new Map<string, Type | undefined>();
 
   function find(name: string, place: string): Type {
@@ -130,10 +133,12 @@ export function readStructs(
     if (!found.has(name)) throw new InputError(within(path, name), `not needed for ${primaryType}`);
     structs[name] = given.get(name) ?? [];
   }
-  if (encodeType(structs, primaryType).length > MAX_TYPE_SIZE) {
-    throw new InputError(path, `longer than ${MAX_TYPE_SIZE} characters when encoded`);
-  }
   return { structs, type };
+}
+
+/** The length of a struct's fields in EIP-712's encodeType: a space in each, commas between them, and parentheses. */
+function fieldsSize(fields: readonly TypedDataParameter[]): number {
+  return fields.reduce((sum, { name, type }) => sum + type.length + 1 + name.length, fields.length + 1);
 }
 
 /** EIP-712's encodeType, for structs that are exactly those needed, and perhaps the domain's besides. */
