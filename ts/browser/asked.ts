@@ -7,6 +7,7 @@ import { InputError, type Intent } from '../intent/intent.ts';
 import { readJson } from '../json.ts';
 import { Address } from '../protocol/schema.ts';
 import { ProviderRpcError, RPC } from '../provider/errors.ts';
+import { visible } from '../text/untrusted.ts';
 import { Chain } from './connections.ts';
 
 // What a dapp asks for, from the parameters of EIP-1193 to an intent. All of it is a stranger's word.
@@ -87,7 +88,7 @@ export function askedMessage(params: unknown, account: string): Intent {
 }
 
 /** eth_signTypedData_v4 */
-export function askedTypedData(params: unknown, account: string): Intent {
+export function askedTypedData(params: unknown, account: string, chain: Pick<Chain, 'id'>): Intent {
   const [address, data] = parsed(
     v.looseTuple([Given, v.union([v.string(), v.looseObject({})])]),
     params,
@@ -103,8 +104,22 @@ export function askedTypedData(params: unknown, account: string): Intent {
     }
     if (typeof definition !== 'object' || definition === null)
       throw new InputError('', 'the typed data is not an object');
-    return typedDataIntent(definition as Parameters<typeof typedDataIntent>[0]);
+    const intent = typedDataIntent(definition as Parameters<typeof typedDataIntent>[0]);
+    const chainId = intent.kind === 'typedData' ? intent.typedData.domain.chainId : undefined;
+    if (chainId === undefined || BigInt(chainId) === BigInt(chain.id)) return intent;
+    const why = `The typed data is for the chain ${chainId}; this page is on ${chain.id}. Ask for the other chain first.`;
+    throw new ProviderRpcError(RPC.invalidParams, why);
   });
+}
+
+/** A message to sign in (EIP-4361) that names another site than the one that asks. */
+export function signInWarning(intent: Intent, origin: string): string | undefined {
+  if (intent.kind !== 'message' || typeof intent.message !== 'string') return undefined;
+  const form = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(\S{1,255}) wants you to sign in with your Ethereum account:/i;
+  const named = form.exec(intent.message)?.[1];
+  const { host } = new URL(origin);
+  if (named === undefined || named.toLowerCase() === host) return undefined;
+  return `This signs in at ${visible(named)}, but ${host} asks for it: it could sign in there as you.`;
 }
 
 /** eth_sendTransaction and eth_signTransaction: what the dapp leaves open, the node of the chain fills in. */
@@ -143,6 +158,8 @@ export async function askedTransaction(params: unknown, account: string, chain: 
     throw new ProviderRpcError(RPC.internal, `The node of ${chain.name} cannot prepare the transaction: ${why}`);
   });
   const { from: _, account: __, nonceManager: ___, chain: ____, ...transaction } = filled as Record<string, unknown>;
+  if (transaction.chainId !== chain.id)
+    throw new ProviderRpcError(RPC.internal, `The node is not of chain ${chain.id}.`);
   return intentOf(() => transactionIntent(defined(transaction)));
 }
 

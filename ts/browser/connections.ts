@@ -65,21 +65,29 @@ export class Connections {
     await this.#store.commit(CONNECTIONS, { remove: [fileOf(origin)] });
   }
 
-  async chains(): Promise<Chain[]> {
+  /** The chains of an origin: those that the page comes with, and those that this origin had added, of which no other knows. */
+  async chains(origin: string): Promise<Chain[]> {
     const added: Chain[] = [];
     for (const name of await this.#store.list(CHAINS)) {
+      if (!name.startsWith(`${fileOf(origin)} `)) continue;
       const chain = await this.#read(`${CHAINS}/${name}`, Chain);
-      if (chain !== undefined && !this.#known.some(({ id }) => id === chain.id)) added.push(chain);
+      if (chain !== undefined && !this.isKnown(chain.id)) added.push(chain);
     }
     return [...this.#known, ...added];
   }
 
-  async chain(id: number): Promise<Chain | undefined> {
-    return (await this.chains()).find((chain) => chain.id === id);
+  /** Whether the page comes with this chain. */
+  isKnown(id: number): boolean {
+    return this.#known.some((chain) => chain.id === id);
   }
 
-  async addChain(chain: Chain): Promise<void> {
-    await this.#write(CHAINS, String(chain.id), v.parse(Chain, chain));
+  async chain(origin: string, id: number): Promise<Chain | undefined> {
+    return (await this.chains(origin)).find((chain) => chain.id === id);
+  }
+
+  /** Adds a chain for an origin, in the place of one of the same id that it had added. */
+  async addChain(origin: string, chain: Chain): Promise<void> {
+    await this.#write(CHAINS, `${fileOf(origin)} ${chain.id}`, v.parse(Chain, chain));
   }
 
   async #read<S extends v.GenericSchema>(path: string, schema: S): Promise<v.InferOutput<S> | undefined> {

@@ -4,7 +4,7 @@ import { type Intent, intentJson } from '../intent/intent.ts';
 import { readJson } from '../json.ts';
 import { ProviderRpcError, RPC } from '../provider/errors.ts';
 import { FromDapp, type FromWallet } from '../provider/wire.ts';
-import { cleanText } from '../text/untrusted.ts';
+import { quoted, visible } from '../text/untrusted.ts';
 import {
   askedChain,
   askedChainId,
@@ -13,6 +13,7 @@ import {
   askedTypedData,
   assertNode,
   broadcast,
+  signInWarning,
 } from './asked.ts';
 import type { WalletClient } from './client.ts';
 import type { Chain, Connections } from './connections.ts';
@@ -30,7 +31,10 @@ export interface Prompt {
   readonly origin: string;
   /** What for, in words, on several lines. */
   readonly words: string;
-  readonly chain: Chain;
+  /** The chain that the origin is on, or is to be on, in words. */
+  readonly chain: string;
+  /** What is wrong with it, if the user should know before they agree. */
+  readonly warning?: string | undefined;
   /** For a signature. */
   readonly verdict?: LocalVerdict | undefined;
 }
@@ -136,7 +140,7 @@ class Dapp {
       case 'personal_sign':
         return this.#sign(origin, async (account) => askedMessage(params, account));
       case 'eth_signTypedData_v4':
-        return this.#sign(origin, async (account) => askedTypedData(params, account));
+        return this.#sign(origin, async (account, chain) => askedTypedData(params, account, chain));
       case 'eth_signTransaction':
         return this.#sign(origin, (account, chain) => askedTransaction(params, account, chain));
       case 'eth_sendTransaction':
@@ -156,10 +160,10 @@ class Dapp {
     const { connections } = this.#options;
     const account = await this.#account();
     const known = await connections.of(origin);
-    const chain = await this.#chainOf(known?.chainId);
+    const chain = await this.#chainOf(origin, known?.chainId);
     if (known === undefined) {
       const words = `Connect to ${origin}\n  account: ${account}\n  it sees the address, and asks for each signature`;
-      await this.#confirmed({ kind: 'connect', origin, words, chain }, async () => {
+      await this.#confirmed({ kind: 'connect', origin, words, chain: named(chain) }, async () => {
         await connections.connect(origin, chain.id);
       });
     }
@@ -169,8 +173,8 @@ class Dapp {
   }
 
   /** The chain that a connection is on, or where a new one begins. */
-  async #chainOf(id: number | undefined): Promise<Chain> {
-    const chains = await this.#options.connections.chains();
+  async #chainOf(origin: string, id: number | undefined): Promise<Chain> {
+    const chains = await this.#options.connections.chains(origin);
     const chain = chains.find((chain) => chain.id === id) ?? chains[0];
     if (chain === undefined) throw new ProviderRpcError(RPC.disconnected, 'The wallet has no chain.');
     return chain;
@@ -182,13 +186,13 @@ class Dapp {
     if (connection === undefined) {
       throw new ProviderRpcError(RPC.unauthorized, 'This page is not connected to the wallet.');
     }
-    return { account, chain: await this.#chainOf(connection.chainId) };
+    return { account, chain: await this.#chainOf(origin, connection.chainId) };
   }
 
   async #switch(origin: string, params: unknown): Promise<null> {
     const { chain: now } = await this.#connected(origin);
     const id = askedChainId(params);
-    const chain = await this.#options.connections.chain(id);
+    const chain = await this.#options.connections.chain(origin, id);
     if (chain === undefined) {
       throw new ProviderRpcError(
         RPC.unknownChain,
@@ -196,8 +200,8 @@ class Dapp {
       );
     }
     if (chain.id !== now.id) {
-      const words = `Use the chain ${chain.name} (${chain.id}) with ${origin}\n  until now: ${now.name} (${now.id})`;
-      await this.#confirmed({ kind: 'switch', origin, words, chain }, () => this.#use(origin, chain));
+      const words = `Use the chain ${named(chain)} with ${origin}\n  until now: ${named(now)}`;
+      await this.#confirmed({ kind: 'switch', origin, words, chain: named(chain) }, () => this.#use(origin, chain));
     }
     return null;
   }
@@ -206,15 +210,15 @@ class Dapp {
     await this.#connected(origin);
     const { connections } = this.#options;
     const asked = askedChain(params);
-    const chain = (await connections.chain(asked.id)) ?? asked;
-    const words = cleanText(
-      `Add the chain ${JSON.stringify(chain.name)}, and use it with ${origin}\n  chain id: ${chain.id}\n` +
-        `  node: ${chain.rpcUrl}\n  currency: ${JSON.stringify(chain.symbol)}\n  the node sees the address and what is sent`,
-    );
-    await this.#confirmed({ kind: 'add', origin, words, chain }, async () => {
+    // What the page comes with no dapp replaces.
+    const chain = connections.isKnown(asked.id) ? await this.#chainOf(origin, asked.id) : asked;
+    const words =
+      `Add the chain ${named(chain)}, and use it with ${origin}\n  node: ${visible(chain.rpcUrl)}\n` +
+      `  currency: ${quoted(chain.symbol)}\n  the node sees the address and what is sent; other sites do not use it`;
+    await this.#confirmed({ kind: 'add', origin, words, chain: named(chain) }, async () => {
       if (chain === asked) {
         await assertNode(asked); // not before the user agrees: the dapp chose whom this page asks
-        await connections.addChain(asked);
+        await connections.addChain(origin, asked);
       }
       await this.#use(origin, chain);
     });
@@ -233,9 +237,17 @@ class Dapp {
   ): Promise<string> {
     const { account, chain } = await this.#connected(origin);
     const { client, ui } = this.#options;
-    const intent = intentJson(await ask(account, chain));
+    const asked = await ask(account, chain);
+    const intent = intentJson(asked);
     const { words, verdict } = await client.call('review', { intent });
-    const prompt: Prompt = { kind: send ? 'send' : 'sign', origin, words, chain, verdict };
+    const prompt: Prompt = {
+      kind: send ? 'send' : 'sign',
+      origin,
+      words,
+      chain: named(chain),
+      verdict,
+      warning: signInWarning(asked, origin),
+    };
     return this.#confirmed(prompt, async () => {
       if (!(await ui.unlock())) throw rejected();
       // The connection may have been revoked in another tab while this was shown.
@@ -288,6 +300,10 @@ function rpcError(error: unknown): ProviderRpcError {
   if (code === 'policy') return new ProviderRpcError(RPC.unauthorized, `The wallet's policy refuses this: ${short}`);
   const isDown = code === 'host-unavailable' || code === 'host-timeout' || code === 'host-busy';
   return new ProviderRpcError(isDown ? RPC.disconnected : RPC.internal, short, { code });
+}
+
+function named({ name, id }: Chain): string {
+  return `${quoted(name)} (${id})`;
 }
 
 function hexId({ id }: Chain): string {

@@ -70,6 +70,9 @@ interface Session {
 /** The calls that only look. All others wait for one another. */
 const AT_ONCE: readonly CallName[] = ['state', 'review', 'recoveryKey'];
 
+/** The calls that one tab at a time makes: each has to do with keys and shares together. */
+const ALONE: readonly CallName[] = ['create', 'recover', 'restore', 'backup', 'dropCold'];
+
 type Report = (step: string) => void;
 type Calls = { readonly [name in CallName]: (args: never, report: Report) => Promise<unknown> };
 
@@ -139,7 +142,8 @@ class Server {
       }),
       recover: (args: WalletCalls['recover']['args'], report) => this.#recover(args, report),
     };
-    return calls[name](parsed.output as never, report);
+    const run = () => calls[name](parsed.output as never, report);
+    return ALONE.includes(name) ? navigator.locks.request(`${this.#store.name}/keys`, run) : run();
   }
 
   async #id(): Promise<string> {

@@ -470,10 +470,12 @@ function confirmed(prompt: Prompt): Promise<boolean> {
     const agree = button(AGREE[prompt.kind], () => answer(true), 'main');
     const decline = button(isRefused ? 'Close' : 'Reject', () => answer(false));
     agree.disabled = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const calm = () => {
+      clearTimeout(timer);
       agree.disabled = true;
-      setTimeout(() => {
-        agree.disabled = isAnswered;
+      timer = setTimeout(() => {
+        agree.disabled = isAnswered || !document.hasFocus();
       }, CALM_MS);
     };
     window.onfocus = calm;
@@ -484,10 +486,10 @@ function confirmed(prompt: Prompt): Promise<boolean> {
       h(
         'div',
         { class: 'card' },
+        prompt.warning !== undefined && h('p', { class: 'tag bad', role: 'alert' }, prompt.warning),
         verdictTag(prompt),
         h('pre', { tabindex: '0', 'aria-label': 'What is asked' }, prompt.words),
-        prompt.kind !== 'connect' &&
-          h('p', { class: 'soft' }, `Chain of this site: ${prompt.chain.name} (${prompt.chain.id})`),
+        prompt.kind !== 'connect' && h('p', { class: 'soft' }, `Chain of this site: ${prompt.chain}`),
       ),
       h('div', { class: 'row fill' }, decline, !isRefused && agree),
     );
