@@ -63,7 +63,8 @@ function changeEverything<T>(equations: Equations<T>, json: unknown, values: T):
 }
 
 test('expand_message_xmd is that of noble', () => {
-  for (const n of [1, 32, 33, 48, 96, 240, 8160]) {
+  // Of 255 blocks, the most that there may be, noble 2.0.1 computes none: it needs a further one.
+  for (const n of [1, 32, 33, 48, 96, 240, 8128]) {
     const message = concat(u32(3), utf8('abc'), u32(0), u32(1), utf8('d'));
     const want = expand_message_xmd(message, utf8('TANDEM-V1-LABEL'), n, sha256);
     assert.deepEqual(expand('LABEL', n, utf8('abc'), utf8(''), utf8('d')), want);
