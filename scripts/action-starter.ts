@@ -1,5 +1,5 @@
 // What `action init` writes. Not a command itself.
-import { commandLine } from '../ts/index.ts';
+import { commandLine } from '../ts/command/internals.ts';
 
 /** What compiles the module. */
 export const LANGUAGES = ['go', 'tinygo'] as const;

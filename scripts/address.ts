@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { commandLine, deriveAddresses, findWallet, readWallet, UsageError } from '../ts/index.ts';
+import { commandLine } from '../ts/command/internals.ts';
+import { deriveAddresses, findWallet, readWallet, UsageError } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { say } from './terminal.ts';

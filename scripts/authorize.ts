@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util';
+import { assertSignable, commandLine, writeDurable } from '../ts/command/internals.ts';
 import {
-  assertSignable,
-  commandLine,
   describePermission,
   loadTandem,
   parsePermission,
@@ -9,7 +8,7 @@ import {
   UsageError,
   WalletError,
 } from '../ts/index.ts';
-import { readShareFile, writeDurable } from '../ts/node.ts';
+import { readShareFile } from '../ts/node.ts';
 import { environmentKey, print, readInput, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say } from './terminal.ts';

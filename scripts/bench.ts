@@ -12,17 +12,26 @@ import { type Address, encodeFunctionData, erc20Abi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import { buildCosigner } from '../ts/build.ts';
 import {
+  Correlations,
+  correlationKey,
+  fromBase64,
+  fromHex,
+  loadGlue,
+  loadModule,
+  readAction,
+  readShare,
+  STRICT_LIMITS,
+  toBase64,
+  toHex,
+} from '../ts/command/internals.ts';
+import {
   type Action,
   approvalText,
-  Correlations,
   cidOf,
-  correlationKey,
   createWallet,
   digestIntent,
   digestOf,
   findWallet,
-  fromBase64,
-  fromHex,
   type Intent,
   intentJson,
   type Json,
@@ -33,20 +42,15 @@ import {
   parsePolicy,
   type RunOptions,
   type Runtime,
-  readAction,
-  readShare,
   readWallet,
-  STRICT_LIMITS,
   type Store,
-  toBase64,
-  toHex,
   transactionIntent,
   UsageError,
   type WalletInfo,
 } from '../ts/index.ts';
 import { LitAccount, LitHttp } from '../ts/lit.ts';
 import { LitServer, LocalRuntime } from '../ts/local.ts';
-import { buildPath, type FileStore, loadGlue, loadModule, openStore } from '../ts/node.ts';
+import { buildPath, type FileStore, openStore } from '../ts/node.ts';
 import { run, wholeNumber } from './cli.ts';
 import { putFigures } from './figures.ts';
 import { say, sayJson } from './terminal.ts';

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ActionParts, HOSTS, MODES } from '../ts/build.ts';
-import { commandLine, type Json, readJson, UsageError } from '../ts/index.ts';
+import { commandLine, readJson } from '../ts/command/internals.ts';
+import { type Json, UsageError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
 import { buildFile, describeBuilt } from './built.ts';
 import { run } from './cli.ts';

@@ -1,8 +1,9 @@
 // What the commands that build an action have in common. Not a command itself.
+
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ActionParts, type BuiltAction, buildWithToolchain, manifestOf, manifestPath } from '../ts/build.ts';
-import { cleanLine } from '../ts/index.ts';
+import { cleanLine } from '../ts/command/internals.ts';
 
 export interface BuiltFile {
   readonly out: string;

@@ -1,8 +1,10 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
+
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
 import { buildCosigner, hostKind } from '../ts/build.ts';
-import { type Changed, forms, type HostedAction, type Runtime, UsageError, type WalletInfo } from '../ts/index.ts';
+import { forms } from '../ts/command/internals.ts';
+import { type Changed, type HostedAction, type Runtime, UsageError, type WalletInfo } from '../ts/index.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
 import { environmentKey, print, progress } from './cli.ts';
 import { sharesOf } from './create.ts';

@@ -1,4 +1,5 @@
 // What the commands have in common: exit codes, the key of the store, progress, hosts. Not a command itself.
+
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
@@ -7,10 +8,14 @@ import {
   cleanLine,
   commandLine,
   forms,
-  type Hex,
   hideSecret,
-  InputError,
+  identitiesIn,
   LIMIT_SETS,
+  makeFolder,
+} from '../ts/command/internals.ts';
+import {
+  type Hex,
+  InputError,
   LockedError,
   PolicyError,
   type Runtime,
@@ -20,7 +25,7 @@ import {
 } from '../ts/index.ts';
 import type { Finding, LogEntry } from '../ts/lit.ts';
 import type { LitHostOptions } from '../ts/local.ts';
-import { identitiesIn, makeFolder, readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
+import { readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 

@@ -1,8 +1,10 @@
 // What the commands that make a wallet have in common. Not a command itself.
+
 import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { buildCosigner, hostKind } from '../ts/build.ts';
-import { createWallet, shareFileName, UsageError, type WalletInfo } from '../ts/index.ts';
+import { shareFileName } from '../ts/command/internals.ts';
+import { createWallet, UsageError, type WalletInfo } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
 import { authorityOf, connect, correlationOf, environmentKey, print, progress, wholeNumber } from './cli.ts';
 import { tell } from './terminal.ts';

@@ -7,8 +7,17 @@ import { promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { getAddress, recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build.ts';
-import { commandLine, createWallet, fromHex, openWallet, type Signed, toHex } from '../ts/index.ts';
-import { loadGlue, loadModule, openStore, packageRoot, startModule } from '../ts/node.ts';
+import {
+  commandLine,
+  fromHex,
+  loadGlue,
+  loadModule,
+  packageRoot,
+  startModule,
+  toHex,
+} from '../ts/command/internals.ts';
+import { createWallet, openWallet, type Signed } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { connect, progress, run } from './cli.ts';
 import { say } from './terminal.ts';
 

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { buildCosigner } from '../ts/build.ts';
-import { commandLine, commonAction, RuntimeError, UsageError } from '../ts/index.ts';
+import { commandLine, commonAction, packageRoot, packageVersion } from '../ts/command/internals.ts';
+import { RuntimeError, UsageError } from '../ts/index.ts';
 import { assertClock, type Finding, inspect, isComplete, LitAccount, LitHttp } from '../ts/lit.ts';
-import { buildPath, openStore, packageRoot, packageVersion, readSettings } from '../ts/node.ts';
+import { buildPath, openStore, readSettings } from '../ts/node.ts';
 import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
 import { say } from './terminal.ts';
 

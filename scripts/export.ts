@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { commandLine, exportKey, findWallet, readWallet, toHex, UsageError, WalletError } from '../ts/index.ts';
-import { encryptKeystore, openStore, writeNew } from '../ts/node.ts';
+import { commandLine, toHex, writeNew } from '../ts/command/internals.ts';
+import { exportKey, findWallet, readWallet, UsageError, WalletError } from '../ts/index.ts';
+import { encryptKeystore, openStore } from '../ts/node.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
 import { say, tell } from './terminal.ts';

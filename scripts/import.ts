@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
-import { commandLine, FIRST_ACCOUNT, isMnemonic, keyOfMnemonic, readPrivateKey, UsageError } from '../ts/index.ts';
-import { decryptKeystore, isKeystore } from '../ts/node.ts';
+import { commandLine, FIRST_ACCOUNT, isKeystore, isMnemonic, readPrivateKey } from '../ts/command/internals.ts';
+import { keyOfMnemonic, UsageError } from '../ts/index.ts';
+import { decryptKeystore } from '../ts/node.ts';
 import { readInput, run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { promptPassphrase, promptSecret } from './prompt.ts';

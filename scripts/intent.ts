@@ -1,14 +1,14 @@
 // What is to be signed, from the command line: sign.ts and policy.ts take it in the same ways. Not a command itself.
+
 import { readFileSync } from 'node:fs';
+import { faultIn, parseJson } from '../ts/command/internals.ts';
 import {
   digestIntent,
-  faultIn,
   type Hex,
   InputError,
   type Intent,
   messageIntent,
   parseIntentJson,
-  parseJson,
   type TypedDataDefinition,
   transactionIntent,
   typedDataIntent,

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { commandLine } from '../ts/index.ts';
+import { commandLine } from '../ts/command/internals.ts';
 import { run } from './cli.ts';
 import { CREATE_OPTIONS, CREATE_USAGE, create } from './create.ts';
 import { say } from './terminal.ts';

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { commandLine, findWallet, openWallet, readWallet, UsageError } from '../ts/index.ts';
+import { commandLine, packageVersion } from '../ts/command/internals.ts';
+import { findWallet, openWallet, readWallet, UsageError } from '../ts/index.ts';
 import { assertBounded, openAudit, policyOf, serveTools, toolsOf } from '../ts/mcp.ts';
-import { openStore, packageVersion } from '../ts/node.ts';
+import { openStore } from '../ts/node.ts';
 import { connect, environmentKey, run } from './cli.ts';
 import { say } from './terminal.ts';
 

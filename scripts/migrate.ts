@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { commandLine, findWallet, migrateWallet, readWallet, UsageError } from '../ts/index.ts';
+import { commandLine } from '../ts/command/internals.ts';
+import { findWallet, migrateWallet, readWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, progress, run } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';

@@ -1,4 +1,5 @@
 // Builds the package into dist/: the code as JavaScript with its types, the wasm module as text, the co-signer. `npm pack` runs it.
+
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,8 +8,9 @@ import { dirname, join, relative, sep } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { build, transform } from 'esbuild';
 import { PEERS, slotted } from '../ts/build.ts';
+import { packageRoot } from '../ts/command/internals.ts';
 import { WalletError } from '../ts/index.ts';
-import { buildPath, packageRoot } from '../ts/node.ts';
+import { buildPath } from '../ts/node.ts';
 import { run } from './cli.ts';
 import { tell } from './terminal.ts';
 

@@ -1,16 +1,7 @@
 import { parseArgs } from 'node:util';
 import { buildCosigner, hostKind } from '../ts/build.ts';
-import {
-  cleanLine,
-  commandLine,
-  dealName,
-  findWallet,
-  listDeals,
-  planAuthority,
-  planParties,
-  readWallet,
-  UsageError,
-} from '../ts/index.ts';
+import { cleanLine, commandLine, dealName, planAuthority, planParties } from '../ts/command/internals.ts';
+import { findWallet, listDeals, readWallet, UsageError } from '../ts/index.ts';
 import {
   beginDeal,
   beginReshare,

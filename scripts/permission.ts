@@ -1,19 +1,17 @@
 // How a command asks an authority on another machine: with files. Not a command itself.
+
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as v from 'valibot';
+import { cleanLine, commandLine, forms, writeDurable } from '../ts/command/internals.ts';
 import {
   type AskAuthority,
-  cleanLine,
-  commandLine,
   describePermission,
-  forms,
   type PermissionSignature,
   typedDataOf,
   UsageError,
   WalletError,
 } from '../ts/index.ts';
-import { writeDurable } from '../ts/node.ts';
 import { progress } from './cli.ts';
 import { tell } from './terminal.ts';
 

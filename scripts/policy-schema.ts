@@ -1,6 +1,7 @@
 // Prints the JSON Schema of policies: npx tsx scripts/policy-schema.ts > docs/policy.schema.json
+
 import { toJsonSchema } from '@valibot/to-json-schema';
-import { CallSchema, ConstraintSchema, PolicySchema, SumSchema } from '../ts/index.ts';
+import { CallSchema, ConstraintSchema, PolicySchema, SumSchema } from '../ts/command/internals.ts';
 import { say } from './terminal.ts';
 
 const schema = toJsonSchema(PolicySchema, {

@@ -3,24 +3,20 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import type { Address } from 'viem';
 import { hashMessage, recoverAddress } from 'viem/utils';
+import { cleanLine, cleanText, commandLine, forms, parsePath } from '../ts/command/internals.ts';
 import {
   approvalText,
   budgetFacts,
-  cleanLine,
-  cleanText,
-  commandLine,
   describeBudget,
   describeIntent,
   describePolicy,
   digestOf,
-  forms,
   InputError,
   type Intent,
   intentJson,
   judge,
   makePolicy,
   type Policy,
-  parsePath,
   policyHash,
   policyJson,
   templates,

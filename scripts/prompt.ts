@@ -1,6 +1,7 @@
 import { openSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
-import { cleanText, hideSecret, WalletError } from '../ts/index.ts';
+import { cleanText, hideSecret } from '../ts/command/internals.ts';
+import { WalletError } from '../ts/index.ts';
 
 let previous: Promise<unknown> = Promise.resolve();
 

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { commandLine, findWallet, readWallet, reshareWallet, retire, type WalletInfo } from '../ts/index.ts';
+import { commandLine, retire } from '../ts/command/internals.ts';
+import { findWallet, readWallet, reshareWallet, type WalletInfo } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, correlationOf, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';

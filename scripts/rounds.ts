@@ -1,14 +1,7 @@
 import { parseArgs } from 'node:util';
-import {
-  beginRounds,
-  commandLine,
-  finishRounds,
-  MESSAGE_LIMIT,
-  nextRound,
-  type Sent,
-  UsageError,
-} from '../ts/index.ts';
-import { openStore, readLimited, writeDurable } from '../ts/node.ts';
+import { commandLine, MESSAGE_LIMIT, readLimited, writeDurable } from '../ts/command/internals.ts';
+import { beginRounds, finishRounds, nextRound, type Sent, UsageError } from '../ts/index.ts';
+import { openStore } from '../ts/node.ts';
 import { environmentKey, print, run, wholeNumber } from './cli.ts';
 import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say } from './terminal.ts';

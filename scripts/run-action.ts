@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { commandLine, type Json, readJson, sourceOf, UsageError } from '../ts/index.ts';
+import { commandLine, readJson, sourceOf } from '../ts/command/internals.ts';
+import { type Json, UsageError } from '../ts/index.ts';
 import { LitHost } from '../ts/local.ts';
 import { hostOptions, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';

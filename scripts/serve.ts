@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { cleanBlock, cleanLine, commandLine, UsageError } from '../ts/index.ts';
+import { cleanBlock, cleanLine, commandLine } from '../ts/command/internals.ts';
+import { UsageError } from '../ts/index.ts';
 import { LIMITS_MEMORY, LitServer } from '../ts/local.ts';
 import { hostOptions, run, wholeNumber } from './cli.ts';
 import { say, tell } from './terminal.ts';

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildCosigner } from '../ts/build.ts';
-import { cleanLine, commandLine, commonAction, UsageError } from '../ts/index.ts';
+import { cleanLine, commandLine, commonAction, makeFolder, settingsPath } from '../ts/command/internals.ts';
+import { UsageError } from '../ts/index.ts';
 import { inspect, LIT_URL, LitAccount, LitHttp, rotateKey, setUp, tearDown } from '../ts/lit.ts';
-import { makeFolder, openStore, readSettings, settingsPath, writeSettings } from '../ts/node.ts';
+import { openStore, readSettings, writeSettings } from '../ts/node.ts';
 import { accountKey, environmentKey, logAttempt, print, printFindings, run } from './cli.ts';
 import { say, tell } from './terminal.ts';
 

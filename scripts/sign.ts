@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
-import { commandLine, findWallet, forms, type Hex, openWallet, readWallet, UsageError } from '../ts/index.ts';
+import { commandLine, forms } from '../ts/command/internals.ts';
+import { findWallet, type Hex, openWallet, readWallet, UsageError } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
 import { connect, correlationOf, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';

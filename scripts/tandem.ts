@@ -63,7 +63,7 @@ const command = name !== undefined && Object.hasOwn(COMMANDS, name) ? COMMANDS[n
 if (command !== undefined) await command.load().catch(named);
 else if (name === '--help' || name === '-h' || name === 'help') process.stdout.write(HELP);
 else if (name === '--version') {
-  const { packageVersion } = await import('../ts/node.ts');
+  const { packageVersion } = await import('../ts/command/internals.ts');
   process.stdout.write(`${packageVersion()}\n`);
 } else await refuse(name);
 
@@ -80,7 +80,7 @@ async function named(error: unknown): Promise<void> {
 
 async function refuse(given: string | undefined): Promise<void> {
   const { tell } = await import('./terminal.ts');
-  const { cleanLine } = await import('../ts/index.ts');
+  const { cleanLine } = await import('../ts/command/internals.ts');
   process.exitCode = EXIT_USAGE;
   if (given === undefined) return tell(HELP.trimEnd());
   const near = nearest(given.slice(0, 64));

@@ -1,5 +1,5 @@
 // All that commands show goes through here: nothing in it moves the cursor, hides, or is a secret. Not a command itself.
-import { cleanLine, cleanText, visibleJson } from '../ts/index.ts';
+import { cleanLine, cleanText, visibleJson } from '../ts/command/internals.ts';
 
 /** Prints a result. */
 export function say(text: string): void {

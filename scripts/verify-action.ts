@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { type Manifest, readManifest, verifyManifest } from '../ts/build.ts';
-import { cidOf, cleanLine, commandLine, forms, sourceOf, UsageError } from '../ts/index.ts';
-import { buildPath, readLimited } from '../ts/node.ts';
+import { cleanLine, commandLine, forms, readLimited, sourceOf } from '../ts/command/internals.ts';
+import { cidOf, UsageError } from '../ts/index.ts';
+import { buildPath } from '../ts/node.ts';
 import { EXIT, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 

@@ -1,8 +1,6 @@
 // For Node: a store in files, and what else is in files: policies, settings, messages of offline deals, keys.
 
-export { startModule } from './core/module.ts';
-export { buildPath, loadGlue, loadModule } from './core/node.ts';
-export { packageRoot, packageVersion } from './core/root.ts';
+export { buildPath } from './core/node.ts';
 export {
   type BeginOptions,
   beginDeal,
@@ -14,9 +12,8 @@ export {
   type StepOptions,
   stepDeal,
 } from './deal/files/party.ts';
-export { makeFolder, readLimited, writeDurable, writeNew } from './files/files.ts';
 export { readPolicy } from './policy/file.ts';
-export { readSettings, settingsPath, writeSettings } from './runtime/chipotle/settings-file.ts';
-export { decryptKeystore, encryptKeystore, isKeystore } from './store/keystore.ts';
+export { readSettings, writeSettings } from './runtime/chipotle/settings-file.ts';
+export { decryptKeystore, encryptKeystore } from './store/keystore.ts';
 export { type FileStore, openStore, readShareFile, type SecretSource } from './store/node.ts';
-export { identitiesIn, type Secret } from './store/scrypt.ts';
+export type { Secret } from './store/scrypt.ts';
