@@ -19,8 +19,8 @@ import { progress } from './cli.ts';
 export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign takes it (EIP-191)
   --message-hex 0x…   bytes, likewise
   --typed-data FILE   typed data (EIP-712): {domain, types, primaryType, message}, as eth_signTypedData_v4 takes it
-  --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId, nonce, gas
-                      and fees have to be there
+  --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId and fees
+                      have to be there, and a nonce or gas that is left out is 0, as viem and ethers take it
   --digest 0x…        32 bytes as they are, which only the policy "any" allows`;
 
 export const intentOptions = {
