@@ -2,17 +2,16 @@
 // file of this name beside the entry. The rest of this folder runs in the host's sandbox.
 import * as v from 'valibot';
 import { builtinPolicies } from '../../ts/policy/builtin.ts';
-import { InputError, type Policy, parsePolicy, policyHash, policyJson } from '../../ts/policy/policy.ts';
-import { checkPaces } from '../../ts/policy/sequences.ts';
+import { guardiansOf, policyConstants } from '../../ts/policy/constants.ts';
+import { InputError, type Policy, parsePolicy } from '../../ts/policy/policy.ts';
 import { Epoch, LowerAddress } from '../../ts/protocol/schema.ts';
-import type { Json } from '../../ts/runtime/types.ts';
 
 const given = v.strictObject({
   POLICY: v.pipe(
     v.unknown(),
-    v.rawTransform(({ dataset, addIssue, NEVER }): Json => {
+    v.rawTransform(({ dataset, addIssue, NEVER }): ReturnType<typeof policyConstants> => {
       try {
-        return JSON.parse(policyJson(read(dataset.value))) as Json;
+        return policyConstants(read(dataset.value));
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
         addIssue({ message: error.message });
@@ -31,20 +30,17 @@ const given = v.strictObject({
  */
 export const constants = v.pipe(
   given,
-  v.transform((all) => ({ ...all, POLICY_HASH: policyHash(parsePolicy(all.POLICY)) })),
+  v.transform(({ POLICY, ...others }) => ({ ...POLICY, ...others })),
 );
 
 /** Besides its own module: go-ethereum's recovery of who signed, if a rule requires the approval of a guardian. Relative to this file. */
 export function modules({ POLICY }: v.InferOutput<typeof constants>): { ecrecover: string | undefined } {
-  const { rules } = parsePolicy(POLICY);
-  const isGuarded = rules !== 'any' && rules.some(({ guardian }) => guardian !== undefined);
+  const isGuarded = guardiansOf(parsePolicy(POLICY)).length > 0;
   return { ecrecover: isGuarded ? '../../build/ecrecover.wasm' : undefined };
 }
 
 function read(value: unknown): Policy {
   if (value === 'messages' || value === 'any') return builtinPolicies[value];
   if (typeof value === 'string') throw new InputError('', `there is no policy "${value}"`);
-  const policy = parsePolicy(value);
-  checkPaces(policy);
-  return policy;
+  return parsePolicy(value);
 }

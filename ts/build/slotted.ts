@@ -5,7 +5,7 @@ import { buildPath } from '../core/node.ts';
 import { packageRoot } from '../core/root.ts';
 import { WalletError } from '../errors.ts';
 import { builtinPolicies } from '../policy/builtin.ts';
-import { policyHash, policyJson } from '../policy/policy.ts';
+import { policyConstants } from '../policy/constants.ts';
 import type { Slotted } from '../protocol/slot.ts';
 import type { Json } from '../runtime/types.ts';
 import type { HostKind } from './action.ts';
@@ -30,13 +30,8 @@ export async function slotted(isGuarded: boolean, host: HostKind = 'chipotle'): 
   // Loaded here, because signing needs no builder.
   const { buildSlotted } = await import('./action.ts');
   // Which constants there are, and the further modules, are all that is taken from these; actions/cosigner/constants.ts says the same.
-  const { any } = builtinPolicies;
-  const define = {
-    POLICY: JSON.parse(policyJson(any)) as Json,
-    POLICY_HASH: policyHash(any),
-    MIN_EPOCH: 0,
-    WALLET: '',
-  };
+  const { POLICY, POLICY_HASH } = policyConstants(builtinPolicies.any);
+  const define = { POLICY: POLICY as Json, POLICY_HASH, MIN_EPOCH: 0, WALLET: '' };
   const modules = { ecrecover: isGuarded ? ECRECOVER : null };
   const built = await buildSlotted({ ...COSIGNER, host, define }, async () => ({ constants: define, modules }));
   return built.slotted;

@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { slotted } from '#cosigner';
 import { policyName } from '../policy/builtin.ts';
-import { type Policy, policyHash, policyJson } from '../policy/policy.ts';
-import { checkPaces } from '../policy/sequences.ts';
+import { guardiansOf, policyConstants } from '../policy/constants.ts';
+import type { Policy } from '../policy/policy.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
 import { Epoch, LowerAddress } from '../protocol/schema.ts';
 import { filled, type Slotted } from '../protocol/slot.ts';
@@ -40,18 +40,12 @@ export async function cosigner(
   { minEpoch = 0, wallet = '' }: CosignerLimits = {},
   of: (isGuarded: boolean) => Promise<Slotted> = slotted,
 ): Promise<Cosigner> {
-  checkPaces(policy);
   const guardians = guardiansOf(policy);
   const define = {
-    POLICY: JSON.parse(policyJson(policy)) as unknown,
+    ...policyConstants(policy),
     MIN_EPOCH: v.parse(Epoch, minEpoch),
-    POLICY_HASH: policyHash(policy),
     WALLET: wallet === '' ? wallet : v.parse(LowerAddress, wallet),
   };
   const action = filled(await of(guardians.length > 0), define);
   return { ...action, policy: policyName(policy), format: FORMAT, guardians };
-}
-
-function guardiansOf({ rules }: Policy): string[] {
-  return rules === 'any' ? [] : rules.flatMap(({ guardian }) => guardian ?? []);
 }
