@@ -104,17 +104,18 @@ func TestSetUp(t *testing.T) {
 		action.forest.full(i)
 		c.leaves(punctured, i)
 		for y := 1; y < leaves; y++ {
-			if punctured.nodes[y] != action.forest.nodes[byte(y)^digit] {
+			if leafOf(punctured, byte(y)) != leafOf(&action.forest.tree, byte(y)^digit) {
 				t.Fatalf("tree %d: not the same leaf %d", i, byte(y)^digit)
 			}
 		}
-		for _, leaf := range action.forest.nodes {
+		for x := range leaves {
+			leaf := leafOf(&action.forest.tree, byte(x))
 			if seen[leaf] {
 				t.Fatalf("tree %d: a leaf twice", i)
 			}
 			seen[leaf] = true
 		}
-		if punctured.nodes[0] != (chacha.Key{}) {
+		if leafOf(punctured, 0) != (chacha.Key{}) {
 			t.Fatalf("tree %d: something where the leaf at the digit would be", i)
 		}
 	}
@@ -129,6 +130,12 @@ func TestSetUp(t *testing.T) {
 	if sum.Equal(tU) != 1 {
 		t.Error("β + δ is not t_U")
 	}
+}
+
+// leafOf is leaf x of a tree.
+func leafOf(t *tree, x byte) (leaf chacha.Key) {
+	t.get(&leaf, place(x, Bits))
+	return leaf
 }
 
 func TestDigitsAreUniform(t *testing.T) {
@@ -495,12 +502,12 @@ func (s *setting) lie(t testing.TB, c int, x byte) []byte {
 		for i := range Digits {
 			action.forest.full(i)
 			if i == c {
-				leaf := &action.forest.nodes[x]
-				wrong = *leaf
+				leaf := leafOf(&action.forest.tree, x)
+				wrong = leaf
 				wrong[3] ^= 1
-				xorNode(a.Encrypted[nodeSize*(2*(Bits*c+Bits-1)+int(x&1)):][:nodeSize], leaf)
+				xorNode(a.Encrypted[nodeSize*(2*(Bits*c+Bits-1)+int(x&1)):][:nodeSize], &leaf)
 				xorNode(a.Encrypted[nodeSize*(2*(Bits*c+Bits-1)+int(x&1)):][:nodeSize], &wrong)
-				*leaf = wrong
+				action.forest.set(place(x, Bits), &wrong)
 			}
 			own, sum := checks[checksSize*i:][:checksSize], a.Sums[hashSize*i:][:hashSize]
 			clear(sum)

@@ -2,6 +2,7 @@ package correlation
 
 import (
 	"tandem/go/deal"
+	"tandem/go/internal/chacha"
 	"tandem/go/secp256k1"
 )
 
@@ -22,12 +23,13 @@ func Deal(user, action *deal.KeyShare, id, seed [32]byte, digits [Digits]byte) (
 	a.MACKey(&c.MACKey)
 	g := NewGadget(&c.Seed, &c.ID)
 	var term secp256k1.Scalar
+	var node chacha.Key
 	for i, digit := range digits {
 		a.forest.plant(i)
 		for level := range Bits {
 			a.forest.grow(level)
-			sibling := digit>>(Bits-1-level) ^ 1
-			a.forest.nodes[sibling].Put(c.nodes[nodeSize*(Bits*i+level):])
+			a.forest.get(&node, place(digit>>(Bits-1-level)^1, level+1))
+			node.Put(c.nodes[nodeSize*(Bits*i+level):])
 		}
 		term.SetUint64(uint64(digit))
 		c.Delta.Sub(c.Delta, term.Mul(&term, &g[i]))

@@ -161,7 +161,7 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 				encrypted := a.Encrypted[nodeSize*(2*(Bits*c+level)+side):][:nodeSize]
 				keys.Expand(encrypted, Bits*c+level, side)
 				var sum chacha.Key
-				f.sum(&sum, side, 2<<level)
+				f.sum(&sum, level+1, side)
 				xorNode(encrypted, &sum)
 			}
 		}
@@ -217,9 +217,12 @@ func (a *answerMessage) digest(id *[32]byte) [32]byte {
 
 // checks puts the check values of the leaves in dst.
 func (t *tree) checks(dst []byte, checker *checker) {
-	for x := range t.nodes {
-		checker.put(dst[hashSize*x:], &t.nodes[x])
+	var leaf chacha.Key
+	for x := range leaves {
+		t.get(&leaf, place(byte(x), Bits))
+		checker.put(dst[hashSize*x:], &leaf)
 	}
+	leaf = chacha.Key{}
 }
 
 // addAll adds values of the length of sum to it, by XOR.
@@ -336,22 +339,23 @@ func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
 // rebuild makes the leaves of a tree but the one at its digit, from the keys of its OTs and what these encrypt, and sets the
 // nodes that a correlation keeps.
 func (t *tree) rebuild(digit byte, keys, encrypted, nodes []byte) {
+	var node, known chacha.Key
 	for level := range Bits {
 		t.growPunctured(level, digit)
-		// What this is for U is the sum of all nodes at odd places: less those that are known, it is node 1.
+		// What this is for U is the sum of all nodes on the sibling's side: less those that are known, it is the sibling.
 		chosen := nodes[nodeSize*level:][:nodeSize]
 		both := encrypted[2*nodeSize*level:][:2*nodeSize]
 		right := digit>>(Bits-1-level)&1 - 1 // all ones for the choice 1
 		for k := range chosen {
 			chosen[k] = keys[nodeSize*level+k] ^ both[k] ^ right&(both[k]^both[nodeSize+k])
 		}
-		var known chacha.Key
-		t.nodes[1] = chacha.Key{}
-		t.sum(&known, 1, 2<<level)
-		t.nodes[1].Set(chosen)
-		xor(&t.nodes[1], &known)
-		t.nodes[1].Put(chosen)
+		t.sum(&known, level+1, 1)
+		node.Set(chosen)
+		xor(&node, &known)
+		t.set(sibling(level), &node)
+		node.Put(chosen)
 	}
+	node, known = chacha.Key{}, chacha.Key{}
 }
 
 // checksPunctured puts the check values of the leaves in dst, in the order of their places, given the sum of them all.

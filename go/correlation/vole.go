@@ -39,31 +39,35 @@ func challenge(t *[32]byte, n int) []secp256k1.Scalar {
 	return theta
 }
 
-// sum holds sums over the pads of one tree, p the pads and w their weights, for both pads of a block. Its limbs are of 32 bits,
-// and not reduced: least significant first, those of the first pad before those of the second.
+// sum holds sums over one pad of the leaves of a tree, p the pads and w their weights, by the lanes in which they were computed.
+// Its limbs are of 32 bits, and not reduced: least significant first.
 type sum struct {
-	pads     [2 * wordCount]int64 // Σ p
-	weighted [2 * wordCount]int64 // Σ w p
+	pads     [wordCount][chacha.Lanes]int64 // Σ p
+	weighted [wordCount][chacha.Lanes]int64 // Σ w p
 }
 
-// add adds the pads of a block. A limb of weighted stays below 64·64·2^32.
+// add adds a pad of each lane, half a block. A limb of weighted stays below 64·64·2^32.
 //
 //go:noinline
-func (s *sum) add(block *[2 * wordCount]uint32, weight int64) {
-	for k := range block {
-		limb := int64(bits.ReverseBytes32(block[k^(wordCount-1)]))
-		s.pads[k] += limb
-		s.weighted[k] += limb * weight
+func (s *sum) add(half *chacha.Keys, weights *[chacha.Lanes]int64) {
+	pad, w := *half, *weights // so that nothing that is read is written to, and the loops become vector instructions
+	for k := range pad {
+		for l := range chacha.Lanes {
+			limb := int64(bits.ReverseBytes32(pad[wordCount-1-k][l]))
+			s.pads[k][l] += limb
+			s.weighted[k][l] += limb * w[l]
+		}
 	}
 }
 
 // summer sums the pads of one tree after the other. It holds secrets: clear it.
 type summer struct {
-	width   int
-	nonces  [blocks]chacha.Nonce
-	sums    [blocks]sum
-	block   [2 * wordCount]uint32
-	uniform [secp256k1.UniformSize]byte
+	width     int
+	nonces    [blocks]chacha.Nonce
+	sums      [2 * blocks]sum
+	state     chacha.State
+	low, high chacha.Keys
+	uniform   [secp256k1.UniformSize]byte
 }
 
 // blocks is how many blocks there are of a leaf at most.
@@ -81,27 +85,28 @@ func newSummer(rho []byte, width int) *summer {
 	return s
 }
 
-// begin forgets the sums.
-func (s *summer) begin() { s.sums = [blocks]sum{} }
-
-// add adds the pads of a leaf.
-//
-//go:noinline
-func (s *summer) add(leaf *chacha.Key, weight int64) {
-	for b := range (s.width + 1) / 2 {
-		chacha.Block(&s.block, leaf, &s.nonces[b])
-		s.sums[b].add(&s.block, weight)
+// tree sets the sums to those over the leaves of a tree, the weight of leaf y ⊕ digit, at the place of y, being digit - (y ⊕ digit).
+func (s *summer) tree(t *tree, digit byte) {
+	s.sums = [2 * blocks]sum{}
+	var weights [chacha.Lanes]int64
+	for i := range t.nodes {
+		for l := range weights {
+			y := byte(place(byte(chacha.Lanes*i+l), Bits))
+			weights[l] = int64(digit) - int64(y^digit)
+		}
+		for b := range (s.width + 1) / 2 {
+			s.state.Blocks(&s.low, &s.high, &t.nodes[i], &s.nonces[b])
+			s.sums[2*b].add(&s.low, &weights)
+			s.sums[2*b+1].add(&s.high, &weights)
+		}
 	}
+	clear(weights[:])
 }
 
 // pads sets dst to Σ p of pad h, modulo q, weighted to Σ w p.
-func (s *summer) pads(dst *secp256k1.Scalar, h int) {
-	s.reduce(dst, (*[wordCount]int64)(s.sums[h/2].pads[wordCount*(h%2):]))
-}
+func (s *summer) pads(dst *secp256k1.Scalar, h int) { s.reduce(dst, &s.sums[h].pads) }
 
-func (s *summer) weighted(dst *secp256k1.Scalar, h int) {
-	s.reduce(dst, (*[wordCount]int64)(s.sums[h/2].weighted[wordCount*(h%2):]))
-}
+func (s *summer) weighted(dst *secp256k1.Scalar, h int) { s.reduce(dst, &s.sums[h].weighted) }
 
 // bias makes what is above the limbs of a sum positive.
 const bias = 1 << 24
@@ -112,11 +117,13 @@ var biasScalar = func() secp256k1.Scalar { // bias·2^256
 	return *new(secp256k1.Scalar).SetUniformBytes(b)
 }()
 
-// reduce sets dst to a number of limbs, modulo q.
-func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount]int64) {
+// reduce sets dst to a number of limbs, in lanes, modulo q.
+func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount][chacha.Lanes]int64) {
 	var carry int64
-	for k, limb := range limbs {
-		carry += limb
+	for k := range limbs {
+		for _, limb := range limbs[k] {
+			carry += limb
+		}
 		binary.BigEndian.PutUint32(s.uniform[secp256k1.UniformSize-4*(k+1):], uint32(carry))
 		carry >>= 32
 	}
@@ -125,11 +132,7 @@ func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount]int64) {
 	dst.Sub(dst, &biasScalar)
 }
 
-func (s *summer) clear() {
-	clear(s.block[:])
-	s.begin()
-	clear(s.uniform[:])
-}
+func (s *summer) clear() { *s = summer{} }
 
 // Action is the action's part of a correlation, made from its share. It holds secrets: Clear it.
 type Action struct {
@@ -184,15 +187,13 @@ func (a *Action) sums(rho []byte, alpha []secp256k1.Scalar, tau []byte, v []secp
 	var t secp256k1.Scalar
 	for c := range Digits {
 		a.forest.full(c)
-		s.begin()
-		for x := range a.forest.nodes {
-			s.add(&a.forest.nodes[x], int64(x))
-		}
+		s.tree(&a.forest.tree, 0) // so the weight of leaf x is -x
 		for h := range width {
 			s.pads(&t, h)
 			t.Sub(&alpha[h], &t)
 			t.PutBytes(tau[secp256k1.ScalarSize*(width*c+h):])
 			s.weighted(&v[width*c+h], h)
+			v[width*c+h].Neg(&v[width*c+h])
 		}
 	}
 	t.Clear()
@@ -267,10 +268,7 @@ func (c *Correlation) sums(rho []byte, e []secp256k1.Scalar, width int) {
 	var digit, t secp256k1.Scalar
 	for i, delta := range c.digits {
 		c.leaves(nodes, i)
-		s.begin()
-		for y := 1; y < leaves; y++ {
-			s.add(&nodes.nodes[y], int64(delta)-int64(delta^byte(y)))
-		}
+		s.tree(nodes, delta) // what is unknown has the weight 0
 		digit.SetUint64(uint64(delta))
 		for h := range width {
 			s.weighted(&t, h)
@@ -299,10 +297,13 @@ func (c *Correlation) mu(ssid []byte, t *[32]byte, etaHat *secp256k1.Scalar, e [
 	return transcript.Hash(labelMu, ssid, rows)
 }
 
-// leaves makes the nodes of t the leaves of tree i but the one at the digit: leaf y ⊕ digit at y.
+// leaves makes the nodes of t the leaves of tree i except the one at the digit: leaf y ⊕ digit at the place of y.
 func (c *Correlation) leaves(t *tree, i int) {
+	var node chacha.Key
 	for level := range Bits {
 		t.growPunctured(level, c.digits[i])
-		t.nodes[1].Set(c.nodes[nodeSize*(Bits*i+level):])
+		node.Set(c.nodes[nodeSize*(Bits*i+level):])
+		t.set(sibling(level), &node)
 	}
+	node = chacha.Key{}
 }

@@ -141,11 +141,11 @@ func TestSums(t *testing.T) {
 			action.forest.full(c)
 			wantPads, wantV := make([]secp256k1.Scalar, width), make([]secp256k1.Scalar, width)
 			wantE := make([]secp256k1.Scalar, width)
-			for x := range action.forest.nodes {
-				leaf := &action.forest.nodes[x]
-				weigh(wantPads, 1, leaf, rho)
-				weigh(wantV, x, leaf, rho)
-				weigh(wantE, int(digit)-x, leaf, rho)
+			for x := range leaves {
+				leaf := leafOf(&action.forest.tree, byte(x))
+				weigh(wantPads, 1, &leaf, rho)
+				weigh(wantV, x, &leaf, rho)
+				weigh(wantE, int(digit)-x, &leaf, rho)
 			}
 			var tau0, digit0 secp256k1.Scalar
 			digit0.SetUint64(uint64(digit))
@@ -170,28 +170,35 @@ func TestReduce(t *testing.T) {
 	s := newSummer(make([]byte, RhoSize), 2)
 	random := source(1)
 	limb := func(signed bool) int64 {
-		x := int64(random.Uint64() >> 20) // below 2^44
+		x := int64(random.Uint64() >> 22) // below 2^42
 		if signed && random.Uint64()&1 == 1 {
 			x = -x
 		}
 		return x
 	}
-	largest, smallest := [wordCount]int64{}, [wordCount]int64{}
+	type lanes = [chacha.Lanes]int64
+	var largest, smallest [wordCount]lanes // all lanes together below 2^44
 	for k := range wordCount {
-		largest[k], smallest[k] = 1<<44-1, -(1<<44 - 1)
+		for l := range chacha.Lanes {
+			largest[k][l], smallest[k][l] = 1<<42-1, -(1<<42 - 1)
+		}
 	}
-	all := [][wordCount]int64{{}, largest, smallest, {1}, {-1}, {7: 1}, {7: -1}}
+	all := [][wordCount]lanes{{}, largest, smallest, {{1}}, {{3: -1}}, {7: {1}}, {7: {3: -1}}}
 	for i := range 200 {
-		var limbs [wordCount]int64
+		var limbs [wordCount]lanes
 		for k := range limbs {
-			limbs[k] = limb(i%2 == 1)
+			for l := range limbs[k] {
+				limbs[k][l] = limb(i%2 == 1)
+			}
 		}
 		all = append(all, limbs)
 	}
 	for _, limbs := range all {
 		want, shift := new(big.Int), new(big.Int)
-		for k, x := range limbs {
-			want.Add(want, shift.Lsh(big.NewInt(x), uint(32*k)))
+		for k := range limbs {
+			for _, x := range limbs[k] {
+				want.Add(want, shift.Lsh(big.NewInt(x), uint(32*k)))
+			}
 		}
 		var got secp256k1.Scalar
 		s.reduce(&got, &limbs)
@@ -204,15 +211,20 @@ func TestReduce(t *testing.T) {
 // A limb of a sum stays in its bounds whatever the pads are.
 func TestSumOfTheLargest(t *testing.T) {
 	var s sum
-	ones := [2 * wordCount]uint32{}
+	var ones chacha.Keys
 	for k := range ones {
-		ones[k] = 1<<32 - 1
+		ones[k] = [chacha.Lanes]uint32{1<<32 - 1, 1<<32 - 1, 1<<32 - 1, 1<<32 - 1}
 	}
-	for x := range int64(leaves) {
-		s.add(&ones, x)
+	for x := int64(0); x < leaves; x += chacha.Lanes {
+		s.add(&ones, &[chacha.Lanes]int64{x, x + 1, x + 2, x + 3})
 	}
 	for k := range ones {
-		if s.pads[k] != leaves*(1<<32-1) || s.weighted[k] != leaves*(leaves-1)/2*(1<<32-1) || s.weighted[k] >= 1<<44 {
+		var pads, weighted int64
+		for l := range chacha.Lanes {
+			pads += s.pads[k][l]
+			weighted += s.weighted[k][l]
+		}
+		if pads != leaves*(1<<32-1) || weighted != leaves*(leaves-1)/2*(1<<32-1) || weighted >= 1<<44 {
 			t.Error(s)
 		}
 	}

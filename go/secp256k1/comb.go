@@ -1,5 +1,7 @@
 package secp256k1
 
+import "unsafe"
+
 // Comb holds multiples of one point, so that multiplying it takes few doublings: 2^104 ± 2^78 ± 2^52 ± 2^26 ± 1 times the
 // point. Both halves of a scalar (see split) are 130 signs; 26 times five of each are read together.
 type Comb [combSize]Point
@@ -76,13 +78,21 @@ func (s *Scalar) tooth(i int) digit {
 	return makeDigit(b, combWidth)
 }
 
+// words gives the limbs of all coordinates in pairs.
+func (p *Point) words() *[15]uint64 { return (*[15]uint64)(unsafe.Pointer(p)) }
+
 // gather sets p to the multiple that d stands for, reading all of them.
 //
 //go:noinline
 func (p *Point) gather(c *Comb, d digit) {
-	*p = c[0]
-	for i := 1; i < combSize; i++ {
-		p.sel(&c[i], p, isEqual(d.index, uint32(i)))
+	var sum [15]uint64
+	for i := range c {
+		entry, k := c[i].words(), isEqual(d.index, uint32(i))
+		for j := range 14 { // an even number, for vector instructions
+			sum[j] |= entry[j] & k
+		}
+		sum[14] |= entry[14] & k
 	}
+	*p.words() = sum
 	p.y.CondNegate(d.negative)
 }

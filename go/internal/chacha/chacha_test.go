@@ -11,42 +11,55 @@ import (
 
 func random(n byte) *mathrand.ChaCha8 { return mathrand.NewChaCha8([32]byte{n}) }
 
-func TestBlock(t *testing.T) {
+// Four keys at once have the blocks that each has in x/crypto, also over the keys.
+func TestBlocks(t *testing.T) {
 	source := random(1)
-	for range 200 {
-		var key [chacha20.KeySize]byte
-		var state [16]byte
-		source.Read(key[:])
-		source.Read(state[:])
-		var k Key
+	for range 100 {
+		var nonce [16]byte
+		source.Read(nonce[:])
 		var n Nonce
-		for i := range k {
-			k[i] = binary.LittleEndian.Uint32(key[4*i:])
-		}
 		for i := range n {
-			n[i] = binary.LittleEndian.Uint32(state[4*i:])
+			n[i] = binary.LittleEndian.Uint32(nonce[4*i:])
 		}
-		cipher, err := chacha20.NewUnauthenticatedCipher(key[:], state[4:])
-		if err != nil {
-			t.Fatal(err)
+		var keys Keys
+		var want [Lanes][64]byte
+		for l := range Lanes {
+			var key [KeySize]byte
+			source.Read(key[:])
+			var k Key
+			k.Set(key[:])
+			keys.Set(l, &k)
+			cipher, err := chacha20.NewUnauthenticatedCipher(key[:], nonce[4:])
+			if err != nil {
+				t.Fatal(err)
+			}
+			cipher.SetCounter(n[0])
+			cipher.XORKeyStream(want[l][:], want[l][:])
 		}
-		cipher.SetCounter(n[0])
-		var want, got [64]byte
-		cipher.XORKeyStream(want[:], want[:])
-		var out [16]uint32
-		Block(&out, &k, &n)
-		for i, word := range out {
-			binary.LittleEndian.PutUint32(got[4*i:], word)
+		same := func(where string, low, high *Keys) {
+			t.Helper()
+			for l := range Lanes {
+				var half Key
+				var got [64]byte
+				low.Get(&half, l)
+				half.Put(got[:])
+				high.Get(&half, l)
+				half.Put(got[KeySize:])
+				if got != want[l] {
+					t.Fatalf("%s, lane %d: %x, want %x", where, l, got, want[l])
+				}
+			}
 		}
-		if !bytes.Equal(got[:], want[:]) {
-			t.Fatalf("key %x, state %x: %x, want %x", key, state, got, want)
-		}
-		// Over its own key.
-		words := out
-		copy(words[:], k[:])
-		if Block(&words, (*Key)(words[:]), &n); words != out {
-			t.Fatalf("over its key: %x, want %x", words, out)
-		}
+		var state State
+		var low, high Keys
+		state.Blocks(&low, &high, &keys, &n)
+		same("elsewhere", &low, &high)
+		over := keys
+		state.Blocks(&over, &high, &over, &n)
+		same("low half over the keys", &over, &high)
+		over = keys
+		state.Blocks(&low, &over, &over, &n)
+		same("high half over the keys", &low, &over)
 	}
 }
 

@@ -39,6 +39,14 @@ var constants = [80]uint64{
 	0x431d67c49c100d4c, 0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
 }
 
+// constants256 are those of SHA-256. They are made when the module is built.
+var constants256 = func() (c [64]uint32) {
+	for i := range c {
+		c[i] = uint32(constants[i] >> 32)
+	}
+	return c
+}()
+
 var initial = [8]uint64{
 	0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
 	0x510e527fade682d1, 0x9b05688c2b3e6c1f, 0x1f83d9abfb41bd6b, 0x5be0cd19137e2179,
@@ -138,7 +146,7 @@ func (s *State256) compress(block *[64]byte) {
 		w[i] = w[i-16] + (rotate(x, 25) ^ rotate(x, 14) ^ x>>3) + w[i-7] + (rotate(y, 15) ^ rotate(y, 13) ^ y>>10)
 	}
 	for i := range w {
-		w[i] += uint32(constants[i] >> 32)
+		w[i] += constants256[i]
 	}
 	a, b, c, d, e, f, g, h := s.h[0], s.h[1], s.h[2], s.h[3], s.h[4], s.h[5], s.h[6], s.h[7]
 	for i := 0; i < 64; i += 8 { // eight rounds, after which all have their names back
