@@ -13,7 +13,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { globalGlue } from '../ts/index.ts';
+import { globalGlue } from '../ts/command/internals.ts';
 import { putFigures } from './figures.ts';
 import { say, sayJson, status } from './terminal.ts';
 

@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeF
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { deflateSync } from 'node:zlib';
-import { build, transform } from 'esbuild';
+import { build } from 'esbuild';
 import { PEERS, slotted } from '../ts/build.ts';
 import { packageRoot } from '../ts/command/internals.ts';
 import { WalletError } from '../ts/index.ts';
@@ -24,6 +24,23 @@ const IMPORTS: Readonly<Record<string, string>> = {
   '#state': '#package/state',
 };
 
+const LOAD = `import { loaderOf } from './ts/core/inside.js';
+import { wasm } from './wasm.js';
+
+export const loadTandem = loaderOf(wasm);
+`;
+
+/** For Node, which says of a package only that it is not there. */
+const ETHERS = `import { peerMissing } from './ts/runtime/peer.js';
+
+export const { TandemSigner } = await import('./ts/ethers.js').catch((cause) => {
+  throw cause?.code === 'ERR_MODULE_NOT_FOUND' ? peerMissing('ethers', cause) : cause;
+});
+`;
+
+const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
+`;
+
 run('usage: npm run build', async () => {
   checkRecord();
   rmSync(dist, { recursive: true, force: true });
@@ -34,7 +51,6 @@ run('usage: npm run build', async () => {
   }
   cpSync(join(packageRoot, 'actions/template/modules.d.ts'), join(dist, 'actions/template/modules.d.ts'));
   write('wasm.js', `export const wasm = ${JSON.stringify(wasmText())};\n`);
-  write('glue.js', await glue());
   write('load.js', LOAD);
   write('load.d.ts', "export { loadTandem } from './ts/core/node.js';\n");
   write('ethers.js', ETHERS);
@@ -52,24 +68,6 @@ run('usage: npm run build', async () => {
   }
   await program();
 });
-
-const LOAD = `import { Go } from './glue.js';
-import { loaderOf } from './ts/core/inside.js';
-import { wasm } from './wasm.js';
-
-export const loadTandem = loaderOf(wasm, Go);
-`;
-
-/** For Node, which says of a package only that it is not there. */
-const ETHERS = `import { peerMissing } from './ts/runtime/peer.js';
-
-export const { TandemSigner } = await import('./ts/ethers.js').catch((cause) => {
-  throw cause?.code === 'ERR_MODULE_NOT_FOUND' ? peerMissing('ethers', cause) : cause;
-});
-`;
-
-const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
-`;
 
 /** What is published is what anybody can build: the modules are those of the record. Before that, other tools are fine. */
 function checkRecord(): void {
@@ -153,21 +151,4 @@ function finish(name: string): void {
 
 function wasmText(): string {
   return deflateSync(readFileSync(`${buildPath}tandem.wasm`), { level: 9 }).toString('base64');
-}
-
-/**
- * TinyGo's script as a module that leaves nothing behind: it finds a `global` of its own, which has all that it would fill in for
- * what a machine lacks, and no `require`, by whose absence it goes.
- */
-async function glue(): Promise<string> {
-  const script = readFileSync(`${buildPath}wasm_exec.js`, 'utf8');
-  const notice = /^(\/\/.*\n)*/.exec(script)?.[0] ?? '';
-  const wrapped = `export const Go = /* @__PURE__ */ ((require, module, global) => {
-${script}
-return global.Go;
-})(undefined, undefined, {
-  Object, Array, Error, Uint8Array, TextEncoder, TextDecoder, crypto, performance, process: {}, fs: {},
-});`;
-  const { code } = await transform(wrapped, { target: 'es2022', charset: 'ascii', minify: true });
-  return notice + code;
 }

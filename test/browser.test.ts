@@ -103,12 +103,10 @@ describe('a browser', () => {
     };
     const code = `
       import { parentPort, workerData } from 'node:worker_threads';
-      const { glue, wallet, wasm } = workerData;
-      await import(glue);
+      const { wallet, wasm } = workerData;
       const { live } = await import(wallet);
       parentPort.postMessage(await live(wasm));`;
     const workerData = {
-      glue: urlOf('wasm_exec.mjs', readFileSync(`${buildPath}wasm_exec.js`, 'utf8')),
       wallet: urlOf('wallet.mjs', outputFiles[0]?.text ?? ''),
       wasm: readFileSync(`${buildPath}tandem.wasm`),
     };

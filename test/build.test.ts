@@ -26,7 +26,6 @@ const root = join(import.meta.dirname, '..');
 const cosignerParts = {
   main: join(root, 'actions/cosigner/main.ts'),
   wasm: `${buildPath}tandem.wasm`,
-  glue: `${buildPath}wasm_exec.js`,
 };
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest();
 
@@ -210,7 +209,7 @@ describe('building an action', () => {
     await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
     const here = await buildAction({ ...cosignerParts, define: { POLICY: 'messages' } });
     const command = ['--import', 'tsx', 'scripts/build-action.ts', '--main', 'actions/cosigner/main.ts'];
-    const shared = ['--wasm', `${buildPath}tandem.wasm`, '--glue', `${buildPath}wasm_exec.js`];
+    const shared = ['--wasm', `${buildPath}tandem.wasm`, '--glue', 'none'];
     const options = ['--define', 'POLICY=messages', '--out', 'action.js', '--json'];
     const { stdout } = await run(process.execPath, [...command, ...shared, ...options], { cwd: copy });
     const { source: _, ...result } = here;
@@ -229,13 +228,13 @@ describe('building an action', () => {
     const rule = { name: 'greetings', kind: 'message', prefixes: ['Grüße, '] };
     const guarded = { version: 1, rules: [{ ...rule, guardian: `0x${'11'.repeat(20)}` }] };
     const wallet = `0x${'ab'.repeat(20)}`;
-    for (const [policy, limits] of [
-      [builtinPolicies.messages, {}],
-      [parsePolicy(guarded), { minEpoch: 7, wallet }],
+    for (const [policy, limits, glue] of [
+      [builtinPolicies.messages, {}, {}],
+      [parsePolicy(guarded), { minEpoch: 7, wallet }, { glue: `${buildPath}wasm_exec.js` }],
     ] as const) {
       const { minEpoch: MIN_EPOCH = 0, wallet: WALLET = '' } = limits as { minEpoch?: number; wallet?: string };
       const define = { POLICY: JSON.parse(policyJson(policy)) as Json, MIN_EPOCH, WALLET };
-      const built = await buildAction({ ...cosignerParts, define });
+      const built = await buildAction({ ...cosignerParts, ...glue, define });
       const { source, cid } = await cosigner(policy, limits);
       assert.deepEqual([cid, source === built.source], [built.cid, true]);
     }

@@ -33,10 +33,9 @@ let wide: LocalRuntime;
 let messages: BuiltAction;
 let any: BuiltAction;
 
-function build(policy: Json): Promise<BuiltAction> {
+function build(policy: Json, glue?: string): Promise<BuiltAction> {
   const main = join(import.meta.dirname, '../actions/cosigner/main.ts');
-  const glue = `${buildPath}wasm_exec.js`;
-  return buildAction({ main, wasm: `${buildPath}tandem.wasm`, glue, define: { POLICY: policy } });
+  return buildAction({ main, wasm: `${buildPath}tandem.wasm`, define: { POLICY: policy }, ...(glue && { glue }) });
 }
 
 type Fields = { [name: string]: Json };
@@ -364,7 +363,7 @@ describe('the co-signer refuses with the reason', { concurrency: 2 }, () => {
       version: 1,
       rules: [{ name: 'all', kind: 'message', prefixes: 'any', guardian: guardian.address }],
     };
-    const guarded = await build(rules);
+    const guarded = await build(rules, `${buildPath}wasm_exec.js`);
     const [ours, theirs] = [
       await keygen(await newWallet(guarded), [1, 2], 'none', guarded),
       await keygen(await newWallet(guarded), [1, 2], 'none', guarded),

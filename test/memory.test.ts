@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { RandomGlue } from '../ts/core/glue.ts';
 import { startModule } from '../ts/core/module.ts';
-import { loadGlue, loadModule } from '../ts/core/node.ts';
+import { loadModule } from '../ts/core/node.ts';
 import { derive, parsePath } from './reference/bip32.ts';
 import * as correlation from './reference/correlation.ts';
 import {
@@ -550,13 +551,12 @@ describe('audit 7: the memory of the module', () => {
   });
 
   test('audit 7: after a call that fails in the middle there is nothing in memory', async () => {
-    const Go = await loadGlue();
     let memory: WebAssembly.Memory | undefined;
-    class Failing extends Go {
+    class Failing extends RandomGlue {
       constructor() {
         super();
-        const wasi = this.importObject.wasi_snapshot_preview1 as Record<string, unknown>;
-        const real = wasi.random_get as (pointer: number, n: number) => number;
+        const wasi = this.importObject.wasi_snapshot_preview1;
+        const real = wasi.random_get;
         wasi.random_get = (pointer: number, n: number) => {
           if (n !== 32) return real(pointer, n);
           assert.ok(memory);

@@ -2,7 +2,6 @@
 
 export { loadTandem } from '#load';
 export type { Hex } from './core/evm.ts';
-export { globalGlue } from './core/glue.ts';
 export { instantiate, type Tandem } from './core/wasm.ts';
 export type { Changed, ChangeOptions } from './deal/change.ts';
 export { type Cosigner, type CosignerLimits, cosigner } from './deal/cosigner.ts';

@@ -101,7 +101,7 @@ function starter(): () => Promise<Tandem> {
   let module: Promise<WebAssembly.Module> | undefined;
   return async () => {
     module ??= loadWasm();
-    return instantiate(await module, globalGlue());
+    return instantiate(await module);
   };
 }
 

@@ -1,6 +1,5 @@
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { toViemAccount } from '../../ts/adapters/viem.ts';
-import { globalGlue } from '../../ts/core/glue.ts';
 import { instantiate, type Tandem } from '../../ts/core/wasm.ts';
 import { exportKey } from '../../ts/deal/export.ts';
 import { createWallet } from '../../ts/deal/keygen.ts';
@@ -32,7 +31,7 @@ export const TYPED_DATA = {
 
 export async function live(wasm: BufferSource): Promise<Outcome> {
   const module = await WebAssembly.compile(wasm);
-  const load = async (): Promise<Tandem> => instantiate(module, globalGlue());
+  const load = async (): Promise<Tandem> => instantiate(module);
   const identity = await generateIdentity();
   const recipient = await identityToRecipient(identity);
   const store = memoryStore(async () => ({ identities: [identity], recipients: async () => [recipient] }));

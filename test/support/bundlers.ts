@@ -16,7 +16,7 @@ const MAIN = `
   worker.onerror = ({ message }) => { globalThis.outcome = message; };`;
 const WORKER = `
   import { signHere } from './lib.js';
-  signHere(new URL('./tandem.wasm', import.meta.url), new URL('./wasm_exec.js', import.meta.url))
+  signHere(new URL('./tandem.wasm', import.meta.url))
     .then(postMessage, (error) => postMessage(String(error.stack)));`;
 
 /** A page that is served, and what ends that. */
@@ -30,7 +30,7 @@ export async function makeApp(dir: string): Promise<void> {
   mkdirSync(dir, { recursive: true });
   const entry = join(import.meta.dirname, 'in-worker.ts');
   await build({ entryPoints: [entry], bundle: true, format: 'esm', outfile: join(dir, 'lib.js'), logLevel: 'silent' });
-  for (const name of ['tandem.wasm', 'wasm_exec.js']) cpSync(buildPath + name, join(dir, name));
+  cpSync(`${buildPath}tandem.wasm`, join(dir, 'tandem.wasm'));
   writeFileSync(join(dir, 'main.js'), MAIN);
   writeFileSync(join(dir, 'worker.js'), WORKER);
   writeFileSync(join(dir, 'index.html'), PAGE);
@@ -53,7 +53,7 @@ export const BUNDLERS: Readonly<Record<string, (app: string, out: string) => Pro
   esbuild: async (app, out) => {
     const entryPoints = [join(app, 'main.js'), join(app, 'worker.js')];
     await build({ entryPoints, bundle: true, format: 'esm', minify: true, outdir: out, logLevel: 'silent' });
-    for (const name of ['tandem.wasm', 'wasm_exec.js', 'index.html']) cpSync(join(app, name), join(out, name));
+    for (const name of ['tandem.wasm', 'index.html']) cpSync(join(app, name), join(out, name));
     return serve(out);
   },
   'webpack 5': async (app, out) => {

@@ -6,8 +6,8 @@ import { openBrowserStore } from '../../ts/store/indexed-db.ts';
 
 // What bundlers bundle in the tests: a wallet of two shares here, in a worker.
 
-export async function signHere(wasm: URL, glue: URL): Promise<{ digest: string; address: string; signature: string }> {
-  const load = loadFrom(wasm, glue);
+export async function signHere(wasm: URL): Promise<{ digest: string; address: string; signature: string }> {
+  const load = loadFrom(wasm);
   const identity = await generateIdentity();
   const recipient = await identityToRecipient(identity);
   const store = openBrowserStore(async () => ({ identities: [identity], recipients: async () => [recipient] }));

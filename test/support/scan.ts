@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
-import { buildPath, loadGlue, loadModule } from '../../ts/core/node.ts';
+import { RandomGlue } from '../../ts/core/glue.ts';
+import { buildPath, loadModule } from '../../ts/core/node.ts';
 import { concat, inverse, mod, type Point, pointBytes, range, scalarBytes, split, utf8 } from '../reference/curve.ts';
 import { expand } from '../reference/transcript.ts';
 
@@ -29,9 +30,9 @@ export class Machine {
 
   /** `look` is shown the memory after every export, without the result, and once more when all was given back. */
   static async start(look: Look, module = swept()): Promise<Machine> {
-    const go = new (await loadGlue())();
+    const go = new RandomGlue();
     const random: Random = { fresh: undefined };
-    const wasi = go.importObject.wasi_snapshot_preview1 as Record<string, unknown>;
+    const wasi = go.importObject.wasi_snapshot_preview1;
     let exports: WebAssembly.Exports = {};
     wasi.random_get = (pointer: number, n: number) => {
       const bytes = new Uint8Array((exports.memory as WebAssembly.Memory).buffer, pointer, n);

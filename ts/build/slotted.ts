@@ -14,10 +14,10 @@ import type { HostKind } from './action.ts';
 export const COSIGNER = {
   main: join(packageRoot, 'actions/cosigner/main.ts'),
   wasm: `${buildPath}tandem.wasm`,
-  glue: `${buildPath}wasm_exec.js`,
 } as const;
 
-const ECRECOVER = `${buildPath}ecrecover.wasm`;
+/** What one that checks approvals has besides. */
+const ECRECOVER = { wasm: `${buildPath}ecrecover.wasm`, glue: `${buildPath}wasm_exec.js` } as const;
 
 /**
  * Builds the co-signer without its constants, in the package's place, where it is built already. A guarded one recovers who signed.
@@ -25,14 +25,15 @@ const ECRECOVER = `${buildPath}ecrecover.wasm`;
  * @throws WalletError if a wasm module was not built
  */
 export async function slotted(isGuarded: boolean, host: HostKind = 'chipotle'): Promise<Slotted> {
-  const missing = [COSIGNER.wasm, COSIGNER.glue, ...(isGuarded ? [ECRECOVER] : [])].find((path) => !existsSync(path));
+  const missing = [COSIGNER.wasm, ...(isGuarded ? Object.values(ECRECOVER) : [])].find((path) => !existsSync(path));
   if (missing !== undefined) throw new WalletError(`${missing} is not built.`, { next: 'run: make wasm' });
   // Loaded here, because signing needs no builder.
   const { buildSlotted } = await import('./action.ts');
   // Which constants there are, and the further modules, are all that is taken from these; actions/cosigner/constants.ts says the same.
   const { POLICY, POLICY_HASH } = policyConstants(builtinPolicies.any);
   const define = { POLICY: POLICY as Json, POLICY_HASH, MIN_EPOCH: 0, WALLET: '' };
-  const modules = { ecrecover: isGuarded ? ECRECOVER : null };
-  const built = await buildSlotted({ ...COSIGNER, host, define }, async () => ({ constants: define, modules }));
+  const modules = { ecrecover: isGuarded ? ECRECOVER.wasm : null };
+  const parts = { ...COSIGNER, ...(isGuarded && { glue: ECRECOVER.glue }), host, define };
+  const built = await buildSlotted(parts, async () => ({ constants: define, modules }));
   return built.slotted;
 }

@@ -13,6 +13,7 @@ export {
   type SignatureParts,
   toHex,
 } from '../core/evm.ts';
+export { globalGlue } from '../core/glue.ts';
 export { startModule } from '../core/module.ts';
 export { loadGlue, loadModule } from '../core/node.ts';
 export { packageRoot, packageVersion } from '../core/root.ts';

@@ -1,4 +1,4 @@
-/** What TinyGo's `wasm_exec.js` defines as `Go`: the imports of a module, and its start-up. */
+/** What a module of Go needs to run: its imports, and its start-up. */
 export interface GoRuntime {
   readonly importObject: WebAssembly.Imports;
   run(instance: WebAssembly.Instance): Promise<unknown>;
@@ -8,9 +8,31 @@ export interface GoRuntime {
 export type Glue = new () => GoRuntime;
 
 /**
- * The glue that `wasm_exec.js` left behind: that file is a plain script which sets `globalThis.Go`, and must have run.
- * Node imports it (see node.ts), a browser has a `<script>` element. An action starts with its text, as it is, in front
- * of the bundle: a bundler would replace the script's `require`, whose absence it goes by.
+ * The glue of tandem.wasm, which imports nothing but random bytes. TinyGo's own, `wasm_exec.js`, would serve it too: it is 14 KB
+ * of JavaScript that every action and every process would parse.
+ */
+export class RandomGlue implements GoRuntime {
+  #memory: WebAssembly.Memory | undefined;
+
+  readonly importObject = {
+    wasi_snapshot_preview1: {
+      random_get: (pointer: number, length: number): number => {
+        crypto.getRandomValues(new Uint8Array(this.#memory?.buffer ?? new ArrayBuffer(0), pointer, length));
+        return 0;
+      },
+    },
+  };
+
+  async run({ exports }: WebAssembly.Instance): Promise<void> {
+    this.#memory = exports.memory as WebAssembly.Memory;
+    (exports._initialize as () => void)();
+  }
+}
+
+/**
+ * The glue that `wasm_exec.js` left behind, for a module with other imports: that file is a plain script which sets
+ * `globalThis.Go`, and must have run. Node imports it (see node.ts), a browser has a `<script>` element. An action starts with its
+ * text, as it is, in front of the bundle: a bundler would replace the script's `require`, whose absence it goes by.
  *
  * @throws Error if the script was not run
  */

@@ -1,5 +1,4 @@
 import { fromBase64 } from './bytes.ts';
-import type { Glue } from './glue.ts';
 import { instantiate, type Tandem } from './wasm.ts';
 
 /**
@@ -8,11 +7,11 @@ import { instantiate, type Tandem } from './wasm.ts';
  *
  * @param text the module, deflated (RFC 1950), in base64
  */
-export function loaderOf(text: string, glue: Glue): () => Promise<Tandem> {
+export function loaderOf(text: string): () => Promise<Tandem> {
   let module: Promise<WebAssembly.Module> | undefined;
   return async () => {
     module ??= inflated(text).then((bytes) => WebAssembly.compile(bytes));
-    return instantiate(await module, glue);
+    return instantiate(await module);
   };
 }
 

@@ -1,6 +1,6 @@
 import { decodeCbor, encodeCbor } from './cbor.ts';
 import { isErrorCode, TandemError } from './errors.ts';
-import type { Glue } from './glue.ts';
+import { type Glue, RandomGlue } from './glue.ts';
 
 /** A call: the name of the export and its argument in, its result out. */
 export type Call = (name: string, argument: object) => Result;
@@ -18,9 +18,10 @@ type Step = (pointer: number, length: number) => bigint;
  * Starts an instance of any Go module with our exports (package abi) and returns its calls. It serves one session
  * and is then dropped: its memory only ever grows.
  *
+ * @param glue for a module that imports more than tandem.wasm does, see {@link globalGlue}
  * @throws {@link TandemError} with code `internal` if the module does not start or is another one
  */
-export async function startModule(module: WebAssembly.Module, glue: Glue): Promise<Call> {
+export async function startModule(module: WebAssembly.Module, glue: Glue = RandomGlue): Promise<Call> {
   const go = new glue();
   try {
     const instance = await WebAssembly.instantiate(module, go.importObject);

@@ -9,7 +9,7 @@ import { instantiate, type Tandem } from './wasm.ts';
 /** What `make wasm` leaves behind. */
 export const buildPath: string = join(packageRoot, 'build/');
 
-let loaded: Promise<{ module: WebAssembly.Module; glue: Glue }> | undefined;
+let loaded: Promise<WebAssembly.Module> | undefined;
 
 /**
  * Starts a fresh instance of build/tandem.wasm, to serve one session. The file is read and compiled once.
@@ -17,9 +17,8 @@ let loaded: Promise<{ module: WebAssembly.Module; glue: Glue }> | undefined;
  * @throws Error that names the remedy if the module was not built
  */
 export async function loadTandem(): Promise<Tandem> {
-  loaded ??= Promise.all([loadModule('tandem'), loadGlue()]).then(([module, glue]) => ({ module, glue }));
-  const { module, glue } = await loaded;
-  return instantiate(module, glue);
+  loaded ??= loadModule('tandem');
+  return instantiate(await loaded);
 }
 
 /** Reads and compiles a wasm module that `make wasm` built. */
@@ -27,7 +26,7 @@ export async function loadModule(name: string): Promise<WebAssembly.Module> {
   return WebAssembly.compile(await built(readFile(`${buildPath}${name}.wasm`)));
 }
 
-/** Runs the built `wasm_exec.js` and returns what it defines. */
+/** Runs the built `wasm_exec.js` and returns what it defines: the glue of the other modules. */
 export async function loadGlue(): Promise<Glue> {
   const filename = `${buildPath}wasm_exec.js`;
   runInThisContext(await built(readFile(filename, 'utf8')), { filename }); // a plain script; import() would take longer

@@ -1,4 +1,3 @@
-import type { Glue } from './glue.ts';
 import { type Call, type Result, startModule } from './module.ts';
 
 /** The kinds of deal. */
@@ -91,11 +90,10 @@ export interface Signature {
  * memory only ever grows.
  *
  * @param module build/tandem.wasm, compiled; one compiled module serves any number of instances
- * @param glue what `wasm_exec.js` of the same build defines, see {@link globalGlue}
  * @throws {@link TandemError} with code `internal` if the module does not start or is another one
  */
-export async function instantiate(module: WebAssembly.Module, glue: Glue): Promise<Tandem> {
-  return new Tandem(await startModule(module, glue));
+export async function instantiate(module: WebAssembly.Module): Promise<Tandem> {
+  return new Tandem(await startModule(module));
 }
 
 /**

@@ -1,5 +1,4 @@
 import wasm from '../../../build/tandem.wasm?url';
-import glue from '../../../build/wasm_exec.js?url';
 import { ChipotleRuntime, FORMAT, loadFrom, parsePolicyJson, serveWallet } from '../../../ts/browser.ts';
 import { readConfig } from './config.ts';
 
@@ -7,7 +6,7 @@ import { readConfig } from './config.ts';
 
 const config = readConfig();
 serveWallet({
-  load: loadFrom(new URL(wasm, location.href), new URL(glue, location.href)),
+  load: loadFrom(new URL(wasm, location.href)),
   action: async () => {
     const { settings, policy, deadlineMs } = await config;
     const source = await (await fetch('/cosigner.js')).text();
