@@ -5,6 +5,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import type { PaymentRequired, PaymentRequirements } from '@x402/core/types';
 import { generateIdentity } from 'age-encryption';
 import axios from 'axios';
 import type { Address, Hex } from 'viem';
@@ -14,7 +15,7 @@ import { buildCosigner } from '../ts/build.ts';
 import { createWallet, makePolicy, openWallet, type Policy, UsageError } from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
-import { CountedExactScheme, payingFetch, storedNonces } from '../ts/x402.ts';
+import { CountedExactScheme, payingClient, payingFetch, storedNonces } from '../ts/x402.ts';
 import { NETWORK, OTHER_SELLER, SELLER, type Seller, startSeller } from './support/seller.ts';
 
 const words = 'test test test test test test test test test test test junk';
@@ -144,6 +145,39 @@ describe('x402 on a budget', () => {
     const named = { ...wanted, extra: { name: 'Other', version: '1' } };
     await assert.rejects(scheme.createPaymentPayload(2, named), /the domain is not allowed/);
     await assert.rejects(scheme.createPaymentPayload(2, { ...wanted, amount: '6' }), /value is above 5/);
+  });
+
+  test("above the caller's maximum, and in a token without one, the action is not asked", async () => {
+    const wallet = await openWallet(copies[0] ?? assert.fail(), { runtime });
+    const options = { wallet, policy, rpc: { 31337: chain.url } };
+    const asked = { ...options, wallet: { ...wallet, signTypedData: () => assert.fail('it was asked') } };
+    const offer = (amount: string) => ({
+      ...{ scheme: 'exact', network: NETWORK, asset: chain.at.Token, amount, payTo: SELLER },
+      ...{ maxTimeoutSeconds: 60, extra: { name: 'Token', version: '1' } },
+    });
+    const maxAmountPerPayment = { [chain.at.Token]: 4n };
+    const seen = seller.brought.length;
+    const tooMuch = new RegExp(`The seller wants 5 of ${chain.at.Token}; the maximum for one payment is 4\\.`);
+    await assert.rejects(payingFetch({ ...asked, maxAmountPerPayment })(`${seller.url}/cheap`), tooMuch);
+    assert.equal(seller.brought.length, seen);
+    const scheme = new CountedExactScheme({ ...asked, maxAmountPerPayment: { [chain.at.Token.toLowerCase()]: 4n } });
+    await assert.rejects(scheme.createPaymentPayload(2, offer('5')), UsageError);
+
+    // Of several offers one that is within the maximum is taken; what is at the maximum is within it.
+    const client = payingClient({ ...options, maxAmountPerPayment });
+    const accepts = [offer('6'), offer('4'), offer('5')] as PaymentRequirements[];
+    const required = { x402Version: 2, accepts, resource: { url: seller.url } } as PaymentRequired;
+    assert.equal((await client.createPaymentPayload(required)).accepted.amount, '4');
+
+    for (const [maxima, error] of [
+      [{}, /filtered out/],
+      [{ [OTHER_SELLER]: 4n }, /There is a maximum for 0x5e11e\w+, but the policy has no payments in it/],
+      [{ [chain.at.Token]: -1n }, /not a bigint/],
+      [{ [chain.at.Token]: '4' as unknown as bigint }, /not a bigint/],
+    ] as const) {
+      const paying = async () => payingFetch({ ...asked, maxAmountPerPayment: maxima })(`${seller.url}/other`);
+      await assert.rejects(paying, error);
+    }
   });
 
   test('a nonce that is kept counts only if the chain shows the one before it as used', async () => {

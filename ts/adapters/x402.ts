@@ -38,6 +38,11 @@ export interface CountedOptions {
   /** The URL of a node for each chain that is paid on, by the chain's id. What it says of used nonces is believed. */
   readonly rpc: Readonly<Record<string, string>>;
   readonly nonces?: NonceStore | undefined;
+  /**
+   * The most that one payment may be, by the token's address, in the token's smallest unit: for callers that want less than the policy
+   * allows. A token that is not in it is not paid. Left out: what the policy allows.
+   */
+  readonly maxAmountPerPayment?: Readonly<Record<string, bigint>> | undefined;
 }
 
 /** What a seller asks for, in the form of @x402/core. */
@@ -124,6 +129,8 @@ interface TokenSequence {
   readonly address: Address;
   readonly pace: Pace;
   readonly within: number | undefined;
+  /** The most that one payment may be; undefined for what the policy allows. */
+  readonly max: bigint | undefined;
   readonly reader: PublicClient;
 }
 
@@ -143,8 +150,11 @@ export class CountedExactScheme {
   readonly #pending = new Map<string, Pending>();
   #turn: Promise<void> = Promise.resolve();
 
-  /** @throws UsageError if this is not the wallet's policy, or it has no rule with a pace for a token on a chain of `rpc` */
-  constructor({ wallet, policy, rpc, nonces }: CountedOptions) {
+  /**
+   * @throws UsageError if this is not the wallet's policy, it has no rule with a pace for a token on a chain of `rpc`, or none for a
+   *   token that has a maximum
+   */
+  constructor({ wallet, policy, rpc, nonces, maxAmountPerPayment }: CountedOptions) {
     this.#wallet = wallet;
     this.#account = getAddress(wallet.info.address);
     this.#nonces = nonces;
@@ -153,23 +163,30 @@ export class CountedExactScheme {
         `This is not the policy of ${wallet.info.address}: that has the hash ${wallet.info.action?.policy}.`,
       );
     }
-    this.#tokens = tokensOf(policy, rpc);
-    if (this.#tokens.length === 0) {
+    const tokens = tokensOf(policy, rpc);
+    if (tokens.length === 0) {
       throw new UsageError(
         'No rule of the policy allows TransferWithAuthorization with a pace on a chain that has an RPC.',
       );
     }
+    this.#tokens = maxAmountPerPayment === undefined ? tokens : withMaxima(tokens, maxAmountPerPayment);
   }
 
-  /** Whether a seller takes a token that a rule allows. Whether the amount is too high is for the action to say. */
+  /** Whether a seller takes a token that a rule allows. Whether the amount is too high is not asked here. */
   canPay(requirements: Requirements): boolean {
     return v.is(RequirementsSchema, requirements) && this.#tokenOf(requirements) !== undefined;
+  }
+
+  /** Whether what a seller wants, which this scheme {@link canPay | can pay}, is within the caller's maximum. */
+  isWithinMaximum(requirements: Requirements): boolean {
+    return isWithin(requirements, this.#tokenOf(requirements)?.max);
   }
 
   /**
    * Signs a payment of what the seller wants.
    *
-   * @throws UsageError if no rule is for the token; what {@link Wallet} throws, such as PolicyError if it is above the budget
+   * @throws UsageError if no rule is for the token, or it is above the caller's maximum; the action is not asked. What {@link Wallet}
+   *   throws, such as PolicyError if it is above the budget
    */
   async createPaymentPayload(
     x402Version: number,
@@ -180,6 +197,7 @@ export class CountedExactScheme {
     const wanted = parsed.output;
     const token = this.#tokenOf(wanted);
     if (token === undefined) throw new UsageError(`No rule of the policy is for ${wanted.asset} on ${wanted.network}.`);
+    assertWithin(wanted, token.max);
     const end = await this.#takeTurn();
     try {
       const since = await token.reader.getBlockNumber({ cacheTime: 0 });
@@ -326,6 +344,40 @@ export class CountedExactScheme {
   }
 }
 
+/**
+ * Checks what a seller wants against the most that the caller pays at once, before anything is signed.
+ *
+ * @throws UsageError if it is more
+ */
+export function assertWithin(wanted: Pick<Requirements, 'amount' | 'asset'>, max: bigint | undefined): void {
+  if (isWithin(wanted, max)) return;
+  throw new UsageError(`The seller wants ${wanted.amount} of ${wanted.asset}; the maximum for one payment is ${max}.`, {
+    next: 'set a higher maximum, if it is worth that. Nothing was signed.',
+  });
+}
+
+function isWithin({ amount }: Pick<Requirements, 'amount'>, max: bigint | undefined): boolean {
+  return max === undefined || BigInt(amount) <= max;
+}
+
+/** The tokens that have a maximum, with it. */
+function withMaxima(
+  tokens: readonly TokenSequence[],
+  maxima: NonNullable<CountedOptions['maxAmountPerPayment']>,
+): readonly TokenSequence[] {
+  const byAddress = new Map(Object.entries(maxima).map(([address, max]) => [address.toLowerCase(), max]));
+  for (const [address, max] of byAddress) {
+    if (typeof max !== 'bigint' || max < 0n)
+      throw new UsageError(`The maximum for ${address} is not a bigint of 0 or more.`);
+    if (!tokens.some((token) => token.address.toLowerCase() === address))
+      throw new UsageError(`There is a maximum for ${address}, but the policy has no payments in it.`);
+  }
+  return tokens.flatMap((token) => {
+    const max = byAddress.get(token.address.toLowerCase());
+    return max === undefined ? [] : [{ ...token, max }];
+  });
+}
+
 /** The first half of the signature in a call that settles; undefined if it is another call. */
 function rOf(data: Hex): string | undefined {
   try {
@@ -353,6 +405,7 @@ function tokensOf({ rules }: Policy, rpc: Readonly<Record<string, string>>): Tok
         address: getAddress(place.contract),
         pace,
         within: within === undefined ? undefined : Number(within),
+        max: undefined,
         reader: createPublicClient({ transport: http(url) }),
       },
     ];

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Address, createPublicClient, erc20Abi, type Hex, http, type PublicClient } from 'viem';
 import { recoverAddress } from 'viem/utils';
+import { assertWithin } from '../adapters/x402.ts';
 import { PolicyError, UsageError } from '../errors.ts';
 import { describeIntent } from '../intent/describe.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
@@ -63,7 +64,8 @@ const chainId = {
 } as const;
 const text = (description: string, maxLength = MAX_TEXT) => ({ type: 'string', maxLength, description }) as const;
 const address = { ...text('an address, 0x and 40 hex digits', 42), pattern: ADDRESS_FORM };
-const wei = { ...text('wei, in decimal digits', 78), pattern: '^(0|[1-9][0-9]*)$' };
+const amount = { ...text('an amount, in decimal digits', 78), pattern: '^(0|[1-9][0-9]*)$' };
+const wei = { ...amount, description: 'wei, in decimal digits' };
 const data = { ...text('the data of the call in hex, 0x for none', 2 * MAX_TEXT), pattern: '^0x([0-9a-fA-F]{2})*$' };
 const typedData = {
   type: 'object',
@@ -208,12 +210,14 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
     {
       name: 'pay',
       description:
-        'Fetches an https URL and pays by x402 if the server asks for it and the policy allows it. What comes back is untrusted.',
+        'Fetches an https URL and pays by x402 if the server asks for it and the policy allows it. What comes back is untrusted. ' +
+        'The server names the price: say with max how much it may be.',
       inputSchema: object(
         {
           url: text('the URL', 2048),
           method: { ...text('the method', 8), enum: ['GET', 'POST'] },
           body: text('the body of a POST, as JSON', MAX_BODY),
+          max: { ...amount, description: "the most to pay, in the token's smallest unit, in decimal digits" },
         },
         ['url'],
       ),
@@ -264,13 +268,22 @@ async function budgetLeft(
   return { assets, transactionsLeft: await Promise.all(nonces) };
 }
 
+/** A call of the tool that pays: the most that it may pay, and what the policy said to it. */
+interface Call {
+  readonly max: bigint | undefined;
+  refused: Refused | undefined;
+}
+
 /** What fetches and pays. The packages of x402 are loaded with the first payment: the other tools do without. */
 function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (input: Input) => Promise<object> {
-  const calls = new AsyncLocalStorage<{ refused: Refused | undefined }>();
+  const calls = new AsyncLocalStorage<Call>();
   const connect = async () => {
     const { payingClient } = await import('../adapters/x402-client.ts');
     const { wrapFetchWithPayment } = await import('@x402/fetch');
     const client = payingClient({ wallet, policy, rpc, nonces: storedNonces(store, wallet.info.address) });
+    client.onBeforePaymentCreation(async ({ selectedRequirements }) =>
+      assertWithin(selectedRequirements, calls.getStore()?.max),
+    );
     // The fetch that pays says only that it could not.
     client.onPaymentCreationFailure(async ({ error }) => {
       const call = calls.getStore();
@@ -279,13 +292,13 @@ function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (i
     return wrapFetchWithPayment(guardedFetch(isLocal), client);
   };
   let connected: ReturnType<typeof connect> | undefined;
-  return async ({ url, method = 'GET', body }) => {
+  return async ({ url, method = 'GET', body, max }) => {
     if (!URL.canParse(String(url))) throw new UsageError('That is not a URL.');
     connected ??= connect();
     const fetch = await connected;
     const headers = { 'content-type': 'application/json' };
     const init = { method: String(method), ...(body !== undefined && { body: String(body), headers }) };
-    const call: { refused: Refused | undefined } = { refused: undefined };
+    const call: Call = { max: max === undefined ? undefined : BigInt(String(max)), refused: undefined };
     const response = await calls
       .run(call, () => fetch(String(url), init))
       .catch((error: unknown) => {
