@@ -8,6 +8,8 @@ import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { generateIdentity } from 'age-encryption';
 import { build, type Plugin } from 'esbuild';
 import { recoverMessageAddress } from 'viem';
@@ -215,6 +217,59 @@ describe('the package', () => {
     assert.ok(ours <= MAX_SIGN * theirs, `tandem sign ${ours} ms, from a clone ${theirs} ms`);
   });
 
+  test('what docs/mcp.md says to each client starts a server that lists its tools, whatever folder it starts in', async () => {
+    install(PEERS['@modelcontextprotocol/sdk'].install);
+    const page = readFileSync(join(root, 'docs/mcp.md'), 'utf8');
+    const own = (text: string) =>
+      text.replaceAll('/home/you/agent', dir).replaceAll('https://…', 'http://127.0.0.1:1/');
+    const [, setup = ''] = /^```\n([\s\S]*?)^```/m.exec(page) ?? [];
+    const [policy = '', keygen = '', serve = ''] = setup.trim().split('\n');
+    assert.match(serve, /^npx tandem mcp /);
+    write('setup.sh', `${policy.replace('0x…', `0x${'42'.repeat(20)}`)}\n${keygen.replace('wallets', 'agent')}\n`);
+    write('key.txt', readFileSync(join(dir, 'identity.txt'), 'utf8'));
+    done('sh', '-e', 'setup.sh');
+
+    // Each client's own program is replaced by one that shows what the shell gives it.
+    mkdirSync(join(dir, 'clients'));
+    for (const name of ['claude', 'codex', 'gemini', 'code']) {
+      const show = '#!/usr/bin/env node\nconsole.log(JSON.stringify(process.argv.slice(2)));\n';
+      writeFileSync(join(dir, 'clients', name), show, { mode: 0o755 });
+    }
+    const { PATH = '', HOME = '', XDG_STATE_HOME = '' } = env;
+    const given = (line: string): string[] => {
+      const shown = spawnSync('sh', ['-c', line], {
+        cwd: dir,
+        encoding: 'utf8',
+        env: { PATH: `${join(dir, 'clients')}:${PATH}` },
+      });
+      return JSON.parse(shown.stdout) as string[];
+    };
+    const snippets = Array.from(
+      page.matchAll(/^\| ([A-Z][^|]*) \| `([^`]+)` \|$/gm),
+      ([, client = '', text = '']) => [client, own(text)] as const,
+    );
+    assert.equal(snippets.length, 5);
+    for (const [client, text] of snippets) {
+      const server = startedBy(text, given);
+      assert.deepEqual(server.args.slice(0, 2), ['mcp', '--store'], client);
+      const args = server.args.map((word) => (word === join(dir, 'wallets') ? join(dir, 'agent') : word));
+      const mcp = new Client({ name: client, version: '1' });
+      const transport = {
+        command: server.command,
+        args,
+        env: { PATH, HOME, XDG_STATE_HOME, ...server.env },
+        cwd: tmpdir(),
+      };
+      await mcp.connect(new StdioClientTransport({ ...transport, stderr: 'inherit' }));
+      try {
+        const { tools } = await mcp.listTools();
+        assert.equal(tools.length, 7, client);
+      } finally {
+        await mcp.close();
+      }
+    }
+  });
+
   test('the co-signer of the package is the one that is built here', async () => {
     const code = `import { builtinPolicies, cosigner } from 'tandem-ecdsa';
       console.log((await cosigner(builtinPolicies.messages)).cid);`;
@@ -296,6 +351,31 @@ describe('the package', () => {
     assert.equal(done(join(dir, 'node_modules/.bin/deno'), 'run', '--no-remote', 'run.js'), 'true undefined\n');
   });
 });
+
+interface McpServer {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+}
+
+/** What a client starts that is given this: JSON for its settings, or a line that runs its own program with some arguments. */
+function startedBy(text: string, given: (line: string) => string[]): McpServer {
+  if (text.startsWith('{')) return (JSON.parse(text) as { mcpServers: { tandem: McpServer } }).mcpServers.tandem;
+  const words = given(text);
+  if (text.startsWith('code ')) {
+    const [option, json = ''] = words;
+    assert.equal(option, '--add-mcp');
+    return JSON.parse(json) as McpServer;
+  }
+  // mcp add, the name and the variables; the command is behind `--`, and with Gemini behind the name.
+  assert.deepEqual(words.splice(0, 2), ['mcp', 'add']);
+  const end = words.includes('--') ? words.indexOf('--') : words.indexOf('tandem');
+  const [command = '', ...args] = words.slice(end + 1);
+  const [, name = '', value = ''] =
+    /^([A-Z_]+)=(.*)$/.exec(words.slice(0, end).find((word) => word.includes('=')) ?? '') ?? [];
+  assert.ok(words.slice(0, end + 1).includes('tandem'));
+  return { command, args, env: { [name]: value } };
+}
 
 const PROGRAM = `
   import { openWallet, type Wallet } from 'tandem-ecdsa';
