@@ -8,9 +8,9 @@ import {
   approvalText,
   budgetFacts,
   describeBudget,
-  describeIntent,
   describePolicy,
   digestOf,
+  explainIntent,
   InputError,
   type Intent,
   intentJson,
@@ -120,12 +120,13 @@ run(USAGE, async () => {
       }),
       policyHash: policyHash(policy),
       ...(parsed && { digest: digestOf(parsed) }),
-      ...(isExplained && parsed && { intent: JSON.parse(intentJson(parsed)), intentText: describeIntent(parsed) }),
+      ...(isExplained &&
+        parsed && { intent: JSON.parse(intentJson(parsed)), intentText: explainIntent(policy, parsed) }),
     };
     return sayJson({ ...verdict, ...facts });
   }
   if (isExplained) say(explained(policy, now));
-  if (isExplained && parsed !== undefined) say(`\n${describeIntent(parsed)}\ndigest: ${digestOf(parsed)}`);
+  if (isExplained && parsed !== undefined) say(`\n${explainIntent(policy, parsed)}\ndigest: ${digestOf(parsed)}`);
   if (verdict !== undefined) say(`${isExplained ? '\n' : ''}${inWords(verdict, isExplained)}`);
 });
 
@@ -171,8 +172,7 @@ function makeNew([name = '', ...args]: readonly string[]): void {
 }
 
 function explained(policy: Policy, now: number): string {
-  const budget = describeBudget(policy, now);
-  return [describePolicy(policy), ...(budget === undefined ? [] : [budget]), `hash: ${policyHash(policy)}`].join('\n');
+  return [describePolicy(policy), describeBudget(policy, now), `hash: ${policyHash(policy)}`].join('\n');
 }
 
 /** The intent, or the error if it is not valid, which is a refusal and not wrong usage. */

@@ -152,10 +152,13 @@ describe('a wallet for a model', () => {
     assert.equal(result.address, account);
     assert.deepEqual(result.balances, [{ chain: '31337', wei: String(parseEther('1')), tokens: [] }]);
     const budget = (await call('budget')).result;
-    assert.match(String(budget.text), /^Signatures under this policy alone move/);
+    assert.match(String(budget.text), /^What is not used stays/);
     assert.deepEqual(budget.transactionsLeft, [{ chain: '31337', left: '4' }]);
     const { text, verdict } = (await call('explain', payment(6n))).result;
-    assert.match(String(text), /^Send a transaction to 0x/);
+    assert.match(
+      String(text),
+      /^Send a transaction to 0x.*\nIt calls transfer\(.*\n {2}to = 0x4242\w+\n {2}amount = 6$/s,
+    );
     assert.deepEqual((verdict as { reason: string }).reason, 'args.amount is above 5');
   });
 

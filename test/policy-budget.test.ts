@@ -198,8 +198,24 @@ describe('in any interval', () => {
     assert.equal(sumWithin(only(kept({ total: '5' })), 3600n), 25n);
     assert.equal(sumWithin(only(policyOf(giveRule)), 3600n), undefined);
     assert.equal(sumWithin(only(policyOf(payRule)), 3600n), undefined);
-    assert.match(describeBudget(kept(), FROM) ?? '', /in any interval of 1 hour 40 units, if no host's clock is ahead/);
-    assert.doesNotMatch(describeBudget(policyOf(payRule, tokenRule), FROM) ?? '', /interval|per day/);
+    assert.match(
+      describeBudget(kept(), FROM),
+      /; each expires after 2 hours\n {4}in any interval of 1 hour at most 40 units, if no host's clock is ahead\n/,
+    );
+    const stays = describeBudget(policyOf(payRule, tokenRule), FROM);
+    assert.doesNotMatch(stays, /interval|per day|expires/);
+    // What becomes of what is unused is said first.
+    assert.match(stays, /^What is not used stays, and all of it may go at once\.\n/);
+    assert.match(
+      describeBudget(kept(), FROM),
+      /^What is not used in its time expires\. Until then all of it may go at once\.\n/,
+    );
+    assert.match(describeBudget(policyOf(payRule, giveRule), FROM), /^What is not used stays, and all/);
+    const mixed = policyOf(payRule, typed(token, types.transfer, { ...giveFields, nonce: { pace: hourly } }));
+    assert.match(
+      describeBudget(mixed, FROM),
+      /^What is not used stays, unless it is said to expire, and all of it may go at once\.\n/,
+    );
   });
 
   test('the longest time counts, also beside one of no seconds', () => {
@@ -597,8 +613,15 @@ describe('no sum is stated', () => {
     assert.deepEqual(budgetOf(builtinPolicies.any), { reasons: ['everything is allowed'] });
     const none = parsePolicy({ version: 1, sum: 'none', rules: [{ name: 'x', ...payRule }] });
     assert.deepEqual(budgetOf(none), { reasons: ['the policy says "sum": "none"'] });
-    assert.match(describeBudget(none, FROM) ?? '', /^No sum can be stated.*:\n {2}the policy says "sum": "none"$/);
-    assert.equal(describeBudget(builtinPolicies.messages, FROM), undefined);
+    assert.match(describeBudget(none, FROM), /^No sum is bounded: .*\n {2}the policy says "sum": "none"$/);
+    const { messages, any } = builtinPolicies;
+    assert.match(
+      describeBudget(messages, FROM),
+      /^No sum is bounded: .*\n {2}messages: .*\n {2}transactions: it has no pace$/s,
+    );
+    assert.match(describeBudget(any, FROM), /^No sum is bounded: .*\n {2}everything is allowed$/);
+    const { pace: _, ...endless } = payRule;
+    assert.match(describeBudget(policyOf(endless), FROM), /^No sum is bounded: .*\n {2}rule 0: it has no pace$/);
   });
 });
 

@@ -8,6 +8,7 @@ import type { Intent } from '../ts/intent/intent.ts';
 import { budgetOf, sumBy, sumOfAll } from '../ts/policy/budget.ts';
 import { describePolicy } from '../ts/policy/describe.ts';
 import { describeBudget } from '../ts/policy/describe-budget.ts';
+import { explainIntent } from '../ts/policy/explain.ts';
 import { judge } from '../ts/policy/judge.ts';
 import type { Policy } from '../ts/policy/policy.ts';
 import { makePolicy, templates } from '../ts/policy/templates.ts';
@@ -51,7 +52,7 @@ describe('the ready-made policies', () => {
       [undefined, 4n * 10n ** 15n, 120n * 10n ** 15n],
       [usdc.toLowerCase(), 20_000_000n, 600_000_000n],
     ]);
-    assert.match(describeBudget(policy, NOW) ?? '', /USDC .* on chain 8453: 20 USDC at once, .*, 600 USDC in all/);
+    assert.match(describeBudget(policy, NOW), /USDC .* on chain 8453: 20 USDC at once, .*, 600 USDC in all/);
     for (const to of [alice, mallory]) assert.ok(await allows(policy, send(to, 5_000_000n, { nonce: 3 })));
     assert.ok(await allows(policy, on(bob, { nonce: 2 }))); // a stuck nonce, cancelled
     assert.ok(await allows(policy, send(alice, 1n, { nonce: 119 }), NOW + 29 * DAY));
@@ -80,7 +81,7 @@ describe('the ready-made policies', () => {
   test('x402: authorizations of one token', async () => {
     const policy = makePolicy('x402', { ...base, to: 'any' }, NOW);
     assert.deepEqual(sums(policy), [[usdc.toLowerCase(), 20_000_000n, 600_000_000n]]);
-    assert.match(describeBudget(policy, NOW) ?? '', /in any interval of 1 day 60 USDC, if no host's clock is ahead/);
+    assert.match(describeBudget(policy, NOW), /in any interval of 1 day at most 60 USDC, if no host's clock is ahead/);
     const types = {
       TransferWithAuthorization: [
         { name: 'from', type: 'address' },
@@ -202,6 +203,54 @@ describe('the ready-made policies', () => {
     });
   });
 
+  test('amounts of known tokens are in units too, and what a call of theirs does is explained', () => {
+    const policy = makePolicy('agent-budget', { ...base, to: alice }, NOW);
+    assert.match(describePolicy(policy), /^ {2}to 0x833\w+ \(USDC\)$/m);
+    assert.match(describePolicy(policy), /^ {4}amount is at most 5 USDC \(5000000\)$/m);
+    assert.match(describePolicy(makePolicy('x402', base, NOW)), /^ {2}value is at most 5 USDC \(5000000\)$/m);
+    const trader = { chain: '8453', router, 'per-day': '1', trade: `USDC:50,${weth}:1` };
+    assert.match(
+      describePolicy(makePolicy('trader', trader, NOW)),
+      /params\.amountIn is at most 50 USDC \(50000000\)$/m,
+    );
+    assert.match(describePolicy(makePolicy('trader', trader, NOW)), /params\.amountIn is at most 1$/m);
+
+    const text = explainIntent(policy, send(alice, 4_500_000n));
+    const said = [`  to = ${alice.toLowerCase()}`, '  amount = 4500000', '  that is 4.5 USDC'];
+    assert.ok(text.endsWith(['', 'It calls transfer(address to,uint256 amount)', ...said].join('\n')), text);
+    // On another chain, or of another contract, the same bytes are not dollars.
+    for (const change of [{ chainId: 1 }, { to: weth }]) {
+      const other = explainIntent(policy, send(alice, 4_500_000n, change));
+      assert.match(other, /\n {2}amount = 4500000$/);
+    }
+    // A function that the policy does not have, and one that is another's by its selector alone.
+    assert.match(
+      explainIntent(policy, on(usdc, { data: approve(mallory, max) })),
+      /It calls approve\(.*\n {2}spender = 0x66/,
+    );
+    assert.doesNotMatch(explainIntent(policy, on(usdc, { data: `${transfer(alice, 1n)}00` })), /It calls/);
+    assert.doesNotMatch(explainIntent(policy, on(usdc, { data: transfer(alice, 1n).slice(0, -2) as Hex })), /It calls/);
+    assert.doesNotMatch(explainIntent(policy, on(usdc, { data: '0xa9' })), /It calls/);
+    assert.doesNotMatch(explainIntent(policy, message('hello')), /It calls/);
+    const swap = parseAbi([
+      'function exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)',
+    ]);
+    const params = {
+      tokenIn: usdc,
+      tokenOut: weth,
+      fee: 500,
+      recipient: bob,
+      amountIn: 7n,
+      amountOutMinimum: 0n,
+      sqrtPriceLimitX96: 0n,
+    } as const;
+    const trade = on(router, { data: encodeFunctionData({ abi: swap, args: [params] }) });
+    assert.match(
+      explainIntent(makePolicy('trader', trader, NOW), trade),
+      /\n {2}params\.amountIn = 7\n.*\n {2}that is 0\.000007 USDC$/s,
+    );
+  });
+
   test('each says what it is, and what it allows', () => {
     const made = {
       'agent-budget': { ...base, to: alice },
@@ -213,7 +262,7 @@ describe('the ready-made policies', () => {
     for (const [name, values] of Object.entries(made)) {
       const policy = makePolicy(name, values, NOW);
       assert.ok(describePolicy(policy).length > 50);
-      assert.match(describeBudget(policy, NOW) ?? '', /^Signatures under this policy alone move/);
+      assert.match(describeBudget(policy, NOW), /^(What is not used .*\n)?Signatures under this policy alone /);
     }
   });
 
@@ -224,6 +273,12 @@ describe('the ready-made policies', () => {
       ['constructor', {}, /There is no ready-made policy/],
       ['agent-budget', base, /--to is needed/],
       ['agent-budget', { ...budget, 'per-payment': '21' }, /--per-day is less than one payment, of 21/],
+      [
+        'agent-budget',
+        { ...budget, 'per-payment': '7' },
+        /--per-day 20 is not a whole number of payments of 7.*\nNext: say --per-day 14 or 21,/,
+      ],
+      ['x402', { ...base, 'per-payment': '0.3' }, /--per-day 20 is not .*\nNext: say --per-day 19.8 or 20.1,/],
       ['agent-budget', { ...budget, 'per-payment': '0.0000001' }, /--per-payment takes an amount of at most 6 digits/],
       ['agent-budget', { ...budget, 'per-payment': '0' }, /--per-payment takes an amount/],
       ['agent-budget', { ...budget, 'per-payment': '-1' }, /--per-payment takes an amount/],

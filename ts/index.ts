@@ -25,6 +25,7 @@ export { type Budget, budgetOf } from './policy/budget.ts';
 export { builtinPolicies, policyName } from './policy/builtin.ts';
 export { describePolicy } from './policy/describe.ts';
 export { budgetFacts, describeBudget } from './policy/describe-budget.ts';
+export { explainIntent } from './policy/explain.ts';
 export { approvalText, judge, type Verdict } from './policy/judge.ts';
 export { type Policy, parsePolicy, parsePolicyJson, policyHash, policyJson } from './policy/policy.ts';
 export { makePolicy, templates } from './policy/templates.ts';

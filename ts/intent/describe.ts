@@ -68,7 +68,8 @@ function describeDomain(domain: Domain): string {
   return parts.length === 0 ? 'none' : parts.join(', ');
 }
 
-function fieldLines(value: Value, path: string): string[] {
+/** A value within an intent, a line for each number, text or the like, with its path. */
+export function fieldLines(value: Value, path: string): string[] {
   if (typeof value !== 'object') return [`${path} = ${plain(value)}`];
   const items = Object.entries(value);
   if (items.length === 0) return [`${path} = nothing`];

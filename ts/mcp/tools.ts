@@ -3,12 +3,12 @@ import { type Address, createPublicClient, erc20Abi, type Hex, http, type Public
 import { recoverAddress } from 'viem/utils';
 import { assertWithin } from '../adapters/x402.ts';
 import { PolicyError, UsageError } from '../errors.ts';
-import { describeIntent } from '../intent/describe.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
 import { budgetOf, numbersBy, sumBy, sumOfAll } from '../policy/budget.ts';
 import { describePolicy } from '../policy/describe.ts';
 import { describeBudget } from '../policy/describe-budget.ts';
+import { explainIntent } from '../policy/explain.ts';
 import { judge } from '../policy/judge.ts';
 import type { Policy } from '../policy/policy.ts';
 import { tokens } from '../policy/tokens.ts';
@@ -171,7 +171,7 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
       inputSchema: object({}),
       signs: false,
       run: async () => ({
-        text: describeBudget(policy, now()) ?? 'no budget',
+        text: describeBudget(policy, now()),
         ...(await budgetLeft(policy, clients, account, now())),
       }),
     },
@@ -182,7 +182,7 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
       signs: false,
       run: async (input) => {
         const intent = await intentOf(input);
-        return { text: describeIntent(intent), digest: digestOf(intent), verdict: await verdictOf(intent) };
+        return { text: explainIntent(policy, intent), digest: digestOf(intent), verdict: await verdictOf(intent) };
       },
     },
     {

@@ -1,8 +1,6 @@
 import { InputError } from '../intent/read/json.ts';
-import type { Type } from '../intent/types.ts';
-import { parseFunction } from './abi.ts';
 import { ACCOUNT } from './account.ts';
-import { type CallEffect, callEffects, constraintAt, least, most, mostOf, onlyOf, typedEffectOf } from './effects.ts';
+import { type CallEffect, constraintAt, least, most, mostOf, onlyOf, placesInCall, typedEffectOf } from './effects.ts';
 import type { Call, Constraint, Pace, Policy, Rule, RuleOf } from './schema.ts';
 import { checkPaces, paceOf, placeOf, sequenceOf } from './sequences.ts';
 
@@ -165,24 +163,12 @@ interface CallMoves {
   readonly token?: string | undefined;
 }
 
-function movesOfCall({ function: signature, args }: Call): CallMoves {
-  // As the parser of policies has it: a space before each name, and no other.
-  const nameless = signature.replace(/ [\w$]+/g, '');
-  const effect = callEffects.find((effect) => effect.function === nameless);
-  if (effect === undefined) return { effect };
-  const { type } = parseFunction(signature, '');
-  const at = (places: readonly number[]) => pathOf(type, places) ?? '';
-  const token = effect.token && tokenIn(constraintAt(args, at(effect.token)));
-  return { effect, amount: mostOf(args, at(effect.amount)), token };
-}
-
-/** The names on the way to an argument; undefined if one has none. */
-function pathOf(type: Type, [place, ...rest]: readonly number[]): string | undefined {
-  const field = type.kind === 'struct' && place !== undefined ? type.fields[place] : undefined;
-  if (field === undefined || field.name === '') return undefined;
-  if (rest.length === 0) return field.name;
-  const inner = pathOf(field.type, rest);
-  return inner === undefined ? undefined : `${field.name}.${inner}`;
+function movesOfCall(call: Call): CallMoves {
+  const places = placesInCall(call);
+  if (places === undefined) return { effect: undefined };
+  const { effect, amount = '', token } = places;
+  const named = token === undefined ? undefined : tokenIn(constraintAt(call.args, token));
+  return { effect, amount: mostOf(call.args, amount), token: named };
 }
 
 // Each doubt is a way past the sum: test/policy-budget.test.ts has the attack that it stops.

@@ -1,39 +1,53 @@
 import { formatUnits } from 'viem/utils';
-import { type Asset, type AssetBudget, type Budget, budgetOf, sumBy, sumOfAll, sumWithin } from './budget.ts';
+import { type Asset, type AssetBudget, budgetOf, type Spending, sumBy, sumOfAll, sumWithin } from './budget.ts';
+import { showSpan } from './describe.ts';
 import { least, most } from './effects.ts';
 import { showTime } from './pace.ts';
 import type { Policy } from './schema.ts';
-import { paceOf } from './sequences.ts';
-import { tokens } from './tokens.ts';
+import { inUnits, tokenAt } from './tokens.ts';
 
 // The sum in words. What it does not say is as much a part of it as what it does.
 
-const HEAD = [
-  'Signatures under this policy alone move, gross, per chain and asset, at most the following, fees up to maxFee included. All that is',
-  'unused may go at once. A time is that of the clock that was furthest ahead, of all that any host ever showed.',
-];
+const MOVES = 'Signatures under this policy alone can move, fees up to maxFee included, at most';
 const FOOT = [
-  'Approvals count in full when they are signed. Signatures stay good after revocation and migration, so the sums of old and new',
-  'policies add. Each path of a wallet is an account of its own, with this sum. All this assumes an account without code, and',
-  'contracts that keep their standard. Not counted: what rollups charge besides, earlier allowances, what the hot and the cold share',
-  'sign together.',
+  "Each sum contains those before it. The times are those of the host's clock: if one is ever ahead, the sums are allowed that much",
+  'earlier. The sum in all always holds.',
+  'Refunds are not subtracted. Approvals count in full when they are signed. Signatures stay good after revocation and migration, so the',
+  'sums of old and new policies add up. Each path of a wallet is an account of its own, with this sum. All this assumes an account',
+  'without code, and contracts that keep their standard. Not counted: what rollups charge besides, earlier allowances, what the hot and',
+  'the cold share sign together.',
 ];
 
 /**
- * The most that signatures under a policy can move, or why none can be stated, in words; undefined for a policy without any pace
- * of which nothing can be said, since it does not try to bound a sum.
+ * The most that signatures under a policy can move, or that none is bounded and why, in words.
  *
  * @param now seconds since 1970: what has been allowed by then is stated first
  */
-export function describeBudget(policy: Policy, now: number): string | undefined {
+export function describeBudget(policy: Policy, now: number): string {
   const budget = budgetOf(policy);
-  if ('reasons' in budget) return hasPace(policy) ? reasonsInWords(budget.reasons) : undefined;
-  if (budget.assets.length === 0) return 'Signatures under this policy alone move nothing.';
+  if ('reasons' in budget) {
+    return [
+      'No sum is bounded: what the policy allows may be signed again and again.',
+      ...budget.reasons.map((reason) => `  ${reason}`),
+    ].join('\n');
+  }
+  const { assets } = budget;
+  if (assets.length === 0) return 'Signatures under this policy alone move nothing.';
   return [
-    ...HEAD,
-    ...budget.assets.flatMap((asset) => assetLines(asset, BigInt(now)).map((line) => `  ${line}`)),
+    burst(assets.flatMap(({ spending }) => spending)),
+    MOVES,
+    ...assets.flatMap((asset) => assetLines(asset, BigInt(now)).map((line) => `  ${line}`)),
     ...FOOT,
   ].join('\n');
+}
+
+/** What becomes of what is not used. */
+function burst(spending: readonly Spending[]): string {
+  const kept = spending.filter(({ pace }) => pace.keep !== undefined).length;
+  if (kept === 0) return 'What is not used stays, and all of it may go at once.';
+  return kept === spending.length
+    ? 'What is not used in its time expires. Until then all of it may go at once.'
+    : 'What is not used stays, unless it is said to expire, and all of it may go at once.';
 }
 
 /** The same for programs: amounts in the smallest unit, as decimal digits. */
@@ -50,17 +64,6 @@ export function budgetFacts(policy: Policy, now: number): object {
   };
 }
 
-function hasPace({ rules, sum }: Policy): boolean {
-  return rules !== 'any' && (sum === 'none' || rules.some((rule) => paceOf(rule) !== undefined));
-}
-
-function reasonsInWords(reasons: Extract<Budget, { reasons: unknown }>['reasons']): string {
-  return [
-    'No sum can be stated of what signatures under this policy move:',
-    ...reasons.map((reason) => `  ${reason}`),
-  ].join('\n');
-}
-
 function assetLines(budget: AssetBudget, now: bigint): string[] {
   const { asset, spending } = budget;
   const show = (amount: bigint) => showAmount(asset, amount);
@@ -75,14 +78,17 @@ function assetLines(budget: AssetBudget, now: bigint): string[] {
   const day = step === undefined ? undefined : sumWithin(budget, step);
   return [
     [
-      `${nameOf(asset)}: ${show(sumBy(budget, begin))} at once, by ${showTime(begin)}`,
+      `${nameOf(asset)}: ${show(sumBy(budget, begin))} at once, at ${showTime(begin)}`,
       ...sums.map(({ after, sum }) => `${show(sum)} ${showSpan(after)} later`),
       `${show(all)} in all`,
     ].join(', '),
-    ...spending.map(({ sequence, each, pace }) => `  ${sequence}: ${pace.total ?? pace.count} times ${show(each)}`),
+    ...spending.map(({ sequence, each, pace }) => {
+      const expiry = pace.keep === undefined ? '' : `; each expires after ${showSpan(BigInt(pace.keep))}`;
+      return `  ${sequence}: ${pace.total ?? pace.count} times ${show(each)}${expiry}`;
+    }),
     ...(day === undefined || step === undefined || day >= all
       ? []
-      : [`  in any interval of ${showSpan(step)} ${show(day)}, if no host's clock is ahead`]),
+      : [`  in any interval of ${showSpan(step)} at most ${show(day)}, if no host's clock is ahead`]),
   ];
 }
 
@@ -95,22 +101,5 @@ function nameOf({ chain, token, of }: Asset): string {
 function showAmount({ chain, token }: Asset, amount: bigint): string {
   if (token === undefined) return `${formatUnits(amount, 18)} ETH`;
   const known = tokenAt(chain, token);
-  return known === undefined ? `${amount} units` : `${formatUnits(amount, known.decimals)} ${known.symbol}`;
-}
-
-function tokenAt(chain: string, address: string | undefined) {
-  return tokens.find((token) => token.chain === chain && token.address === address);
-}
-
-const SPANS: readonly (readonly [bigint, string])[] = [
-  [86_400n, 'day'],
-  [3600n, 'hour'],
-  [60n, 'minute'],
-  [1n, 'second'],
-];
-
-/** So many seconds in the largest unit that divides them. */
-function showSpan(seconds: bigint): string {
-  const [unit, name] = SPANS.find(([unit]) => seconds % unit === 0n) ?? [1n, 'second'];
-  return seconds === unit ? `1 ${name}` : `${seconds / unit} ${name}s`;
+  return known === undefined ? `${amount} units` : inUnits(amount, known);
 }

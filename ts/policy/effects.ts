@@ -1,4 +1,6 @@
-import type { Constraint, Constraints, RuleOf } from './schema.ts';
+import type { Type } from '../intent/types.ts';
+import { parseFunction } from './abi.ts';
+import type { Call, Constraint, Constraints, RuleOf } from './schema.ts';
 
 // The closed table of what signatures can move: of what is not in it, no sum is stated. Each entry is a function or a type in
 // full, so that what looks like it (DAI's permit, a permit for every NFT) is not taken for it.
@@ -117,6 +119,32 @@ export const callEffects: readonly CallEffect[] = [
     token: [0, 0],
   },
 ];
+
+/** What a call that a policy allows is in the table, and the paths of its amount and token by the policy's names; undefined if it is not there. */
+export function placesInCall({ function: signature }: Call): CallPlaces | undefined {
+  // As the parser of policies has it: a space before each name, and no other.
+  const nameless = signature.replace(/ [\w$]+/g, '');
+  const effect = callEffects.find((effect) => effect.function === nameless);
+  if (effect === undefined) return undefined;
+  const { type } = parseFunction(signature, '');
+  return { effect, amount: pathOf(type, effect.amount), token: effect.token && pathOf(type, effect.token) };
+}
+
+interface CallPlaces {
+  readonly effect: CallEffect;
+  /** Undefined if the policy gives it no name. */
+  readonly amount: string | undefined;
+  readonly token: string | undefined;
+}
+
+/** The names on the way to an argument; undefined if one has none. */
+function pathOf(type: Type, [place, ...rest]: readonly number[]): string | undefined {
+  const field = type.kind === 'struct' && place !== undefined ? type.fields[place] : undefined;
+  if (field === undefined || field.name === '') return undefined;
+  if (rest.length === 0) return field.name;
+  const inner = pathOf(field.type, rest);
+  return inner === undefined ? undefined : `${field.name}.${inner}`;
+}
 
 /** What a rule's one type is in the table; undefined if it is not there. */
 export function typedEffectOf({ types }: RuleOf<'typedData'>): TypedEffect | undefined {

@@ -35,7 +35,7 @@ const token = {
   says: `the token: ${symbols()}, or its address. Amounts of a token by address are in its smallest unit`,
 };
 const to = { says: 'who may be paid: addresses with commas between them, or any' };
-const perDay = { says: 'how much may be paid for each day; whole payments of --per-payment' };
+const perDay = { says: 'how much more may be paid each day: a multiple of --per-payment' };
 const perPayment = { says: 'how much one payment may be' };
 const days = { says: 'for how many days the budget is, after which it is used up', otherwise: '30' };
 const fee = { says: 'the most that one transaction may cost in fees, in ETH', otherwise: '0.001' };
@@ -253,9 +253,16 @@ function daily(count: bigint, days: string, first: string, from: string) {
 }
 
 function timesIn(token: Token, perDay: string, most: string): bigint {
-  const times = BigInt(amountOf(token, perDay, 'per-day')) / BigInt(most);
-  if (times < 1n)
-    throw new UsageError(`--per-day is less than one payment, of ${formatUnits(BigInt(most), token.decimals)}.`);
+  const [day, payment] = [BigInt(amountOf(token, perDay, 'per-day')), BigInt(most)];
+  const show = (amount: bigint) => formatUnits(amount, token.decimals);
+  const times = day / payment;
+  if (times < 1n) throw new UsageError(`--per-day is less than one payment, of ${show(payment)}.`);
+  if (day % payment > 0n) {
+    throw new UsageError(
+      `A budget counts payments, and --per-day ${show(day)} is not a whole number of payments of ${show(payment)}.`,
+      { next: `say --per-day ${show(times * payment)} or ${show((times + 1n) * payment)}, or another --per-payment.` },
+    );
+  }
   return times;
 }
 

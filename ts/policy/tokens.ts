@@ -1,3 +1,5 @@
+import { formatUnits } from 'viem/utils';
+
 // Tokens that have a name here, so that policies can be made and explained without asking a chain.
 
 export interface Token {
@@ -22,3 +24,13 @@ export const tokens: readonly Token[] = [
   { ...usdc, chain: '84532', address: '0x036cbd53842c5426634e7929541ec2318f3dcf7e', name: 'USDC' },
   { ...usdc, chain: '11155111', address: '0x1c7d4b196cb0c7b01d743fbc6116a902379c7238', name: 'USDC' },
 ];
+
+/** The token at an address on a chain, if it has a name here. */
+export function tokenAt(chain: string | undefined, address: string | undefined): Token | undefined {
+  return tokens.find((token) => token.chain === chain && token.address === address);
+}
+
+/** An amount of the token's smallest unit as people write it. */
+export function inUnits(amount: bigint, { symbol, decimals }: Token): string {
+  return `${formatUnits(amount, decimals)} ${symbol}`;
+}
