@@ -169,7 +169,8 @@ export const environmentKey: SecretSource = async (kind, what) => {
   }
   if (passphrase) return { passphrase };
   progress.end();
-  return { passphrase: await promptPassphrase(what, kind === 'any') };
+  const other = `set TANDEM_PASSPHRASE: ${what} opens with a passphrase, not with the identity of TANDEM_IDENTITY.`;
+  return { passphrase: await promptPassphrase(what, kind === 'any', identityFile ? other : undefined) };
 };
 
 const identityFiles = new Map<string, Promise<Secret>>();

@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { commandLine, packageVersion } from '../ts/command/internals.ts';
-import { findWallet, openWallet, readWallet, UsageError } from '../ts/index.ts';
+import { commandLine, localParties, packageVersion, readShare, shareFileName } from '../ts/command/internals.ts';
+import {
+  findWallet,
+  openWallet,
+  readWallet,
+  type Store,
+  UsageError,
+  WalletError,
+  type WalletInfo,
+} from '../ts/index.ts';
 import { assertBounded, openAudit, policyOf, serveTools, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
 import { connect, environmentKey, run } from './cli.ts';
@@ -39,6 +47,7 @@ run(USAGE, async () => {
   const info = await readWallet(store, id);
   const policy = await policyOf(store, info);
   if (!values.unbounded) assertBounded(policy);
+  await checkShares(store, info);
   const { runtime, close } = await connect(info.runtime, store.dir);
   const wallet = await openWallet(store, { id, runtime });
   try {
@@ -49,6 +58,23 @@ run(USAGE, async () => {
     close();
   }
 });
+
+/** Checks that the hot share opens, and that the model's machine does not have the whole key. @throws WalletError */
+async function checkShares(store: Store, info: WalletInfo): Promise<void> {
+  const here = await localParties(store, info);
+  const cold = here
+    .filter(({ role }) => role === 'cold')
+    .map(({ index }) => join(store.name, info.address, shareFileName(info, index)));
+  if (cold.length > 0) {
+    throw new WalletError(
+      'The cold share is beside the hot one, and both together are the key: no policy bounds that.',
+      {
+        next: `put it away: mv ${cold.join(' ')} /media/usb/`,
+      },
+    );
+  }
+  for (const { index } of here.filter(({ role }) => role === 'hot')) (await readShare(store, info, index)).fill(0);
+}
 
 function rpcOf(text: string): [string, string] {
   const [, chain, url] = /^([1-9][0-9]{0,15})=(.+)$/.exec(text) ?? [];

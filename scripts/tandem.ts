@@ -69,12 +69,11 @@ else if (name === '--version') {
 
 /** A package that a command needs and most do not is named with what installs it. */
 async function named(error: unknown): Promise<void> {
-  const { code, message = '' } = error as { code?: unknown; message?: string };
-  const [, name = ''] = code === 'ERR_MODULE_NOT_FOUND' ? (/^Cannot find package '([^']+)'/.exec(message) ?? []) : [];
-  const { PEERS, peerMissing } = await import('../ts/build.ts');
-  if (!Object.hasOwn(PEERS, name)) throw error;
+  const { peerMissingIn } = await import('../ts/build.ts');
+  const missing = peerMissingIn(error);
+  if (missing === undefined) throw error;
   const { tell } = await import('./terminal.ts');
-  tell(peerMissing(name as keyof typeof PEERS, error).message);
+  tell(missing.message);
   process.exitCode = 1;
 }
 

@@ -223,11 +223,17 @@ describe('the package', () => {
     const own = (text: string) =>
       text.replaceAll('/home/you/agent', dir).replaceAll('https://…', 'http://127.0.0.1:1/');
     const [, setup = ''] = /^```\n([\s\S]*?)^```/m.exec(page) ?? [];
-    const [policy = '', keygen = '', serve = ''] = setup.trim().split('\n');
-    assert.match(serve, /^npx tandem mcp /);
+    const [needed = '', ...lines] = setup.trim().split('\n');
+    const words = needed.split(' ');
+    for (const name of ['deno', '@modelcontextprotocol/sdk'] as const)
+      assert.ok(words.includes(PEERS[name].install), name);
+    assert.ok(needed.endsWith(PEERS['@x402/core'].install));
+    const [policy = '', keygen = ''] = lines.filter((line) => /^npx tandem (policy|keygen)/.test(line));
     write('setup.sh', `${policy.replace('0x…', `0x${'42'.repeat(20)}`)}\n${keygen.replace('wallets', 'agent')}\n`);
     write('key.txt', readFileSync(join(dir, 'identity.txt'), 'utf8'));
     done('sh', '-e', 'setup.sh');
+    const [wallet = ''] = readdirSync(join(dir, 'agent')).filter((name) => name.startsWith('0x'));
+    rmSync(join(dir, 'agent', wallet, 'cold.age')); // put away
 
     // Each client's own program is replaced by one that shows what the shell gives it.
     mkdirSync(join(dir, 'clients'));
@@ -264,6 +270,11 @@ describe('the package', () => {
       try {
         const { tools } = await mcp.listTools();
         assert.equal(tools.length, 7, client);
+        if (client !== snippets[0]?.[0]) continue;
+        const paid = await mcp.callTool({ name: 'pay', arguments: { url: 'https://example.com/' } });
+        const missing =
+          /@x402\/core, which pays by x402, is not installed\. ?Next: run: npm install @x402\/core@2 @x402\/fetch@2/;
+        assert.match(JSON.stringify(paid.structuredContent), missing);
       } finally {
         await mcp.close();
       }

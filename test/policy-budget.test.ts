@@ -5,7 +5,16 @@ import fc from 'fast-check';
 import { encodeFunctionData, keccak256, parseAbi, toHex } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { InputError, type Intent, parseIntent } from '../ts/intent/intent.ts';
-import { type AssetBudget, budgetOf, numbersBy, sumBy, sumOfAll, sumWithin } from '../ts/policy/budget.ts';
+import {
+  type AssetBudget,
+  budgetOf,
+  moreAt,
+  numbersAt,
+  numbersBy,
+  sumBy,
+  sumOfAll,
+  sumWithin,
+} from '../ts/policy/budget.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { describeBudget } from '../ts/policy/describe-budget.ts';
 import { judge } from '../ts/policy/judge.ts';
@@ -168,6 +177,15 @@ describe('a sum is stated', () => {
           const one = { first: '3', count: `${count}`, every: `${every}`, from: `${from}`, ...total };
           const allowed = Array.from({ length: 300 }, (_, i) => BigInt(i)).filter((n) => !outOfPace(one, n, now, ''));
           assert.equal(BigInt(allowed.length), numbersBy(one, BigInt(now)));
+          assert.deepEqual(numbersAt(one, BigInt(now)), { low: 3n, end: 3n + BigInt(allowed.length) });
+          const next = Array.from({ length: 70 }, (_, i) => BigInt(now + 1 + i)).find(
+            (time) => numbersBy(one, time) > BigInt(allowed.length),
+          );
+          assert.equal(moreAt(one, BigInt(now)), next);
+          const kept = { ...one, keep: `${2 * every}` };
+          const { low, end } = numbersAt(kept, BigInt(now));
+          for (let n = 3n; n < 100n; n++)
+            assert.equal(n >= low && n < end, !outOfPace(kept, n, now, ''), `${n} of ${low} to ${end}`);
         },
       ),
       { numRuns: 500, seed: 8 },

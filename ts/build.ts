@@ -13,4 +13,4 @@ export {
 export { buildCosigner, type CosignerLimits, hostKind } from './build/cosigner.ts';
 export { type Manifest, manifestOf, manifestPath, readManifest, verifyManifest } from './build/manifest.ts';
 export { slotted } from './build/slotted.ts';
-export { PEERS, peerMissing } from './runtime/peer.ts';
+export { PEERS, peerMissing, peerMissingIn } from './runtime/peer.ts';

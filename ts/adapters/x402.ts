@@ -12,7 +12,7 @@ import {
   toHex,
 } from 'viem';
 import { UsageError } from '../errors.ts';
-import { numbersBy } from '../policy/budget.ts';
+import { numbersAt } from '../policy/budget.ts';
 import { constraintAt, typedEffectOf } from '../policy/effects.ts';
 import { type Policy, policyHash } from '../policy/policy.ts';
 import type { Pace } from '../policy/schema.ts';
@@ -258,35 +258,18 @@ export class CountedExactScheme {
   /** The lowest nonce that is in pace and that the chain does not show as used, or the first that is not in pace yet. */
   async #lowestUnused(token: TokenSequence): Promise<bigint> {
     const now = BigInt(Math.floor(Date.now() / 1000));
-    const { pace } = token;
-    const first = BigInt(pace.first);
-    const low = first + (pace.keep === undefined ? 0n : numbersBy(pace, now - BigInt(pace.keep)));
-    const end = first + numbersBy(pace, now);
+    const { low, end } = numbersAt(token.pace, now);
     const isUsed = async (nonce: bigint) => nonce < end && (await this.#isUsed(token, nonce));
     const kept = (await this.#nonces?.read(token.name)) ?? low;
     // Only if the one before it is used: one false answer of a node must not leave out numbers for good.
     const begin = kept > low && (await isUsed(kept - 1n)) ? kept : low;
-    if (!(await isUsed(begin))) return begin;
-    // Payments use the lowest: those before one that is unused are used.
-    let used = begin;
-    let step = 1n;
-    while (await isUsed(used + step)) {
-      used += step;
-      step *= 2n;
-    }
-    let unused = used + step;
-    while (unused - used > 1n) {
-      const middle = (used + unused) / 2n;
-      if (await isUsed(middle)) used = middle;
-      else unused = middle;
-    }
-    await this.#nonces?.write(token.name, unused);
+    const unused = await firstUnused(begin, isUsed);
+    if (unused !== begin) await this.#nonces?.write(token.name, unused);
     return unused;
   }
 
   #isUsed({ reader, address }: TokenSequence, nonce: bigint): Promise<boolean> {
-    const args = [this.#account, toHex(nonce, { size: 32 })] as const;
-    return reader.readContract({ address, abi: ABI, functionName: 'authorizationState', args });
+    return isAuthorizationUsed(reader, address, this.#account, nonce);
   }
 
   /**
@@ -376,6 +359,35 @@ function withMaxima(
     const max = byAddress.get(token.address.toLowerCase());
     return max === undefined ? [] : [{ ...token, max }];
   });
+}
+
+/** Whether a token (ERC-3009) has taken an authorization of an account with this nonce. */
+export function isAuthorizationUsed(
+  reader: Pick<PublicClient, 'readContract'>,
+  token: Address,
+  account: Address,
+  nonce: bigint,
+): Promise<boolean> {
+  const args = [account, toHex(nonce, { size: 32 })] as const;
+  return reader.readContract({ address: token, abi: ABI, functionName: 'authorizationState', args });
+}
+
+/** The first number from `begin` on that is not used, where those before one that is unused are used: payments use the lowest. */
+export async function firstUnused(begin: bigint, isUsed: (number: bigint) => Promise<boolean>): Promise<bigint> {
+  if (!(await isUsed(begin))) return begin;
+  let used = begin;
+  let step = 1n;
+  while (await isUsed(used + step)) {
+    used += step;
+    step *= 2n;
+  }
+  let unused = used + step;
+  while (unused - used > 1n) {
+    const middle = (used + unused) / 2n;
+    if (await isUsed(middle)) used = middle;
+    else unused = middle;
+  }
+  return unused;
 }
 
 /** The first half of the signature in a call that settles; undefined if it is another call. */

@@ -36,5 +36,13 @@ export { dealName } from '../store/deals.ts';
 export { isKeystore } from '../store/keystore.ts';
 export { FIRST_ACCOUNT, isMnemonic } from '../store/mnemonic.ts';
 export { identitiesIn } from '../store/scrypt.ts';
-export { assertUnlocked, holdWallet, knowsOnecall, readAction, readShare, shareFileName } from '../store/store.ts';
+export {
+  assertUnlocked,
+  holdWallet,
+  knowsOnecall,
+  localParties,
+  readAction,
+  readShare,
+  shareFileName,
+} from '../store/store.ts';
 export { cleanBlock, cleanLine, cleanText, hideSecret, Untrusted, visibleJson } from '../text/untrusted.ts';

@@ -34,12 +34,19 @@ export function readInput({ properties, required = [] }: InputSchema, given: unk
   }
   const missing = required.find((name) => !Object.hasOwn(input, name));
   if (missing !== undefined) throw new UsageError(`The argument ${missing} is missing.`);
+  const read: Record<string, string | number | object> = {};
   for (const [name, field] of Object.entries(properties)) {
-    const value = Object.hasOwn(input, name) ? input[name] : undefined;
-    if (value !== undefined && !fits(field, value))
-      throw new UsageError(`${name}: not what is expected (${field.description}).`);
+    const value = Object.hasOwn(input, name) ? asNumber(field, input[name]) : undefined;
+    if (value === undefined) continue;
+    if (!fits(field, value)) throw new UsageError(`${name}: not what is expected (${field.description}).`);
+    read[name] = value as string | number | object;
   }
-  return input as Input;
+  return read;
+}
+
+/** A whole number may be text, as it is in results. */
+function asNumber(field: Field, value: unknown): unknown {
+  return field.type === 'integer' && typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : value;
 }
 
 function fits(field: Field, value: unknown): boolean {

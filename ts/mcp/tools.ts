@@ -5,7 +5,6 @@ import { assertWithin } from '../adapters/x402.ts';
 import { PolicyError, UsageError } from '../errors.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
-import { budgetOf, numbersBy, sumBy, sumOfAll } from '../policy/budget.ts';
 import { describePolicy } from '../policy/describe.ts';
 import { describeBudget } from '../policy/describe-budget.ts';
 import { explainIntent } from '../policy/explain.ts';
@@ -13,12 +12,14 @@ import { judge } from '../policy/judge.ts';
 import type { Policy } from '../policy/policy.ts';
 import { tokens } from '../policy/tokens.ts';
 import { ADDRESS_FORM } from '../protocol/schema.ts';
+import { peerMissingIn } from '../runtime/peer.ts';
 import type { Wallet } from '../signing/wallet.ts';
 import { storedNonces } from '../store/nonces.ts';
 import type { Store } from '../store/store.ts';
 import { cleanText, hideSecret } from '../text/untrusted.ts';
 import { guardedFetch } from './guarded-fetch.ts';
 import type { Input, InputSchema } from './input.ts';
+import { budgetLeft } from './left.ts';
 
 // What a model may ask of a wallet. No tool shows a share, changes a policy or a key, or reads a file.
 
@@ -60,7 +61,7 @@ const chainId = {
   type: 'integer',
   minimum: 1,
   maximum: Number.MAX_SAFE_INTEGER,
-  description: 'the id of the chain',
+  description: 'the id of the chain, a whole number',
 } as const;
 const text = (description: string, maxLength = MAX_TEXT) => ({ type: 'string', maxLength, description }) as const;
 const address = { ...text('an address, 0x and 40 hex digits', 42), pattern: ADDRESS_FORM };
@@ -167,12 +168,12 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
     },
     {
       name: 'budget',
-      description: 'The sum that the policy bounds, and how much of the pace is left.',
+      description: 'What is left of the budget now, when there will be more, and the sum that the policy bounds.',
       inputSchema: object({}),
       signs: false,
       run: async () => ({
-        text: describeBudget(policy, now()),
-        ...(await budgetLeft(policy, clients, account, now())),
+        ...(await budgetLeft({ policy, clients, account, now: now() })),
+        policy: describeBudget(policy, now()),
       }),
     },
     {
@@ -240,34 +241,6 @@ async function balancesOn(chain: string, client: PublicClient, account: Address)
   return { chain, wei: String(await client.getBalance({ address: account })), tokens: await Promise.all(held) };
 }
 
-async function budgetLeft(
-  policy: Policy,
-  clients: ReadonlyMap<string, PublicClient>,
-  account: Address,
-  now: number,
-): Promise<object> {
-  const budget = budgetOf(policy);
-  if ('reasons' in budget) return budget;
-  const assets = budget.assets.map((one) => ({
-    ...one.asset,
-    now: String(sumBy(one, BigInt(now))),
-    all: String(sumOfAll(one)),
-  }));
-  const paced =
-    policy.rules === 'any'
-      ? []
-      : policy.rules.flatMap((rule) => (rule.kind === 'transaction' && rule.pace ? [rule] : []));
-  const chains = new Map(paced.map(({ chains, pace }) => [chains[0] ?? '', pace]));
-  const nonces = [...chains].map(async ([chain, pace]) => {
-    const client = clients.get(chain);
-    if (client === undefined || pace === undefined) return { chain, left: null };
-    const used = BigInt(await client.getTransactionCount({ address: account })) - BigInt(pace.first);
-    const left = numbersBy(pace, BigInt(now)) - (used > 0n ? used : 0n);
-    return { chain, left: String(left > 0n ? left : 0n) };
-  });
-  return { assets, transactionsLeft: await Promise.all(nonces) };
-}
-
 /** A call of the tool that pays: the most that it may pay, and what the policy said to it. */
 interface Call {
   readonly max: bigint | undefined;
@@ -294,7 +267,9 @@ function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (i
   let connected: ReturnType<typeof connect> | undefined;
   return async ({ url, method = 'GET', body, max }) => {
     if (!URL.canParse(String(url))) throw new UsageError('That is not a URL.');
-    connected ??= connect();
+    connected ??= connect().catch((error: unknown) => {
+      throw peerMissingIn(error) ?? error;
+    });
     const fetch = await connected;
     const headers = { 'content-type': 'application/json' };
     const init = { method: String(method), ...(body !== undefined && { body: String(body), headers }) };

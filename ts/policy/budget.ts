@@ -92,6 +92,23 @@ export function numbersBy({ count, every, from, total }: Pace, time: bigint): bi
   return total === undefined ? numbers : least(numbers, BigInt(total));
 }
 
+/** The numbers that a pace allows at a time: the first, and the one after the last. */
+export function numbersAt(pace: Pace, time: bigint): { readonly low: bigint; readonly end: bigint } {
+  const first = BigInt(pace.first);
+  const expired = pace.keep === undefined ? 0n : numbersBy(pace, time - BigInt(pace.keep));
+  return { low: first + expired, end: first + numbersBy(pace, time) };
+}
+
+/** When a pace allows the next number after those of a time; undefined if it never does. */
+export function moreAt(pace: Pace, time: bigint): bigint | undefined {
+  const from = BigInt(pace.from ?? '0');
+  if (time < from) return from;
+  if (pace.every === undefined) return undefined;
+  const every = BigInt(pace.every);
+  const next = from + ((time - from) / every + 1n) * every;
+  return numbersBy(pace, next) > numbersBy(pace, time) ? next : undefined;
+}
+
 /** Sequences add up. On one of them, each number counts its dearest rule. */
 function assetsOf(rules: readonly Rule[]): AssetBudget[] {
   const assets = new Map<string, { asset: Asset; spending: Map<string, Spending> }>();

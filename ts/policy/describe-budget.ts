@@ -92,13 +92,15 @@ function assetLines(budget: AssetBudget, now: bigint): string[] {
   ];
 }
 
-function nameOf({ chain, token, of }: Asset): string {
+/** An asset in words. */
+export function nameOf({ chain, token, of }: Asset): string {
   const known = tokenAt(chain, token);
   const what = token === undefined ? 'ETH' : known === undefined ? `the token ${token}` : `${known.symbol} (${token})`;
   return `${what}${of === undefined ? '' : ` of the Safe ${of}`} on chain ${chain}`;
 }
 
-function showAmount({ chain, token }: Asset, amount: bigint): string {
+/** An amount of an asset in words, in its smallest unit if it has no name here. */
+export function showAmount({ chain, token }: Asset, amount: bigint): string {
   if (token === undefined) return `${formatUnits(amount, 18)} ETH`;
   const known = tokenAt(chain, token);
   return known === undefined ? `${amount} units` : inUnits(amount, known);

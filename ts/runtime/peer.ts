@@ -5,7 +5,7 @@ import { WalletError } from '../errors.ts';
  */
 export const PEERS = {
   '@modelcontextprotocol/sdk': { install: '@modelcontextprotocol/sdk@1', what: 'speaks to a model' },
-  '@x402/core': { install: '@x402/core@2', what: 'pays by x402' },
+  '@x402/core': { install: '@x402/core@2 @x402/fetch@2', what: 'pays by x402' },
   '@x402/fetch': { install: '@x402/fetch@2', what: 'pays by x402 for what is fetched' },
   deno: { install: 'deno@2.8.0', what: 'runs actions on this machine' },
   'deno-2.2.2': { install: 'deno-2.2.2@npm:deno@2.2.2', what: "runs actions as Lit's hosts of April 2026 do" },
@@ -20,6 +20,13 @@ export type Peer = keyof typeof PEERS;
 export function peerMissing(name: Peer, cause: unknown): WalletError {
   const { install, what } = PEERS[name];
   return new WalletError(`${name}, which ${what}, is not installed.`, { next: `run: npm install ${install}`, cause });
+}
+
+/** The error of a package that is not installed, if an import failed for want of one of these. */
+export function peerMissingIn(error: unknown): WalletError | undefined {
+  const { code, message = '' } = error as { code?: unknown; message?: string };
+  const [, name = ''] = code === 'ERR_MODULE_NOT_FOUND' ? (/^Cannot find package '([^']+)'/.exec(message) ?? []) : [];
+  return Object.hasOwn(PEERS, name) ? peerMissing(name as Peer, error) : undefined;
 }
 
 /** esbuild. @throws {WalletError} if it is not installed */
