@@ -80,7 +80,7 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
         'public key': publicKey,
         shares: sharesOf(wallet),
         ...(wallet.action && {
-          action: `${wallet.action.cid}, policy ${wallet.action.policy}`,
+          action: `${wallet.action.cid}, policy ${wallet.action.policy}${BOUNDS_NOTHING[wallet.action.policy] ?? ''}`,
           authority: wallet.action.authority,
         }),
         calls,
@@ -95,6 +95,12 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
     close();
   }
 }
+
+/** What the policies that have a name sign, which their names do not say. */
+const BOUNDS_NOTHING: Readonly<Record<string, string>> = {
+  messages: ', which signs every message and every transaction',
+  any: ', which signs everything',
+};
 
 /** The shares of a wallet, for a person. */
 export function sharesOf({ parties, threshold }: WalletInfo): string {
