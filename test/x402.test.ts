@@ -12,7 +12,16 @@ import type { Address, Hex } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, startChain, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/build.ts';
-import { createWallet, makePolicy, openWallet, type Policy, UsageError } from '../ts/index.ts';
+import {
+  createWallet,
+  makePolicy,
+  openWallet,
+  type Policy,
+  parsePolicy,
+  policyHash,
+  policyJson,
+  UsageError,
+} from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
 import { CountedExactScheme, payingClient, payingFetch, storedNonces } from '../ts/x402.ts';
@@ -193,6 +202,42 @@ describe('x402 on a budget', () => {
       const { payload } = await scheme.createPaymentPayload(2, wanted);
       assert.equal(BigInt((payload.authorization as { nonce: Hex }).nonce), 4n, `${kept}`);
     }
+  });
+
+  test('a nonce that expires is followed by the next only when the chain takes no payment with it any more', async () => {
+    const real = await openWallet(copies[0] ?? assert.fail(), { runtime });
+    const { client, reader, done } = walletClient(chain, developer);
+    const mine = () => done(client.sendTransaction({ to: SELLER }));
+    await mine();
+    const now = Math.floor(Date.now() / 1000);
+    const made = JSON.parse(policyJson(policy));
+    const [{ fields }] = made.rules;
+    // A window of its own for nonces that nothing else here uses, which ends in three seconds.
+    fields.nonce.pace = { first: '1000', count: '2', every: '20', keep: '20', from: String(now - 17), total: '8' };
+    const ours = parsePolicy(made);
+    const action = real.info.action ?? assert.fail();
+    const wallet = {
+      ...real,
+      info: { ...real.info, action: { ...action, policy: policyHash(ours) } },
+      signTypedData: async () => ({ signature: `0x${'11'.repeat(65)}` }) as never,
+    };
+    const wanted = {
+      ...{ scheme: 'exact', network: NETWORK, asset: chain.at.Token, amount: '5', payTo: SELLER },
+      ...{ maxTimeoutSeconds: 60, extra: { name: 'Token', version: '1' } },
+    };
+    const pay = async () => {
+      const scheme = new CountedExactScheme({ wallet, policy: ours, rpc: { 31337: chain.url } });
+      const { payload } = await scheme.createPaymentPayload(2, wanted);
+      const { nonce, validBefore } = payload.authorization as { nonce: Hex; validBefore: string };
+      return [Number(nonce), Number(validBefore) - now];
+    };
+    assert.deepEqual(await pay(), [1000, 3]);
+    while (Date.now() < 1000 * (now + 3)) await new Promise((resolve) => setTimeout(resolve, 50));
+    const { timestamp } = await reader.getBlock();
+    assert.ok(timestamp < BigInt(now + 3));
+    await assert.rejects(pay(), /An earlier payment may still be taken: the last block is of .*\nNext: pay again/);
+    await mine();
+    assert.deepEqual(await pay(), [1002, 23]);
   });
 
   test('a seller that wants a longer time gets as long as the policy allows', async () => {

@@ -12,8 +12,9 @@ import {
   toHex,
 } from 'viem';
 import { UsageError } from '../errors.ts';
-import { numbersAt } from '../policy/budget.ts';
-import { constraintAt, typedEffectOf } from '../policy/effects.ts';
+import { expiryOf, numbersAt } from '../policy/budget.ts';
+import { constraintAt, least, typedEffectOf } from '../policy/effects.ts';
+import { showTime } from '../policy/pace.ts';
 import { type Policy, policyHash } from '../policy/policy.ts';
 import type { Pace } from '../policy/schema.ts';
 import { paceOf, placeOf } from '../policy/sequences.ts';
@@ -200,15 +201,17 @@ export class CountedExactScheme {
     assertWithin(wanted, token.max);
     const end = await this.#takeTurn();
     try {
-      const since = await token.reader.getBlockNumber({ cacheTime: 0 });
-      const nonce = await this.#lowestUnused(token);
+      const { number: since, timestamp } = await token.reader.getBlock();
+      const nonce = await this.#lowestUnused(token, timestamp);
       const valid = Math.min(wanted.maxTimeoutSeconds, (token.within ?? Number.POSITIVE_INFINITY) - CLOCKS);
+      const until = BigInt(Math.floor(Date.now() / 1000) + valid);
       const authorization = {
         from: this.#account,
         to: getAddress(wanted.payTo),
         value: wanted.amount,
         validAfter: '0',
-        validBefore: String(Math.floor(Date.now() / 1000) + valid),
+        // No longer than its nonce is allowed: after that, the next payment has another.
+        validBefore: String(least(until, expiryOf(token.pace, nonce) ?? until)),
         nonce: toHex(nonce, { size: 32 }),
       };
       const { name, version } = wanted.extra;
@@ -255,15 +258,26 @@ export class CountedExactScheme {
     return end;
   }
 
-  /** The lowest nonce that is in pace and that the chain does not show as used, or the first that is not in pace yet. */
-  async #lowestUnused(token: TokenSequence): Promise<bigint> {
+  /**
+   * The lowest nonce that is in pace and that the chain does not show as used, or the first that is not in pace yet. The chain's time
+   * says which have expired: until then it may take what was signed.
+   *
+   * @throws UsageError if one has expired here that the chain may still take
+   */
+  async #lowestUnused(token: TokenSequence, chainTime: bigint): Promise<bigint> {
     const now = BigInt(Math.floor(Date.now() / 1000));
-    const { low, end } = numbersAt(token.pace, now);
+    const { end, low: allowed } = numbersAt(token.pace, now);
+    const { low } = numbersAt(token.pace, least(now, chainTime));
     const isUsed = async (nonce: bigint) => nonce < end && (await this.#isUsed(token, nonce));
     const kept = (await this.#nonces?.read(token.name)) ?? low;
     // Only if the one before it is used: one false answer of a node must not leave out numbers for good.
     const begin = kept > low && (await isUsed(kept - 1n)) ? kept : low;
     const unused = await firstUnused(begin, isUsed);
+    if (unused < allowed) {
+      throw new UsageError(`An earlier payment may still be taken: the last block is of ${showTime(chainTime)}.`, {
+        next: 'pay again when there is a later one.',
+      });
+    }
     if (unused !== begin) await this.#nonces?.write(token.name, unused);
     return unused;
   }

@@ -99,6 +99,12 @@ export function numbersAt(pace: Pace, time: bigint): { readonly low: bigint; rea
   return { low: first + expired, end: first + numbersBy(pace, time) };
 }
 
+/** When a pace allows a number no more; undefined if it always does, once it did. */
+export function expiryOf({ first, count, every, from, keep }: Pace, number: bigint): bigint | undefined {
+  if (keep === undefined || every === undefined) return undefined;
+  return BigInt(from ?? '0') + ((number - BigInt(first)) / BigInt(count)) * BigInt(every) + BigInt(keep);
+}
+
 /** When a pace allows the next number after those of a time; undefined if it never does. */
 export function moreAt(pace: Pace, time: bigint): bigint | undefined {
   const from = BigInt(pace.from ?? '0');
