@@ -1,7 +1,7 @@
 // A wallet for a model: the SDK's own client, our command in a process of its own, a chain and a seller.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { cosigner, createWallet, makePolicy, openWallet, parsePolicy } from '../
 import { LocalRuntime } from '../ts/local.ts';
 import { guardedFetch } from '../ts/mcp/guarded-fetch.ts';
 import { callTool } from '../ts/mcp/server.ts';
-import { policyOf, toolsOf } from '../ts/mcp.ts';
+import { openAudit, policyOf, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
 import { command } from './support/command.ts';
 import { SELLER, type Seller, startSeller } from './support/seller.ts';
@@ -278,6 +278,22 @@ describe('a wallet for a model', () => {
     for (const [i, line] of lines.entries()) assert.equal(JSON.parse(line).previous, hash(lines[i - 1] ?? ''));
     assert.deepEqual(new Set(lines.map((line) => JSON.parse(line).outcome)), new Set(['done', 'refused', 'failed']));
     assert.doesNotMatch(text, /pay me|example\.com/);
+  });
+
+  test('what nests too deep is in the log too, and servers that write at once keep its lines whole and in order', async () => {
+    const path = join(root, 'audit.log');
+    const audits = [openAudit(path), openAudit(path)];
+    const deep = JSON.parse(`${'['.repeat(20_000)}${']'.repeat(20_000)}`) as unknown;
+    await Promise.all(
+      audits.flatMap((audit) => [audit.note('x', { deep }, 'failed', {}), audit.note('y', {}, 'done', {})]),
+    );
+    appendFileSync(path, '{"time":"a crash');
+    await openAudit(path).note('z', undefined, 'done', {});
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+    assert.equal(lines.length, 6);
+    const hash = (line: string) => createHash('sha256').update(line).digest('hex');
+    for (const [i, line] of lines.entries())
+      if (i !== 4) assert.equal(JSON.parse(line).previous, hash(lines[i - 1] ?? ''));
   });
 
   test('a wallet whose cold share is here is not served, nor one whose hot share does not open', async () => {

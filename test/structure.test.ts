@@ -35,7 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/adapters': [...SHARED, 'ts/signing'],
   'ts/provider': SHARED,
   'ts/browser': [...SHARED, 'ts/runtime', 'ts/runtime/chipotle', 'ts/store', 'ts/signing', 'ts/deal', 'ts/provider'],
-  'ts/mcp': [...SHARED, 'ts/runtime', 'ts/store', 'ts/signing', 'ts/adapters'],
+  'ts/mcp': [...SHARED, 'ts/files', 'ts/runtime', 'ts/store', 'ts/signing', 'ts/adapters'],
   'ts/build': [...SHARED, 'ts/files', 'ts/runtime', 'ts/runtime/local', 'ts/deal'],
 };
 

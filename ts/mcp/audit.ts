@@ -1,33 +1,56 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { takeMutex } from '../files/mutex.ts';
 
 // A log of what was asked for, and what came of it, by hashes: it shows no message and no amount. Each line has the hash of the one
-// before, so that a line that is changed or missing shows.
+// before, so that a line that is changed or missing shows, also where several servers of one wallet write to it.
 
 export interface Audit {
-  note(tool: string, given: unknown, outcome: 'done' | 'refused' | 'failed', result: unknown): void;
+  note(tool: string, given: unknown, outcome: 'done' | 'refused' | 'failed', result: unknown): Promise<void>;
 }
+
+/** More than the longest line. */
+const LINE = 4096;
 
 /** A log in a file, to which lines are only added. */
 export function openAudit(path: string): Audit {
-  const lines = existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
-  let previous = hashOf(lines.at(-1) ?? '');
   return {
-    note(tool, given, outcome, result) {
+    async note(tool, given, outcome, result) {
       const time = new Date().toISOString();
-      const line = JSON.stringify({
-        time,
-        tool,
-        outcome,
-        given: hashOf(JSON.stringify(given) ?? ''),
-        result: hashOf(JSON.stringify(result) ?? ''),
-        previous,
-      });
-      appendFileSync(path, `${line}\n`, { mode: 0o600 });
-      previous = hashOf(line);
+      const facts = { time, tool, outcome, given: hashOf(jsonOf(given)), result: hashOf(jsonOf(result)) };
+      const release = await takeMutex(`${path}.lock`);
+      try {
+        add(path, (last) => JSON.stringify({ ...facts, previous: hashOf(last) }));
+      } finally {
+        release();
+      }
     },
   };
+}
+
+/** Adds a line, which depends on the last one. What a crash left of that stays a line of its own. */
+function add(path: string, line: (last: string) => string): void {
+  const file = openSync(path, 'a+', 0o600);
+  try {
+    const end = Buffer.alloc(LINE);
+    const { size } = fstatSync(file);
+    const text = end.toString('utf8', 0, readSync(file, end, 0, LINE, Math.max(0, size - LINE)));
+    const isWhole = text === '' || text.endsWith('\n');
+    const last = text.trimEnd().split('\n').at(-1) ?? '';
+    writeSync(file, `${isWhole ? '' : '\n'}${line(last)}\n`);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** What nests too deep for JSON is noted too. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 function hashOf(text: string): string {

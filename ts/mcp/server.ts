@@ -39,7 +39,7 @@ export async function serveTools(tools: readonly Tool[], audit: Audit, version: 
   }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
     const { result, outcome } = await callTool(tools, params.name, params.arguments);
-    audit.note(params.name.slice(0, 64), params.arguments, outcome, result);
+    await audit.note(params.name.slice(0, 64), params.arguments, outcome, result);
     return {
       content: [{ type: 'text', text: JSON.stringify(result) }],
       structuredContent: result as Record<string, unknown>,
