@@ -35,17 +35,17 @@ const MAX_SETTINGS = 64 * 1024;
 const [, , command = '', ...rest] = process.argv;
 switch (command) {
   case 'run':
-    run(USAGE, runFolder);
+    run('action', runFolder);
     break;
   case 'verify':
-    run(USAGE, verifyFolder);
+    run('action', verifyFolder);
     break;
   case 'serve':
     process.argv.splice(2, 1);
     await import('./serve.ts');
     break;
   default:
-    run(USAGE, initOrBuild);
+    run('action', initOrBuild);
 }
 
 async function initOrBuild(): Promise<void> {

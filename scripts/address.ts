@@ -19,7 +19,7 @@ The first address is that at the path itself. xpub is the extended public key th
 from it, and anybody who has it can link them all.
 A share is opened for the chain code, with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY.`;
 
-run(USAGE, async () => {
+run('address', async () => {
   const { values } = parseArgs({
     options: {
       store: { type: 'string' },

@@ -26,7 +26,7 @@ usage: ${commandLine('authorize')} --share FILE --request FILE --out FILE [--yes
 
 The share opens with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
 
-run(USAGE, async () => {
+run('authorize', async () => {
   const { values } = parseArgs({
     options: {
       share: { type: 'string' },

@@ -77,7 +77,7 @@ const MODULE_STEPS = ['onecallUser', 'onecallAction', 'onecallMany', 'correlateU
 const USER = 1;
 const ACTION = 3;
 
-run(USAGE, async () => {
+run('bench', async () => {
   const { values } = parseArgs({
     options: {
       runs: { type: 'string', default: '7' },

@@ -99,4 +99,4 @@ async function build(): Promise<void> {
   say(describeBuilt(built));
 }
 
-run(USAGE, build);
+run('build-action', build);

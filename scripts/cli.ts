@@ -1,12 +1,13 @@
 // What the commands have in common: exit codes, the key of the store, progress, hosts. Not a command itself.
 
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import {
   cleanBlock,
   cleanLine,
   commandLine,
+  fileError,
   forms,
   hideSecret,
   identitiesIn,
@@ -34,8 +35,10 @@ export const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 
 /**
  * Runs a command to its exit code: 2 if the policy refuses, 3 if the share is locked, 64 for wrong usage, 130 if it was
  * interrupted, 1 for anything else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly; the second kills.
+ *
+ * @param name the command's own, for advice
  */
-export function run(usage: string, command: (signal: AbortSignal) => Promise<void>): void {
+export function run(name: string, command: (signal: AbortSignal) => Promise<void>): void {
   const controller = new AbortController();
   process.once('SIGINT', () => controller.abort());
   process.once('uncaughtException', (error) => {
@@ -44,7 +47,7 @@ export function run(usage: string, command: (signal: AbortSignal) => Promise<voi
   });
   command(controller.signal).catch((error: unknown) => {
     if (isUsage(error)) {
-      tell(`${describe(error)}\n\n${usage}`);
+      tell(`${describe(error)}\nSee \`${commandLine(name)} --help\`.`);
       process.exitCode = EXIT.usage;
       return;
     }
@@ -106,13 +109,29 @@ export function authorityOf(text: string | undefined): 'cold' | 'none' | Hex | u
 
 /** The text of a file of at most `limit` bytes, - for stdin. @throws UsageError */
 export function readInput(file: string, limit: number): string {
+  let bytes: Buffer;
   try {
-    const bytes = readFileSync(file === '-' ? 0 : file);
-    if (bytes.length > limit) throw new Error(`it is longer than ${limit} bytes`);
-    return bytes.toString('utf8');
+    bytes = readFileSync(file === '-' ? 0 : file);
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}.`, { cause });
+    throw misnamed(cause, file, 'read');
   }
+  if (bytes.length <= limit) return bytes.toString('utf8');
+  throw new UsageError(`${file} has ${bytes.length} bytes; at most ${limit} are expected.`);
+}
+
+/** Writes what a command makes into a new file. @throws UsageError if it cannot be written, or is there already */
+export function writeOutput(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (cause) {
+    throw misnamed(cause, file, 'write');
+  }
+}
+
+/** For a file that the command line names wrongly. */
+function misnamed(cause: unknown, file: string, doing: 'read' | 'write'): UsageError {
+  const { kind, short, next } = fileError(cause, file, doing);
+  return new UsageError(short, { next: kind === 'missing' ? 'check the path.' : next, cause });
 }
 
 /** Prints the one JSON value of a command, or lines for a person: a name, aligned, and what it is. */

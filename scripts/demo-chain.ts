@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateIdentity } from 'age-encryption';
 import { buildCosigner } from '../ts/build.ts';
-import { commandLine } from '../ts/command/internals.ts';
 import { createWallet, describePolicy, openWallet, parsePolicy } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
 import { toViemAccount } from '../ts/viem.ts';
@@ -14,7 +13,7 @@ import { say } from './terminal.ts';
 // What `make demo-chain` shows: on a chain of its own, with contracts that check signatures by plain ecrecover, a wallet does
 // what its rules allow. The action, in a real Deno, takes part in every signature.
 
-run(`usage: ${commandLine('demo-chain')}`, async (signal) => {
+run('demo-chain', async (signal) => {
   const dir = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
   const identity = await generateIdentity();
   const store = openStore(dir, async () => ({ identities: [identity] }));

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { generateIdentity } from 'age-encryption';
 import { getAddress, recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build.ts';
@@ -24,10 +24,14 @@ import { say } from './terminal.ts';
 // What `make demo` shows: a wallet is made and signs a message, by way of the real action in a real Deno, in a folder that
 // is deleted afterwards. go-ethereum and viem then say whose signature it is.
 
-const USAGE = `usage: ${commandLine('demo')}`;
+const USAGE = `Makes a wallet and a signature, from nothing, in a folder that it deletes afterwards.
+
+usage: ${commandLine('demo')}`;
 const MESSAGE = 'Two hold one key; both must turn it.';
 
-run(USAGE, async (signal) => {
+run('demo', async (signal) => {
+  const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
+  if (values.help) return say(USAGE);
   const dir = mkdtempSync(join(tmpdir(), 'tandem-demo-'));
   const identity = await generateIdentity();
   const store = openStore(dir, async () => ({ identities: [identity] }));

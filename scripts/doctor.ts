@@ -21,7 +21,7 @@ Exit code 1 if something is wrong.`;
 const NEEDED = { params: 60_000, response: 90_000, keys: 3 };
 const TIMES = 5;
 
-run(USAGE, async (signal) => {
+run('doctor', async (signal) => {
   const { values } = parseArgs({
     options: {
       store: { type: 'string' },

@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { commandLine, toHex, writeNew } from '../ts/command/internals.ts';
-import { exportKey, findWallet, readWallet, UsageError, WalletError } from '../ts/index.ts';
+import { exportKey, findWallet, readWallet, StoreError, UsageError, WalletError } from '../ts/index.ts';
 import { encryptKeystore, openStore } from '../ts/node.ts';
 import { environmentKey, print, progress, run } from './cli.ts';
 import { promptLine, promptPassphrase } from './prompt.ts';
@@ -21,7 +22,7 @@ usage: ${commandLine('export')} --store DIR --out FILE [options]
 The shares open with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file); the keystore
 file will open with TANDEM_KEYSTORE_PASSPHRASE, or a passphrase that is asked for.`;
 
-run(USAGE, async () => {
+run('export', async () => {
   const { values } = parseArgs({
     options: {
       store: { type: 'string' },
@@ -40,6 +41,7 @@ run(USAGE, async () => {
   const store = openStore(dir, environmentKey);
   const id = await findWallet(store, values.wallet);
   await readWallet(store, id);
+  if (existsSync(out)) throw new StoreError('exists', `${out} exists already.`, { next: 'choose another name.' });
 
   tell(`This ends what ${id} is: its private key, which was never whole, will be in ${out}.
 Anybody who reads that file can sign anything. No policy applies, the action is not asked, and new shares do not change

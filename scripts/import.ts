@@ -23,7 +23,7 @@ usage: ${commandLine('import')} --store DIR [--key-file FILE] [options]
   --mnemonic-passphrase  ask for a passphrase that the mnemonic has (a 25th word)
 ${CREATE_USAGE}`;
 
-run(USAGE, async (signal) => {
+run('import', async (signal) => {
   const { values } = parseArgs({
     options: {
       ...CREATE_OPTIONS,

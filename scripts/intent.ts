@@ -1,6 +1,5 @@
 // What is to be signed, from the command line: sign.ts and policy.ts take it in the same ways. Not a command itself.
 
-import { readFileSync } from 'node:fs';
 import { faultIn, parseJson } from '../ts/command/internals.ts';
 import {
   digestIntent,
@@ -14,7 +13,7 @@ import {
   typedDataIntent,
   UsageError,
 } from '../ts/index.ts';
-import { progress } from './cli.ts';
+import { progress, readInput } from './cli.ts';
 
 export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign takes it (EIP-191)
   --message-hex 0x…   bytes, likewise
@@ -22,6 +21,9 @@ export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign take
   --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId and fees
                       have to be there, and a nonce or gas that is left out is 0, as viem and ethers take it
   --digest 0x…        32 bytes as they are, which only the policy "any" allows`;
+
+/** The largest file with something to sign, in bytes. */
+const MAX_INPUT = 1024 * 1024;
 
 export const intentOptions = {
   message: { type: 'string' },
@@ -72,11 +74,7 @@ function textIntent(message: string): Intent {
 
 /** The text of a file, or of stdin for `-`. @throws UsageError */
 export function textOf(file: string): string {
-  try {
-    return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch (cause) {
-    throw new UsageError(`${file} cannot be read: ${(cause as Error).message}.`, { cause });
-  }
+  return readInput(file, MAX_INPUT);
 }
 
 function fromFile(file: string, read: (text: string) => Intent): Intent {

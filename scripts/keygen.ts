@@ -10,7 +10,7 @@ usage: ${commandLine('keygen')} --store DIR [options]
 
 ${CREATE_USAGE}`;
 
-run(USAGE, async (signal) => {
+run('keygen', async (signal) => {
   const { values } = parseArgs({ options: CREATE_OPTIONS });
   if (values.help) return say(USAGE);
   await create(values, signal);

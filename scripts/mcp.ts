@@ -28,7 +28,7 @@ usage: ${commandLine('mcp')} --store DIR [--wallet ID] [--rpc CHAIN=URL …] [--
 What the model asks for is judged by the wallet's policy. Every call is noted in mcp.log in the wallet's folder, by hashes.
 The shares open with TANDEM_PASSPHRASE or TANDEM_IDENTITY (an age identity file).`;
 
-run(USAGE, async () => {
+run('mcp', async () => {
   const { values } = parseArgs({
     options: {
       store: { type: 'string' },

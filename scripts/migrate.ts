@@ -22,7 +22,7 @@ ${PERMISSION_USAGE}
 The wallet's authority has to sign for it; a cold share that is in the folder does. It opens with TANDEM_IDENTITY,
 TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
-run(USAGE, async (signal) => {
+run('migrate', async (signal) => {
   const start = performance.now();
   const { values } = parseArgs({
     options: {

@@ -41,7 +41,7 @@ export const { TandemSigner } = await import('./ts/ethers.js').catch((cause) => 
 const COSIGNER = `export const slotted = (isGuarded) => (isGuarded ? import('./cosigner/guarded.js') : import('./cosigner/plain.js'));
 `;
 
-run('usage: npm run build', async () => {
+run('package', async () => {
   checkRecord();
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');

@@ -61,7 +61,7 @@ ${PERMISSION_USAGE}
 A session is kept in the store between the files, sealed like a share, with TANDEM_PASSPHRASE, a passphrase that is asked for,
 or TANDEM_IDENTITY (an age identity file). Do not restore a store from a backup while a deal is under way.`;
 
-run(USAGE, async (signal) => {
+run('party', async (signal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

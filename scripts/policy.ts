@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import type { Address } from 'viem';
@@ -25,7 +24,7 @@ import {
   WalletError,
 } from '../ts/index.ts';
 import { readPolicy } from '../ts/node.ts';
-import { EXIT, run } from './cli.ts';
+import { EXIT, run, writeOutput } from './cli.ts';
 import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
 import { say, sayJson } from './terminal.ts';
 
@@ -58,7 +57,7 @@ ${INTENT_USAGE}
 
 Exit codes: 0 allowed, 2 refused, 64 wrong usage, 1 anything else.`;
 
-run(USAGE, async () => {
+run('policy', async () => {
   if (process.argv[2] === 'new') {
     makeNew(process.argv.slice(3));
     return;
@@ -163,11 +162,7 @@ function makeNew([name = '', ...args]: readonly string[]): void {
     return;
   }
   const out = String(values.out);
-  try {
-    writeFileSync(out, `${text}\n`, { flag: 'wx' });
-  } catch (cause) {
-    throw new UsageError(`${out} cannot be written: ${(cause as Error).message}.`, { cause });
-  }
+  writeOutput(out, `${text}\n`);
   say(explained(policy, now));
 }
 

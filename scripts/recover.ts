@@ -26,7 +26,7 @@ A share file that is not in the wallet's folder counts as lost. The hot share fr
 cold.age into the folder. The cold share from the hot one and the action's: only if a guardian is the authority, or there
 is another cold share. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
-run(USAGE, async (signal) => {
+run('recover', async (signal) => {
   const start = performance.now();
   const { values } = parseArgs({
     options: {

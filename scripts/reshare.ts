@@ -28,7 +28,7 @@ ${PERMISSION_USAGE}
 With the hot and a cold share here the action is only given a share. With one of them here it deals too, and the wallet's
 authority has to sign for it. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
-run(USAGE, async (signal) => {
+run('reshare', async (signal) => {
   const start = performance.now();
   const { values } = parseArgs({
     options: {

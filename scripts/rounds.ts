@@ -34,7 +34,7 @@ The store keeps what this party has to remember, sealed like a share, and delete
 ends the signature, and everybody begins again. Do not restore a store from a backup during a signature: a remembered state that
 is used twice reveals the key.`;
 
-run(USAGE, async () => {
+run('rounds', async () => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -18,7 +18,7 @@ usage: ${commandLine('run-action')} FILE [PARAMS] [--store DIR] [--generation ne
 
 The answer goes to stdout as JSON, what the action prints to stderr: also the cause of a refusal that its answer does not give.`;
 
-run(USAGE, async (signal) => {
+run('run-action', async (signal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

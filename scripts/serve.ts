@@ -28,7 +28,7 @@ Clients find it at http://127.0.0.1:8787, the description of the API under /core
 /** How much of a path is printed: a client can send any. */
 const MAX_PATH = 64;
 
-run(USAGE, async (signal) => {
+run('serve', async (signal) => {
   const { values } = parseArgs({
     options: {
       port: { type: 'string', default: '8787' },

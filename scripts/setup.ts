@@ -29,7 +29,7 @@ all of Lit's machines: commands that run an action wait for it, for LIT_WAIT sec
 
 const POLICIES = ['messages', 'any'];
 
-run(USAGE, async (signal) => {
+run('setup', async (signal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -32,7 +32,7 @@ A FILE is JSON, - is stdin; large numbers in it are strings, decimal or 0x.
 Exit codes: 2 the policy refuses, 3 the share is locked, 64 wrong usage, 1 anything else.
 The shares open with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
 
-run(USAGE, async (signal) => {
+run('sign', async (signal) => {
   const { values } = parseArgs({
     options: {
       store: { type: 'string' },

@@ -21,7 +21,7 @@ LIT_API_KEY is the key of an account, LIT_API_URL the host (default: Lit's own).
 const MESSAGE = 'Two hold one key; both must turn it.';
 const DIGEST = `0x${'5a'.repeat(32)}`;
 
-run(USAGE, async (signal) => {
+run('try-lit', async (signal) => {
   const { values } = parseArgs({ options: { help: { type: 'boolean', default: false } } });
   if (values.help) return say(USAGE);
   const { LIT_API_KEY: key, LIT_API_URL: url } = process.env;

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { type Manifest, readManifest, verifyManifest } from '../ts/build.ts';
 import { cleanLine, commandLine, forms, readLimited, sourceOf } from '../ts/command/internals.ts';
-import { cidOf, UsageError } from '../ts/index.ts';
+import { cidOf, UsageError, WalletError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
 import { EXIT, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
@@ -37,13 +37,15 @@ function manifestsIn(folder: string): string[] {
 
 async function find(cid: string, given: readonly string[]): Promise<[path: string, manifest: Manifest]> {
   const paths = given.length > 0 ? given : [...manifestsIn('.'), ...manifestsIn(buildPath)];
+  const others: string[] = [];
   for (const path of paths) {
     const manifest = await readManifest(path);
     if (manifest.cid === cid) return [path, manifest];
+    others.push(`${path} is the manifest of ${manifest.cid}`);
   }
-  throw new Error(
-    `no manifest of ${cid}${paths.length > 0 ? ` among ${paths.join(', ')}` : ''}; name it after the CID`,
-  );
+  throw new WalletError(`There is no manifest of ${cid} here${others.map((other) => `; ${other}`).join('')}.`, {
+    next: 'name the manifest that belongs to this CID, after the CID.',
+  });
 }
 
 /** The action file beside a manifest must be the one that it speaks of. */
@@ -58,7 +60,10 @@ async function verify(): Promise<void> {
   const { values, positionals } = read();
   if (values.help) return say(USAGE);
   const [cid, ...given] = positionals;
-  if (!v.is(forms.Cid, cid)) throw new UsageError('the CID (Qm…) comes first');
+  if (cid === undefined) throw new UsageError('Name the CID of the action first.');
+  if (!v.is(forms.Cid, cid)) {
+    throw new UsageError(`"${cid}" is not the CID of an action.`, { next: 'a CID is Qm and 44 letters and digits.' });
+  }
   const [path, manifest] = await find(cid, given);
   const differences = [...(await fileDifferences(path, manifest)), ...(await verifyManifest(path, manifest))];
   if (values.json) sayJson({ cid, manifest: path, verified: differences.length === 0, differences });
@@ -68,4 +73,4 @@ async function verify(): Promise<void> {
   if (differences.length > 0) process.exitCode = EXIT.failure;
 }
 
-run(USAGE, verify);
+run('verify-action', verify);

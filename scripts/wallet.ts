@@ -48,7 +48,7 @@ usage: ${commandLine('wallet')} COMMAND --store DIR [options]
 
 check, correlate and unlock open shares with TANDEM_PASSPHRASE, a passphrase that is asked for, or TANDEM_IDENTITY (an age identity file).`;
 
-run(USAGE, async (signal) => {
+run('wallet', async (signal) => {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

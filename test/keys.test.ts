@@ -469,7 +469,7 @@ describe('export', () => {
     assert.equal((await exporting(['--confirm', info.address])).code, 64);
     assert.ok(!existsSync(file));
     writeFileSync(file, 'precious');
-    const over = await exporting(['--out', file, '--confirm', info.address, '--format', 'key']);
+    const over = await exporting(['--out', file]); // said before anything is asked
     assert.equal(over.code, 1);
     assert.match(over.stderr, /exists already/);
     assert.equal(readFileSync(file, 'utf8'), 'precious');

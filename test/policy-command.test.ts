@@ -183,7 +183,10 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
       [['new', 'toString'], /^Say which policy is to be made/],
       [['new', 'agent-budget', '--chain', '1'], /^--token is needed: the token/],
       [['new', 'sign-in', '--domain', 'example.com', '--chain', '1'], /chain/],
-      [['new', 'agent-budget', ...args, '--out', 'budget.json'], /budget.json cannot be written: EEXIST/],
+      [
+        ['new', 'agent-budget', ...args, '--out', 'budget.json'],
+        /budget.json exists already\.\nNext: choose another name\.\nSee `npx tsx scripts\/policy\.ts --help`\.\n$/,
+      ],
     ];
     for (const [given, message] of wrong) {
       const { code, stderr } = await policy(...given);

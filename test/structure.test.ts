@@ -180,6 +180,20 @@ describe('the structure', () => {
     );
   });
 
+  test('structure: a command gives its own name to whatever names it in advice', () => {
+    const named = readdirSync(join(root, 'scripts')).flatMap((file) =>
+      Array.from(readFileSync(join(root, 'scripts', file), 'utf8').matchAll(/^ *run\((.*?),/gm), ([, name]) => [
+        file,
+        name,
+      ]),
+    );
+    assert.ok(named.length > 20);
+    assert.deepEqual(
+      named.filter(([file, name]) => name !== `'${file?.slice(0, -3)}'`),
+      [],
+    );
+  });
+
   test('structure: the forms of a CID and of an address stand in ts/protocol/schema.ts alone', () => {
     const forms = ['1-9A-HJ-NP-Za-km-z', '[0-9a-fA-F]{40}', '[0-9a-f]{40}'];
     const copies = files.filter((file) => {

@@ -128,13 +128,13 @@ async function assertSigned(signed: Record<string, unknown>, digest: Hex, by: He
   assert.ok(secp256k1.verify(compact, hexToBytes(digest), publicKey, { prehash: false, lowS: true }));
 }
 
-/** Each of these usages of a command, all at the same time, ends with exit code 64 and the usage. */
+/** Each of these usages of a command, all at the same time, ends with exit code 64, and says what is wrong, not the whole help. */
 async function refuseUsage(name: string, usages: readonly string[][]): Promise<void> {
   const refused = usages.map(async (args) => {
     const { code, stdout, stderr } = await command(name, args, {});
     assert.equal(code, 64, `${args} ${stderr}`);
     assert.equal(stdout, '');
-    assert.match(stderr, /usage: /);
+    assert.match(stderr, new RegExp(`^[^\n]+\n(Next: [^\n]+\n)?See \`npx tsx scripts/${name}\\.ts --help\`\\.\n$`));
   });
   await Promise.all(refused);
 }
@@ -163,7 +163,7 @@ describe('keygen', () => {
     assert.equal(await recoverAddress({ hash: signed.digest, signature: signed.signature }), wallet.info.address);
   });
 
-  test('keygen refuses what it cannot make, with exit code 64 and the usage', async () => {
+  test('keygen refuses what it cannot make, with exit code 64', async () => {
     const nothing = join(root, 'nothing');
     await refuseUsage('keygen', [
       ['--store', nothing, '--what'],

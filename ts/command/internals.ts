@@ -20,7 +20,7 @@ export { packageRoot, packageVersion } from '../core/root.ts';
 export { retire } from '../deal/change.ts';
 export { assertSignable } from '../deal/permission.ts';
 export { planAuthority, planParties } from '../deal/plan.ts';
-export { makeFolder, readLimited, writeDurable, writeNew } from '../files/files.ts';
+export { fileError, makeFolder, readLimited, writeDurable, writeNew } from '../files/files.ts';
 export { faultIn } from '../intent/read/faults.ts';
 export { parseJson } from '../intent/read/json.ts';
 export { readJson } from '../json.ts';
