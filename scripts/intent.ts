@@ -1,6 +1,6 @@
 // What is to be signed, from the command line: sign.ts and policy.ts take it in the same ways. Not a command itself.
 
-import { faultIn, parseJson } from '../ts/command/internals.ts';
+import { faultIn, missingFields, parseJson } from '../ts/command/internals.ts';
 import {
   digestIntent,
   type Hex,
@@ -18,8 +18,8 @@ import { progress, readInput } from './cli.ts';
 export const INTENT_USAGE = `  --message TEXT      a text, as personal_sign takes it (EIP-191)
   --message-hex 0x…   bytes, likewise
   --typed-data FILE   typed data (EIP-712): {domain, types, primaryType, message}, as eth_signTypedData_v4 takes it
-  --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId and fees
-                      have to be there, and a nonce or gas that is left out is 0, as viem and ethers take it
+  --transaction FILE  a transaction as viem, ethers, a node or Foundry writes it. Nothing is looked up: chainId, nonce, gas
+                      and the fees have to be there
   --digest 0x…        32 bytes as they are, which only the policy "any" allows`;
 
 /** The largest file with something to sign, in bytes. */
@@ -42,8 +42,13 @@ export function countOf(values: IntentValues): number {
   return names.filter((name) => values[name] !== undefined).length;
 }
 
-/** The one intent that is given. What of it is not signed, or is not what it seems, is said on stderr. @throws UsageError, InputError */
-export function intentOf(values: IntentValues): Intent {
+/**
+ * The one intent that is given. What of it is not signed, or is not what it seems, is said on stderr.
+ *
+ * @param isComplete whether a transaction has to say its nonce and gas limit, which are 0 otherwise
+ * @throws UsageError, InputError
+ */
+export function intentOf(values: IntentValues, isComplete = false): Intent {
   const { message, 'message-hex': bytes, 'typed-data': typedData, transaction, digest, intent } = values;
   if (countOf(values) === 1) {
     if (message !== undefined) return textIntent(message);
@@ -56,11 +61,32 @@ export function intentOf(values: IntentValues): Intent {
     if (typedData !== undefined) {
       return fromFile(typedData, (text) => typedDataIntent(objectOf(text) as TypedDataDefinition, progress.notice));
     }
-    if (transaction !== undefined) return fromFile(transaction, (text) => transactionIntent(objectOf(text)));
+    if (transaction !== undefined) {
+      return fromFile(transaction, (text) => {
+        const given = objectOf(text);
+        if (isComplete) assertComplete(transaction, given);
+        return transactionIntent(given);
+      });
+    }
     if (intent !== undefined) return fromFile(intent, parseIntentJson);
   }
   const names = Object.keys(intentOptions).map((name) => `--${name}`);
   throw new UsageError(`Give one thing to sign: ${names.join(', ')} or an intent.`);
+}
+
+/** What to write for a field that viem and ethers take as 0 where it is left out, which nobody means. */
+const NEEDED = {
+  nonce: 'the nonce, which is how many transactions the account has sent (eth_getTransactionCount)',
+  gas: 'the gas limit, which is 21000 for ETH to an account without code, and otherwise what eth_estimateGas returns',
+};
+
+/** @throws UsageError */
+function assertComplete(file: string, transaction: object): void {
+  const missing = missingFields(transaction, ['nonce', 'gas']);
+  if (missing.length === 0) return;
+  throw new UsageError(`${file} has no ${missing.join(' and no ')}.`, {
+    next: `add ${missing.map((name) => NEEDED[name]).join('; and ')}.`,
+  });
 }
 
 function textIntent(message: string): Intent {

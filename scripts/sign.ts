@@ -55,7 +55,7 @@ run('sign', async (signal) => {
   if (protocol !== undefined && protocol !== 'onecall' && protocol !== 'dkls18' && protocol !== 'dkls23') {
     throw new UsageError(`There is no protocol "${protocol}" here.`);
   }
-  const intent = intentOf(values);
+  const intent = intentOf(values, true);
   const approval = values.approval === undefined ? undefined : approvalOf(values.approval);
 
   const store = openStore(values.store, environmentKey);

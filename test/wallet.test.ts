@@ -391,6 +391,27 @@ describe('sign', () => {
     ]);
   });
 
+  test('sign refuses a transaction that leaves out its nonce or gas limit, and says what to add', async () => {
+    const fees = { chainId: 1, maxFeePerGas: '5', maxPriorityFeePerGas: '1', to: PAYEE };
+    const refusals: [object, RegExp][] = [
+      [{ ...fees, nonce: 0 }, /^.*bare\.json has no gas\.\nNext: add the gas limit, which is 21000 for ETH/],
+      [{ ...fees, gasLimit: 21_000, nonce: null }, /has no nonce\.\nNext: add the nonce, .*eth_getTransactionCount/],
+      [{ tx: fees }, /has no nonce and no gas\.\nNext: add the nonce, .*; and the gas limit, /],
+    ];
+    for (const [transaction, message] of refusals) {
+      const file = write('bare.json', transaction);
+      const { code, stderr } = await command('sign', ['--store', dir, '--transaction', file], {});
+      assert.equal(code, 64);
+      assert.match(stderr, message);
+    }
+    const signed = await (await openWallet(store, { runtime })).signTransaction({
+      ...fees,
+      maxFeePerGas: 5n,
+      maxPriorityFeePerGas: 1n,
+    });
+    assert.deepEqual(parseTransaction(signed.serializedTransaction).nonce ?? 0, 0, 'as viem takes it');
+  });
+
   test('two signatures at a time take turns', async () => {
     const wallet = await openWallet(store, { runtime });
     const signed = await Promise.all([wallet.signMessage('a'), wallet.signMessage('b', { recovery: true })]);

@@ -21,6 +21,7 @@ export { retire } from '../deal/change.ts';
 export { assertSignable } from '../deal/permission.ts';
 export { planAuthority, planParties } from '../deal/plan.ts';
 export { fileError, makeFolder, readLimited, writeDurable, writeNew } from '../files/files.ts';
+export { missingFields } from '../intent/from-transaction.ts';
 export { faultIn } from '../intent/read/faults.ts';
 export { parseJson } from '../intent/read/json.ts';
 export { readJson } from '../json.ts';

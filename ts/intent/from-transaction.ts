@@ -70,6 +70,12 @@ export function transactionIntent(transaction: object): Intent {
   return intent;
 }
 
+/** Which of these fields a transaction leaves out, under every name that it may have them by. @throws InputError */
+export function missingFields<Name extends string>(transaction: object, names: readonly Name[]): Name[] {
+  const fields = fieldsOf(unwrapped(record(transaction, PATH)), undefined);
+  return names.filter((name) => fields[name] === undefined);
+}
+
 /** The intent to sign a transaction that is serialized, without a signature. @throws InputError */
 export function serializedIntent(unsigned: Hex): Intent {
   let transaction: object;
