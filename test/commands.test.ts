@@ -47,6 +47,9 @@ const FILES: Readonly<Record<string, unknown>> = {
     ...{ type: 'eip1559', chainId: 8453, nonce: 0, to: ACCOUNT, value: '1', gas: 21000 },
     ...{ maxFeePerGas: '2', maxPriorityFeePerGas: '1' },
   },
+  'token.json': JSON.parse(
+    /^```json\n(.*?)^```/ms.exec(readFileSync(join(root, 'docs/wallets.md'), 'utf8'))?.[1] ?? '',
+  ),
   'permit.json': {
     domain: { name: 'Token', version: '1', chainId: 8453, verifyingContract: ACCOUNT },
     types: { Permit: [{ name: 'spender', type: 'address' }] },
