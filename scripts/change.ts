@@ -3,8 +3,16 @@
 import { performance } from 'node:perf_hooks';
 import * as v from 'valibot';
 import { buildCosigner, hostKind } from '../ts/build.ts';
-import { forms } from '../ts/command/internals.ts';
-import { type Changed, type HostedAction, type Runtime, UsageError, type WalletInfo } from '../ts/index.ts';
+import { forms, policyIn, readAction } from '../ts/command/internals.ts';
+import {
+  type Changed,
+  type HostedAction,
+  type Policy,
+  type Runtime,
+  type Store,
+  UsageError,
+  type WalletInfo,
+} from '../ts/index.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
 import { environmentKey, print, progress } from './cli.ts';
 import { sharesOf } from './create.ts';
@@ -17,17 +25,29 @@ export function storeOf(dir: string | undefined): FileStore {
 
 /** The next action for a wallet's share: of the policy asked for, or the one as now; of these shares and later ones only. */
 export async function nextAction(
+  store: Store,
   info: WalletInfo,
   runtime: Runtime,
   policy: string | undefined,
   only: { readonly minEpoch: number; readonly wallet?: string | undefined },
 ): Promise<HostedAction> {
-  const wanted = policy ?? info.action?.policy ?? '';
-  if (v.is(forms.Hex(32), wanted)) {
-    throw new UsageError('The policy of this wallet is rules of a file.', { next: 'name that file with --policy.' });
-  }
+  const wanted = policy ?? (await policyOf(store, info));
   progress.step('building the action');
   return { runtime, ...(await buildCosigner(wanted, hostKind(runtime.name), only)) };
+}
+
+/** The policy of a wallet: its name, or the rules that the source of its action has in it. @throws UsageError, StoreError */
+async function policyOf(store: Store, info: WalletInfo): Promise<string | Policy> {
+  const name = info.action?.policy ?? '';
+  if (!v.is(forms.Hex(32), name)) return name;
+  const policy = policyIn((await readAction(store, info)).source, name);
+  if (policy !== undefined) return policy;
+  throw new UsageError(
+    'The policy of this wallet is a file of rules, and its action is of version 0.1.0, which does not tell them.',
+    {
+      next: 'name that file with --policy.',
+    },
+  );
 }
 
 /** Prints what a change leaves. */

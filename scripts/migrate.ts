@@ -46,7 +46,7 @@ run('migrate', async (signal) => {
       store,
       id: info.address,
       runtime,
-      next: await nextAction(info, runtime, values.policy, { minEpoch: info.epoch, wallet: info.action.wallet }),
+      next: await nextAction(store, info, runtime, values.policy, { minEpoch: info.epoch, wallet: info.action.wallet }),
       authority: authorityOf(values.authority),
       askAuthority: askByFiles(values, signal),
       onProgress: progress.step,

@@ -54,7 +54,7 @@ run('recover', async (signal) => {
       store,
       id: info.address,
       runtime,
-      next: isActionGone && runtime ? await nextAction(info, runtime, values.policy, only) : undefined,
+      next: isActionGone && runtime ? await nextAction(store, info, runtime, values.policy, only) : undefined,
       isActionGone,
       authority: authorityOf(values.authority),
       askAuthority: askByFiles(values, signal),

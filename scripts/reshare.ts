@@ -20,7 +20,7 @@ usage: ${commandLine('reshare')} --store DIR [options]
   --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before
   --revoke              move the action's share to a new action that takes new shares only, and take the old action out of
                         the wallet's group: until then old shares still sign
-  --policy P            of the new action, if the wallet's is a file of rules
+  --policy P            of the new action, if the wallet's is a file of rules and was made by version 0.1.0
 ${PERMISSION_USAGE}
   --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
@@ -59,7 +59,7 @@ run('reshare', async (signal) => {
       store,
       id: info.address,
       runtime,
-      next: values.revoke && runtime ? await nextAction(info, runtime, values.policy, only) : undefined,
+      next: values.revoke && runtime ? await nextAction(store, info, runtime, values.policy, only) : undefined,
       threshold: values.threshold === undefined ? undefined : wholeNumber(values.threshold, 'threshold'),
       parties: values.parties === undefined ? undefined : wholeNumber(values.parties, 'parties'),
       authority: authorityOf(values.authority),

@@ -25,6 +25,7 @@ import { buildCosigner } from '../ts/build/cosigner.ts';
 import { encodeCbor } from '../ts/core/cbor.ts';
 import { exportKey } from '../ts/deal/export.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
+import { parsePolicy } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { deriveAddresses } from '../ts/signing/address.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
@@ -351,6 +352,20 @@ describe('wallet check', () => {
     }
     assert.match((await problems(old))['hot.1.age'] ?? '', /It stays until/);
     assert.ok(readdirSync(folder).includes('hot.1.age'));
+  });
+
+  test('reshare --revoke takes the rules of the wallet from its action, so that nobody has to keep their file', async () => {
+    const ruled = openStore(join(root, 'ruled'), store.key);
+    const rules = [{ name: 'greet', kind: 'message', prefixes: ['hello'] }];
+    const host = await LocalRuntime.open({ dir: join(ruled.dir, 'local-lit') });
+    const action = { runtime: host, ...(await buildCosigner(parsePolicy({ version: 1, rules }))) };
+    const made = (await createWallet({ store: ruled, action, threshold: 2, parties: 3 })).wallet;
+    host.close();
+    const revoked = await run('reshare', ['--store', ruled.dir, '--revoke', '--json'], env);
+    assert.notEqual(json(revoked).cid, made.action?.cid);
+    assert.equal((await readWallet(ruled, made.address)).action?.policy, made.action?.policy);
+    const say = (message: string) => run('sign', ['--store', ruled.dir, '--message', message], env);
+    assert.deepEqual([(await say('hello')).code, (await say('bye')).code], [0, 2]);
   });
 });
 

@@ -18,6 +18,7 @@ export { startModule } from '../core/module.ts';
 export { loadGlue, loadModule } from '../core/node.ts';
 export { packageRoot, packageVersion } from '../core/root.ts';
 export { retire } from '../deal/change.ts';
+export { policyIn } from '../deal/cosigner.ts';
 export { assertSignable } from '../deal/permission.ts';
 export { planAuthority, planParties } from '../deal/plan.ts';
 export { fileError, makeFolder, readLimited, writeDurable, writeNew } from '../files/files.ts';

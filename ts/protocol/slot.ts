@@ -1,4 +1,5 @@
 import { BuildError } from '../errors.ts';
+import { readJson } from '../json.ts';
 import { CHUNK, cidOf } from './cid.ts';
 
 // The constants of an action are in one slot of its source. The rest follows from its code and modules alone. With other
@@ -54,6 +55,18 @@ export function slotOf(define: Readonly<Record<string, unknown>>): string {
   if (members.length === 0) return '';
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return `const tandemConstants={${members.join(',').replace(/[^\x20-\x7e]/g, escaped)}};\n`;
+}
+
+/** The constants in the slot of a source; undefined if it has none, or not in this form. What it says is not verified. */
+export function constantsIn(source: string): Readonly<Record<string, unknown>> | undefined {
+  const [, members] = /^const tandemConstants=(\{.*\});$/m.exec(source) ?? [];
+  // Quotes the names of the constants, which are the only ones without, and leaves all texts as they are.
+  const json = members?.replace(/"(?:\\.|[^"\\])*"|([A-Z][A-Z0-9_]*):/g, (all, name) => (name ? `"${name}":` : all));
+  try {
+    return json === undefined ? undefined : (readJson(json) as Record<string, unknown>);
+  } catch {
+    return undefined;
+  }
 }
 
 function canonicalJson(value: unknown, where: string): string {
