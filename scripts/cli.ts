@@ -23,6 +23,7 @@ import {
   RuntimeError,
   UsageError,
   WalletError,
+  type WalletInfo,
 } from '../ts/index.ts';
 import type { Finding, LogEntry } from '../ts/lit.ts';
 import type { LitHostOptions } from '../ts/local.ts';
@@ -225,6 +226,12 @@ export interface Connection {
   close(): void;
 }
 
+/** The name of the folder of the host on this machine, and where it is. */
+export const LOCAL = 'local-lit';
+export function localFolder(storeDir: string): string {
+  return join(storeDir, LOCAL);
+}
+
 /** Connects to the host that a wallet's action runs at; with `none` there is nothing to connect to. @throws UsageError */
 export async function connect(name: string, storeDir: string): Promise<Connection> {
   switch (name) {
@@ -233,7 +240,7 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
     case 'local': {
       makeFolder(storeDir);
       const { LocalRuntime } = await import('../ts/local.ts');
-      const runtime = await LocalRuntime.open({ dir: join(storeDir, 'local-lit') });
+      const runtime = await LocalRuntime.open({ dir: localFolder(storeDir) });
       return { runtime, close: () => runtime.close() };
     }
     case 'chipotle':
@@ -247,6 +254,21 @@ export async function connect(name: string, storeDir: string): Promise<Connectio
         next: 'choose one of local, chipotle, lit-node-client, none.',
       });
   }
+}
+
+/**
+ * Connects to the host of a wallet's action. A host on this machine that is lost, or another, is not begun again in its place: that would
+ * hide the loss.
+ *
+ * @throws RuntimeError, UsageError
+ */
+export async function connectTo({ runtime, action }: WalletInfo, storeDir: string): Promise<Connection> {
+  if (runtime === 'local' && action !== undefined) {
+    const { LocalRuntime } = await import('../ts/local.ts');
+    const problem = LocalRuntime.problemOf(localFolder(storeDir), action.wallet);
+    if (problem !== undefined) throw problem;
+  }
+  return connect(runtime, storeDir);
 }
 
 async function connectChipotle(storeDir: string): Promise<Runtime> {

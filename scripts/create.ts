@@ -6,7 +6,16 @@ import { buildCosigner, hostKind } from '../ts/build.ts';
 import { shareFileName } from '../ts/command/internals.ts';
 import { createWallet, UsageError, type WalletInfo } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
-import { authorityOf, connect, correlationOf, environmentKey, print, progress, wholeNumber } from './cli.ts';
+import {
+  authorityOf,
+  connect,
+  correlationOf,
+  environmentKey,
+  localFolder,
+  print,
+  progress,
+  wholeNumber,
+} from './cli.ts';
 import { tell } from './terminal.ts';
 
 export const CREATE_USAGE = `  --store DIR      the folder of the share store; made if it does not exist
@@ -87,7 +96,7 @@ export async function create(values: Values, signal: AbortSignal, secret?: () =>
         time: `${ms} ms`,
       },
     );
-    const advice = coldAdvice(store.dir, wallet);
+    const advice = coldAdvice(store.dir, wallet) + localAdvice(store.dir, wallet);
     if (advice !== '') tell(advice);
   } finally {
     key?.fill(0);
@@ -117,6 +126,15 @@ export function coldAdvice(dir: string, wallet: WalletInfo): string {
   return (
     `\nThe cold share is beside the hot one, and both together are the key. Move it to a medium that you put away, e.g.\n` +
     `${files.map((file) => `  mv ${file} /media/usb/\n`).join('')}` +
-    `and put it back into ${dirname(first)} only for a recovery.`
+    `and put it back into ${dirname(first)} only to recover, reshare, migrate, export, or sign with --recovery.`
+  );
+}
+
+/** The host on this machine has its keys here, so anybody who takes the machine has two shares. */
+function localAdvice(dir: string, { runtime, action }: WalletInfo): string {
+  if (runtime !== 'local' || action === undefined) return '';
+  return (
+    `\nThis wallet is for trying things out: its action runs on this machine, with the keys in ${localFolder(dir)}. ` +
+    'Anybody who takes the machine has two shares, and no policy stops them. For funds, use --runtime chipotle.'
   );
 }

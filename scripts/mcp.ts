@@ -12,7 +12,7 @@ import {
 } from '../ts/index.ts';
 import { assertBounded, openAudit, policyOf, serveTools, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
-import { connect, environmentKey, run } from './cli.ts';
+import { connectTo, environmentKey, run } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Serves a wallet to a model, by the Model Context Protocol over stdin and stdout.
@@ -48,7 +48,7 @@ run('mcp', async () => {
   const policy = await policyOf(store, info);
   if (!values.unbounded) assertBounded(policy);
   await checkShares(store, info);
-  const { runtime, close } = await connect(info.runtime, store.dir);
+  const { runtime, close } = await connectTo(info, store.dir);
   const wallet = await openWallet(store, { id, runtime });
   try {
     const tools = toolsOf({ wallet, policy, store, rpc, isLocal: values.local });

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
 import { findWallet, migrateWallet, readWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connect, progress, run } from './cli.ts';
+import { authorityOf, connectTo, progress, run } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say } from './terminal.ts';
 
@@ -39,7 +39,7 @@ run('migrate', async (signal) => {
   if (values.policy === undefined) throw new UsageError('--policy is needed.');
   const store = storeOf(values.store);
   const info = await readWallet(store, await findWallet(store, values.wallet));
-  const { runtime, close } = await connect(info.runtime, store.dir);
+  const { runtime, close } = await connectTo(info, store.dir);
   try {
     if (!runtime || !info.action) throw new UsageError('This wallet has no action.');
     const changed = await migrateWallet({

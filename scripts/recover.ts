@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connect, correlationOf, progress, run } from './cli.ts';
+import { authorityOf, connect, connectTo, correlationOf, progress, run } from './cli.ts';
 import { coldAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
@@ -22,9 +22,8 @@ ${PERMISSION_USAGE}
   --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
-A share file that is not in the wallet's folder counts as lost. The hot share from the cold one and the action's: put
-cold.age into the folder. The cold share from the hot one and the action's: only if a guardian is the authority, or there
-is another cold share. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+A share file that is not in the wallet's folder counts as lost. If the hot share is lost, put cold.age into the folder. If the cold
+share is lost, this works only with a guardian as the authority, or with another cold share in the folder. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
 run('recover', async (signal) => {
   const start = performance.now();
@@ -47,7 +46,9 @@ run('recover', async (signal) => {
   const info = await readWallet(store, await findWallet(store, values.wallet));
   const isActionGone = values['new-action'];
   if (isActionGone && info.action === undefined) throw new UsageError('This wallet has no action.');
-  const { runtime, close } = await connect((isActionGone ? values.runtime : undefined) ?? info.runtime, store.dir);
+  const { runtime, close } = isActionGone
+    ? await connect(values.runtime ?? info.runtime, store.dir)
+    : await connectTo(info, store.dir);
   try {
     const only = { minEpoch: info.epoch + 1 };
     const changed = await reshareWallet({
@@ -66,8 +67,10 @@ run('recover', async (signal) => {
     printChange(values.json, changed, start);
     tell(
       `${coldAdvice(store.dir, changed.wallet)}\n` +
-        `If a share was stolen rather than lost: old ones still sign with one another${info.action && ', and through the old action'}.` +
-        (info.action ? `\n${commandLine('reshare')} --revoke ends the latter.` : ''),
+        'If a share was stolen, not lost: the old hot and cold share still sign together, and nothing but moving what the wallet holds ends that.' +
+        (info.action
+          ? `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that.`
+          : ''),
     );
   } finally {
     progress.end();

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { commandLine, retire } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, type WalletInfo } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connect, correlationOf, progress, run, wholeNumber } from './cli.ts';
+import { authorityOf, connectTo, correlationOf, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
@@ -25,8 +25,8 @@ ${PERMISSION_USAGE}
   --correlation memory  leave no correlation with the action on disk: for machines that may be rolled back (docs/security.md)
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
-With the hot and a cold share here the action is only given a share. With one of them here it deals too, and the wallet's
-authority has to sign for it. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+If the hot and a cold share are here, they deal, and the action only receives a share. If only one of them is here, the action deals
+too, and the wallet's authority has to permit that. At Lit, --revoke needs the account's key in LIT_API_KEY. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
 run('reshare', async (signal) => {
   const start = performance.now();
@@ -48,7 +48,7 @@ run('reshare', async (signal) => {
   if (values.help) return say(USAGE);
   const store = storeOf(values.store);
   const info = await readWallet(store, await findWallet(store, values.wallet));
-  const { runtime, close } = await connect(info.runtime, store.dir);
+  const { runtime, close } = await connectTo(info, store.dir);
   try {
     if (values.revoke && info.action?.retired !== undefined) {
       const wallet = await retire(store, info, runtime);
@@ -82,7 +82,7 @@ function oldSharesAdvice({ epoch, action }: WalletInfo, isRevoked: boolean): str
   if (action === undefined) return `${destroy} The old shares still sign with one another.`;
   if (isRevoked) return `${destroy} With the hot share of that epoch they still sign; the old action no longer does.`;
   return (
-    `${destroy} Anybody who has an old share and the old sealed one still signs through the action, under its policy:\n` +
+    `${destroy} An old hot share still signs through the old action, under its policy:\n` +
     `${commandLine('reshare')} --revoke ends that.`
   );
 }

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { commandLine, forms } from '../ts/command/internals.ts';
 import { findWallet, type Hex, openWallet, readWallet, UsageError } from '../ts/index.ts';
 import { openStore } from '../ts/node.ts';
-import { connect, correlationOf, environmentKey, print, progress, run } from './cli.ts';
+import { connect, connectTo, correlationOf, environmentKey, print, progress, run } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';
 
@@ -61,7 +61,9 @@ run('sign', async (signal) => {
   const store = openStore(values.store, environmentKey);
   const id = await findWallet(store, values.wallet);
   const { recovery, path } = values;
-  const { runtime, close } = await connect(recovery ? 'none' : (await readWallet(store, id)).runtime, store.dir);
+  const { runtime, close } = recovery
+    ? await connect('none', store.dir)
+    : await connectTo(await readWallet(store, id), store.dir);
   try {
     const wallet = await openWallet(store, { id, runtime, correlation });
     const signed = await wallet.sign(intent, {

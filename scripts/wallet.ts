@@ -12,11 +12,13 @@ import {
   shareFileName,
 } from '../ts/command/internals.ts';
 import {
+  type CheckHost,
   checkStore,
   findWallet,
   LockedError,
   listWallets,
   openWallet,
+  RuntimeError,
   readWallet,
   StoreError,
   UsageError,
@@ -25,7 +27,7 @@ import {
   type WalletInfo,
 } from '../ts/index.ts';
 import { type FileStore, openStore } from '../ts/node.ts';
-import { connect, environmentKey, print, progress, run } from './cli.ts';
+import { connectTo, environmentKey, LOCAL, localFolder, print, progress, run } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
@@ -198,7 +200,7 @@ async function withWallet(
   work: (wallet: Wallet, options: Parameters<Wallet['correlate']>[0]) => Promise<{ calls: number }>,
   signal: AbortSignal,
 ): Promise<number> {
-  const { runtime, close } = await connect(info.runtime, store.dir);
+  const { runtime, close } = await connectTo(info, store.dir);
   try {
     const wallet = await openWallet(store, { id: info.address, runtime });
     const { calls } = await work(wallet, { onProgress: progress.step, onNotice: progress.notice, signal });
@@ -240,8 +242,24 @@ unlocking lets it try again, with a new correlation. By dkls18, each such answer
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }
 
+/** The host on this machine is in a folder of the store, and can be looked at. What another host says, doctor asks. */
+function checkHost(dir: string): CheckHost {
+  return async ({ runtime, action }) => {
+    if (runtime !== 'local' || action === undefined) return undefined;
+    const { LocalRuntime } = await import('../ts/local.ts');
+    try {
+      const problem = LocalRuntime.problemOf(localFolder(dir), action.wallet);
+      if (problem !== undefined) throw problem;
+      return { file: LOCAL, state: 'sound' };
+    } catch (error) {
+      if (!(error instanceof RuntimeError)) throw error;
+      return { file: LOCAL, state: 'wrong', problem: `${error.short}.`, next: error.next && `${error.next}.` };
+    }
+  };
+}
+
 async function check(store: FileStore, ids: readonly string[] | undefined, json: boolean): Promise<void> {
-  const checked = await checkStore(store, ids);
+  const checked = await checkStore(store, ids, checkHost(store.dir));
   if (json) sayJson(checked);
   else {
     for (const { wallet, files, cleaned } of checked.wallets) {

@@ -25,6 +25,7 @@ import { buildCosigner } from '../ts/build/cosigner.ts';
 import { encodeCbor } from '../ts/core/cbor.ts';
 import { exportKey } from '../ts/deal/export.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
+import { reshareWallet } from '../ts/deal/reshare.ts';
 import { parsePolicy } from '../ts/policy/policy.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import { deriveAddresses } from '../ts/signing/address.ts';
@@ -182,7 +183,7 @@ describe('wallet check', () => {
     assert.ok(ok);
     assert.deepEqual(cleaned, []);
     const checked = wallets.find((one) => one.wallet === info.address);
-    const files = ['wallet.json', 'hot.age', 'cold.age', 'action.sealed'];
+    const files = ['wallet.json', 'hot.age', 'cold.age', 'action.sealed', 'local-lit'];
     assert.deepEqual(checked, {
       wallet: info.address,
       files: files.map((file) => ({ file, state: 'sound' })),
@@ -206,7 +207,10 @@ describe('wallet check', () => {
     }
     const states = async (of: FileStore) => (await checkWallet(of, info.address)).files.map(({ state }) => state);
     assert.deepEqual(await states(hotOnly), ['sound', 'sound', 'away', 'sound']);
-    assert.deepEqual(await states(coldOnly), ['sound', 'away', 'sound']);
+    assert.deepEqual(await states(coldOnly), ['sound', 'away', 'sound', 'away']);
+    const [, , , sealed] = (await checkWallet(coldOnly, info.address)).files;
+    assert.equal(sealed?.file, 'action.sealed');
+    assert.match(sealed?.next ?? '', /to recover, put this file and the folder actions back/);
   });
 
   /** What is wrong with a wallet, by file. */
@@ -323,15 +327,22 @@ describe('wallet check', () => {
     mkdirSync(join(left.dir, 'deals'));
     writeFileSync(join(left.dir, 'deals', dead('session.age')), 'half');
     writeFileSync(join(folder, 'lock'), JSON.stringify({ pid: 4194305, host: hostname(), started: '1' }));
-    writeFileSync(join(folder, 'hot.1.age'), 'half');
+    const sealed = readFileSync(join(folder, 'action.sealed'));
+    writeFileSync(join(folder, 'action.1.sealed'), sealed);
+    const sha256 = createHash('sha256').update(sealed).digest('hex');
+    writeFileSync(
+      join(folder, 'change.json'),
+      JSON.stringify({ version: 1, files: [{ path: 'action.1.sealed', sha256 }] }),
+    );
     const outcome = await run('wallet', ['check', '--store', left.dir, '--json'], env);
     const { wallets, cleaned } = json(outcome) as { wallets: CheckedWallet[]; cleaned: string[] };
     assert.deepEqual(cleaned, [dead('wallet'), join('deals', dead('session.age'))]);
     const one = wallets.find((checked) => checked.wallet === info.address);
     assert.deepEqual([...(one?.cleaned ?? [])].sort(), [
       dead('wallet.json'),
+      'action.1.sealed',
       join('actions', dead('Qm.js')),
-      'hot.1.age',
+      'change.json',
       'lock',
     ]);
     const all = (dir: string) => readdirSync(dir, { recursive: true, encoding: 'utf8' }).sort();
@@ -345,13 +356,60 @@ describe('wallet check', () => {
     const old = copy();
     const folder = join(old.dir, info.address);
     renameSync(join(folder, 'hot.age'), join(folder, 'hot.1.age'));
+    const isNoted = (of: string) => {
+      const sha256 = createHash('sha256')
+        .update(readFileSync(join(folder, of)))
+        .digest('hex');
+      writeFileSync(join(folder, 'change.json'), JSON.stringify({ version: 1, files: [{ path: of, sha256 }] }));
+    };
     for (const name of ['action.sealed', 'cold.age']) {
-      const found = await problems(old);
-      assert.match(found['hot.1.age'] ?? '', /It stays until/, name);
+      rmSync(join(folder, 'change.json'), { force: true });
+      assert.match((await problems(old))['hot.1.age'] ?? '', /It holds the share that belongs in hot\.age/, name);
+      isNoted('hot.1.age');
+      assert.match((await problems(old))['hot.1.age'] ?? '', /It stays until/, name);
       rmSync(join(folder, name));
     }
     assert.match((await problems(old))['hot.1.age'] ?? '', /It stays until/);
     assert.ok(readdirSync(folder).includes('hot.1.age'));
+  });
+
+  test('wallet check tells what a share under another name is, and deletes no file of a person', async () => {
+    const changed = copy();
+    const folder = join(changed.dir, info.address);
+    for (const name of ['hot.age', 'cold.age']) copyFileSync(join(folder, name), join(root, `old-${name}`));
+    const host = await LocalRuntime.open({ dir: join(changed.dir, 'local-lit') });
+    await reshareWallet({ store: changed, id: info.address, runtime: host });
+    host.close();
+    renameSync(join(folder, 'cold.1.age'), join(folder, 'cold.age'));
+    copyFileSync(join(root, 'old-cold.age'), join(folder, 'cold-5.age'));
+    copyFileSync(join(folder, 'hot.1.age'), join(folder, 'hot.age'));
+    copyFileSync(join(store.dir, other.address, 'hot.age'), join(folder, 'hot.7.age'));
+    writeFileSync(join(folder, 'cold.2.age'), 'half');
+    copyFileSync(join(folder, 'action.1.sealed'), join(folder, 'action.sealed'));
+    // A note of a change does not cover what has been put in the place of a file since.
+    const [path, sha256] = [
+      'cold.age',
+      createHash('sha256')
+        .update(readFileSync(join(root, 'old-cold.age')))
+        .digest('hex'),
+    ];
+    writeFileSync(join(folder, 'change.json'), JSON.stringify({ version: 1, files: [{ path, sha256 }] }));
+    const before = readdirSync(folder).filter((name) => name !== 'change.json');
+    const { files } = await checkWallet(changed, info.address);
+    const found = Object.fromEntries(files.map(({ file, problem, next }) => [file, `${problem} ${next}`]));
+    assert.match(found['cold.age'] ?? '', /belongs in cold\.1\.age\. rename it/);
+    assert.match(found['hot.age'] ?? '', /belongs in hot\.1\.age\. delete it: hot\.1\.age is here too/);
+    assert.match(found['cold-5.age'] ?? '', /party 3's share of epoch 0; the wallet has epoch 1\. destroy it/);
+    assert.match(found['hot.7.age'] ?? '', /share of the wallet 0x.*move it to the folder of that wallet/);
+    assert.match(found['cold.2.age'] ?? '', /does not open: .*cut short or altered.* before you delete it/);
+    assert.match(found['action.sealed'] ?? '', /wallet\.json does not name it/);
+    assert.deepEqual(readdirSync(folder), before);
+
+    // An older wallet.json with its shares, beside a newer share: the newest cold share may be the only one there is.
+    const old = copy();
+    copyFileSync(join(folder, 'cold.age'), join(old.dir, info.address, 'cold.1.age'));
+    assert.match((await problems(old))['cold.1.age'] ?? '', /epoch 1; the wallet has epoch 0/);
+    assert.ok(existsSync(join(old.dir, info.address, 'cold.1.age')));
   });
 
   test('reshare --revoke takes the rules of the wallet from its action, so that nobody has to keep their file', async () => {
@@ -366,6 +424,35 @@ describe('wallet check', () => {
     assert.equal((await readWallet(ruled, made.address)).action?.policy, made.action?.policy);
     const say = (message: string) => run('sign', ['--store', ruled.dir, '--message', message], env);
     assert.deepEqual([(await say('hello')).code, (await say('bye')).code], [0, 2]);
+  });
+
+  test('wallet check and a signature say that the local host is lost, or another', async () => {
+    const lost = copy();
+    rmSync(join(lost.dir, 'local-lit'), { recursive: true });
+    const check = () => run('wallet', ['check', '--store', lost.dir, '--wallet', info.address], env);
+    const [none, coldOnly] = [await check(), copy()];
+    assert.equal(none.code, 1);
+    assert.match(
+      none.stdout,
+      /wrong {2}local-lit: there is no local host in .*\n +Next: put the folder .*local-lit back/,
+    );
+    for (const [name, ...args] of [['sign', '--message', 'x'], ['reshare'], ['recover']] as const) {
+      const { code, stderr } = await run(name, ['--store', lost.dir, '--wallet', info.address, ...args], env);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /there is no local host in .*local-lit.*\nNext: put the folder .*--recovery.*recover --new-action/,
+      );
+    }
+    assert.ok(!existsSync(join(lost.dir, 'local-lit')), 'nobody begins one in its place, which would hide the loss');
+    const another = await LocalRuntime.open({ dir: join(lost.dir, 'local-lit') });
+    assert.match((await check()).stdout, /wrong {2}local-lit: the local host in .* is not the one of this wallet/);
+    const signing = (await openWallet(lost, { id: info.address, runtime: another })).signMessage('x');
+    await assert.rejects(signing, { code: 'host-permission', message: /local-lit is not the one of this wallet/ });
+    another.close();
+    rmSync(join(coldOnly.dir, 'local-lit'), { recursive: true });
+    for (const name of ['hot.age', 'action.sealed']) rmSync(join(coldOnly.dir, info.address, name));
+    assert.equal((await run('wallet', ['check', '--store', coldOnly.dir], env)).code, 0, 'a cold machine needs none');
   });
 });
 

@@ -43,7 +43,7 @@ export {
   type SignOptions,
   type Wallet,
 } from './signing/wallet.ts';
-export { type CheckedStore, checkStore } from './store/check.ts';
+export { type CheckedStore, type CheckHost, checkStore } from './store/check.ts';
 export { listDeals } from './store/deals.ts';
 export { memoryStore } from './store/memory.ts';
 export { keyOfMnemonic } from './store/mnemonic.ts';

@@ -1,21 +1,28 @@
 import { commandLine } from '#command';
 import { loadTandem } from '#load';
 import { TandemError } from '../core/errors.ts';
+import { toHex } from '../core/evm.ts';
 import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from '../errors.ts';
 import { ACTION } from '../protocol/roles.ts';
 import { type CorrelationKey, Correlations, correlationKey, NOTE } from './correlations.ts';
 import {
+  assertCurrent,
   checkShare,
+  clearChange,
   holdWallet,
   knowsOnecall,
+  leftByChange,
   leftovers,
   listWallets,
   localParties,
+  nameOf,
   openAction,
+  openShareFile,
   readShare,
   readWallet,
   removeLeftovers,
+  SHARE_LIMIT,
   type Store,
   sealedFileName,
   shareFileName,
@@ -46,12 +53,16 @@ export interface CheckedStore {
   readonly cleaned: readonly string[];
 }
 
+/** Looks whether the host of a wallet's action can still run it for this wallet; undefined if nothing can be said from here. */
+export type CheckHost = (info: WalletInfo) => Promise<CheckedFile | undefined>;
+
 /**
  * Checks all wallets of a store, or some, and removes what dead processes have left.
  *
+ * @param checkHost for wallets whose action is called from here; by default no host is looked at
  * @throws StoreError missing if there is no store
  */
-export async function checkStore(store: Store, ids?: readonly string[]): Promise<CheckedStore> {
+export async function checkStore(store: Store, ids?: readonly string[], checkHost?: CheckHost): Promise<CheckedStore> {
   if (!(await store.has(''))) {
     throw new StoreError('missing', `There is no store ${store.name}.`, {
       next: 'check the folder given as the store.',
@@ -60,20 +71,21 @@ export async function checkStore(store: Store, ids?: readonly string[]): Promise
   const cleaned = await leftovers(store);
   await removeLeftovers(store);
   const wallets: CheckedWallet[] = [];
-  for (const id of ids ?? (await listWallets(store))) wallets.push(await checkWallet(store, id));
+  for (const id of ids ?? (await listWallets(store))) wallets.push(await checkWallet(store, id, loadTandem, checkHost));
   return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };
 }
 
 /**
  * Checks everything of a wallet that can be checked without its action: opens every share that is here and compares it with
  * wallet.json, and the action's source with its CID. Nothing of a share leaves this function. What dead processes left is
- * removed. Files that could belong to the wallet are removed only if the hot share and all the rest are in order, because
- * they might be what is missing.
+ * removed: shares and other files of the wallet only if the hot share and all the rest are in order, because they might be what is
+ * missing, and only if a change certainly left them. Files that a person may have put there stay, and are told.
  */
 export async function checkWallet(
   store: Store,
   id: string,
   load: () => Promise<Tandem> = loadTandem,
+  checkHost?: CheckHost,
 ): Promise<CheckedWallet> {
   const files: CheckedFile[] = [];
   const left = await leftovers(store, id);
@@ -83,18 +95,19 @@ export async function checkWallet(
   const cleaned = hold === undefined ? [] : left;
   try {
     const info = await readWallet(store, id); // not before it is held: somebody may be changing it
-    files.push({ file: 'wallet.json', state: 'sound' }, ...(await checkFiles(store, info, load)));
+    files.push({ file: 'wallet.json', state: 'sound' }, ...(await checkFiles(store, info, load, checkHost)));
     const unused = await unusedFiles(store, info);
     const hot = info.parties.find(({ role }) => role === 'hot');
     const hotFile = hot && shareFileName(info, hot.index);
     // A change that took effect here has deleted the earlier hot share. As long as that share is here, no change did.
     const isUnchanged = files.some(({ file, state }) => file === hotFile && state === 'sound');
-    if (hold === undefined || !isUnchanged || files.some(({ state }) => state === 'wrong')) {
-      const kept = new StoreError('changed', KEPT, { next: 'fix the rest, and check again.' });
-      return { wallet: id, files: [...files, ...unused.map((file) => wrong(file, kept))], cleaned };
+    const isInOrder = hold !== undefined && isUnchanged && files.every(({ state }) => state !== 'wrong');
+    const left = await leftByChange(store, info);
+    for (const file of unused) {
+      if (!left.includes(file)) files.push(await strayFile(store, info, file, load));
+      else if (!isInOrder) files.push({ file, state: 'wrong', problem: KEPT, next: 'fix the rest, and check again.' });
     }
-    if (unused.length > 0) await store.commit(id, { remove: unused });
-    return { wallet: id, files, cleaned: [...cleaned, ...unused] };
+    return { wallet: id, files, cleaned: isInOrder ? [...cleaned, ...(await clearChange(store, info))] : cleaned };
   } catch (error) {
     return { wallet: id, files: [...files, wrong('wallet.json', error)], cleaned };
   } finally {
@@ -112,11 +125,98 @@ function moveAdvice(store: Store, { address, action }: WalletInfo): string {
 }
 
 const PUT_BACK = 'put the share that belongs on this machine back, from where it was moved to or from a backup.';
-const KEPT =
-  'An unfinished change, or a person, left this file. It stays until the hot share and the rest are in order.';
+const ACTION_AWAY =
+  'nothing, on a machine that keeps only cold shares. To sign with the action, to reshare or to recover, put this file and the folder ' +
+  'actions back, from the machine with the hot share or a backup of it.';
+const KEPT = 'An unfinished change left this file. It stays until the hot share and the rest are in order.';
+
+/** What is said of a file that wallet.json does not name, and that no change certainly left. */
+async function strayFile(
+  store: Store,
+  info: WalletInfo,
+  file: string,
+  load: () => Promise<Tandem>,
+): Promise<CheckedFile> {
+  if (!file.endsWith('.age')) return stray(file, 'wallet.json does not name it.', 'move it to another folder.');
+  try {
+    const { wallet, index, known } = await shareIn(store, info, file, load);
+    if (wallet === info.address) return await strayShare(store, info, file, index, known);
+    return stray(file, `It holds a share of the wallet ${wallet}.`, 'move it to the folder of that wallet.');
+  } catch (error) {
+    if (!(error instanceof StoreError) && !(error instanceof TandemError)) throw error;
+    const why = error instanceof StoreError ? error.short : `${error.message}.`;
+    return stray(file, `wallet.json does not name it, and it does not open: ${why}`, FIND_OUT);
+  }
+}
+
+/** What a share file in a wallet's folder tells of itself, whatever its name. @throws StoreError, TandemError */
+async function shareIn(
+  store: Store,
+  info: WalletInfo,
+  file: string,
+  load: () => Promise<Tandem>,
+): Promise<{ wallet: string; index: number; known: ShareInfo }> {
+  const path = `${info.address}/${file}`;
+  const read = () => store.read(path, SHARE_LIMIT);
+  const { wallet, index, share } = await openShareFile(store, read, nameOf(store, path));
+  try {
+    return { wallet, index, known: (await load()).shareInfo(share) };
+  } finally {
+    share.fill(0);
+  }
+}
+
+/** Deletes what a process left that had stored new shares and was killed before it had deleted the earlier ones. */
+export async function removeEarlier(store: Store, info: WalletInfo): Promise<void> {
+  const hold = await holdWallet(store, info.address);
+  try {
+    await assertCurrent(store, info);
+    await clearChange(store, info);
+    const earlier: string[] = [];
+    for (const file of await unusedFiles(store, info)) {
+      if (!file.endsWith('.age')) continue;
+      const found = await shareIn(store, info, file, loadTandem).catch(() => undefined);
+      if (found?.wallet === info.address && found.known.epoch < info.epoch) earlier.push(file);
+    }
+    await store.commit(info.address, { remove: earlier });
+  } finally {
+    hold.release();
+  }
+}
+
+/** What is said of a share of the wallet in a file that wallet.json does not name. */
+async function strayShare(
+  store: Store,
+  info: WalletInfo,
+  file: string,
+  index: number,
+  { epoch, keyId }: ShareInfo,
+): Promise<CheckedFile> {
+  const name = info.parties.some((party) => party.index === index) ? shareFileName(info, index) : undefined;
+  if (toHex(keyId) === info.keyId && name !== undefined) {
+    const isTwice = await store.has(`${info.address}/${name}`);
+    const next = isTwice ? `delete it: ${name} is here too.` : `rename it to ${name}.`;
+    return stray(file, `It holds the share that belongs in ${name}.`, next);
+  }
+  const what = `It holds party ${index}'s share of epoch ${epoch}; the wallet has epoch ${info.epoch}.`;
+  return stray(file, what, epoch < info.epoch ? DESTROY : NEWER);
+}
+
+const stray = (file: string, problem: string, next: string): CheckedFile => ({ file, state: 'wrong', problem, next });
+
+const FIND_OUT = 'find out what it is before you delete it: it may be a share that you need.';
+const DESTROY = 'destroy it and its copies: old shares still sign with each other.';
+const NEWER =
+  'if wallet.json is from a backup, put the newest one back, with the shares of its epoch. Otherwise a change that was not finished ' +
+  'left it: delete it.';
 
 /** Checks the files that a wallet relies on. */
-async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Tandem>): Promise<CheckedFile[]> {
+async function checkFiles(
+  store: Store,
+  info: WalletInfo,
+  load: () => Promise<Tandem>,
+  checkHost?: CheckHost,
+): Promise<CheckedFile[]> {
   const checks: (CheckedFile | Promise<CheckedFile>)[] = [];
   let correlation: Promise<CheckedFile | undefined> | undefined;
   const shares = info.parties.filter(({ role }) => role !== 'action');
@@ -146,6 +246,10 @@ async function checkFiles(store: Store, info: WalletInfo, load: () => Promise<Ta
     const source = await checked(sealed, openAction(store, info));
     const isOld = info.action.format === undefined && source.state === 'sound';
     checks.push(isOld ? { ...source, next: moveAdvice(store, info) } : source);
+    const host = await checkHost?.(info);
+    if (host !== undefined) checks.push(host);
+  } else if (info.action !== undefined) {
+    checks.push({ file: sealed, state: 'away', next: ACTION_AWAY });
   }
   const [kept, ...files] = await Promise.all([correlation, ...checks]);
   return kept === undefined ? files : [...files, kept];

@@ -27,6 +27,7 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/correlation.json  how many answers failed a check, and the id of the correlation that may be used (JSON)
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
+ *     0x…/change.json     there while a change is under way: the files that it writes or removes, with their hashes (JSON)
  *     0x…/lock            the mutex of the wallet: there while a process uses it
  *     deals/<id>.age      a session of an offline deal; <id>.deal the last file of one that is done
  *
@@ -88,8 +89,8 @@ export interface Content {
 }
 
 /**
- * A change of a folder. First these files are written, in this order, replacing what was there. Once the last one is written, the
- * change is in effect, and the other files are removed, if they exist.
+ * A change of a folder. First files are written, in this order, replacing what was there. Once the last one is written, the
+ * change is in effect, and then files are removed, if they exist. One may be among both.
  */
 export interface Change {
   readonly write?: readonly Content[];
@@ -119,6 +120,8 @@ const VERSION = 1;
 export const SHARE_LIMIT = 64 * 1024;
 const LIMIT = { json: 64 * 1024, source: 16 * 1024 * 1024 };
 const LOCKED = 'hot.locked';
+/** The note of a change, from before its first write until its last removal. */
+const CHANGE = 'change.json';
 /** The name of a wallet's mutex, in its folder. */
 export const MUTEX = 'lock';
 /** Where sessions of offline deals are, in the store. */
@@ -184,6 +187,11 @@ const ShareFile = v.strictObject({
   ),
 });
 const LockNote = v.object({ reason: Short, at: Short });
+const ChangeNote = v.strictObject({
+  version: v.literal(VERSION),
+  files: v.array(v.strictObject({ path: Short, sha256: v.pipe(v.string(), v.length(64)) })),
+});
+type Noted = v.InferOutput<typeof ChangeNote>['files'];
 
 /** What wallet.json holds; all of it public. */
 export type WalletInfo = v.InferOutput<typeof WalletInfo>;
@@ -363,8 +371,12 @@ export function checkShare(store: Store, info: WalletInfo, index: number, known:
 
 /** The SHA-256 of a party's share file as it is now; undefined if it cannot be read. */
 export async function shareFileHash(store: Store, info: WalletInfo, index: number): Promise<string | undefined> {
+  return fileHash(store, sharePath(info, index), SHARE_LIMIT);
+}
+
+async function fileHash(store: Store, path: string, limit: number): Promise<string | undefined> {
   try {
-    return bytesToHex(sha256(await store.read(sharePath(info, index), SHARE_LIMIT)));
+    return bytesToHex(sha256(await store.read(path, limit)));
   } catch {
     return undefined;
   }
@@ -444,7 +456,8 @@ export async function draftWallet(store: Store, localParties: number): Promise<D
 
 /**
  * Begins to change an existing wallet: its shares, its action, or both. `finish` puts the new files beside the old ones, and
- * then writes wallet.json, which puts the change into effect. Only then it deletes the old files, if they are in the store. A process that is killed leaves either the old wallet or the new one, and perhaps files of the other.
+ * then writes wallet.json, which puts the change into effect. Only then it deletes the old files, if they are in the store. A process
+ * that is killed leaves either the old wallet or the new one, and perhaps files of the other: {@link clearChange} removes those.
  *
  * @throws StoreError read-only, full, io; `finish` also busy, and changed if the wallet is not `old` any more
  */
@@ -460,7 +473,10 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
         const kept = new Set(walletFiles(wallet.info));
         const remove = walletFiles(old).filter((name) => !kept.has(name));
         if (wallet.info.epoch !== old.epoch) remove.push(LOCKED);
-        await store.commit(old.address, { write: await filesOf(wallet, seals), remove });
+        const write = await filesOf(wallet, seals);
+        const left = (await leftByChange(store, old)).filter((name) => !kept.has(name));
+        const note = await changeNote(store, old.address, write, remove);
+        await store.commit(old.address, { write: [note, ...write], remove: [...remove, ...left, CHANGE] });
       } finally {
         hold.release();
       }
@@ -469,18 +485,57 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
   };
 }
 
-/** Deletes the shares of earlier epochs, if a process that had stored the present ones was killed before it did that. */
-export async function removeOlder(store: Store, info: WalletInfo): Promise<void> {
-  const hold = await holdWallet(store, info.address);
+/**
+ * Removes the files that a change left whose process was killed, if they are still as that wrote or found them. For the holder of the
+ * wallet, once everything else is in order. Returns what it removed.
+ */
+export async function clearChange(store: Store, info: WalletInfo): Promise<string[]> {
+  if (!(await store.has(`${info.address}/${CHANGE}`))) return [];
+  const remove = [...(await leftByChange(store, info)), CHANGE];
+  await store.commit(info.address, { remove });
+  return remove;
+}
+
+/**
+ * The files of {@link unusedFiles} that a change certainly left: nobody has put them there or changed them since. A name alone shows
+ * nothing, because a person may give a share any name.
+ */
+export async function leftByChange(store: Store, info: WalletInfo): Promise<string[]> {
+  const noted = await notedFiles(store, info.address);
+  const left: string[] = [];
+  for (const path of noted.length === 0 ? [] : await unusedFiles(store, info)) {
+    const hash = await fileHash(store, `${info.address}/${path}`, LIMIT.source);
+    if (noted.some((one) => one.path === path && one.sha256 === hash)) left.push(path);
+  }
+  return left;
+}
+
+/** The note of a change. It repeats what an earlier change noted, whose files may still be there. */
+async function changeNote(
+  store: Store,
+  id: string,
+  write: readonly Content[],
+  remove: readonly string[],
+): Promise<Content> {
+  const files: Noted = [...(await notedFiles(store, id))];
+  for (const { path, data } of write) {
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+    files.push({ path, sha256: bytesToHex(sha256(bytes)) });
+  }
+  for (const path of remove) {
+    const hash = await fileHash(store, `${id}/${path}`, LIMIT.source);
+    if (hash !== undefined) files.push({ path, sha256: hash });
+  }
+  return { path: CHANGE, data: json({ version: VERSION, files }) };
+}
+
+/** What an unfinished change noted; nothing if there is none, or its note cannot be read. */
+async function notedFiles(store: Store, id: string): Promise<Noted> {
   try {
-    await assertCurrent(store, info);
-    const remove = (await unusedFiles(store, info)).filter((name) => {
-      const share = /^(?:hot|cold)(?:-[0-9]+)?(?:\.([0-9]+))?\.age$/.exec(name);
-      return share && Number(share[1] ?? 0) < info.epoch;
-    });
-    await store.commit(info.address, { remove });
-  } finally {
-    hold.release();
+    const file = `${id}/${CHANGE}`;
+    return parse(ChangeNote, parseJson(await store.read(file, LIMIT.json), file), file).files;
+  } catch {
+    return []; // then nothing is removed
   }
 }
 
@@ -556,8 +611,8 @@ function writtenTo(id: string | undefined): { folder: string; within: string }[]
 }
 
 /**
- * The files of a wallet that its wallet.json does not rely on: those of a change that was not finished, or the ones of before
- * a change. For the holder of the wallet, who may delete them if everything else is in order.
+ * The files of a wallet that its wallet.json does not rely on: those of a change that was not finished, the ones of before a change, or
+ * what a person put there.
  */
 export async function unusedFiles(store: Store, info: WalletInfo): Promise<string[]> {
   const ours = /^((hot|cold)(-[0-9]+)?(\.[0-9]+)?\.age|action(\.[0-9]+)?\.sealed|actions\/Qm[0-9A-Za-z]+\.js)$/;

@@ -6,7 +6,7 @@ import { type Permission, permissionToDeal } from '../../protocol/permission.ts'
 import { ACTION, HOT } from '../../protocol/roles.ts';
 import type { Runtime } from '../../runtime/types.ts';
 import { actionOf, type Holder } from '../../store/action.ts';
-import { openShareInfo } from '../../store/check.ts';
+import { openShareInfo, removeEarlier } from '../../store/check.ts';
 import type { DealSession, DealTerms } from '../../store/deals.ts';
 import {
   type Draft,
@@ -17,7 +17,6 @@ import {
   type NewWallet,
   nextSealedName,
   readWallet,
-  removeOlder,
   type Store,
   type WalletInfo,
 } from '../../store/store.ts';
@@ -313,7 +312,7 @@ export async function draftReshare(store: Store, { info, shares, action }: NewWa
   const here = await readWallet(store, info.address);
   if (here.keyId === info.keyId) {
     for (const index of shares.keys()) await openShareInfo(store, here, index);
-    return { finish: () => removeOlder(store, here), discard: () => {} };
+    return { finish: () => removeEarlier(store, here), discard: () => {} };
   }
   // A share that was moved to another action has taken the name since, and a policy that is not to be undone.
   const isMoved = action !== undefined && nextSealedName(here) !== info.action?.sealed;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as v from 'valibot';
 import { readLimited, writeDurable } from '../../files/files.ts';
 import { takeMutex } from '../../files/mutex.ts';
@@ -119,6 +119,24 @@ export function newWallet(state: State): string {
   return address;
 }
 
+const FILE = 'state.json';
+
+/**
+ * Why a host with this state cannot open what is sealed under a wallet's encryption; undefined if it can.
+ *
+ * @param state undefined if there is none in its folder
+ */
+export function strangerProblem(state: State | undefined, dir: string, wallet: string): RuntimeError | undefined {
+  if (state !== undefined && Object.hasOwn(state.wallets, wallet)) return undefined;
+  const what =
+    state === undefined ? `there is no local host in ${dir}` : `the local host in ${dir} is not the one of this wallet`;
+  return new RuntimeError('permission', `${what}, so the action cannot open its share`, {
+    next:
+      `put the folder ${dir} back from a backup, in the place of what is there. Without one, the hot and the cold share still sign ` +
+      '(sign --recovery), and recover --new-action gives the key another action',
+  });
+}
+
 /** What an account holds, in bytes as the file has it. */
 function heldBy(state: State, account: number): number {
   const own = <T extends { readonly account: number }>(list: readonly T[]) =>
@@ -152,7 +170,7 @@ export class StateFile {
    */
   static async open(dir: string, settleMs = 0): Promise<StateFile> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const file = new StateFile(join(dir, 'state.json'), settleMs);
+    const file = new StateFile(join(dir, FILE), settleMs);
     const unlock = await takeMutex(`${file.#path}.lock`);
     try {
       if (!existsSync(file.#path)) {
@@ -166,16 +184,24 @@ export class StateFile {
     return file;
   }
 
+  /**
+   * The state in a folder, without beginning one; undefined if there is none.
+   *
+   * @throws {RuntimeError} `unavailable` if it is damaged
+   */
+  static readIn(dir: string): State | undefined {
+    const path = join(dir, FILE);
+    return existsSync(path) ? readState(path) : undefined;
+  }
+
+  /** The folder that it is in. */
+  get dir(): string {
+    return dirname(this.#path);
+  }
+
   /** @throws {RuntimeError} `unavailable` if the file is missing or damaged */
   read(): State {
-    try {
-      return parse(Buffer.from(readLimited(this.#path, MAX_STATE)));
-    } catch (cause) {
-      throw new RuntimeError('unavailable', `the local host's state cannot be read: ${this.#path}`, {
-        next: 'restore the file from a backup: without it the wallets of this host cannot be used',
-        cause,
-      });
-    }
+    return readState(this.#path);
   }
 
   /** The state as far as it counts for what is permitted: that of a while ago. */
@@ -239,6 +265,17 @@ export class StateFile {
     }
     parse(bytes);
     writeDurable(this.#path, bytes);
+  }
+}
+
+function readState(path: string): State {
+  try {
+    return parse(Buffer.from(readLimited(path, MAX_STATE)));
+  } catch (cause) {
+    throw new RuntimeError('unavailable', `the local host's state cannot be read: ${path}`, {
+      next: 'restore the file from a backup: without it the wallets of this host cannot be used',
+      cause,
+    });
   }
 }
 
