@@ -45,7 +45,14 @@ run('package', async () => {
   checkRecord();
   rmSync(dist, { recursive: true, force: true });
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(packageRoot, 'tsconfig.build.json')], { stdio: 'inherit' });
+  try {
+    execFileSync(process.execPath, [tsc, '-p', join(packageRoot, 'tsconfig.build.json')], { stdio: 'inherit' });
+  } catch (cause) {
+    throw new WalletError('The sources do not compile.', {
+      next: 'if a module is not found, install what the lock file names: npm ci',
+      cause,
+    });
+  }
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     if (/\.[jt]s$/.test(name)) finish(name);
   }
@@ -79,7 +86,7 @@ function checkRecord(): void {
     if (record.includes(`${hash}  build/${name}.wasm`)) continue;
     const short = `build/${name}.wasm is not the recorded module`;
     if (process.env.npm_command === 'publish') throw new WalletError(`${short}.`, { next: 'run: make verify' });
-    tell(`${short}: do not publish this`);
+    tell(`${short}: do not publish this.\nNext: run: make wasm`);
   }
 }
 

@@ -135,7 +135,7 @@ describe('the package', () => {
     const { stdout } = await run('tar', ['tzf', tarball], { maxBuffer: 2 ** 24 });
     const folders = new Set(stdout.split('\n').map((path) => path.split('/')[1]));
     const known = ['dist', 'ts', 'actions', 'build', 'toolchain', 'docs'];
-    const files = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md'];
+    const files = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'SECURITY.md', 'SKILL.md', 'llms.txt'];
     assert.deepEqual([...folders].filter(Boolean).sort(), [...known, ...files].sort());
   });
 
