@@ -23,7 +23,7 @@ import { startHolder } from '../examples/key-holder.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { openStore } from '../ts/store/node.ts';
 import { BUNDLERS, makeApp } from './support/bundlers.ts';
-import { addAuthenticator, CHROMIUM, launch, NO_CHROMIUM, servePages } from './support/chromium.ts';
+import { addAuthenticator, CHROMIUM, launch, launchIn, NO_CHROMIUM, servePages } from './support/chromium.ts';
 import { remoteStore } from './support/store-remote.ts';
 import { testStores } from './support/store-tests.ts';
 import {
@@ -208,6 +208,85 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         .filter({ hasText: /was not used.*use the recovery key/ })
         .waitFor();
       await context.close();
+    });
+
+    test('the page of a wallet has it again in the next browser: the passkey, the passphrase, the correlation', async (t) => {
+      const dir = mkdtempSync(join(tmpdir(), 'tandem-profile-'));
+      t.after(() => rmSync(dir, { recursive: true, force: true, maxRetries: 9 }));
+      const asked: { op: string; request?: string }[] = [];
+      let isToCrash = false;
+      /** A browser that is another process than the one before, at the dapp. */
+      const start = async () => {
+        const context = await launchIn(dir);
+        t.after(() => context.close());
+        const crash = async () => {
+          const session = await context.browser()?.newBrowserCDPSession();
+          void session?.send('Browser.crash').catch(() => {});
+        };
+        await context.route('**/core/v1/lit_action', async (route) => {
+          asked.push(route.request().postDataJSON().js_params);
+          const response = await route.fetch();
+          if (isToCrash && asked.at(-1)?.op === 'onecall') await crash();
+          else await route.fulfill({ response });
+        });
+        const dapp = await newPage(context);
+        await dapp.goto(web.dapp);
+        const ended = new Promise<void>((resolve) => context.once('close', () => resolve()));
+        return { context, dapp, ended };
+      };
+      const opensWith = async (dapp: Page, name: string) => {
+        const [popup] = await Promise.all([dapp.waitForEvent('popup'), press(dapp, 'message')]);
+        popup.setDefaultTimeout(20_000);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        if (name === 'Open') await popup.getByLabel('Passphrase').fill(PASSPHRASE);
+        await popup.getByRole('button', { name, exact: true }).click();
+      };
+      const signature = async (dapp: Page) => (await outcome(dapp)).slice(3) as `0x${string}`;
+      const made: `0x${string}`[] = [];
+
+      const first = await start();
+      const connect = first.dapp.getByRole('button', { name: 'Connect Tandem' });
+      const [popup] = await Promise.all([first.dapp.waitForEvent('popup'), connect.click()]);
+      await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
+      await popup.getByRole('button', { name: 'Connect' }).click();
+      const address = await signature(first.dapp);
+      await press(first.dapp, 'message');
+      await popup.getByRole('button', { name: 'Sign' }).click();
+      made.push(await signature(first.dapp));
+      await first.context.close();
+
+      const second = await start();
+      asked.length = 0;
+      await second.dapp.locator('#account').filter({ hasText: address }).waitFor();
+      await opensWith(second.dapp, 'Open with the passkey');
+      made.push(await signature(second.dapp));
+      // The correlation of the browser before is the one that is used.
+      assert.deepEqual(
+        asked.map(({ op }) => op),
+        ['onecall'],
+      );
+      // This browser crashes before the answer of the host arrives. The correlation has met none, so it lives; the request does not.
+      isToCrash = true;
+      await press(second.dapp, 'message');
+      await second.context.pages().at(-1)?.getByRole('button', { name: 'Sign' }).click();
+      await second.ended;
+      isToCrash = false;
+
+      const third = await start();
+      await opensWith(third.dapp, 'Open');
+      made.push(await signature(third.dapp));
+      assert.deepEqual(
+        asked.map(({ op }) => op),
+        ['onecall', 'onecall', 'onecall'],
+      );
+      const requests = asked.flatMap(({ op, request }) => (op === 'onecall' ? [request] : []));
+      assert.equal(new Set(requests).size, requests.length);
+      for (const signature of made) {
+        const message = 'I am the owner of this account.';
+        assert.ok(await verifyMessage({ address: address as `0x${string}`, message, signature }));
+      }
+      assert.equal(new Set(made.map((signature) => signature.slice(0, 66))).size, made.length);
+      await third.context.close();
     });
 
     test('the page of a wallet says that a passkey cannot encrypt before it makes anything', async () => {

@@ -1,6 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { build } from 'esbuild';
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
 
 // A real Chromium: Debian's, which toolchain/packages.sh installs.
@@ -18,9 +20,38 @@ export function launch(): Promise<Browser> {
   return chromium.launch(START);
 }
 
-/** A browser whose storage is in a folder, which another start finds. */
-export function launchIn(dir: string): Promise<BrowserContext> {
-  return chromium.launchPersistentContext(dir, START);
+/**
+ * A browser whose storage is in a folder, which another start finds, with the passkeys of passkeys.ts in it. It ends when the
+ * context is closed.
+ */
+export async function launchIn(dir: string): Promise<BrowserContext> {
+  const extension = join(dir, 'extension');
+  await build({
+    entryPoints: [join(import.meta.dirname, 'passkeys.ts')],
+    bundle: true,
+    format: 'iife',
+    outfile: join(extension, 'worker.js'),
+    logLevel: 'silent',
+  });
+  const manifest = {
+    manifest_version: 3,
+    name: 'passkeys',
+    version: '1',
+    permissions: ['webAuthenticationProxy', 'storage'],
+    background: { service_worker: 'worker.js' },
+  };
+  writeFileSync(join(extension, 'manifest.json'), JSON.stringify(manifest));
+  const context = await chromium.launchPersistentContext(join(dir, 'profile'), {
+    ...START,
+    args: [...START.args, `--disable-extensions-except=${extension}`, `--load-extension=${extension}`],
+    ignoreDefaultArgs: ['--disable-extensions'],
+  });
+  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
+  const why = await worker.evaluate(
+    () => (globalThis as unknown as { attached: Promise<string | undefined> }).attached,
+  );
+  if (why) throw new Error(why);
+  return context;
 }
 
 /** What a server of the tests answers. */
