@@ -291,16 +291,6 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
 
     test('the page of a wallet says that a passkey cannot encrypt before it makes anything', async () => {
       const calls = web.calls();
-      const { context, page } = await madeByPasskey(false);
-      assert.match(
-        (await alert(page).textContent()) ?? '',
-        /cannot encrypt, so no wallet was made.*choose a passphrase/s,
-      );
-      await page.reload();
-      await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
-      assert.equal(web.calls(), calls);
-      await context.close();
-
       const without = await browser.newContext();
       await without.addInitScript(() => {
         PublicKeyCredential.getClientCapabilities = async () => ({ 'extension:prf': false });
@@ -309,7 +299,47 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await other.goto(web.wallet);
       assert.match((await alert(other).textContent()) ?? '', /passkeys of this browser cannot encrypt/);
       assert.ok(await other.getByLabel('A passkey of this device').isDisabled());
+      assert.ok(await other.getByLabel('A passphrase', { exact: true }).isChecked());
       await without.close();
+
+      // Where only the passkey tells: it is told next, and the passkey is taken back.
+      const { context, page, authenticator } = await madeByPasskey(false);
+      assert.match(
+        (await alert(page).textContent()) ?? '',
+        /cannot encrypt, so no wallet was made.*"Tandem wallet of 20.*remove it.*choose a passphrase/s,
+      );
+      const { session, authenticatorId } = authenticator;
+      assert.deepEqual((await session.send('WebAuthn.getCredentials', { authenticatorId })).credentials, []);
+      const files = await page.evaluate(
+        () =>
+          new Promise((resolve, reject) => {
+            const opening = indexedDB.open('tandem');
+            opening.onsuccess = () => {
+              const files = opening.result.transaction('files').objectStore('files');
+              files.getAllKeys().onsuccess = ({ target }) => resolve((target as IDBRequest).result);
+              opening.result.close();
+            };
+            opening.onerror = reject;
+          }),
+      );
+      assert.deepEqual(files, ['']);
+      await page.reload();
+      await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
+      assert.equal(web.calls(), calls);
+      await context.close();
+    });
+
+    test('the page of a wallet makes one passkey for one wallet, however often it is tried', async () => {
+      const page = await newPage(await browser.newContext());
+      await page.goto(web.wallet);
+      const { session, authenticatorId } = await addAuthenticator(page);
+      await makeWallet(page, { passkey: true, passphrase: 'too short' });
+      await alert(page).filter({ hasText: 'fewer than 10 characters' }).waitFor();
+      await page.getByLabel('A passphrase', { exact: true }).uncheck();
+      await page.getByRole('button', { name: 'Make the wallet' }).click();
+      await addressAt(page);
+      assert.equal((await session.send('WebAuthn.getCredentials', { authenticatorId })).credentials.length, 1);
+      await page.context().close();
     });
 
     test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async (t) => {

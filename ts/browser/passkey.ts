@@ -1,4 +1,6 @@
+import { bech32 } from '@scure/base';
 import { Stanza, webauthn } from 'age-encryption';
+import { encodeCbor } from '../core/cbor.ts';
 import { PasskeyError } from '../errors.ts';
 
 // The page's part in passkeys, which no worker can ask for: age's WebAuthn, on the extension PRF.
@@ -28,21 +30,51 @@ export async function assertPasskeys(): Promise<void> {
 /**
  * Makes a passkey that can encrypt, and returns its name for age.
  *
- * @throws PasskeyError, too, if only the passkey tells that it cannot: nothing but it was made then
+ * @throws PasskeyError, too, if only the passkey tells that it cannot: nothing but it was made then, and the browser was asked
+ * to remove it
  */
 export async function makePasskey(name: string): Promise<string> {
   await assertPasskeys();
-  try {
-    return await webauthn.createCredential({ keyName: name });
-  } catch (cause) {
-    if (isWithoutPrf(cause)) {
-      throw new PasskeyError('The passkey of this device cannot encrypt, so no wallet was made.', {
-        next: `remove the passkey "${name}" where passkeys are kept; ${NO_PRF}`,
-        cause,
-      });
-    }
+  const made = await create(name).catch((cause: unknown) => {
     throw notUsed(cause);
-  }
+  });
+  if (made.getClientExtensionResults().prf?.enabled === true) return ageName(made);
+  await forget(made);
+  throw new PasskeyError('The passkey of this device cannot encrypt, so no wallet was made.', {
+    next: `if the passkey "${name}" is still where passkeys are kept, remove it: nothing needs it. Then ${NO_PRF}`,
+  });
+}
+
+/** As age's WebAuthn has it made, whose own `createCredential` does not say which one cannot encrypt. */
+async function create(name: string): Promise<PublicKeyCredential> {
+  const made = await navigator.credentials.create({
+    publicKey: {
+      rp: { name: '', id: location.hostname },
+      user: { name, displayName: '', id: crypto.getRandomValues(new Uint8Array(8)) },
+      // Nothing is verified by its public key: any kind will do.
+      pubKeyCredParams: [-8, -7, -257].map((alg) => ({ type: 'public-key', alg })),
+      authenticatorSelection: { requireResidentKey: true, residentKey: 'required', userVerification: 'required' },
+      extensions: { prf: {} },
+      challenge: new Uint8Array(1),
+    },
+  });
+  return made as PublicKeyCredential;
+}
+
+/** How age names a passkey: all that finds it again, in bech32. */
+function ageName({ rawId, response }: PublicKeyCredential): string {
+  const transports = (response as AuthenticatorAttestationResponse).getTransports();
+  const parts = [1, new Uint8Array(rawId), location.hostname, transports].map((part) => [...encodeCbor(part)]);
+  return bech32.encode('AGE-PLUGIN-FIDO2PRF-', bech32.toWords(Uint8Array.from(parts.flat())), false).toUpperCase();
+}
+
+/** Asks the browser to remove a passkey. Not every browser can, and none says whether it did. */
+async function forget({ id }: PublicKeyCredential): Promise<void> {
+  const { signalUnknownCredential } = PublicKeyCredential as {
+    signalUnknownCredential?: (which: { rpId: string; credentialId: string }) => Promise<void>;
+  };
+  const which = { rpId: location.hostname, credentialId: id };
+  await signalUnknownCredential?.call(PublicKeyCredential, which).catch(() => {});
 }
 
 /** What a worker sees of an age stanza. */

@@ -133,10 +133,17 @@ function methodFields(): { fields: HTMLElement; choose: () => Promise<Chosen> } 
     typed.label.hidden = false;
     fields.append(problem(error));
   });
-  const choose = async (): Promise<Chosen> => ({
-    ...(passkey.input.checked && { passkey: await makePasskey('Tandem wallet') }),
-    ...(passphrase.input.checked && { passphrase: typed.input.value }),
-  });
+  // One passkey of this page: if the wallet is not made after all, the next try takes it again.
+  let made: string | undefined;
+  const choose = async (): Promise<Chosen> => {
+    // The date tells it from the passkeys of other wallets, none of which may be removed in its place.
+    const name = `Tandem wallet of ${new Date().toISOString().slice(0, 16).replace('T', ' ')}`;
+    if (passkey.input.checked) made ??= await makePasskey(name);
+    return {
+      ...(passkey.input.checked && made !== undefined && { passkey: made }),
+      ...(passphrase.input.checked && { passphrase: typed.input.value }),
+    };
+  };
   return { fields, choose };
 }
 
