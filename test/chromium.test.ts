@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -29,12 +29,15 @@ import { testStores } from './support/store-tests.ts';
 import {
   addressAt,
   ask,
+  askRaw,
   clearStorage,
   makeWallet,
   newPage,
+  openRaw,
   outcome,
   PASSPHRASE,
   press,
+  type Raw,
   recover,
   saved,
 } from './support/wallet-page.ts';
@@ -524,7 +527,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await shot(popup, 'refused', 'dark');
         assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
         await popup.getByRole('button', { name: 'Close' }).click();
-        assert.match(await outcome(dapp), /policy refuses this: /);
+        assert.match(await outcome(dapp), / 4100: .*policy refuses this: /);
       });
 
       test('a dapp of another origin has a chain added, and switches', async () => {
@@ -542,7 +545,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await web.stopHost();
         await signs('message');
         await popup.getByRole('alert').filter({ hasText: 'cannot be reached' }).waitFor();
-        assert.match(await outcome(dapp), /cannot be reached/);
+        assert.match(await outcome(dapp), / 4900: .*cannot be reached/);
         await web.startHost();
       });
 
@@ -598,6 +601,157 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         );
         assert.equal(answer, 4100);
         await stranger.close();
+      });
+
+      test('a dapp of another origin gets nothing by a click or a key that was meant for it', async () => {
+        await press(dapp, 'message');
+        const agree = popup.getByRole('button', { name: 'Sign' });
+        await agree.waitFor();
+        // As soon as it is in sight, where it will be, and by the keys that press a button.
+        const { x = 0, y = 0, width = 0, height = 0 } = (await agree.boundingBox()) ?? {};
+        const strays = async () => {
+          await popup.mouse.click(x + width / 2, y + height / 2, { clickCount: 2 });
+          for (const key of ['Enter', 'Space']) await popup.keyboard.press(key);
+        };
+        await strays();
+        assert.ok(await agree.isDisabled());
+        await agree.and(popup.locator(':enabled')).waitFor();
+        for (const key of ['Enter', 'Space']) await popup.keyboard.press(key);
+        // The window comes to the front, as when the dapp calls it there below the pointer: it has to be in sight again.
+        await popup.evaluate(() => dispatchEvent(new Event('focus')));
+        await strays();
+        assert.ok(await agree.isDisabled());
+        // It is in sight and has not the focus: what the user does is not for it.
+        await popup.evaluate(() => {
+          document.hasFocus = () => false;
+          dispatchEvent(new Event('focus'));
+        });
+        await sleep(1000);
+        await strays();
+        assert.ok(await agree.isDisabled());
+        assert.equal(await dapp.locator('#outcome').textContent(), '…');
+        await popup.evaluate(() => {
+          document.hasFocus = () => true;
+          dispatchEvent(new Event('focus'));
+        });
+        await agree.and(popup.locator(':enabled')).waitFor();
+        // By the keyboard alone, from where the focus is: what is asked, Reject, Sign.
+        for (let i = 0; i < 3; i++) await popup.keyboard.press('Tab');
+        await popup.keyboard.press('Enter');
+        assert.ok(await isOurs(await signature()));
+      });
+
+      test('a dapp of another origin has its requests shown one at a time, and few of them wait', async () => {
+        const stranger = await newPage(context);
+        await stranger.goto(web.stranger);
+        const window = await openRaw(stranger, web.wallet);
+        const connected = askRaw(stranger, 'eth_requestAccounts');
+        await window.getByRole('button', { name: 'Connect' }).click();
+        assert.deepEqual(await connected, [account]);
+        const answers = Promise.all(
+          Array.from({ length: 40 }, (_, i) => askRaw(stranger, 'personal_sign', [`request ${i}`, account])),
+        );
+        answers.catch(() => {}); // its window is closed below
+        const got = (code: number) =>
+          stranger.evaluate(
+            (code) => (globalThis as unknown as Raw).got.filter(({ error }) => error?.code === code).length,
+            code,
+          );
+        const words = window.locator('pre');
+        await words.filter({ hasText: 'request 0' }).waitFor();
+        while ((await got(-32603)) < 24) await sleep(20);
+        await sleep(200);
+        assert.deepEqual([await got(-32603), await got(4001)], [24, 0]);
+        assert.match((await words.textContent()) ?? '', /request 0/);
+        // The next one is shown once this one is answered, and a second click does not answer it.
+        const agree = window.getByRole('button', { name: 'Sign' });
+        await agree.and(window.locator(':enabled')).waitFor();
+        const reject = window.getByRole('button', { name: 'Reject' });
+        await reject.click();
+        await words.filter({ hasText: 'request 1' }).waitFor();
+        assert.ok(await agree.isDisabled());
+        assert.deepEqual([await got(-32603), await got(4001)], [24, 1]);
+        await stranger.close();
+        await window.close();
+      });
+
+      test('a dapp of another origin has chains of its own, which no other one sees or changes', async () => {
+        const stranger = await newPage(context);
+        await stranger.goto(web.stranger);
+        const again = await openRaw(stranger, web.wallet);
+        const other = web.chains[1];
+        assert.ok(other);
+        const unknown = await askRaw(stranger, 'wallet_switchEthereumChain', [{ chainId: '0x7a6a' }]);
+        assert.equal((unknown as { code: number }).code, 4902);
+        const asked: string[] = [];
+        const node = createServer(async (request, response) => {
+          let body = '';
+          for await (const part of request) body += part;
+          if (body !== '') asked.push((JSON.parse(body) as { method: string }).method);
+          const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
+          response.writeHead(200, headers).end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: '0x7a6a' }));
+        });
+        await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+        const mine = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+        const added = (chainId: string) =>
+          askRaw(stranger, 'wallet_addEthereumChain', [
+            {
+              chainId,
+              chainName: 'Mine',
+              nativeCurrency: { name: 'Ether', symbol: 'ETH', decimals: 18 },
+              rpcUrls: [mine],
+            },
+          ]);
+        const adding = added('0x7a6a');
+        await again.locator('pre').filter({ hasText: mine }).waitFor();
+        assert.equal(asked.length, 0); // the node is asked after the user agreed
+        await again.getByRole('button', { name: 'Add it' }).click();
+        assert.equal(await adding, null);
+        assert.ok(asked.includes('eth_chainId'));
+        asked.length = 0;
+        // What the wallet comes with, nobody replaces.
+        const replacing = added('0x7a69');
+        await again
+          .locator('pre')
+          .filter({ hasText: web.chains[0]?.rpcUrl ?? '' })
+          .waitFor();
+        await again.getByRole('button', { name: 'Add it' }).click();
+        assert.equal(await replacing, null);
+        await stranger.close();
+        await again.close();
+
+        await press(dapp, 'switch');
+        await popup.getByRole('button', { name: 'Use it' }).click();
+        assert.equal(await outcome(dapp), 'ok 31338');
+        await createTestClient({ mode: 'anvil', transport: http(other.rpcUrl) }).setBalance({
+          address: account,
+          value: parseEther('1'),
+        });
+        await press(dapp, 'send');
+        await popup.getByRole('button', { name: 'Sign and send' }).click();
+        assert.match(await outcome(dapp), /^ok 0x/);
+        assert.equal(asked.length, 0);
+        node.close();
+      });
+
+      test('a dapp of another origin signs for the chain that was shown, though another tab of it switches', async () => {
+        const { rpcUrl = '' } = web.chains[1] ?? {};
+        const node = createPublicClient({ transport: http(rpcUrl) });
+        const count = await node.getTransactionCount({ address: account });
+        const other = await newPage(context);
+        await other.goto(web.dapp);
+        await press(dapp, 'send');
+        await popup.getByText('Chain of this site: "Other" (31338)').waitFor();
+        const [second] = await Promise.all([other.waitForEvent('popup'), press(other, 'switch')]);
+        await second.getByRole('button', { name: 'Use it' }).click();
+        assert.equal(await outcome(other), 'ok 31337');
+        // All tabs of the dapp know, and the request is what it was.
+        await dapp.locator('#chain').filter({ hasText: '31337' }).waitFor();
+        await popup.getByRole('button', { name: 'Sign and send' }).click();
+        const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
+        await node.waitForTransactionReceipt({ hash, pollingInterval: 50 });
+        assert.equal(await node.getTransactionCount({ address: account }), count + 1);
+        await other.close();
       });
 
       test('a dapp of another origin signs from two tabs at once', async () => {
@@ -713,8 +867,10 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         // Revoked at the wallet's own page, which is another tab.
         const home = await newPage(context);
         await home.goto(web.wallet);
-        await home.locator('#connections').getByRole('button', { name: 'Revoke' }).click();
-        await home.getByText('None.').waitFor();
+        const revoke = home.getByRole('button', { name: `Revoke ${web.dapp}` });
+        await revoke.click();
+        await revoke.waitFor({ state: 'detached' });
+        assert.equal(await home.getByRole('button', { name: `Revoke ${web.stranger}` }).count(), 1);
         await press(dapp, 'message');
         assert.match(await outcome(dapp), /not connected/);
         assert.equal(await dapp.locator('#account').textContent(), 'not connected');

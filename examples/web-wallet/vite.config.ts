@@ -22,6 +22,8 @@ export const HEADERS = {
   'content-security-policy': `${CSP}; frame-ancestors 'none'`,
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
+  // No process of the browser for this origin and another one of the same site.
+  'origin-agent-cluster': '?1',
 };
 
 /** For hosts that send no headers of one's own: the page has it in itself, too. */

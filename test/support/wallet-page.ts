@@ -86,3 +86,47 @@ export async function ask(dapp: Page, method: string, params: readonly unknown[]
     [method, params] as const,
   );
 }
+
+/** In a page that opened the wallet by {@link openRaw}: the window, and all that it says. */
+export interface Raw {
+  readonly popup: Window;
+  readonly got: readonly { readonly error?: { readonly code: number } }[];
+}
+
+/** Has a page open the wallet as an attacker would: without the connector. */
+export async function openRaw(page: Page, wallet: string): Promise<Page> {
+  const opened = page.waitForEvent('popup');
+  await page.evaluate(
+    (url) =>
+      new Promise<void>((resolve) => {
+        const popup = open(url, '_blank', 'popup');
+        const got: unknown[] = [];
+        Object.assign(globalThis, { popup, got });
+        addEventListener('message', ({ data, source }) => {
+          if (source !== popup) return;
+          got.push(data);
+          if (data.loaded) resolve();
+        });
+      }),
+    wallet,
+  );
+  const popup = await opened;
+  popup.setDefaultTimeout(20_000);
+  return popup;
+}
+
+/** What the wallet's window answers to that page. */
+export function askRaw(page: Page, method: string, params: readonly unknown[] = []): Promise<unknown> {
+  return page.evaluate(
+    ([method, params]) =>
+      new Promise((resolve) => {
+        const { popup } = globalThis as unknown as Raw;
+        const id = crypto.randomUUID();
+        addEventListener('message', ({ data, source }) => {
+          if (source === popup && data.id === id) resolve(data.error ?? data.result);
+        });
+        popup.postMessage({ tandem: 1, id, method, params: JSON.stringify(params) }, '*');
+      }),
+    [method, params] as const,
+  );
+}

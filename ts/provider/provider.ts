@@ -86,6 +86,10 @@ export class TandemProvider {
     const kept = v.safeParse(Kept, this.#read());
     if (kept.success) [this.#accounts, this.#chainId] = [kept.output.accounts, kept.output.chainId];
     addEventListener('message', (event) => this.#receive(event));
+    // The wallet tells the tab that asked; the dapp's other tabs are connected, and on a chain, as that one is.
+    addEventListener('storage', ({ key, storageArea }) => {
+      if (storageArea === this.#storage && (key === CONNECTED || key === null)) this.#follow();
+    });
   }
 
   on<Name extends keyof Events>(name: Name, listener: Events[Name]): this {
@@ -217,6 +221,12 @@ export class TandemProvider {
     this.#keep();
     if (isFirst) this.#emit('connect', { chainId: this.#chainId });
     this.#emit('accountsChanged', [...accounts]);
+  }
+
+  #follow(): void {
+    const kept = v.safeParse(Kept, this.#read());
+    if (kept.success) this.#setChain(kept.output.chainId);
+    this.#setAccounts(kept.success ? kept.output.accounts : []);
   }
 
   #setChain(chainId: string): void {

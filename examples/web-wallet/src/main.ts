@@ -418,21 +418,18 @@ function coldCard(saveCold: (event: Event) => void): HTMLElement {
 
 async function connectionsCard(): Promise<HTMLElement> {
   const all = await (await connections).list();
-  const rows = all.map(({ origin }) =>
-    h(
-      'li',
-      {},
-      h('span', {}, origin),
-      button(
-        'Revoke',
-        act(async () => {
-          await (await connections).revoke(origin);
-          await showHome();
-        }),
-        'small',
-      ),
-    ),
-  );
+  const rows = all.map(({ origin }) => {
+    const revoke = button(
+      'Revoke',
+      act(async () => {
+        await (await connections).revoke(origin);
+        await showHome();
+      }),
+      'small',
+    );
+    revoke.setAttribute('aria-label', `Revoke ${origin}`);
+    return h('li', {}, h('span', {}, origin), revoke);
+  });
   const list =
     rows.length > 0 ? h('ul', { class: 'plain', id: 'connections' }, ...rows) : h('p', { class: 'soft' }, 'None.');
   return h('div', { class: 'card' }, h('h2', {}, 'Connected sites'), list);
@@ -552,4 +549,6 @@ async function serve(): Promise<void> {
 }
 
 setOpen(false);
-config.then(showHome).catch(failed);
+// Hosts that send no headers of one's own do not keep it out of frames.
+if (window.top === window) config.then(showHome).catch(failed);
+else show(h('h1', {}, 'No wallet in a frame'), h('p', {}, 'Open it in a window of its own.'));
