@@ -30,6 +30,7 @@ import {
   addressAt,
   ask,
   askRaw,
+  choose,
   clearStorage,
   makeWallet,
   newPage,
@@ -343,6 +344,42 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await addressAt(page);
       assert.equal((await session.send('WebAuthn.getCredentials', { authenticatorId })).credentials.length, 1);
       await page.context().close();
+    });
+
+    test('the page of a wallet makes one though two tabs are asked at once', async () => {
+      const context = await browser.newContext();
+      const other = await newPage(context);
+      await other.goto(web.wallet);
+      await choose(other, { passkey: false, passphrase: PASSPHRASE });
+      const page = await newPage(context);
+      await page.goto(web.wallet);
+      await addAuthenticator(page);
+      await choose(page, { passkey: true });
+      // The first one is amid it as the second begins.
+      const begun = new Promise<void>((resolve) => {
+        void page.route(
+          '**/core/v1/lit_action',
+          async (route) => {
+            resolve();
+            await sleep(1000);
+            await route.fallback();
+          },
+          { times: 1 },
+        );
+      });
+      await page.getByRole('button', { name: 'Make the wallet' }).click();
+      await begun;
+      await other.getByRole('button', { name: 'Make the wallet' }).dispatchEvent('click'); // it is in the background
+      const address = await addressAt(page);
+      await alert(other)
+        .filter({ hasText: `There is a wallet in this browser already: ${address}` })
+        .waitFor();
+      // It opens by what it was made with.
+      await page.reload();
+      await page.getByRole('button', { name: 'Open', exact: true }).click();
+      await page.getByRole('button', { name: 'Open with the passkey' }).click();
+      await page.getByRole('button', { name: 'Lock' }).waitFor();
+      await context.close();
     });
 
     test('the page of a wallet brings it back after its storage was cleared: a backup, or the cold share', async (t) => {

@@ -16,7 +16,10 @@ export interface Made {
 }
 
 /** Chooses what opens the wallet from now on, by a passkey unless a passphrase is given, or by both. */
-async function choose(page: Page, { passkey, passphrase }: { passkey: boolean; passphrase?: string }): Promise<string> {
+export async function choose(
+  page: Page,
+  { passkey, passphrase }: { passkey: boolean; passphrase?: string },
+): Promise<string> {
   const recoveryKey = (await page.locator('#recovery-key').textContent()) ?? '';
   await page.getByLabel('I keep it where').check();
   await page.getByLabel('A passkey of this device').setChecked(passkey);
