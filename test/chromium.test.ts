@@ -20,8 +20,10 @@ import {
   verifyTypedData,
 } from 'viem';
 import { startHolder } from '../examples/key-holder.ts';
+import { decodeCbor } from '../ts/core/cbor.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { openStore } from '../ts/store/node.ts';
+import { listWallets, readShare, readWallet } from '../ts/store/store.ts';
 import { BUNDLERS, makeApp } from './support/bundlers.ts';
 import { addAuthenticator, CHROMIUM, launch, launchIn, NO_CHROMIUM, servePages } from './support/chromium.ts';
 import { remoteStore } from './support/store-remote.ts';
@@ -30,6 +32,7 @@ import {
   addressAt,
   ask,
   askRaw,
+  assertAccessible,
   choose,
   clearStorage,
   makeWallet,
@@ -169,10 +172,12 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
     const madeByPasskey = async (hasPrf = true) => {
       const context = await browser.newContext();
       const page = await newPage(context);
+      const errors: string[] = [];
+      page.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
       await page.goto(web.wallet);
       const authenticator = await addAuthenticator(page, hasPrf);
       const recoveryKey = await makeWallet(page, { passkey: true });
-      return { context, page, authenticator, recoveryKey };
+      return { context, page, authenticator, recoveryKey, errors };
     };
     /** For docs/browser.md: SCREENSHOTS=docs/images. */
     const shot = async (page: Page, name: string, colorScheme: 'light' | 'dark' = 'light') => {
@@ -185,9 +190,10 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
     const alert = (page: Page) => page.getByRole('alert').first();
 
     test('the page of a wallet makes one by a passkey, forgets it with the tab, and opens it by the passkey', async () => {
-      const { context, page, authenticator } = await madeByPasskey();
+      const { context, page, authenticator, errors } = await madeByPasskey();
       const address = await addressAt(page);
       assert.match(address, /^0x[0-9a-fA-F]{40}$/);
+      await assertAccessible(page);
       await page.goto('about:blank');
       await page.goto(web.wallet);
       assert.equal(await addressAt(page), address);
@@ -211,6 +217,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await alert(page)
         .filter({ hasText: /was not used.*use the recovery key/ })
         .waitFor();
+      assert.deepEqual(errors, []); // nothing of its own is against its Content Security Policy
       await context.close();
     });
 
@@ -429,7 +436,9 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
 
       await clearStorage(page);
       await page.getByText('I have a wallet already').click();
+      await assertAccessible(page);
       await page.getByRole('button', { name: 'Recover with the recovery key' }).click();
+      await assertAccessible(page);
       await recover(page, { recoveryKey: nextKey.toLowerCase(), file: nextCold, passkey: true });
       assert.equal(await addressAt(page), address);
       await page.locator('#cold').waitFor();
@@ -444,6 +453,95 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       await page.getByRole('button', { name: 'Open with the passkey' }).click();
       await page.getByRole('button', { name: 'Lock' }).waitFor();
       await page.getByText('Locked').waitFor();
+      await context.close();
+    });
+
+    test('the page of a wallet runs no script but its own files, and in no frame', async () => {
+      const context = await browser.newContext();
+      const page = await newPage(context);
+      // What somebody might get into the page itself.
+      await page.route(`${web.wallet}/`, async (route) => {
+        const response = await route.fetch();
+        const more = `<script>ran = 'a script in the page'</script><img src="/none.svg" onerror="ran = 'a handler in the page'">
+          <script src="${web.stranger}/x.js"></script><base href="${web.stranger}/">`;
+        await route.fulfill({ response, body: (await response.text()).replace('<body>', `<body>${more}`) });
+      });
+      await page.goto(web.wallet);
+      await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
+      assert.equal(await page.evaluate(() => document.baseURI), `${web.wallet}/`);
+      // What its own script might be made to do. DevTools allow eval as long as they wait, so all of it comes after.
+      const tries = `
+        const script = document.createElement('script');
+        const by = {
+          'eval': () => eval('ran = "eval"'),
+          'Function': () => new Function('ran = "Function"')(),
+          'a timer of text': () => setTimeout('ran = "a timer of text"'),
+          'a script of text': () => { script.text = 'ran = "a script of text"'; document.body.append(script); },
+          'a script of another origin': () => { script.src = '${web.stranger}/x.js'; document.body.append(script); },
+          'innerHTML': () => { document.body.innerHTML += '<img src="/none.svg" onerror="ran = 1">'; },
+          'a handler': () => { document.body.setAttribute('onclick', 'ran = "a handler"'); document.body.click(); },
+          'javascript:': () => { location.href = 'javascript:void(ran = "javascript:")'; },
+          'import of data': () => import('data:text/javascript,globalThis.ran = "import of data"'),
+          'import of another origin': () => import('${web.stranger}/x.js'),
+          'a worker of another script': () => new Worker(URL.createObjectURL(new Blob(['postMessage(1)']))),
+          'a policy of its own': () => trustedTypes.createPolicy('mine', { createScript: (text) => text }),
+          'the policy again': () => trustedTypes.createPolicy('tandem', { createScriptURL: (url) => url }),
+        };
+        globalThis.refused = {};
+        setTimeout(async () => {
+          for (const [name, run] of Object.entries(by)) {
+            try { await run(); refused[name] = false; } catch (error) { refused[name] = error.name; }
+          }
+          setTimeout(() => { done = true; }, 200);
+        });`;
+      await page.evaluate(tries);
+      await page.waitForFunction(() => 'done' in globalThis);
+      const { refused, ran } = await page.evaluate(() => {
+        const { refused, ran } = globalThis as unknown as { refused: Record<string, unknown>; ran: unknown };
+        return { refused, ran };
+      });
+      assert.equal(ran, undefined);
+      // This one does not throw, and does nothing.
+      assert.deepEqual(
+        Object.keys(refused).filter((name) => !refused[name]),
+        ['javascript:'],
+      );
+
+      // The worker has its own policy, from its own headers.
+      const [worker] = page.workers();
+      assert.ok(worker);
+      await worker.evaluate(`setTimeout(async () => {
+        const tries = [() => eval('1'), () => new Function('return 1')(), () => import('data:text/javascript,1'), () => importScripts('${web.stranger}/x.js')];
+        globalThis.refused = await Promise.all(tries.map(async (run) => { try { await run(); return false; } catch (error) { return true; } }));
+      })`);
+      let inWorker: unknown;
+      while (inWorker === undefined) inWorker = await worker.evaluate('globalThis.refused');
+      assert.deepEqual(inWorker, [true, true, true, true]);
+
+      // In a frame: not shown at all, and, from a host that sends no headers, not as a wallet.
+      const stranger = await newPage(context);
+      await stranger.goto(web.stranger);
+      const framed = async () => {
+        await stranger.evaluate(
+          (url) =>
+            new Promise((resolve) => {
+              const frame = document.createElement('iframe');
+              frame.onload = resolve;
+              frame.src = url;
+              document.body.replaceChildren(frame);
+            }),
+          web.wallet,
+        );
+        const body = stranger.frames()[1]?.locator('body');
+        return (await body?.textContent()) ?? '';
+      };
+      assert.doesNotMatch(await framed(), /Tandem/);
+      await context.route(`${web.wallet}/**`, async (route) => {
+        const response = await route.fetch();
+        const headers = Object.entries(response.headers()).filter(([name]) => name !== 'content-security-policy');
+        await route.fulfill({ response, headers: Object.fromEntries(headers) });
+      });
+      assert.match(await framed(), /No wallet in a frame/);
       await context.close();
     });
 
@@ -472,6 +570,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       let dapp: Page;
       let popup: Page;
       let account: `0x${string}`;
+      let recoveryKey: string;
       before(async () => {
         context = await browser.newContext();
         // For a forger who knows what only the dapp does: the ids of its requests.
@@ -482,6 +581,25 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
             Object.assign(globalThis, { lastId });
             return lastId;
           };
+        });
+        // All that the wallet's page and its worker say to each other.
+        await context.addInitScript({
+          content: `
+            const said = [];
+            const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+            const keep = (message) =>
+              said.push(JSON.stringify(message, (_, value) => (value instanceof Uint8Array ? hex(value) : value)));
+            globalThis.said = said;
+            globalThis.Worker = class extends Worker {
+              constructor(...given) {
+                super(...given);
+                this.addEventListener('message', ({ data }) => keep(data));
+              }
+              postMessage(message, ...rest) {
+                keep(message);
+                super.postMessage(message, ...rest);
+              }
+            };`,
         });
         dapp = await newPage(context);
         await dapp.goto(web.dapp);
@@ -510,7 +628,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         ]);
         popup.setDefaultTimeout(20_000);
         await addAuthenticator(popup);
-        await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
+        recoveryKey = await makeWallet(popup, { passkey: true, passphrase: PASSPHRASE });
         await popup.getByText('wants to connect').waitFor();
         assert.match((await popup.locator('h1').textContent()) ?? '', new RegExp(`^${web.dapp} `));
         await popup.getByRole('button', { name: 'Reject' }).click();
@@ -554,6 +672,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await press(dapp, 'send');
         await popup.getByText('value: 0.1 ETH').waitFor();
         await popup.getByRole('button', { name: 'Sign and send' }).and(popup.locator(':enabled')).waitFor();
+        await assertAccessible(popup);
         await shot(popup, 'request');
         await popup.getByRole('button', { name: 'Sign and send' }).click();
         const hash = (await outcome(dapp)).slice(3) as `0x${string}`;
@@ -561,10 +680,45 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
 
         await press(dapp, 'much');
         await popup.getByText('The policy refuses it:').waitFor();
+        await assertAccessible(popup);
         await shot(popup, 'refused', 'dark');
         assert.equal(await popup.getByRole('button', { name: 'Sign and send' }).count(), 0);
         await popup.getByRole('button', { name: 'Close' }).click();
         assert.match(await outcome(dapp), / 4100: .*policy refuses this: /);
+      });
+
+      test('a dapp of another origin, and the page itself, hear nothing of the share from the worker that holds it', async (t) => {
+        const home = await newPage(context);
+        await home.goto(web.wallet);
+        const backup = unzipSync(readFileSync(await saved(home, 'Save a backup')));
+        await home.close();
+        const dir = mkdtempSync(join(tmpdir(), 'tandem-said-'));
+        t.after(() => rmSync(dir, { recursive: true, force: true }));
+        for (const [name, data] of Object.entries(backup)) {
+          mkdirSync(dirname(join(dir, name)), { recursive: true });
+          writeFileSync(join(dir, name), data);
+        }
+        const store = openStore(dir, async () => ({ identities: [recoveryKey] }));
+        const [id = ''] = await listWallets(store);
+        const info = await readWallet(store, id);
+        const said = (await popup.evaluate(() => (globalThis as unknown as { said: string[] }).said)).join('\n');
+        // It has made a wallet and signed, and it was all recorded: the question of what seals a key is in it.
+        for (const word of ['"create"', '"wrap"', '"sign"', '"signature"']) assert.ok(said.includes(word), word);
+        for (const { index, role } of info.parties) {
+          if (role === 'action') continue;
+          const share = decodeCbor(await readShare(store, info, index)) as Map<number, unknown>;
+          const secrets = [share.get(5), ...(share.get(6) as unknown[])];
+          assert.ok(secrets.length > 1);
+          for (const secret of secrets) {
+            assert.ok(secret instanceof Uint8Array && secret.length === 32);
+            for (const encoding of ['hex', 'base64', 'base64url'] as const) {
+              assert.ok(!said.includes(Buffer.from(secret).toString(encoding).replace(/=+$/, '')), role);
+            }
+          }
+        }
+        // Of identities, it says the new recovery key, which is for the user to keep.
+        const identities = new Set(said.match(/AGE-SECRET-KEY-1[0-9A-Z]+/g));
+        assert.deepEqual([...identities], [recoveryKey]);
       });
 
       test('a dapp of another origin has a chain added, and switches', async () => {
@@ -696,7 +850,8 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
           );
         const words = window.locator('pre');
         await words.filter({ hasText: 'request 0' }).waitFor();
-        while ((await got(-32603)) < 24) await sleep(20);
+        const patience = AbortSignal.timeout(5000);
+        while ((await got(-32603)) < 24 && !patience.aborted) await sleep(20);
         await sleep(200);
         assert.deepEqual([await got(-32603), await got(4001)], [24, 0]);
         assert.match((await words.textContent()) ?? '', /request 0/);
@@ -789,6 +944,65 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await node.waitForTransactionReceipt({ hash, pollingInterval: 50 });
         assert.equal(await node.getTransactionCount({ address: account }), count + 1);
         await other.close();
+      });
+
+      test('a dapp of another origin uses the wallet by ethers, and by viem', async () => {
+        const { outputFiles } = await build({
+          entryPoints: [join(root, 'test/support/dapp-page.ts')],
+          bundle: true,
+          write: false,
+          format: 'iife',
+        });
+        const node = web.chains[0]?.rpcUrl ?? '';
+        const other = await newPage(context);
+        await other.goto(web.stranger);
+        await other.addScriptTag({ content: outputFiles[0]?.text ?? '' });
+        await other.evaluate(
+          ([wallet, node]) => {
+            const { librariesOf } = globalThis as unknown as { librariesOf: (...given: unknown[]) => object };
+            Object.assign(globalThis, { libraries: librariesOf(wallet, node) });
+          },
+          [web.wallet, node] as const,
+        );
+        const start = (name: string) =>
+          other.evaluate(
+            (name) => (globalThis as unknown as { libraries: Record<string, () => Promise<Hex>> }).libraries[name]?.(),
+            name,
+          );
+        const [window, connected] = await Promise.all([other.waitForEvent('popup'), start('account')]);
+        assert.equal(connected?.toLowerCase(), account.toLowerCase()); // it agreed to this origin before
+        window.setDefaultTimeout(20_000);
+        const agreed = async (name: string) => {
+          const asked = start(name);
+          await window.getByRole('button', { name: /^Sign/ }).click();
+          const passkey = window.getByRole('button', { name: 'Open with the passkey' });
+          const isToOpen = (await window.locator('#session').textContent()) === 'Locked';
+          if (isToOpen) {
+            await passkey.waitFor();
+            await window.getByLabel('Passphrase').fill(PASSPHRASE);
+            await window.getByRole('button', { name: 'Open', exact: true }).click();
+          }
+          const made = await asked;
+          assert.ok(made, name);
+          return made;
+        };
+        const typed = {
+          domain: { name: 'A dapp', version: '1', chainId: 31337 },
+          types: { Note: [{ name: 'text', type: 'string' }] },
+          primaryType: 'Note',
+          message: { text: 'hello' },
+        } as const;
+        const chain = createPublicClient({ transport: http(node) });
+        const signature = await agreed('ethers message');
+        assert.ok(await verifyMessage({ address: account, message: 'hello', signature }));
+        const ofTyped = await agreed('viem typed data');
+        assert.ok(await verifyTypedData({ address: account, ...typed, signature: ofTyped }));
+        for (const library of ['ethers', 'viem']) {
+          const hash = await agreed(`${library} transaction`);
+          assert.equal((await chain.waitForTransactionReceipt({ hash, pollingInterval: 50 })).status, 'success');
+        }
+        await other.close();
+        await window.close();
       });
 
       test('a dapp of another origin signs from two tabs at once', async () => {

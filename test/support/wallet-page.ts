@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { BrowserContext, Page } from 'playwright-core';
 
 // What a user does at the wallet's page and at the dapp's.
@@ -132,4 +133,50 @@ export function askRaw(page: Page, method: string, params: readonly unknown[] = 
       }),
     [method, params] as const,
   );
+}
+
+/** What is in sight and has too little contrast to be read (WCAG 2, AA). A colour is what a canvas makes of it. */
+const FAINT = `(() => {
+  const canvas = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const over = (colours) => {
+    for (const colour of ['white', ...colours]) {
+      canvas.fillStyle = colour;
+      canvas.fillRect(0, 0, 1, 1);
+    }
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((part) => {
+      const of1 = part / 255;
+      return of1 <= 0.04045 ? of1 / 12.92 : ((of1 + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { parentElement: element, textContent: text } = walker.currentNode;
+    if (text.trim() === '' || !element.checkVisibility() || element.closest(':disabled')) continue;
+    const below = [];
+    for (let each = element; each; each = each.parentElement) below.unshift(getComputedStyle(each).backgroundColor);
+    const { color, fontSize, fontWeight } = getComputedStyle(element);
+    const [one, two] = [over(below), over([...below, color])].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (two + 0.05);
+    const size = Number.parseFloat(fontSize);
+    const isLarge = size >= 24 || (size >= 18.66 && fontWeight >= 700);
+    if (ratio < (isLarge ? 3 : 4.5)) faint.push(ratio.toFixed(2) + ' ' + text);
+  }
+  return faint;
+})()`;
+
+/** Whether all of a page can be read, in light and dark, and heard: what can be pressed or filled in has a name. */
+export async function assertAccessible(page: Page): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await page.evaluate(FAINT), [], colorScheme);
+  }
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send('Accessibility.getFullAXTree');
+  const controls = nodes.filter(
+    ({ role, ignored }) => !ignored && /^(?:button|textbox|checkbox)$/.test(role?.value ?? ''),
+  );
+  assert.ok(controls.length > 0);
+  for (const { name, role } of controls) assert.match(name?.value ?? '', /\w/, role?.value);
 }
