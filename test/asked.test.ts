@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
-import { askedTypedData, signInWarning } from '../ts/browser/asked.ts';
+import { askedTransaction, askedTypedData, broadcast, signInWarning } from '../ts/browser/asked.ts';
 import { messageIntent } from '../ts/intent/from.ts';
 
 // What a dapp asks of a wallet in a browser, before it is shown.
@@ -25,5 +27,34 @@ describe('what a dapp asks for', () => {
     assert.match(warning('bank.example') ?? '', /^This signs in at bank\.example, but dapp\.example asks/);
     assert.match(warning('dapp.example:8443') ?? '', /asks for it/);
     assert.equal(signInWarning(messageIntent('hello'), 'https://dapp.example'), undefined);
+  });
+  test('what a dapp asks for is refused in words that neither the node nor the name of its chain can disguise', async (t) => {
+    let message: unknown;
+    const node = createServer((_, response) =>
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, error: { code: -32000, message } })),
+    );
+    await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve));
+    t.after(() => node.close());
+    const rpcUrl = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
+    const chain = { id: 1, name: 'A" is fine.\n\u202eOther', symbol: 'ETH', rpcUrl };
+    const name = String.raw`The node of "A\" is fine.\n\u{202e}Other"`;
+    for (const [said, shown] of [
+      ['no\n\n\nThe policy allows it.\u202e', String.raw`no The policy allows it.\u{202e}`],
+      [`long ${'x'.repeat(5000)}`, 'long x'],
+      [{ not: 'text' }, ''],
+    ] as const) {
+      message = said;
+      for (const [what, asking] of [
+        ['cannot prepare the transaction', () => askedTransaction([{ to: ACCOUNT, value: '0x1' }], ACCOUNT, chain)],
+        ['does not take the transaction', () => broadcast(chain, '0x02')],
+      ] as const) {
+        await assert.rejects(asking as () => Promise<unknown>, (error: Error & { code: number }) => {
+          assert.equal(error.code, -32603);
+          assert.ok(error.message.startsWith(`${name} ${what}: ${shown}`), error.message);
+          assert.ok(error.message.length < 500);
+          return true;
+        });
+      }
+    }
   });
 });

@@ -7,7 +7,7 @@ import { InputError, type Intent } from '../intent/intent.ts';
 import { readJson } from '../json.ts';
 import { Address } from '../protocol/schema.ts';
 import { ProviderRpcError, RPC } from '../provider/errors.ts';
-import { visible } from '../text/untrusted.ts';
+import { cleanLine, quoted, visible } from '../text/untrusted.ts';
 import { Chain } from './connections.ts';
 
 // What a dapp asks for, from the parameters of EIP-1193 to an intent. All of it is a stranger's word.
@@ -153,9 +153,8 @@ export async function askedTransaction(params: unknown, account: string, chain: 
       chainId: chain.id,
       parameters: ['nonce', 'fees', 'gas', 'type'],
     } as never,
-  ).catch((error: { shortMessage?: string; details?: string }) => {
-    const why = String(error.details ?? error.shortMessage ?? 'it does not answer').slice(0, 300);
-    throw new ProviderRpcError(RPC.internal, `The node of ${chain.name} cannot prepare the transaction: ${why}`);
+  ).catch((error: { shortMessage?: unknown; details?: unknown }) => {
+    throw nodeError(chain, 'cannot prepare the transaction', error.details ?? error.shortMessage);
   });
   const { from: _, account: __, nonceManager: ___, chain: ____, ...transaction } = filled as Record<string, unknown>;
   if (transaction.chainId !== chain.id)
@@ -192,10 +191,14 @@ export async function assertNode({ rpcUrl, id }: Chain): Promise<void> {
 /** Sends a signed transaction to the node of its chain. */
 export async function broadcast(chain: Chain, serializedTransaction: `0x${string}`): Promise<string> {
   const client = createPublicClient({ transport: http(chain.rpcUrl, { retryCount: 1 }) });
-  return client.sendRawTransaction({ serializedTransaction }).catch((error: { details?: string }) => {
-    const why = String(error.details ?? 'it does not answer').slice(0, 300);
-    throw new ProviderRpcError(RPC.internal, `The node of ${chain.name} does not take the transaction: ${why}`);
+  return client.sendRawTransaction({ serializedTransaction }).catch((error: { details?: unknown }) => {
+    throw nodeError(chain, 'does not take the transaction', error.details);
   });
+}
+
+/** What a node says is shown, and a dapp may have chosen the node, and the name of its chain. */
+function nodeError({ name }: Chain, what: string, why: unknown = 'it does not answer'): ProviderRpcError {
+  return new ProviderRpcError(RPC.internal, `The node of ${quoted(name)} ${what}: ${cleanLine(String(why), 300)}`);
 }
 
 function safeChainId(text: string): number {
