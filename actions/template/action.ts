@@ -1,3 +1,4 @@
+import { byteLength } from '../../ts/core/bytes.ts';
 import { readJson } from '../../ts/json.ts';
 
 /** The longest parameters taken, and the longest response given, as JSON in bytes: the strictest figures of any host. */
@@ -61,8 +62,4 @@ export function actionMain<T>(
       return REFUSED;
     }
   };
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

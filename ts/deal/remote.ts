@@ -1,10 +1,11 @@
 import * as v from 'valibot';
-import { toBase64 } from '../core/bytes.ts';
+import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Messages } from '../core/wasm.ts';
 import type { CosignerRequest, SignedPermission } from '../protocol/cosigner.ts';
 import { ACTION } from '../protocol/roles.ts';
 import { type AskOptions, ask, Message } from '../runtime/ask.ts';
-import { byteLength, fits } from '../runtime/fits.ts';
+import { fits } from '../runtime/fits.ts';
+import { STRICT_LIMITS } from '../runtime/limits.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
 import type { Deal, HostedAction } from './plan.ts';
 
@@ -39,9 +40,6 @@ interface Under {
   readonly format?: HostedAction['format'];
 }
 
-/** The longest parameters that an action accepts in one call, also on hosts with higher limits. */
-const MAX_PARAMS = 64 * 1024;
-
 const First = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
 const Second = v.object({ message: Message, share: v.string(), correlation: v.optional(Message) });
 
@@ -71,7 +69,7 @@ export function remoteParty(
       const both = { ...asked, ...(correlate && { correlate: toBase64(correlate) }) };
       // With many parties this may make the call too long.
       const limits = await runtime.limits();
-      const least = { ...limits, maxParamsLength: Math.min(limits.maxParamsLength, MAX_PARAMS) };
+      const least = { ...limits, maxParamsLength: Math.min(limits.maxParamsLength, STRICT_LIMITS.maxParamsLength) };
       const request = fits({ params: byteLength(JSON.stringify(both)) }, least) ? both : asked;
       const { message, share, correlation } = await ask(runtime, action, request, Second, options);
       return {

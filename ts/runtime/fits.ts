@@ -27,10 +27,6 @@ export function assertFits(sizes: Sizes, limits: Limits): void {
   throw new RuntimeError('limit', `${name}: ${sizes[part]} bytes, where the host allows ${limitIn(limits)}`);
 }
 
-export function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
-}
-
 function excess(sizes: Sizes, limits: Limits): Part | undefined {
   return (Object.keys(PARTS) as Part[]).find((part) => (sizes[part] ?? 0) > PARTS[part].limitIn(limits));
 }

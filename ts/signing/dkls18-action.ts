@@ -1,10 +1,9 @@
 import * as v from 'valibot';
-import { toBase64 } from '../core/bytes.ts';
+import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import { ProtocolError } from '../errors.ts';
 import { MAX_SIGNATURES } from '../protocol/cosigner.ts';
 import { ask, Message } from '../runtime/ask.ts';
-import { byteLength } from '../runtime/fits.ts';
 import { assertPossible, hostedAction } from './action.ts';
 import { type Job, rootFor, type SignOptions } from './job.ts';
 import type { Opened } from './opened.ts';

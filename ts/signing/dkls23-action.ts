@@ -1,10 +1,10 @@
 import * as v from 'valibot';
-import { toBase64 } from '../core/bytes.ts';
+import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import type { Messages } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
 import { type AskOptions, ask, Message } from '../runtime/ask.ts';
-import { byteLength, fits } from '../runtime/fits.ts';
+import { fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { excess, type HostedSigner, inBase64 } from './action.ts';
 

@@ -1,10 +1,9 @@
 import * as v from 'valibot';
-import { toBase64 } from '../core/bytes.ts';
+import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import type { Signature } from '../core/wasm.ts';
 import { StaleResponseError } from '../errors.ts';
 import { ask, Message } from '../runtime/ask.ts';
-import { byteLength } from '../runtime/fits.ts';
 import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
 import { assertPossible, type HostedSigner, hostedAction, inBase64 } from './action.ts';
 import { readyCorrelation, tell } from './correlate.ts';

@@ -1,10 +1,10 @@
 import * as v from 'valibot';
 import { commandLine } from '#command';
+import { byteLength } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
 import { hideSecret, Untrusted } from '../../text/untrusted.ts';
 import { sleep, withDeadline } from '../deadline.ts';
 import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
-import { byteLength } from '../fits.ts';
 import type { Json } from '../types.ts';
 
 const MAX_ANSWER = 8 * 1024 * 1024;

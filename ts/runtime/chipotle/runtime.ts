@@ -1,9 +1,10 @@
 import * as v from 'valibot';
 import { commandLine } from '#command';
+import { byteLength } from '../../core/bytes.ts';
 import { actionHash } from '../../protocol/cid.ts';
 import { sleep } from '../deadline.ts';
 import { RuntimeError } from '../errors.ts';
-import { assertFits, byteLength } from '../fits.ts';
+import { assertFits } from '../fits.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { assertOnlyWay, type Own, setActions } from './access.ts';

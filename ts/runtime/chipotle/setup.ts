@@ -1,7 +1,8 @@
 import { commandLine } from '#command';
+import { byteLength } from '../../core/bytes.ts';
 import { actionHash } from '../../protocol/cid.ts';
 import { RuntimeError } from '../errors.ts';
-import { assertFits, byteLength } from '../fits.ts';
+import { assertFits } from '../fits.ts';
 import type { Action } from '../types.ts';
 import { assertOnlyWay, type Own, otherWays, setupName } from './access.ts';
 import { type LitAccount, usageKeyHash } from './account.ts';

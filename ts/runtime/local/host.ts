@@ -1,9 +1,10 @@
 import { availableParallelism } from 'node:os';
 import * as v from 'valibot';
+import { byteLength } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
 import { Cid } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
-import { assertFits, byteLength, fits } from '../fits.ts';
+import { assertFits, fits } from '../fits.ts';
 import { sourceCid } from '../source.ts';
 import type { Json, Limits } from '../types.ts';
 import { GENERATIONS, type Generation, type GenerationName } from './generations.ts';
