@@ -6,7 +6,6 @@ package abi
 
 import (
 	"errors"
-	"reflect"
 
 	"tandem/go/wire"
 )
@@ -14,37 +13,56 @@ import (
 // MaxInput is the largest input of a call in bytes, CBOR framing included.
 const MaxInput = 1 << 20
 
-type failure struct {
-	Error report `cbor:"error"`
-}
+type failure struct{ Error report }
+
+// Fields names the fields to package wire.
+func (f *failure) Fields(c *wire.Coder) { c.Name("error").Struct(f.Error.Fields) }
 
 type report struct {
-	Code    string `cbor:"code"`
-	Message string `cbor:"message"`
-	Party   int    `cbor:"party,omitempty"`
+	Code    string
+	Message string
+	Party   int
+}
+
+// Fields names the fields to package wire.
+func (r *report) Fields(c *wire.Coder) {
+	c.Name("code").Text(&r.Code)
+	c.OptionalInt("party", &r.Party)
+	c.Name("message").Text(&r.Message)
+}
+
+// Struct is a wire.Struct that points to a T.
+type Struct[T any] interface {
+	*T
+	wire.Struct
 }
 
 // Call decodes input, hands it to step and returns the encoded result or error.
 // It never panics on account of the input. Input, and every byte string that
 // step was given or returned, is cleared: step must keep none of them.
-func Call[In, Out any](input []byte, step func(*In) (*Out, error)) []byte {
-	in := new(In)
-	return call(input, in, func() (any, error) {
+func Call[In, Out any, I Struct[In], O Struct[Out]](input []byte, step func(I) (O, error)) []byte {
+	in := I(new(In))
+	return call(input, in.Fields, func() (func(*wire.Coder), error) {
 		out, err := step(in)
-		return out, err
+		if out == nil {
+			return nil, err
+		}
+		return out.Fields, err
 	})
 }
 
 // call is Call for all types, so that there is one of it in a module and not one for each export.
-func call(input []byte, in any, step func() (any, error)) []byte {
+func call(input []byte, in func(*wire.Coder), step func() (out func(*wire.Coder), err error)) []byte {
 	err := wire.Unmarshal(input, min(len(input), MaxInput), in) // it reserves the maximum
 	clear(input)
-	defer wipe(in)
+	defer wire.Wipe(in)
 	if err != nil {
 		return encodeError(err)
 	}
 	out, err := step()
-	defer wipe(out)
+	if out != nil {
+		defer wire.Wipe(out)
+	}
 	if err != nil {
 		return encodeError(err)
 	}
@@ -65,42 +83,9 @@ func encodeError(err error) []byte {
 	if errors.As(err, &e) {
 		r.Message, r.Party = e.Message, e.Party
 	}
-	encoded, err := wire.Marshal(&failure{r})
+	encoded, err := wire.Marshal((&failure{r}).Fields)
 	if err != nil {
 		panic(err) // two texts and a number: always encodable
 	}
 	return encoded
-}
-
-// wipe clears the byte strings and arrays in what v points to, wherever they are:
-// in structs, in lists and in maps. Which of them is a secret need not be known here.
-// v may be a nil pointer.
-func wipe(v any) { wipeValue(reflect.ValueOf(v).Elem()) }
-
-func wipeValue(v reflect.Value) {
-	switch kind := v.Kind(); kind {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			wipeValue(v.Elem())
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			wipeValue(v.Field(i))
-		}
-	case reflect.Slice, reflect.Array:
-		if v.Type().Elem().Kind() == reflect.Uint8 {
-			clear(v.Bytes())
-			return
-		}
-		for i := range v.Len() {
-			wipeValue(v.Index(i))
-		}
-	case reflect.Map:
-		for _, key := range v.MapKeys() {
-			if v.Type().Elem().Kind() == reflect.Slice {
-				wipeValue(v.MapIndex(key))
-			}
-			v.SetMapIndex(key, reflect.Zero(v.Type().Elem())) // a value that is not a slice is in the map itself
-		}
-	}
 }

@@ -2,14 +2,26 @@ package abi
 
 import "unsafe"
 
-// buffers are those handed to the host, by address. The map keeps them from the
-// collector, and an address that is not in it is never dereferenced.
-var buffers = map[uint32][]byte{}
+// buffers are those handed to the host. The list keeps them from the collector,
+// and an address that is not one of theirs is never dereferenced. It is a list
+// because they are few, and a map has much more to compile.
+var buffers [][]byte
+
+func address(b []byte) uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }
 
 func hand(b []byte) uint32 {
-	ptr := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b))))
-	buffers[ptr] = b
-	return ptr
+	buffers = append(buffers, b)
+	return address(b)
+}
+
+// find returns the buffer at an address and its place in the list, or nil.
+func find(ptr uint32) (b []byte, at int) {
+	for at, b := range buffers {
+		if address(b) == ptr {
+			return b, at
+		}
+	}
+	return nil, 0
 }
 
 // Alloc returns the address of a new buffer of n bytes, or 0 if n is 0 or more
@@ -28,8 +40,14 @@ func Alloc(n uint32) uint32 {
 //
 //go:wasmexport tandem_free
 func Free(ptr, _ uint32) {
-	clear(buffers[ptr])
-	delete(buffers, ptr)
+	b, at := find(ptr)
+	if b == nil {
+		return
+	}
+	clear(b)
+	last := len(buffers) - 1
+	buffers[at], buffers[last] = buffers[last], nil
+	buffers = buffers[:last]
 }
 
 var sweeps bool
@@ -47,8 +65,8 @@ func Sweep() { sweeps = true }
 // Export runs Call on the n bytes at ptr, a buffer of Alloc, and returns the
 // address of the result in the upper and its length in the lower 32 bits. Both
 // buffers stay the host's to Free.
-func Export[In, Out any](ptr, n uint32, step func(*In) (*Out, error)) uint64 {
-	input := buffers[ptr]
+func Export[In, Out any, I Struct[In], O Struct[Out]](ptr, n uint32, step func(I) (O, error)) uint64 {
+	input, _ := find(ptr)
 	if uint32(len(input)) != n {
 		input = nil // not a buffer of ours; reported as an input that does not parse
 	}
@@ -63,4 +81,6 @@ func Export[In, Out any](ptr, n uint32, step func(*In) (*Out, error)) uint64 {
 // run is Call, and never inlined: none of its frame is left when sweep is called.
 //
 //go:noinline
-func run[In, Out any](input []byte, step func(*In) (*Out, error)) []byte { return Call(input, step) }
+func run[In, Out any, I Struct[In], O Struct[Out]](input []byte, step func(I) (O, error)) []byte {
+	return Call(input, step)
+}

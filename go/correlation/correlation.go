@@ -162,18 +162,33 @@ func (c *Correlation) Clear() {
 }
 
 type correlationMessage struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	ID      [32]byte `cbor:"3,keyasint"`
-	KeyID   [32]byte `cbor:"4,keyasint"`
-	Epoch   uint32   `cbor:"5,keyasint"`
-	Signers []int    `cbor:"6,keyasint"` // user, action
-	Seed    [32]byte `cbor:"7,keyasint"`
-	Delta   [32]byte `cbor:"8,keyasint"`
-	MACKey  [32]byte `cbor:"9,keyasint"`
+	Version int
+	Kind    string
+	ID      [32]byte
+	KeyID   [32]byte
+	Epoch   uint32
+	Signers []int // user, action
+	Seed    [32]byte
+	Delta   [32]byte
+	MACKey  [32]byte
 
-	Digits [Digits]byte                   `cbor:"10,keyasint"`
-	Nodes  [Digits * Bits * nodeSize]byte `cbor:"11,keyasint"`
+	Digits [Digits]byte
+	Nodes  [Digits * Bits * nodeSize]byte
+}
+
+// Fields names the fields to package wire.
+func (m *correlationMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.ID[:])
+	c.Key(4).Array(m.KeyID[:])
+	c.Key(5).Uint32(&m.Epoch)
+	c.Key(6).Ints(&m.Signers)
+	c.Key(7).Array(m.Seed[:])
+	c.Key(8).Array(m.Delta[:])
+	c.Key(9).Array(m.MACKey[:])
+	c.Key(10).Array(m.Digits[:])
+	c.Key(11).Array(m.Nodes[:])
 }
 
 const maxCorrelation = Digits*Bits*nodeSize + 512
@@ -202,7 +217,7 @@ func (c *Correlation) Encode() ([]byte, error) {
 	}
 	defer m.clear()
 	c.Delta.PutBytes(m.Delta[:])
-	return wire.Marshal(m)
+	return wire.Marshal(m.Fields)
 }
 
 // Decode is the inverse of Encode. Everything else is an error of code session.
@@ -210,7 +225,7 @@ func Decode(data []byte) (*Correlation, error) {
 	m := new(correlationMessage)
 	defer m.clear()
 	fail := wire.Errorf(wire.CodeSession, "not a correlation")
-	if wire.Unmarshal(data, maxCorrelation, m) != nil || wire.Header(m.Version, m.Kind, kindCorrelation) != nil {
+	if wire.Unmarshal(data, maxCorrelation, m.Fields) != nil || wire.Header(m.Version, m.Kind, kindCorrelation) != nil {
 		return nil, fail
 	}
 	delta, err := new(secp256k1.Scalar).SetBytes(m.Delta[:])

@@ -15,32 +15,62 @@ import (
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	Nonce   [32]byte `cbor:"3,keyasint"`
-	OT      []byte   `cbor:"4,keyasint"`
+	Version int
+	Kind    string
+	Nonce   [32]byte
+	OT      []byte
+}
+
+// Fields names the fields to package wire.
+func (m *requestMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.Nonce[:])
+	c.Key(4).Bytes(&m.OT)
 }
 
 // answerMessage is the answer.
 type answerMessage struct {
-	Version   int                        `cbor:"1,keyasint"`
-	Kind      string                     `cbor:"2,keyasint"`
-	B         [33]byte                   `cbor:"3,keyasint"`
-	Encrypted [ots * 2 * nodeSize]byte   `cbor:"4,keyasint"`
-	Sums      [Digits * hashSize]byte    `cbor:"5,keyasint"`
-	All       [hashSize]byte             `cbor:"6,keyasint"`
-	Proof     [transcript.ProofSize]byte `cbor:"7,keyasint"`
+	Version   int
+	Kind      string
+	B         [33]byte
+	Encrypted [ots * 2 * nodeSize]byte
+	Sums      [Digits * hashSize]byte
+	All       [hashSize]byte
+	Proof     [transcript.ProofSize]byte
+}
+
+// Fields names the fields to package wire.
+func (m *answerMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.B[:])
+	c.Key(4).Array(m.Encrypted[:])
+	c.Key(5).Array(m.Sums[:])
+	c.Key(6).Array(m.All[:])
+	c.Key(7).Array(m.Proof[:])
 }
 
 // sessionState is what the user keeps between Request and Accept.
 type sessionState struct {
-	Version    int      `cbor:"1,keyasint"`
-	Kind       string   `cbor:"2,keyasint"`
-	Round      int      `cbor:"3,keyasint"`
-	Peer       int      `cbor:"4,keyasint"`
-	Seed       [32]byte `cbor:"5,keyasint"` // of the user's stream
-	M          [32]byte `cbor:"6,keyasint"` // hash of the request
-	Transcript [32]byte `cbor:"7,keyasint"` // T of the OTs
+	Version    int
+	Kind       string
+	Round      int
+	Peer       int
+	Seed       [32]byte // of the user's stream
+	M          [32]byte // hash of the request
+	Transcript [32]byte // T of the OTs
+}
+
+// Fields names the fields to package wire.
+func (s *sessionState) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Int(&s.Round)
+	c.Key(4).Int(&s.Peer)
+	c.Key(5).Array(s.Seed[:])
+	c.Key(6).Array(s.M[:])
+	c.Key(7).Array(s.Transcript[:])
 }
 
 const maxSession = 512
@@ -103,7 +133,7 @@ func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	request, err = wire.Marshal(&requestMessage{wire.Version, kindRequest, u.nonce, message})
+	request, err = wire.Marshal((&requestMessage{wire.Version, kindRequest, u.nonce, message}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -117,7 +147,7 @@ func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, 
 		Transcript: [32]byte(ot.Transcript(u.nonce[:], message)),
 	}
 	defer clear(state.Seed[:])
-	session, err = wire.Marshal(state)
+	session, err = wire.Marshal(state.Fields)
 	return session, request, err
 }
 
@@ -187,7 +217,7 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 	if err := transcript.Generator.Prove(a.Proof[:], stream, labelProof, X.Bytes(), share.X, context...); err != nil {
 		return nil, internal(err)
 	}
-	return wire.Marshal(a)
+	return wire.Marshal(a.Fields)
 }
 
 // CheckPair returns an error of code input unless the key has threshold 2 and peer is another party of it than the share's.
@@ -204,7 +234,7 @@ func CheckPair(share *deal.KeyShare, peer int) error {
 
 func decodeRequest(data []byte) (*requestMessage, error) {
 	m := new(requestMessage)
-	if err := wire.Unmarshal(data, maxRequest, m); err != nil {
+	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
 		return nil, err
 	}
 	return m, wire.Header(m.Version, m.Kind, kindRequest)
@@ -385,7 +415,7 @@ func swap(a, b []byte, mask byte) {
 
 func decodeSession(data []byte) (*sessionState, error) {
 	state := new(sessionState)
-	if wire.Unmarshal(data, maxSession, state) != nil ||
+	if wire.Unmarshal(data, maxSession, state.Fields) != nil ||
 		wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
 		return nil, wire.Errorf(wire.CodeSession, "not a session of a correlation's set-up")
 	}
@@ -394,7 +424,7 @@ func decodeSession(data []byte) (*sessionState, error) {
 
 func decodeAnswer(data []byte) (*answerMessage, error) {
 	a := new(answerMessage)
-	if err := wire.Unmarshal(data, maxAnswer, a); err != nil {
+	if err := wire.Unmarshal(data, maxAnswer, a.Fields); err != nil {
 		return nil, err
 	}
 	return a, wire.Header(a.Version, a.Kind, kindAnswer)

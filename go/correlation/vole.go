@@ -8,6 +8,7 @@ import (
 	"tandem/go/internal/chacha"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
+	"tandem/go/wire"
 )
 
 // RhoSize is the length of ρ in bytes.
@@ -18,9 +19,16 @@ const MaxWidth = 8
 
 // Message is what the action sends of a vector OLE: part of a message of package onecall.
 type Message struct {
-	Tau    []byte   `cbor:"5,keyasint"` // 72 rows of n + 1 scalars
-	EtaHat [32]byte `cbor:"6,keyasint"` // η̂
-	Mu     [32]byte `cbor:"7,keyasint"` // μ
+	Tau    []byte   // 72 rows of n + 1 scalars
+	EtaHat [32]byte // η̂
+	Mu     [32]byte // μ
+}
+
+// Fields names the fields to package wire.
+func (m *Message) Fields(c *wire.Coder) {
+	c.Key(5).Bytes(&m.Tau)
+	c.Key(6).Array(m.EtaHat[:])
+	c.Key(7).Array(m.Mu[:])
 }
 
 // TauSize is the length of τ in bytes, for n outputs.

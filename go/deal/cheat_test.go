@@ -44,7 +44,7 @@ func cheat(t *testing.T, all map[int]Params, contribute func(*dealer, *contribut
 	must(err)
 	m := &round2Message{wire.Version, kindRound2, 2, id, own.opening, boxes}
 	send(m)
-	round2[2], err = wire.Marshal(m)
+	round2[2], err = wire.Marshal(m.Fields)
 	must(err)
 	delete(round2, 1)
 	_, _, err = Round3(sessions[1], round2, rand.Reader)
@@ -256,7 +256,7 @@ func TestForgedConfirmation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			message, err := wire.Marshal(&round3Message{wire.Version, kindRound3, 2, test.says, proof})
+			message, err := wire.Marshal((&round3Message{wire.Version, kindRound3, 2, test.says, proof}).Fields)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,7 +59,7 @@ func round1(p *Params, received map[int][]byte, rand io.Reader) (session, messag
 	if message, err = own.round1(d.Self); err != nil {
 		return nil, nil, err
 	}
-	if session, err = wire.Marshal(s); err != nil {
+	if session, err = wire.Marshal(s.Fields); err != nil {
 		return nil, nil, err
 	}
 	return session, message, nil
@@ -67,7 +67,7 @@ func round1(p *Params, received map[int][]byte, rand io.Reader) (session, messag
 
 func (c *contribution) round1(self int) ([]byte, error) {
 	com := c.opening.commitment(self, c.ephemeral)
-	return wire.Marshal(&round1Message{wire.Version, kindRound1, self, com, c.ephemeral})
+	return wire.Marshal((&round1Message{wire.Version, kindRound1, self, com, c.ephemeral}).Fields)
 }
 
 // DealID returns the 32-byte id of the deal that the messages of round 1, of all participants, begin: it is the same for
@@ -123,7 +123,7 @@ func Round2(session []byte, messages map[int][]byte) (next, message []byte, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	message, err = wire.Marshal(&round2Message{wire.Version, kindRound2, d.Self, id, own.opening, boxes})
+	message, err = wire.Marshal((&round2Message{wire.Version, kindRound2, d.Self, id, own.opening, boxes}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,7 +132,7 @@ func Round2(session []byte, messages map[int][]byte) (next, message []byte, err 
 	}
 	kept := &session2{wire.Version, kindSession2, *d, id, peers, transcript.Hash(labelMessage, message)}
 	defer kept.Dealer.clear()
-	if next, err = wire.Marshal(kept); err != nil {
+	if next, err = wire.Marshal(kept.Fields); err != nil {
 		return nil, nil, err
 	}
 	return next, message, nil
@@ -222,7 +222,7 @@ func Round3(session []byte, messages map[int][]byte, rand io.Reader) (next, mess
 	if err != nil {
 		return nil, nil, err
 	}
-	if message, err = wire.Marshal(&round3Message{wire.Version, kindRound3, d.Self, seen, proof}); err != nil {
+	if message, err = wire.Marshal((&round3Message{wire.Version, kindRound3, d.Self, seen, proof}).Fields); err != nil {
 		return nil, nil, err
 	}
 	encoded, err := share.Encode()
@@ -230,7 +230,7 @@ func Round3(session []byte, messages map[int][]byte, rand io.Reader) (next, mess
 		return nil, nil, err
 	}
 	defer clear(encoded)
-	if next, err = wire.Marshal(&session3{wire.Version, kindSession3, s.DealID, seen, encoded}); err != nil {
+	if next, err = wire.Marshal((&session3{wire.Version, kindSession3, s.DealID, seen, encoded}).Fields); err != nil {
 		return nil, nil, err
 	}
 	return next, message, nil

@@ -686,18 +686,28 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+type finishSession struct {
+	version int
+	kind    string
+	dealID  [32]byte
+	digests map[int][32]byte
+	share   []byte
+}
+
+func (s *finishSession) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.version)
+	c.Key(2).Text(&s.kind)
+	c.Key(3).Array(s.dealID[:])
+	wire.Map(c.Key(4), &s.digests, (*wire.Coder).Array32)
+	c.Key(5).Bytes(&s.share)
+}
+
 // shareIn returns the key share that a session for Finish holds.
 func shareIn(t *testing.T, session []byte) []byte {
 	t.Helper()
-	var s struct {
-		Version int              `cbor:"1,keyasint"`
-		Kind    string           `cbor:"2,keyasint"`
-		DealID  [32]byte         `cbor:"3,keyasint"`
-		Digests map[int][32]byte `cbor:"4,keyasint"`
-		Share   []byte           `cbor:"5,keyasint"`
-	}
-	if err := wire.Unmarshal(session, 1<<13, &s); err != nil {
+	var s finishSession
+	if err := wire.Unmarshal(session, 1<<13, s.Fields); err != nil {
 		t.Fatal(err)
 	}
-	return s.Share
+	return s.share
 }

@@ -12,11 +12,20 @@ import (
 // dealer is one party's part in a deal, as its sessions keep it: what was agreed, and a seed that all of the party's
 // contribution is drawn from, again in every round.
 type dealer struct {
-	Terms     terms    `cbor:"1,keyasint"`
-	Self      int      `cbor:"2,keyasint"`
-	Seed      [32]byte `cbor:"3,keyasint"`
-	Constant  []byte   `cbor:"4,keyasint"` // f(0) if it is given: the key of Import, λx of Reshare; otherwise empty
-	ChainCode []byte   `cbor:"5,keyasint"` // that of an imported key if it is given; otherwise empty
+	Terms     terms
+	Self      int
+	Seed      [32]byte
+	Constant  []byte // f(0) if it is given: the key of Import, λx of Reshare; otherwise empty
+	ChainCode []byte // that of an imported key if it is given; otherwise empty
+}
+
+// Fields names the fields to package wire.
+func (d *dealer) Fields(c *wire.Coder) {
+	c.Key(1).Struct(d.Terms.Fields)
+	c.Key(2).Int(&d.Self)
+	c.Key(3).Array(d.Seed[:])
+	c.Key(4).Bytes(&d.Constant)
+	c.Key(5).Bytes(&d.ChainCode)
 }
 
 // init checks the parameters and draws the seed. received is what is known of round 1 already.

@@ -53,36 +53,78 @@ type (
 )
 
 type round1Message struct {
-	Version    int      `cbor:"1,keyasint"`
-	Kind       string   `cbor:"2,keyasint"`
-	From       int      `cbor:"3,keyasint"`
-	Commitment [32]byte `cbor:"4,keyasint"` // com
-	Ephemeral  point    `cbor:"5,keyasint"` // E
+	Version    int
+	Kind       string
+	From       int
+	Commitment [32]byte // com
+	Ephemeral  point    // E
+}
+
+// Fields names the fields to package wire.
+func (m *round1Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	c.Key(4).Array(m.Commitment[:])
+	c.Key(5).Array(m.Ephemeral[:])
 }
 
 type round2Message struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	From    int      `cbor:"3,keyasint"`
-	DealID  [32]byte `cbor:"4,keyasint"`
-	Opening opening  `cbor:"5,keyasint"`
-	Boxes   []box    `cbor:"6,keyasint"` // f(j) for each receiver j but the sender, ascending
+	Version int
+	Kind    string
+	From    int
+	DealID  [32]byte
+	Opening opening
+	Boxes   []box // f(j) for each receiver j but the sender, ascending
+}
+
+// Fields names the fields to package wire.
+func (m *round2Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	c.Key(4).Array(m.DealID[:])
+	c.Key(5).Struct(m.Opening.Fields)
+	wire.List(c.Key(6), &m.Boxes)
+	for i := range m.Boxes {
+		c.Array(m.Boxes[i][:])
+	}
 }
 
 // opening opens a commitment of round 1. That of a party that does not contribute has a salt and nothing else.
 type opening struct {
-	Salt      [32]byte `cbor:"1,keyasint"`
-	Points    []point  `cbor:"2,keyasint"` // F
-	Proof     []byte   `cbor:"3,keyasint"` // π, 64 bytes
-	ChainCode []byte   `cbor:"4,keyasint"` // cc, 32 bytes
+	Salt      [32]byte
+	Points    []point // F
+	Proof     []byte  // π, 64 bytes
+	ChainCode []byte  // cc, 32 bytes
+}
+
+// Fields names the fields to package wire.
+func (o *opening) Fields(c *wire.Coder) {
+	c.Key(1).Array(o.Salt[:])
+	wire.List(c.Key(2), &o.Points)
+	for i := range o.Points {
+		c.Array(o.Points[i][:])
+	}
+	c.Key(3).Bytes(&o.Proof)
+	c.Key(4).Bytes(&o.ChainCode)
 }
 
 type round3Message struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	From    int      `cbor:"3,keyasint"`
-	Digests digests  `cbor:"4,keyasint"`
-	Proof   [64]byte `cbor:"5,keyasint"` // of x under X: the key confirmation
+	Version int
+	Kind    string
+	From    int
+	Digests digests
+	Proof   [64]byte // of x under X: the key confirmation
+}
+
+// Fields names the fields to package wire.
+func (m *round3Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	wire.Map(c.Key(4), &m.Digests, (*wire.Coder).Array32)
+	c.Key(5).Array(m.Proof[:])
 }
 
 // commitment returns com = H(i, E, F, π, cc, salt).
@@ -96,7 +138,7 @@ func (o *opening) commitment(i int, ephemeral point) [32]byte {
 
 func decodeRound1(data []byte, i int) (*round1Message, error) {
 	var m round1Message
-	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, i); err != nil {
@@ -110,7 +152,7 @@ func decodeRound1(data []byte, i int) (*round1Message, error) {
 
 func decodeRound2(data []byte, i int) (*round2Message, error) {
 	var m round2Message
-	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, i); err != nil {
@@ -121,7 +163,7 @@ func decodeRound2(data []byte, i int) (*round2Message, error) {
 
 func decodeRound3(data []byte, i int) (*round3Message, error) {
 	var m round3Message
-	if err := wire.Unmarshal(data, maxMessage, &m); err != nil {
+	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, i); err != nil {
@@ -130,4 +172,4 @@ func decodeRound3(data []byte, i int) (*round3Message, error) {
 	return &m, nil
 }
 
-var errOwnMessage = wire.Errorf(wire.CodeInput, "the party's own message is not the one it sent")
+var errOwnMessage = &wire.Error{Code: wire.CodeInput, Message: "the party's own message is not the one it sent"}

@@ -44,15 +44,30 @@ type Params struct {
 
 // terms is what all parties of a deal agree on before it.
 type terms struct {
-	Kind         string `cbor:"1,keyasint"`
-	Threshold    int    `cbor:"2,keyasint"`
-	Parties      []int  `cbor:"3,keyasint"`
-	Contributors []int  `cbor:"4,keyasint"`
-	Epoch        uint32 `cbor:"5,keyasint"`
+	Kind         string
+	Threshold    int
+	Parties      []int
+	Contributors []int
+	Epoch        uint32
 	// Reshare only, otherwise empty. The key id is a hash of all that the other two are computed from.
-	OldKeyID  []byte  `cbor:"6,keyasint"`
-	ChainCode []byte  `cbor:"7,keyasint"` // of the old key
-	Constants []point `cbor:"8,keyasint"` // λ_i·X_i, which F_i(0) must be, in the order of Contributors
+	OldKeyID  []byte
+	ChainCode []byte  // of the old key
+	Constants []point // λ_i·X_i, which F_i(0) must be, in the order of Contributors
+}
+
+// Fields names the fields to package wire.
+func (t *terms) Fields(c *wire.Coder) {
+	c.Key(1).Text(&t.Kind)
+	c.Key(2).Int(&t.Threshold)
+	c.Key(3).Ints(&t.Parties)
+	c.Key(4).Ints(&t.Contributors)
+	c.Key(5).Uint32(&t.Epoch)
+	c.Key(6).Bytes(&t.OldKeyID)
+	c.Key(7).Bytes(&t.ChainCode)
+	wire.List(c.Key(8), &t.Constants)
+	for i := range t.Constants {
+		c.Array(t.Constants[i][:])
+	}
 }
 
 func (p *Params) terms() (*terms, error) {

@@ -107,14 +107,14 @@ func TestClear(t *testing.T) {
 // Sessions that are well formed, but not ones that a round makes.
 func TestImplausibleSession(t *testing.T) {
 	sessions, messages := play(t, cheatedReshare(t))
-	same := func(any) {}
-	first := func(change func(*session1)) func(any) { return func(s any) { change(s.(*session1)) } }
-	second := func(change func(*session2)) func(any) { return func(s any) { change(s.(*session2)) } }
-	third := func(change func(*session3)) func(any) { return func(s any) { change(s.(*session3)) } }
+	same := func(wire.Struct) {}
+	first := func(change func(*session1)) func(wire.Struct) { return func(s wire.Struct) { change(s.(*session1)) } }
+	second := func(change func(*session2)) func(wire.Struct) { return func(s wire.Struct) { change(s.(*session2)) } }
+	third := func(change func(*session3)) func(wire.Struct) { return func(s wire.Struct) { change(s.(*session3)) } }
 	for _, test := range []struct {
 		name   string
 		round  int
-		change func(any)
+		change func(wire.Struct)
 	}{
 		{"", 1, same},
 		{"", 2, same},
@@ -146,7 +146,7 @@ func TestImplausibleSession(t *testing.T) {
 		{"digest missing", 3, third(func(s *session3) { delete(s.Digests, 3) })},
 		{"share", 3, third(func(s *session3) { s.Share[len(s.Share)-200] ^= 1 })},
 	} {
-		var s any
+		var s wire.Struct
 		var err error
 		switch test.round {
 		case 1:
@@ -155,13 +155,13 @@ func TestImplausibleSession(t *testing.T) {
 			s, err = decodeSession2(sessions[2][2])
 		case 3:
 			decoded := new(session3)
-			s, err = decoded, wire.Unmarshal(sessions[3][2], maxSession, decoded)
+			s, err = decoded, wire.Unmarshal(sessions[3][2], maxSession, decoded.Fields)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
 		test.change(s)
-		data, err := wire.Marshal(s)
+		data, err := wire.Marshal(s.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestLargestFit(t *testing.T) {
 	share := &shareMessage{1, kindShare, key, MaxIndex, [32]byte{}, make([][32]byte, MaxParties-1)}
 	opened := opening{[32]byte{}, make([]point, MaxParties), make([]byte, 64), make([]byte, 32)}
 	for _, test := range []struct {
-		value, decoded any
+		value, decoded wire.Struct
 		max            int
 	}{
 		{&round1Message{1, kindRound1, MaxIndex, [32]byte{}, point{}}, new(round1Message), maxMessage},
@@ -233,11 +233,11 @@ func TestLargestFit(t *testing.T) {
 		{share, new(shareMessage), maxShare},
 		{&keyMessage{1, kindKey, key}, new(keyMessage), maxShare},
 	} {
-		data, err := wire.Marshal(test.value)
+		data, err := wire.Marshal(test.value.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := wire.Unmarshal(data, test.max, test.decoded); err != nil {
+		if err := wire.Unmarshal(data, test.max, test.decoded.Fields); err != nil {
 			t.Errorf("%T of %d bytes: %v", test.value, len(data), err)
 		}
 	}

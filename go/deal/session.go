@@ -4,19 +4,36 @@ import "tandem/go/wire"
 
 // session1 is what a party keeps between rounds 1 and 2.
 type session1 struct {
-	Version int    `cbor:"1,keyasint"`
-	Kind    string `cbor:"2,keyasint"`
-	Dealer  dealer `cbor:"3,keyasint"`
+	Version int
+	Kind    string
+	Dealer  dealer
+}
+
+// Fields names the fields to package wire.
+func (s *session1) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Struct(s.Dealer.Fields)
 }
 
 // session2 is what a receiver keeps between rounds 2 and 3.
 type session2 struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	Dealer  dealer   `cbor:"3,keyasint"`
-	DealID  [32]byte `cbor:"4,keyasint"`
-	Peers   peers    `cbor:"5,keyasint"`
-	Digest  [32]byte `cbor:"6,keyasint"` // of the party's own message of round 2
+	Version int
+	Kind    string
+	Dealer  dealer
+	DealID  [32]byte
+	Peers   peers
+	Digest  [32]byte // of the party's own message of round 2
+}
+
+// Fields names the fields to package wire.
+func (s *session2) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Struct(s.Dealer.Fields)
+	c.Key(4).Array(s.DealID[:])
+	wire.Map(c.Key(5), &s.Peers, func(c *wire.Coder, v *peer) { c.Struct(v.Fields) })
+	c.Key(6).Array(s.Digest[:])
 }
 
 // peers are the other participants.
@@ -24,22 +41,37 @@ type peers = map[int]peer
 
 // peer is what a participant said in round 1.
 type peer struct {
-	Commitment [32]byte `cbor:"1,keyasint"`
-	Ephemeral  point    `cbor:"2,keyasint"`
+	Commitment [32]byte
+	Ephemeral  point
+}
+
+// Fields names the fields to package wire.
+func (p *peer) Fields(c *wire.Coder) {
+	c.Key(1).Array(p.Commitment[:])
+	c.Key(2).Array(p.Ephemeral[:])
 }
 
 // session3 is what a receiver keeps between round 3 and the end.
 type session3 struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	DealID  [32]byte `cbor:"3,keyasint"`
-	Digests digests  `cbor:"4,keyasint"`
-	Share   []byte   `cbor:"5,keyasint"` // the key share, not confirmed yet
+	Version int
+	Kind    string
+	DealID  [32]byte
+	Digests digests
+	Share   []byte // the key share, not confirmed yet
+}
+
+// Fields names the fields to package wire.
+func (s *session3) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Array(s.DealID[:])
+	wire.Map(c.Key(4), &s.Digests, (*wire.Coder).Array32)
+	c.Key(5).Bytes(&s.Share)
 }
 
 func decodeSession1(data []byte) (*session1, error) {
 	var s session1
-	err := wire.Unmarshal(data, maxSession, &s)
+	err := wire.Unmarshal(data, maxSession, s.Fields)
 	if err != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil || s.Dealer.check() != nil {
 		s.Dealer.clear()
 		return nil, notASession(1)
@@ -49,7 +81,7 @@ func decodeSession1(data []byte) (*session1, error) {
 
 func decodeSession2(data []byte) (*session2, error) {
 	var s session2
-	err := wire.Unmarshal(data, maxSession, &s)
+	err := wire.Unmarshal(data, maxSession, s.Fields)
 	if err != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil || s.Dealer.check() != nil || !s.plausible() {
 		s.Dealer.clear()
 		return nil, notASession(2)
@@ -72,7 +104,7 @@ func (s *session2) plausible() bool {
 func decodeSession3(data []byte) (*session3, *KeyShare, error) {
 	var s session3
 	defer func() { clear(s.Share) }()
-	err := wire.Unmarshal(data, maxSession, &s)
+	err := wire.Unmarshal(data, maxSession, s.Fields)
 	if err != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
 		return nil, nil, notASession(3)
 	}

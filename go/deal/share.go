@@ -31,19 +31,37 @@ type KeyShare struct {
 // Info is the public data of a key share, in the types of the wasm boundary.
 type Info struct {
 	Identity
-	PublicShares map[int][]byte `cbor:"publicShares"` // 33 bytes each
+	PublicShares map[int][]byte // 33 bytes each
+}
+
+// Fields names the fields to package wire.
+func (i *Info) Fields(c *wire.Coder) {
+	i.Identity.Fields(c)
+	wire.Map(c.Name("publicShares"), &i.PublicShares, (*wire.Coder).Bytes)
 }
 
 // Identity is Info without the public shares.
 type Identity struct {
-	Index     int    `cbor:"index"`
-	Threshold int    `cbor:"threshold"`
-	Parties   []int  `cbor:"parties"`
-	Epoch     uint32 `cbor:"epoch"`
-	PublicKey []byte `cbor:"publicKey"` // 33 bytes
-	Address   []byte `cbor:"address"`   // 20 bytes
-	KeyID     []byte `cbor:"keyId"`
-	ChainCode []byte `cbor:"chainCode"`
+	Index     int
+	Threshold int
+	Parties   []int
+	Epoch     uint32
+	PublicKey []byte // 33 bytes
+	Address   []byte // 20 bytes
+	KeyID     []byte
+	ChainCode []byte
+}
+
+// Fields names the fields to package wire.
+func (i *Identity) Fields(c *wire.Coder) {
+	c.Name("epoch").Uint32(&i.Epoch)
+	c.Name("index").Int(&i.Index)
+	c.Name("keyId").Bytes(&i.KeyID)
+	c.Name("address").Bytes(&i.Address)
+	c.Name("parties").Ints(&i.Parties)
+	c.Name("chainCode").Bytes(&i.ChainCode)
+	c.Name("publicKey").Bytes(&i.PublicKey)
+	c.Name("threshold").Int(&i.Threshold)
 }
 
 // newKey returns the key whose shares are f(k), F = f·G. It is an error if the key or a share is zero.
@@ -119,7 +137,7 @@ func (s *KeyShare) Seed(i int) ([]byte, error) {
 
 // Info returns the public data of the share.
 func (s *KeyShare) Info() *Info {
-	info := &Info{Identity: *s.Identity(), PublicShares: make(map[int][]byte, len(s.Parties))}
+	info := &Info{Identity: s.Identity(), PublicShares: make(map[int][]byte, len(s.Parties))}
 	for k, i := range s.Parties {
 		info.PublicShares[i] = s.PublicShares[k].Bytes()
 	}
@@ -127,9 +145,9 @@ func (s *KeyShare) Info() *Info {
 }
 
 // Identity returns the public data of the share without the public shares.
-func (s *KeyShare) Identity() *Identity {
+func (s *KeyShare) Identity() Identity {
 	address := s.Address()
-	return &Identity{
+	return Identity{
 		Index:     s.Index,
 		Threshold: s.Threshold,
 		Parties:   slices.Clone(s.Parties),
@@ -156,28 +174,62 @@ func others(set []int, i int) []int {
 
 // keyFields is a Key on the wire.
 type keyFields struct {
-	Threshold    int      `cbor:"1,keyasint"`
-	Parties      []int    `cbor:"2,keyasint"`
-	Epoch        uint32   `cbor:"3,keyasint"`
-	Q            point    `cbor:"4,keyasint"`
-	PublicShares []point  `cbor:"5,keyasint"`
-	ChainCode    [32]byte `cbor:"6,keyasint"`
-	ID           [32]byte `cbor:"7,keyasint"`
+	Threshold    int
+	Parties      []int
+	Epoch        uint32
+	Q            point
+	PublicShares []point
+	ChainCode    [32]byte
+	ID           [32]byte
+}
+
+// Fields names the fields to package wire.
+func (k *keyFields) Fields(c *wire.Coder) {
+	c.Key(1).Int(&k.Threshold)
+	c.Key(2).Ints(&k.Parties)
+	c.Key(3).Uint32(&k.Epoch)
+	c.Key(4).Array(k.Q[:])
+	wire.List(c.Key(5), &k.PublicShares)
+	for i := range k.PublicShares {
+		c.Array(k.PublicShares[i][:])
+	}
+	c.Key(6).Array(k.ChainCode[:])
+	c.Key(7).Array(k.ID[:])
 }
 
 type keyMessage struct {
-	Version int       `cbor:"1,keyasint"`
-	Kind    string    `cbor:"2,keyasint"`
-	Key     keyFields `cbor:"3,keyasint"`
+	Version int
+	Kind    string
+	Key     keyFields
+}
+
+// Fields names the fields to package wire.
+func (m *keyMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Struct(m.Key.Fields)
 }
 
 type shareMessage struct {
-	Version int        `cbor:"1,keyasint"`
-	Kind    string     `cbor:"2,keyasint"`
-	Key     keyFields  `cbor:"3,keyasint"`
-	Index   int        `cbor:"4,keyasint"`
-	X       [32]byte   `cbor:"5,keyasint"`
-	Seeds   [][32]byte `cbor:"6,keyasint"`
+	Version int
+	Kind    string
+	Key     keyFields
+	Index   int
+	X       [32]byte
+	Seeds   [][32]byte
+}
+
+// Fields names the fields to package wire.
+func (m *shareMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Struct(m.Key.Fields)
+	c.Key(4).Int(&m.Index)
+	c.Key(5).Array(m.X[:])
+	wire.List(c.Key(6), &m.Seeds)
+	for i := range m.Seeds {
+		c.Array(m.Seeds[i][:])
+	}
 }
 
 func (k *Key) fields() keyFields {
@@ -212,14 +264,14 @@ func (w *keyFields) key() (*Key, error) {
 
 // Encode returns the encoding of the key: about 110 + 37·n bytes.
 func (k *Key) Encode() ([]byte, error) {
-	return wire.Marshal(&keyMessage{wire.Version, kindKey, k.fields()})
+	return wire.Marshal((&keyMessage{wire.Version, kindKey, k.fields()}).Fields)
 }
 
 // DecodeKey is the inverse of Encode. It accepts only what a deal can have made: the public shares are those of Q under
 // the threshold, and the id is recomputed. Everything else is an error of code input.
 func DecodeKey(data []byte) (*Key, error) {
 	var m keyMessage
-	if err := wire.Unmarshal(data, maxShare, &m); err != nil {
+	if err := wire.Unmarshal(data, maxShare, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindKey); err != nil {
@@ -233,7 +285,7 @@ func (s *KeyShare) Encode() ([]byte, error) {
 	m := shareMessage{wire.Version, kindShare, s.fields(), s.Index, [32]byte{}, s.Seeds}
 	s.X.PutBytes(m.X[:])
 	defer clear(m.X[:])
-	return wire.Marshal(&m)
+	return wire.Marshal(m.Fields)
 }
 
 // DecodeKeyShare is the inverse of Encode. It accepts only what a deal can have made: what DecodeKey checks, and that
@@ -247,7 +299,7 @@ func (s *KeyShare) Encode() ([]byte, error) {
 func DecodeKeyShare(data []byte) (*KeyShare, error) {
 	var m shareMessage
 	defer m.clear()
-	if err := wire.Unmarshal(data, maxShare, &m); err != nil {
+	if err := wire.Unmarshal(data, maxShare, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindShare); err != nil {

@@ -96,7 +96,7 @@ func Respond(
 	}
 	gamma.Clear()
 	point.Clear()
-	return wire.Marshal(&responseMessage{
+	return wire.Marshal((&responseMessage{
 		Version:  wire.Version,
 		Kind:     kindResponse,
 		SID:      p.sid,
@@ -108,7 +108,7 @@ func Respond(
 		RVOLE:    sent.Messages,
 		EtaPhi:   [32]byte(etaPhi.Bytes()),
 		EtaSigma: [32]byte(etaSigma.Bytes()),
-	})
+	}).Fields)
 }
 
 // proposal is a request whose fields were decoded.
@@ -122,7 +122,7 @@ type proposal struct {
 // decodeRequest accepts a request for this key, from peer to the share's party.
 func decodeRequest(data []byte, share *deal.KeyShare, peer int) (*proposal, error) {
 	var m requestMessage
-	if err := wire.Unmarshal(data, maxRequest, &m); err != nil {
+	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindRequest); err != nil {

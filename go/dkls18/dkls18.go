@@ -127,40 +127,84 @@ const maxSession = 512
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	KeyID   [32]byte `cbor:"3,keyasint"`
-	Signers []int    `cbor:"4,keyasint"` // user, action
-	Nonce   [32]byte `cbor:"5,keyasint"`
-	OT      []byte   `cbor:"6,keyasint"`
-	D       [33]byte `cbor:"7,keyasint"`
-	Delta   [32]byte `cbor:"8,keyasint"`
+	Version int
+	Kind    string
+	KeyID   [32]byte
+	Signers []int // user, action
+	Nonce   [32]byte
+	OT      []byte
+	D       [33]byte
+	Delta   [32]byte
+}
+
+// Fields names the fields to package wire.
+func (m *requestMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.KeyID[:])
+	c.Key(4).Ints(&m.Signers)
+	c.Key(5).Array(m.Nonce[:])
+	c.Key(6).Bytes(&m.OT)
+	c.Key(7).Array(m.D[:])
+	c.Key(8).Array(m.Delta[:])
 }
 
 // responseMessage is the answer.
 type responseMessage struct {
-	Version  int            `cbor:"1,keyasint"`
-	Kind     string         `cbor:"2,keyasint"`
-	SID      [32]byte       `cbor:"3,keyasint"`
-	Digest   [32]byte       `cbor:"4,keyasint"`
-	Path     []uint32       `cbor:"5,keyasint"`
-	RPrime   [33]byte       `cbor:"6,keyasint"`
-	Proof    [64]byte       `cbor:"7,keyasint"`
-	B        [33]byte       `cbor:"8,keyasint"`
-	RVOLE    []vole.Message `cbor:"9,keyasint"`
-	EtaPhi   [32]byte       `cbor:"10,keyasint"`
-	EtaSigma [32]byte       `cbor:"11,keyasint"`
+	Version  int
+	Kind     string
+	SID      [32]byte
+	Digest   [32]byte
+	Path     []uint32
+	RPrime   [33]byte
+	Proof    [64]byte
+	B        [33]byte
+	RVOLE    []vole.Message
+	EtaPhi   [32]byte
+	EtaSigma [32]byte
+}
+
+// Fields names the fields to package wire.
+func (m *responseMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.SID[:])
+	c.Key(4).Array(m.Digest[:])
+	wire.List(c.Key(5), &m.Path)
+	for i := range m.Path {
+		c.Uint32(&m.Path[i])
+	}
+	c.Key(6).Array(m.RPrime[:])
+	c.Key(7).Array(m.Proof[:])
+	c.Key(8).Array(m.B[:])
+	wire.List(c.Key(9), &m.RVOLE)
+	for i := range m.RVOLE {
+		c.Struct(m.RVOLE[i].Fields)
+	}
+	c.Key(10).Array(m.EtaPhi[:])
+	c.Key(11).Array(m.EtaSigma[:])
 }
 
 // sessionState is what the user keeps between Request and Finish.
 type sessionState struct {
-	Version    int      `cbor:"1,keyasint"`
-	Kind       string   `cbor:"2,keyasint"`
-	Round      int      `cbor:"3,keyasint"`
-	SID        [32]byte `cbor:"4,keyasint"`
-	Peer       int      `cbor:"5,keyasint"`
-	Seed       [32]byte `cbor:"6,keyasint"` // of the user's stream
-	Transcript [32]byte `cbor:"7,keyasint"` // T of the request
+	Version    int
+	Kind       string
+	Round      int
+	SID        [32]byte
+	Peer       int
+	Seed       [32]byte // of the user's stream
+	Transcript [32]byte // T of the request
+}
+
+// Fields names the fields to package wire.
+func (s *sessionState) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Int(&s.Round)
+	c.Key(4).Array(s.SID[:])
+	c.Key(5).Int(&s.Peer)
+	c.Key(6).Array(s.Seed[:])
+	c.Key(7).Array(s.Transcript[:])
 }
 
 // instance is what an execution signs under: the derived key and the ids.

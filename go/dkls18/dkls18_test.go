@@ -226,7 +226,7 @@ func TestHedged(t *testing.T) {
 	} {
 		var m responseMessage
 		response := respond(t, test.share, 1, test.digest, test.path, test.message, source(9))
-		if err := wire.Unmarshal(response, maxResponse, &m); err != nil {
+		if err := wire.Unmarshal(response, maxResponse, m.Fields); err != nil {
 			t.Fatal(err)
 		}
 		if first, again := seen[m.RPrime]; again {
@@ -327,7 +327,7 @@ func TestArguments(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(state)
-		data, err := wire.Marshal(state)
+		data, err := wire.Marshal(state.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -499,11 +499,11 @@ func FuzzDecodeRequest(f *testing.F) {
 	_, message := request(f, shares[1], 2, source(1))
 	f.Add(message)
 	var m requestMessage
-	if err := wire.Unmarshal(message, maxRequest, &m); err != nil {
+	if err := wire.Unmarshal(message, maxRequest, m.Fields); err != nil {
 		f.Fatal(err)
 	}
 	m.OT = nil
-	short, err := wire.Marshal(&m)
+	short, err := wire.Marshal(m.Fields)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -525,7 +525,7 @@ func FuzzDecodeResponse(f *testing.F) {
 	_, message := request(f, shares[1], 2, source(1))
 	data := respond(f, shares[2], 1, digest, "m/1", message, source(2))
 	var m responseMessage
-	if err := wire.Unmarshal(data, maxResponse, &m); err != nil {
+	if err := wire.Unmarshal(data, maxResponse, m.Fields); err != nil {
 		f.Fatal(err)
 	}
 	n, err := newInstance(&shares[1].Key, m.SID, digest, "m/1")
@@ -534,7 +534,7 @@ func FuzzDecodeResponse(f *testing.F) {
 	}
 	f.Add(data)
 	m.RVOLE = nil
-	short, err := wire.Marshal(&m)
+	short, err := wire.Marshal(m.Fields)
 	if err != nil {
 		f.Fatal(err)
 	}

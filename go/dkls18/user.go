@@ -59,7 +59,7 @@ func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request [
 	beta0, beta1 := &u.vole.Betas[0], &u.vole.Betas[1]
 	delta := new(secp256k1.Scalar).Mul(t, beta0)
 	delta.Sub(delta, beta1)
-	request, err = wire.Marshal(&requestMessage{
+	request, err = wire.Marshal((&requestMessage{
 		Version: wire.Version,
 		Kind:    kindRequest,
 		KeyID:   share.ID,
@@ -68,7 +68,7 @@ func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request [
 		OT:      message,
 		D:       [33]byte(noncePoint(beta0).Bytes()),
 		Delta:   [32]byte(delta.Bytes()),
-	})
+	}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request [
 		Transcript: [32]byte(u.vole.Transcript),
 	}
 	defer clear(state.Seed[:])
-	session, err = wire.Marshal(state)
+	session, err = wire.Marshal(state.Fields)
 	return session, request, err
 }
 
@@ -164,7 +164,7 @@ func Finish(
 
 func decodeSession(data []byte) (*sessionState, error) {
 	state := new(sessionState)
-	err := wire.Unmarshal(data, maxSession, state)
+	err := wire.Unmarshal(data, maxSession, state.Fields)
 	if err != nil || wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
 		clear(state.Seed[:])
 		return nil, wire.Errorf(wire.CodeSession, "not a session of dkls18")
@@ -183,7 +183,7 @@ type answer struct {
 // decodeResponse refuses, as stale, a response to another session, digest or path.
 func decodeResponse(data []byte, n *instance, digest [32]byte) (*answer, error) {
 	var m responseMessage
-	if err := wire.Unmarshal(data, maxResponse, &m); err != nil {
+	if err := wire.Unmarshal(data, maxResponse, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindResponse); err != nil {

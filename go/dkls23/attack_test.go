@@ -83,7 +83,7 @@ func sign(t *testing.T, shares map[int]*deal.KeyShare, digest [32]byte) *client 
 	c.message, c.r, c.s = message2, number(r[:]), number(s[:])
 	c.party, err = resume2(share, session2)
 	fatal(err)
-	fatal(wire.Unmarshal(first, maxRound1(1), c.first))
+	fatal(wire.Unmarshal(first, maxRound1(1), c.first.Fields))
 	replies, err := c.readRound2(from(second))
 	fatal(err)
 	c.second = replies[actionIndex]
@@ -93,7 +93,7 @@ func sign(t *testing.T, shares map[int]*deal.KeyShare, digest [32]byte) *client 
 
 func shareOfSignature(t *testing.T, message []byte) (u, w *big.Int) {
 	var m round3Message
-	if err := wire.Unmarshal(message, maxRound3, &m); err != nil {
+	if err := wire.Unmarshal(message, maxRound3, m.Fields); err != nil {
 		t.Fatal(err)
 	}
 	return number(m.U[:]), number(m.W[:])
@@ -105,7 +105,7 @@ func (c *client) seals(t *testing.T, sent *contents) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := wire.Marshal(&round2Message{wire.Version, kindRound2, clientIndex, c.digests, map[int][]byte{actionIndex: box}})
+	m, err := wire.Marshal((&round2Message{wire.Version, kindRound2, clientIndex, c.digests, map[int][]byte{actionIndex: box}}).Fields)
 	if err != nil {
 		t.Fatal(err)
 	}

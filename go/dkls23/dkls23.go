@@ -85,7 +85,7 @@ func round1(share *deal.KeyShare, t *terms, received map[int][]byte, rand io.Rea
 		return nil, nil, err
 	}
 	defer p.clear()
-	message, err = wire.Marshal(&round1Message{wire.Version, kindRound1, p.self, *t, p.com, p.transcripts, ots})
+	message, err = wire.Marshal((&round1Message{wire.Version, kindRound1, p.self, *t, p.com, p.transcripts, ots}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +169,7 @@ func Round2(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 			return nil, nil, err
 		}
 	}
-	if message, err = wire.Marshal(&round2Message{wire.Version, kindRound2, p.self, digests, boxes}); err != nil {
+	if message, err = wire.Marshal((&round2Message{wire.Version, kindRound2, p.self, digests, boxes}).Fields); err != nil {
 		return nil, nil, err
 	}
 	if next, err = p.session2(); err != nil {
@@ -240,10 +240,10 @@ func Round3(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 			return nil, nil, err
 		}
 	}
-	if message, err = wire.Marshal(m); err != nil {
+	if message, err = wire.Marshal(m.Fields); err != nil {
 		return nil, nil, err
 	}
-	next, err = wire.Marshal(&session3{wire.Version, kindSession3, *p.terms, p.self, p.sid, point(R.Bytes()), m.U, m.W})
+	next, err = wire.Marshal((&session3{wire.Version, kindSession3, *p.terms, p.self, p.sid, point(R.Bytes()), m.U, m.W}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}

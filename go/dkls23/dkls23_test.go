@@ -465,7 +465,7 @@ func TestSizes(t *testing.T) {
 func TestLargestFit(t *testing.T) {
 	signers, each, others := make([]int, deal.MaxParties), map[int][32]byte{}, map[int][]byte{}
 	boxes, oneLess := map[int][]byte{}, map[int][32]byte{}
-	box, err := wire.Marshal(&contents{RVOLE: vole.Message{Tau: make([]byte, 3*32*vole.Xi)}})
+	box, err := wire.Marshal((&contents{RVOLE: vole.Message{Tau: make([]byte, 3*32*vole.Xi)}}).Fields)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -482,7 +482,7 @@ func TestLargestFit(t *testing.T) {
 	widest := terms{[32]byte{}, signers, path, [32]byte{}}
 	p := part{widest, signers[0], [32]byte{}, oneLess}
 	for _, test := range []struct {
-		value, decoded any
+		value, decoded wire.Struct
 		max            int
 	}{
 		{&round1Message{1, kindRound1, signers[0], widest, [32]byte{}, oneLess, others}, new(round1Message), maxRound1(15)},
@@ -492,11 +492,11 @@ func TestLargestFit(t *testing.T) {
 		{&session2{1, kindSession2, p, each, oneLess, [32]byte{}, [32]byte{}}, new(session2), maxSession},
 		{&session3{1, kindSession3, widest, signers[0], [32]byte{}, point{}, [32]byte{}, [32]byte{}}, new(session3), maxSession},
 	} {
-		data, err := wire.Marshal(test.value)
+		data, err := wire.Marshal(test.value.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := wire.Unmarshal(data, test.max, test.decoded); err != nil {
+		if err := wire.Unmarshal(data, test.max, test.decoded.Fields); err != nil {
 			t.Errorf("%T of %d bytes: %v", test.value, len(data), err)
 		}
 	}

@@ -39,43 +39,86 @@ func maxRound2(others int) int { return maxHeader + others*maxBox }
 type point = [33]byte
 
 type round1Message struct {
-	Version     int              `cbor:"1,keyasint"`
-	Kind        string           `cbor:"2,keyasint"`
-	From        int              `cbor:"3,keyasint"`
-	Terms       terms            `cbor:"4,keyasint"`
-	Commitment  [32]byte         `cbor:"5,keyasint"` // com
-	Transcripts map[int][32]byte `cbor:"6,keyasint"` // T of the message of the OT receiver to each other signer
-	OTs         map[int][]byte   `cbor:"7,keyasint"` // those messages; the ones for others may be left out
+	Version     int
+	Kind        string
+	From        int
+	Terms       terms
+	Commitment  [32]byte         // com
+	Transcripts map[int][32]byte // T of the message of the OT receiver to each other signer
+	OTs         map[int][]byte   // those messages; the ones for others may be left out
+}
+
+// Fields names the fields to package wire.
+func (m *round1Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	c.Key(4).Struct(m.Terms.Fields)
+	c.Key(5).Array(m.Commitment[:])
+	wire.Map(c.Key(6), &m.Transcripts, (*wire.Coder).Array32)
+	wire.Map(c.Key(7), &m.OTs, (*wire.Coder).Bytes)
 }
 
 type round2Message struct {
-	Version int              `cbor:"1,keyasint"`
-	Kind    string           `cbor:"2,keyasint"`
-	From    int              `cbor:"3,keyasint"`
-	Digests map[int][32]byte `cbor:"4,keyasint"` // of the messages of round 1 of all signers, as the sender knows them
-	Boxes   map[int][]byte   `cbor:"5,keyasint"` // sealed contents for each other signer; those for others may be left out
+	Version int
+	Kind    string
+	From    int
+	Digests map[int][32]byte // of the messages of round 1 of all signers, as the sender knows them
+	Boxes   map[int][]byte   // sealed contents for each other signer; those for others may be left out
+}
+
+// Fields names the fields to package wire.
+func (m *round2Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	wire.Map(c.Key(4), &m.Digests, (*wire.Coder).Array32)
+	wire.Map(c.Key(5), &m.Boxes, (*wire.Coder).Bytes)
 }
 
 // contents is what one party sends another in round 2.
 type contents struct {
-	R      point        `cbor:"1,keyasint"`
-	Salt   [32]byte     `cbor:"2,keyasint"`
-	PK     point        `cbor:"3,keyasint"` // pk_i = sk_i·G
-	Psi    [32]byte     `cbor:"4,keyasint"` // ψ_ij
-	GammaU point        `cbor:"5,keyasint"` // Γ^u_ij
-	GammaV point        `cbor:"6,keyasint"` // Γ^v_ij
-	B      point        `cbor:"7,keyasint"`
-	RVOLE  vole.Message `cbor:"8,keyasint"`
+	R      point
+	Salt   [32]byte
+	PK     point    // pk_i = sk_i·G
+	Psi    [32]byte // ψ_ij
+	GammaU point    // Γ^u_ij
+	GammaV point    // Γ^v_ij
+	B      point
+	RVOLE  vole.Message
+}
+
+// Fields names the fields to package wire.
+func (m *contents) Fields(c *wire.Coder) {
+	c.Key(1).Array(m.R[:])
+	c.Key(2).Array(m.Salt[:])
+	c.Key(3).Array(m.PK[:])
+	c.Key(4).Array(m.Psi[:])
+	c.Key(5).Array(m.GammaU[:])
+	c.Key(6).Array(m.GammaV[:])
+	c.Key(7).Array(m.B[:])
+	c.Key(8).Struct(m.RVOLE.Fields)
 }
 
 type round3Message struct {
-	Version int              `cbor:"1,keyasint"`
-	Kind    string           `cbor:"2,keyasint"`
-	From    int              `cbor:"3,keyasint"`
-	SID     [32]byte         `cbor:"4,keyasint"`
-	U       [32]byte         `cbor:"5,keyasint"`
-	W       [32]byte         `cbor:"6,keyasint"`
-	Tags    map[int][32]byte `cbor:"7,keyasint"` // for each other signer
+	Version int
+	Kind    string
+	From    int
+	SID     [32]byte
+	U       [32]byte
+	W       [32]byte
+	Tags    map[int][32]byte // for each other signer
+}
+
+// Fields names the fields to package wire.
+func (m *round3Message) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Int(&m.From)
+	c.Key(4).Array(m.SID[:])
+	c.Key(5).Array(m.U[:])
+	c.Key(6).Array(m.W[:])
+	wire.Map(c.Key(7), &m.Tags, (*wire.Coder).Array32)
 }
 
 // For returns a message without what is meant for other receivers than the given party: all that this party needs of it. A
@@ -84,21 +127,21 @@ type round3Message struct {
 func For(party int, message []byte) ([]byte, error) {
 	const others = deal.MaxParties - 1
 	var m1 round1Message
-	if wire.Unmarshal(message, maxRound1(others), &m1) == nil && wire.Header(m1.Version, m1.Kind, kindRound1) == nil {
+	if wire.Unmarshal(message, maxRound1(others), m1.Fields) == nil && wire.Header(m1.Version, m1.Kind, kindRound1) == nil {
 		if err := only(party, m1.OTs); err != nil {
 			return nil, err
 		}
-		return wire.Marshal(&m1)
+		return wire.Marshal(m1.Fields)
 	}
 	var m2 round2Message
-	if wire.Unmarshal(message, maxRound2(others), &m2) == nil && wire.Header(m2.Version, m2.Kind, kindRound2) == nil {
+	if wire.Unmarshal(message, maxRound2(others), m2.Fields) == nil && wire.Header(m2.Version, m2.Kind, kindRound2) == nil {
 		if err := only(party, m2.Boxes); err != nil {
 			return nil, err
 		}
-		return wire.Marshal(&m2)
+		return wire.Marshal(m2.Fields)
 	}
 	var m3 round3Message
-	if err := wire.Unmarshal(message, maxRound3, &m3); err != nil {
+	if err := wire.Unmarshal(message, maxRound3, m3.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m3.Version, m3.Kind, kindRound3); err != nil {
@@ -147,7 +190,7 @@ func (g *signing) readRound1(messages map[int][]byte) (map[int]*round1Message, e
 
 func (g *signing) decodeRound1(data []byte, j int) (*round1Message, error) {
 	var m round1Message
-	if err := wire.Unmarshal(data, maxRound1(len(g.others)), &m); err != nil {
+	if err := wire.Unmarshal(data, maxRound1(len(g.others)), m.Fields); err != nil {
 		return nil, err
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, j); err != nil {
@@ -226,7 +269,7 @@ func (p *party) readRound2(messages map[int][]byte) (map[int]*reply, error) {
 
 func (g *signing) decodeRound2(data []byte, j int) (*round2Message, error) {
 	var m round2Message
-	if err := wire.Unmarshal(data, maxRound2(len(g.others)), &m); err != nil {
+	if err := wire.Unmarshal(data, maxRound2(len(g.others)), m.Fields); err != nil {
 		return nil, err
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, j); err != nil {
@@ -250,7 +293,7 @@ func (g *signing) seal(j int, sent *contents) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(key)
-	plain, err := wire.Marshal(sent)
+	plain, err := wire.Marshal(sent.Fields)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +314,7 @@ func (g *signing) open(j int, sealed []byte) (*contents, error) {
 	}
 	defer clear(plain)
 	sent := new(contents)
-	if err := wire.Unmarshal(plain, maxBox, sent); err != nil {
+	if err := wire.Unmarshal(plain, maxBox, sent.Fields); err != nil {
 		sent.clear()
 		return nil, err
 	}
@@ -332,7 +375,7 @@ func (g *signing) readRound3(messages map[int][]byte) (map[int]*fragment, error)
 
 func (g *signing) decodeRound3(data []byte, j int) (*fragment, error) {
 	var m round3Message
-	if err := wire.Unmarshal(data, maxRound3, &m); err != nil {
+	if err := wire.Unmarshal(data, maxRound3, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, j); err != nil {

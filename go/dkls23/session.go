@@ -8,40 +8,78 @@ import (
 
 // part is a signer's part in a signature, as its sessions keep it.
 type part struct {
-	Terms       terms            `cbor:"1,keyasint"`
-	Self        int              `cbor:"2,keyasint"`
-	Seed        [32]byte         `cbor:"3,keyasint"` // that all its secrets are made from
-	Transcripts map[int][32]byte `cbor:"4,keyasint"` // T of its message, as the receiver of an RVOLE, to each other signer
+	Terms       terms
+	Self        int
+	Seed        [32]byte         // that all its secrets are made from
+	Transcripts map[int][32]byte // T of its message, as the receiver of an RVOLE, to each other signer
+}
+
+// Fields names the fields to package wire.
+func (p *part) Fields(c *wire.Coder) {
+	c.Key(1).Struct(p.Terms.Fields)
+	c.Key(2).Int(&p.Self)
+	c.Key(3).Array(p.Seed[:])
+	wire.Map(c.Key(4), &p.Transcripts, (*wire.Coder).Array32)
 }
 
 // session1 is what a signer keeps between rounds 1 and 2.
 type session1 struct {
-	Version int    `cbor:"1,keyasint"`
-	Kind    string `cbor:"2,keyasint"`
-	Part    part   `cbor:"3,keyasint"`
+	Version int
+	Kind    string
+	Part    part
+}
+
+// Fields names the fields to package wire.
+func (s *session1) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Struct(s.Part.Fields)
 }
 
 // session2 is what a signer keeps between rounds 2 and 3. The digests make the sid.
 type session2 struct {
-	Version     int              `cbor:"1,keyasint"`
-	Kind        string           `cbor:"2,keyasint"`
-	Part        part             `cbor:"3,keyasint"`
-	Digests     map[int][32]byte `cbor:"4,keyasint"` // of the messages of round 1 of all signers
-	Commitments map[int][32]byte `cbor:"5,keyasint"` // of the others
-	CU          [32]byte         `cbor:"6,keyasint"` // Σ c^u
-	CV          [32]byte         `cbor:"7,keyasint"` // Σ c^v
+	Version     int
+	Kind        string
+	Part        part
+	Digests     map[int][32]byte // of the messages of round 1 of all signers
+	Commitments map[int][32]byte // of the others
+	CU          [32]byte         // Σ c^u
+	CV          [32]byte         // Σ c^v
+}
+
+// Fields names the fields to package wire.
+func (s *session2) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Struct(s.Part.Fields)
+	wire.Map(c.Key(4), &s.Digests, (*wire.Coder).Array32)
+	wire.Map(c.Key(5), &s.Commitments, (*wire.Coder).Array32)
+	c.Key(6).Array(s.CU[:])
+	c.Key(7).Array(s.CV[:])
 }
 
 // session3 is what a signer keeps between round 3 and the end. None of it is secret.
 type session3 struct {
-	Version int      `cbor:"1,keyasint"`
-	Kind    string   `cbor:"2,keyasint"`
-	Terms   terms    `cbor:"3,keyasint"`
-	Self    int      `cbor:"4,keyasint"`
-	SID     [32]byte `cbor:"5,keyasint"`
-	R       point    `cbor:"6,keyasint"` // of all signers
-	U       [32]byte `cbor:"7,keyasint"` // the signer's own
-	W       [32]byte `cbor:"8,keyasint"`
+	Version int
+	Kind    string
+	Terms   terms
+	Self    int
+	SID     [32]byte
+	R       point    // of all signers
+	U       [32]byte // the signer's own
+	W       [32]byte
+}
+
+// Fields names the fields to package wire.
+func (s *session3) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Struct(s.Terms.Fields)
+	c.Key(4).Int(&s.Self)
+	c.Key(5).Array(s.SID[:])
+	c.Key(6).Array(s.R[:])
+	c.Key(7).Array(s.U[:])
+	c.Key(8).Array(s.W[:])
 }
 
 // fill sets the part to that of p.
@@ -54,7 +92,7 @@ func (p *party) session1() ([]byte, error) {
 	s := &session1{Version: wire.Version, Kind: kindSession1}
 	defer clear(s.Part.Seed[:])
 	s.Part.fill(p)
-	return wire.Marshal(s)
+	return wire.Marshal(s.Fields)
 }
 
 func (p *party) session2() ([]byte, error) {
@@ -63,7 +101,7 @@ func (p *party) session2() ([]byte, error) {
 	s.Part.fill(p)
 	p.cu.PutBytes(s.CU[:])
 	p.cv.PutBytes(s.CV[:])
-	return wire.Marshal(s)
+	return wire.Marshal(s.Fields)
 }
 
 func (s *session2) clear() {
@@ -103,7 +141,7 @@ func (t *terms) belong(share *deal.KeyShare, self, round int) error {
 func resume1(share *deal.KeyShare, session []byte) (*party, error) {
 	var s session1
 	defer func() { clear(s.Part.Seed[:]) }()
-	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil {
 		return nil, notASession(1)
 	}
 	return s.Part.resume(share, 1)
@@ -112,7 +150,7 @@ func resume1(share *deal.KeyShare, session []byte) (*party, error) {
 func resume2(share *deal.KeyShare, session []byte) (*party, error) {
 	var s session2
 	defer s.clear()
-	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil {
 		return nil, notASession(2)
 	}
 	p, err := s.Part.resume(share, 2)
@@ -137,7 +175,7 @@ func resume3(share *deal.KeyShare, session []byte) (g *signing, R *secp256k1.Poi
 		return nil, nil, nil, nil, err
 	}
 	var s session3
-	if wire.Unmarshal(session, maxSession, &s) != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
 		return fail(notASession(3))
 	}
 	if err := s.Terms.belong(share, s.Self, 3); err != nil {

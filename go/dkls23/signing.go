@@ -13,10 +13,21 @@ import (
 
 // terms are what is signed, and by whom: what all signers must agree on before.
 type terms struct {
-	KeyID   [32]byte `cbor:"1,keyasint"`
-	Signers []int    `cbor:"2,keyasint"` // ascending
-	Path    []uint32 `cbor:"3,keyasint"`
-	Digest  [32]byte `cbor:"4,keyasint"`
+	KeyID   [32]byte
+	Signers []int // ascending
+	Path    []uint32
+	Digest  [32]byte
+}
+
+// Fields names the fields to package wire.
+func (t *terms) Fields(c *wire.Coder) {
+	c.Key(1).Array(t.KeyID[:])
+	c.Key(2).Ints(&t.Signers)
+	wire.List(c.Key(3), &t.Path)
+	for i := range t.Path {
+		c.Uint32(&t.Path[i])
+	}
+	c.Key(4).Array(t.Digest[:])
 }
 
 func newTerms(share *deal.KeyShare, signers []int, digest [32]byte, path string) (*terms, error) {

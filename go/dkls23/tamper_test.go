@@ -117,13 +117,13 @@ func TestTamperedRound3(t *testing.T) {
 	all := newTable(newShares("tampered", 3, 3), []int{1, 3, 5}, [32]byte{1}, "m/0", source(1)).run(t, 3)
 	message := all.messages[3][3]
 	var m round3Message
-	if err := wire.Unmarshal(message, maxRound3, &m); err != nil {
+	if err := wire.Unmarshal(message, maxRound3, m.Fields); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range append(tamper.All(t, message), flips(message)...) {
 		var got round3Message
 		harmless := false // except for the tag for party 5
-		if wire.Unmarshal(change.Bytes, maxRound3, &got) == nil && len(got.Tags) == 2 {
+		if wire.Unmarshal(change.Bytes, maxRound3, got.Fields) == nil && len(got.Tags) == 2 {
 			got.Tags[5] = m.Tags[5]
 			harmless = reflect.DeepEqual(got, m)
 		}
@@ -142,7 +142,7 @@ func TestTamperedRound3(t *testing.T) {
 func rebox(t testing.TB, p *party, from, to int, message []byte, change func(plain []byte) []byte) []byte {
 	t.Helper()
 	var m round2Message
-	if err := wire.Unmarshal(message, maxRound2(deal.MaxParties), &m); err != nil {
+	if err := wire.Unmarshal(message, maxRound2(deal.MaxParties), m.Fields); err != nil {
 		t.Fatal(err)
 	}
 	key, err := p.boxKey(from, to)
@@ -154,7 +154,7 @@ func rebox(t testing.TB, p *party, from, to int, message []byte, change func(pla
 		t.Fatal("the box does not open")
 	}
 	m.Boxes[to] = box.Seal(key, nil, change(plain))
-	message, err = wire.Marshal(&m)
+	message, err = wire.Marshal(m.Fields)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,11 +165,11 @@ func rebox(t testing.TB, p *party, from, to int, message []byte, change func(pla
 func editing(t testing.TB, edit func(c *contents)) func(plain []byte) []byte {
 	return func(plain []byte) []byte {
 		var c contents
-		if err := wire.Unmarshal(plain, maxBox, &c); err != nil {
+		if err := wire.Unmarshal(plain, maxBox, c.Fields); err != nil {
 			t.Fatal(err)
 		}
 		edit(&c)
-		plain, err := wire.Marshal(&c)
+		plain, err := wire.Marshal(c.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func TestTamperedContents(t *testing.T) {
 				continue
 			}
 			var was, is contents
-			if wire.Unmarshal(plain, maxBox, &was) != nil || wire.Unmarshal(change.Bytes, maxBox, &is) != nil {
+			if wire.Unmarshal(plain, maxBox, was.Fields) != nil || wire.Unmarshal(change.Bytes, maxBox, is.Fields) != nil {
 				t.Fatal("what was accepted does not parse")
 			}
 			late++
@@ -397,7 +397,7 @@ func TestWrongShares(t *testing.T) {
 
 		all = newTable(shares, signers, [32]byte{1}, "", source(1)).run(t, 3)
 		var m round3Message
-		if err := wire.Unmarshal(all.messages[3][3], maxRound3, &m); err != nil {
+		if err := wire.Unmarshal(all.messages[3][3], maxRound3, m.Fields); err != nil {
 			t.Fatal(err)
 		}
 		p, err := resume2(shares[3], all.sessions[2][3])
@@ -408,7 +408,7 @@ func TestWrongShares(t *testing.T) {
 		if m.Tags[1], err = p.tag(3, 1, &m); err != nil {
 			t.Fatal(err)
 		}
-		message, err := wire.Marshal(&m)
+		message, err := wire.Marshal(m.Fields)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func Respond(
 	}
 	r.correlation.MACKey(&r.macKey)
 	m.MAC = m.mac(&r.macKey, &p.ssid, &t)
-	return wire.Marshal(m)
+	return wire.Marshal(m.Fields)
 }
 
 // responder is the action's side of an execution. It holds secrets: clear it.
@@ -174,7 +174,7 @@ func decodeRequest(data []byte, share *deal.KeyShare, peer int, digests [][32]by
 		return nil, err
 	}
 	m := new(requestMessage)
-	if err := wire.Unmarshal(data, maxRequest, m); err != nil {
+	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindRequest); err != nil {

@@ -112,58 +112,128 @@ var (
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int           `cbor:"1,keyasint"`
-	Kind    string        `cbor:"2,keyasint"`
-	KeyID   [32]byte      `cbor:"3,keyasint"`
-	Signers []int         `cbor:"4,keyasint"` // user, action
-	ID      [32]byte      `cbor:"5,keyasint"` // of the correlation
-	Seed    [32]byte      `cbor:"6,keyasint"`
-	Delta   [32]byte      `cbor:"7,keyasint"`
-	Nonce   [32]byte      `cbor:"8,keyasint"`
-	Items   []requestItem `cbor:"9,keyasint"`
+	Version int
+	Kind    string
+	KeyID   [32]byte
+	Signers []int    // user, action
+	ID      [32]byte // of the correlation
+	Seed    [32]byte
+	Delta   [32]byte
+	Nonce   [32]byte
+	Items   []requestItem
+}
+
+// Fields names the fields to package wire.
+func (m *requestMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.KeyID[:])
+	c.Key(4).Ints(&m.Signers)
+	c.Key(5).Array(m.ID[:])
+	c.Key(6).Array(m.Seed[:])
+	c.Key(7).Array(m.Delta[:])
+	c.Key(8).Array(m.Nonce[:])
+	wire.List(c.Key(9), &m.Items)
+	for i := range m.Items {
+		c.Struct(m.Items[i].Fields)
+	}
 }
 
 type requestItem struct {
-	D     [33]byte `cbor:"1,keyasint"`
-	Proof [64]byte `cbor:"2,keyasint"`
+	D     [33]byte
+	Proof [64]byte
+}
+
+// Fields names the fields to package wire.
+func (m *requestItem) Fields(c *wire.Coder) {
+	c.Key(1).Array(m.D[:])
+	c.Key(2).Array(m.Proof[:])
 }
 
 // responseMessage is the answer.
 type responseMessage struct {
-	Version int            `cbor:"1,keyasint"`
-	Kind    string         `cbor:"2,keyasint"`
-	SID     [32]byte       `cbor:"3,keyasint"`
-	Digests [][32]byte     `cbor:"4,keyasint"`
-	Items   []responseItem `cbor:"8,keyasint"`
-	MAC     [32]byte       `cbor:"9,keyasint"`
+	Version int
+	Kind    string
+	SID     [32]byte
+	Digests [][32]byte
+	Items   []responseItem
+	MAC     [32]byte
 
 	correlation.Message // 5 to 7
 }
 
+// Fields names the fields to package wire.
+func (m *responseMessage) Fields(c *wire.Coder) {
+	c.Key(1).Int(&m.Version)
+	c.Key(2).Text(&m.Kind)
+	c.Key(3).Array(m.SID[:])
+	wire.List(c.Key(4), &m.Digests)
+	for i := range m.Digests {
+		c.Array(m.Digests[i][:])
+	}
+	m.Message.Fields(c)
+	wire.List(c.Key(8), &m.Items)
+	for i := range m.Items {
+		c.Struct(m.Items[i].Fields)
+	}
+	c.Key(9).Array(m.MAC[:])
+}
+
 type responseItem struct {
-	RPrime [33]byte `cbor:"1,keyasint"`
-	Proof  [64]byte `cbor:"2,keyasint"`
-	Eta    [32]byte `cbor:"3,keyasint"`
+	RPrime [33]byte
+	Proof  [64]byte
+	Eta    [32]byte
+}
+
+// Fields names the fields to package wire.
+func (m *responseItem) Fields(c *wire.Coder) {
+	c.Key(1).Array(m.RPrime[:])
+	c.Key(2).Array(m.Proof[:])
+	c.Key(3).Array(m.Eta[:])
 }
 
 // sessionState is what the user keeps between Request and Finish.
 type sessionState struct {
-	Version int           `cbor:"1,keyasint"`
-	Kind    string        `cbor:"2,keyasint"`
-	Round   int           `cbor:"3,keyasint"`
-	ID      [32]byte      `cbor:"4,keyasint"` // of the correlation
-	MACKey  [32]byte      `cbor:"5,keyasint"`
-	Action  int           `cbor:"6,keyasint"`
-	Q       [33]byte      `cbor:"7,keyasint"` // that the path derives
-	SID     [32]byte      `cbor:"8,keyasint"`
-	SSID    [32]byte      `cbor:"9,keyasint"`
-	Items   []sessionItem `cbor:"10,keyasint"`
+	Version int
+	Kind    string
+	Round   int
+	ID      [32]byte // of the correlation
+	MACKey  [32]byte
+	Action  int
+	Q       [33]byte // that the path derives
+	SID     [32]byte
+	SSID    [32]byte
+	Items   []sessionItem
+}
+
+// Fields names the fields to package wire.
+func (s *sessionState) Fields(c *wire.Coder) {
+	c.Key(1).Int(&s.Version)
+	c.Key(2).Text(&s.Kind)
+	c.Key(3).Int(&s.Round)
+	c.Key(4).Array(s.ID[:])
+	c.Key(5).Array(s.MACKey[:])
+	c.Key(6).Int(&s.Action)
+	c.Key(7).Array(s.Q[:])
+	c.Key(8).Array(s.SID[:])
+	c.Key(9).Array(s.SSID[:])
+	wire.List(c.Key(10), &s.Items)
+	for i := range s.Items {
+		c.Struct(s.Items[i].Fields)
+	}
 }
 
 type sessionItem struct {
-	Digest [32]byte `cbor:"1,keyasint"`
-	K      [32]byte `cbor:"2,keyasint"` // k_i
-	D      [33]byte `cbor:"3,keyasint"`
+	Digest [32]byte
+	K      [32]byte // k_i
+	D      [33]byte
+}
+
+// Fields names the fields to package wire.
+func (s *sessionItem) Fields(c *wire.Coder) {
+	c.Key(1).Array(s.Digest[:])
+	c.Key(2).Array(s.K[:])
+	c.Key(3).Array(s.D[:])
 }
 
 func (s *sessionState) clear() {

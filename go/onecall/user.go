@@ -74,10 +74,10 @@ func Request(
 	}
 	n.bind(m)
 	state.SID, state.SSID = n.sid, n.ssid
-	if request, err = wire.Marshal(m); err != nil {
+	if request, err = wire.Marshal(m.Fields); err != nil {
 		return nil, nil, err
 	}
-	session, err = wire.Marshal(state)
+	session, err = wire.Marshal(state.Fields)
 	return session, request, err
 }
 
@@ -170,7 +170,7 @@ func decodeSession(data []byte) (*opened, error) {
 }
 
 func (s *opened) decode(data []byte) bool {
-	return wire.Unmarshal(data, maxSession, &s.sessionState) == nil &&
+	return wire.Unmarshal(data, maxSession, s.sessionState.Fields) == nil &&
 		wire.Header(s.Version, s.Kind, kindSession) == nil && s.Round == 1 &&
 		len(s.Items) >= 1 && len(s.Items) <= MaxDigests
 }
@@ -217,7 +217,7 @@ func (s *opened) accept(response []byte) (*responseMessage, *[32]byte, error) {
 // decodeResponse accepts a response whose parts are as many and as long as they must be.
 func decodeResponse(data []byte) (*responseMessage, error) {
 	m := new(responseMessage)
-	if err := wire.Unmarshal(data, maxResponse, m); err != nil {
+	if err := wire.Unmarshal(data, maxResponse, m.Fields); err != nil {
 		return nil, err
 	}
 	if err := wire.Header(m.Version, m.Kind, kindResponse); err != nil {

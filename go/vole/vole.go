@@ -95,9 +95,16 @@ func (l *Layout) keySize(block Block) int {
 
 // Message is what the sender of one RVOLE sends, apart from the B of the batch.
 type Message struct {
-	Tau []byte   `cbor:"1,keyasint"` // τ: ξ(ℓ+1) scalars of 32 bytes
-	Eta [32]byte `cbor:"2,keyasint"` // η
-	Mu  [32]byte `cbor:"3,keyasint"` // μ
+	Tau []byte   // τ: ξ(ℓ+1) scalars of 32 bytes
+	Eta [32]byte // η
+	Mu  [32]byte // μ
+}
+
+// Fields names the fields to package wire.
+func (m *Message) Fields(c *wire.Coder) {
+	c.Key(1).Bytes(&m.Tau)
+	c.Key(2).Array(m.Eta[:])
+	c.Key(3).Array(m.Mu[:])
 }
 
 // Clear forgets the message.

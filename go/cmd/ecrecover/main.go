@@ -11,13 +11,25 @@ import (
 func main() {}
 
 type recoverInput struct {
-	Digest    []byte `cbor:"digest"`
-	Signature []byte `cbor:"signature"`
+	Digest    []byte
+	Signature []byte
+}
+
+// Fields names the fields to package wire.
+func (in *recoverInput) Fields(c *wire.Coder) {
+	c.Name("digest").Bytes(&in.Digest)
+	c.Name("signature").Bytes(&in.Signature)
 }
 
 type recoverOutput struct {
-	Address   []byte `cbor:"address"`
-	PublicKey []byte `cbor:"publicKey"`
+	Address   []byte
+	PublicKey []byte
+}
+
+// Fields names the fields to package wire.
+func (out *recoverOutput) Fields(c *wire.Coder) {
+	c.Name("address").Bytes(&out.Address)
+	c.Name("publicKey").Bytes(&out.PublicKey)
 }
 
 // recoverSigner gives the address (20 bytes) and public key (65 bytes) that made

@@ -9,12 +9,23 @@ import (
 )
 
 type authorizeInput struct {
-	Share  []byte   `cbor:"share"`
-	Digest [32]byte `cbor:"digest"`
+	Share  []byte
+	Digest [32]byte
+}
+
+// Fields names the fields to package wire.
+func (in *authorizeInput) Fields(c *wire.Coder) {
+	c.Name("share").Bytes(&in.Share)
+	c.Name("digest").Array(in.Digest[:])
 }
 
 type authorizeOutput struct {
-	Signature []byte `cbor:"signature"`
+	Signature []byte
+}
+
+// Fields names the fields to package wire.
+func (out *authorizeOutput) Fields(c *wire.Coder) {
+	c.Name("signature").Bytes(&out.Signature)
 }
 
 func authorize(in *authorizeInput) (*authorizeOutput, error) {
@@ -28,13 +39,24 @@ func authorize(in *authorizeInput) (*authorizeOutput, error) {
 }
 
 type checkAuthorizedInput struct {
-	Share     []byte   `cbor:"share"`
-	By        int      `cbor:"by"`
-	Digest    [32]byte `cbor:"digest"`
-	Signature []byte   `cbor:"signature"`
+	Share     []byte
+	By        int
+	Digest    [32]byte
+	Signature []byte
+}
+
+// Fields names the fields to package wire.
+func (in *checkAuthorizedInput) Fields(c *wire.Coder) {
+	c.Name("by").Int(&in.By)
+	c.Name("share").Bytes(&in.Share)
+	c.Name("digest").Array(in.Digest[:])
+	c.Name("signature").Bytes(&in.Signature)
 }
 
 type checkAuthorizedOutput struct{}
+
+// Fields names the fields to package wire.
+func (*checkAuthorizedOutput) Fields(*wire.Coder) {}
 
 // checkAuthorized takes the public shares that it checks against from a share,
 // any party's: from what its holder trusts.
@@ -48,13 +70,25 @@ func checkAuthorized(in *checkAuthorizedInput) (*checkAuthorizedOutput, error) {
 }
 
 type sealToInput struct {
-	PublicKey []byte `cbor:"publicKey"`
-	Context   []byte `cbor:"context"`
-	Plaintext []byte `cbor:"plaintext"`
+	PublicKey []byte
+	Context   []byte
+	Plaintext []byte
+}
+
+// Fields names the fields to package wire.
+func (in *sealToInput) Fields(c *wire.Coder) {
+	c.Name("context").Bytes(&in.Context)
+	c.Name("plaintext").Bytes(&in.Plaintext)
+	c.Name("publicKey").Bytes(&in.PublicKey)
 }
 
 type sealToOutput struct {
-	Sealed []byte `cbor:"sealed"`
+	Sealed []byte
+}
+
+// Fields names the fields to package wire.
+func (out *sealToOutput) Fields(c *wire.Coder) {
+	c.Name("sealed").Bytes(&out.Sealed)
 }
 
 func sealTo(in *sealToInput) (*sealToOutput, error) {
@@ -67,13 +101,25 @@ func sealTo(in *sealToInput) (*sealToOutput, error) {
 }
 
 type openSealedInput struct {
-	SecretKey []byte `cbor:"secretKey"`
-	Context   []byte `cbor:"context"`
-	Sealed    []byte `cbor:"sealed"`
+	SecretKey []byte
+	Context   []byte
+	Sealed    []byte
+}
+
+// Fields names the fields to package wire.
+func (in *openSealedInput) Fields(c *wire.Coder) {
+	c.Name("sealed").Bytes(&in.Sealed)
+	c.Name("context").Bytes(&in.Context)
+	c.Name("secretKey").Bytes(&in.SecretKey)
 }
 
 type openSealedOutput struct {
-	Plaintext []byte `cbor:"plaintext"`
+	Plaintext []byte
+}
+
+// Fields names the fields to package wire.
+func (out *openSealedOutput) Fields(c *wire.Coder) {
+	c.Name("plaintext").Bytes(&out.Plaintext)
 }
 
 func openSealed(in *openSealedInput) (*openSealedOutput, error) {

@@ -4,16 +4,29 @@ import (
 	"tandem/go/abi"
 	"tandem/go/correlation"
 	"tandem/go/deal"
+	"tandem/go/wire"
 )
 
 type correlateRequestInput struct {
-	Hedge []byte `cbor:"hedge"`
-	Peer  int    `cbor:"peer"`
+	Hedge []byte
+	Peer  int
+}
+
+// Fields names the fields to package wire.
+func (in *correlateRequestInput) Fields(c *wire.Coder) {
+	c.Name("peer").Int(&in.Peer)
+	c.Name("hedge").Bytes(&in.Hedge)
 }
 
 type correlateRequestOutput struct {
-	Session []byte `cbor:"session"`
-	Request []byte `cbor:"request"`
+	Session []byte
+	Request []byte
+}
+
+// Fields names the fields to package wire.
+func (out *correlateRequestOutput) Fields(c *wire.Coder) {
+	c.Name("request").Bytes(&out.Request)
+	c.Name("session").Bytes(&out.Session)
 }
 
 func correlateRequest(in *correlateRequestInput) (*correlateRequestOutput, error) {
@@ -22,13 +35,25 @@ func correlateRequest(in *correlateRequestInput) (*correlateRequestOutput, error
 }
 
 type correlateRespondInput struct {
-	Share   []byte `cbor:"share"`
-	Peer    int    `cbor:"peer"`
-	Request []byte `cbor:"request"`
+	Share   []byte
+	Peer    int
+	Request []byte
+}
+
+// Fields names the fields to package wire.
+func (in *correlateRespondInput) Fields(c *wire.Coder) {
+	c.Name("peer").Int(&in.Peer)
+	c.Name("share").Bytes(&in.Share)
+	c.Name("request").Bytes(&in.Request)
 }
 
 type correlateRespondOutput struct {
-	Answer []byte `cbor:"answer"`
+	Answer []byte
+}
+
+// Fields names the fields to package wire.
+func (out *correlateRespondOutput) Fields(c *wire.Coder) {
+	c.Name("answer").Bytes(&out.Answer)
 }
 
 func correlateRespond(in *correlateRespondInput) (*correlateRespondOutput, error) {
@@ -42,14 +67,27 @@ func correlateRespond(in *correlateRespondInput) (*correlateRespondOutput, error
 }
 
 type correlateAcceptInput struct {
-	Share   []byte `cbor:"share"`
-	Session []byte `cbor:"session"`
-	Answer  []byte `cbor:"answer"`
+	Share   []byte
+	Session []byte
+	Answer  []byte
+}
+
+// Fields names the fields to package wire.
+func (in *correlateAcceptInput) Fields(c *wire.Coder) {
+	c.Name("share").Bytes(&in.Share)
+	c.Name("answer").Bytes(&in.Answer)
+	c.Name("session").Bytes(&in.Session)
 }
 
 type correlateAcceptOutput struct {
-	Correlation []byte `cbor:"correlation"`
-	ID          []byte `cbor:"id"`
+	Correlation []byte
+	ID          []byte
+}
+
+// Fields names the fields to package wire.
+func (out *correlateAcceptOutput) Fields(c *wire.Coder) {
+	c.Name("id").Bytes(&out.ID)
+	c.Name("correlation").Bytes(&out.Correlation)
 }
 
 func correlateAccept(in *correlateAcceptInput) (*correlateAcceptOutput, error) {

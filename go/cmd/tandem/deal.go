@@ -7,23 +7,42 @@ import (
 	"tandem/go/wire"
 )
 
-// DealParams are deal.Params in the types of the boundary. It is exported for
-// being embedded.
-type DealParams struct {
-	Kind         string `cbor:"kind"`
-	Threshold    int    `cbor:"threshold"`
-	Parties      []int  `cbor:"parties"`
-	Contributors []int  `cbor:"contributors"`
-	Self         int    `cbor:"self"`
-	Epoch        uint32 `cbor:"epoch"`
+// dealParams are deal.Params in the types of the boundary.
+type dealParams struct {
+	Kind         string
+	Threshold    int
+	Parties      []int
+	Contributors []int
+	Self         int
+	Epoch        uint32
 
-	Secret    []byte `cbor:"secret,omitempty"`    // import: the key, 32 bytes
-	ChainCode []byte `cbor:"chainCode,omitempty"` // import: what belongs to it, 32 bytes
-	Old       []byte `cbor:"old,omitempty"`       // reshare: the old public key data, for a party without a share
-	Share     []byte `cbor:"share,omitempty"`     // reshare: the old share
+	Secret    []byte // import: the key, 32 bytes
+	ChainCode []byte // import: what belongs to it, 32 bytes
+	Old       []byte // reshare: the old public key data, for a party without a share
+	Share     []byte // reshare: the old share
 }
 
-func (p *DealParams) params() (deal.Params, error) {
+// Fields names the fields to package wire.
+func (p *dealParams) Fields(c *wire.Coder) { p.fields(c, nil) }
+
+// fields is Fields for a struct that has messages as well, unless they are nil: their key is in the middle.
+func (p *dealParams) fields(c *wire.Coder, messages *map[int][]byte) {
+	c.OptionalBytes("old", &p.Old)
+	c.Name("kind").Text(&p.Kind)
+	c.Name("self").Int(&p.Self)
+	c.Name("epoch").Uint32(&p.Epoch)
+	c.OptionalBytes("share", &p.Share)
+	c.OptionalBytes("secret", &p.Secret)
+	c.Name("parties").Ints(&p.Parties)
+	if messages != nil {
+		wire.Map(c.Name("messages"), messages, (*wire.Coder).Bytes)
+	}
+	c.OptionalBytes("chainCode", &p.ChainCode)
+	c.Name("threshold").Int(&p.Threshold)
+	c.Name("contributors").Ints(&p.Contributors)
+}
+
+func (p *dealParams) params() (deal.Params, error) {
 	params := deal.Params{
 		Kind:         p.Kind,
 		Threshold:    p.Threshold,
@@ -71,11 +90,17 @@ func clearParams(p *deal.Params) {
 }
 
 type dealOutput struct {
-	Session []byte `cbor:"session"`
-	Message []byte `cbor:"message"`
+	Session []byte
+	Message []byte
 }
 
-func dealRound1(in *DealParams) (*dealOutput, error) {
+// Fields names the fields to package wire.
+func (out *dealOutput) Fields(c *wire.Coder) {
+	c.Name("message").Bytes(&out.Message)
+	c.Name("session").Bytes(&out.Session)
+}
+
+func dealRound1(in *dealParams) (*dealOutput, error) {
 	params, err := in.params()
 	defer clearParams(&params)
 	if err != nil {
@@ -86,14 +111,26 @@ func dealRound1(in *DealParams) (*dealOutput, error) {
 }
 
 type dealJoinInput struct {
-	DealParams
-	Messages map[int][]byte `cbor:"messages"`
+	dealParams
+	Messages map[int][]byte
+}
+
+// Fields names the fields to package wire.
+func (in *dealJoinInput) Fields(c *wire.Coder) {
+	in.dealParams.fields(c, &in.Messages)
 }
 
 type dealJoinOutput struct {
-	Session  []byte `cbor:"session"`
-	Message1 []byte `cbor:"message1"`
-	Message2 []byte `cbor:"message2"`
+	Session  []byte
+	Message1 []byte
+	Message2 []byte
+}
+
+// Fields names the fields to package wire.
+func (out *dealJoinOutput) Fields(c *wire.Coder) {
+	c.Name("session").Bytes(&out.Session)
+	c.Name("message1").Bytes(&out.Message1)
+	c.Name("message2").Bytes(&out.Message2)
 }
 
 func dealJoin(in *dealJoinInput) (*dealJoinOutput, error) {
@@ -107,8 +144,14 @@ func dealJoin(in *dealJoinInput) (*dealJoinOutput, error) {
 }
 
 type dealInput struct {
-	Session  []byte         `cbor:"session"`
-	Messages map[int][]byte `cbor:"messages"`
+	Session  []byte
+	Messages map[int][]byte
+}
+
+// Fields names the fields to package wire.
+func (in *dealInput) Fields(c *wire.Coder) {
+	c.Name("session").Bytes(&in.Session)
+	wire.Map(c.Name("messages"), &in.Messages, (*wire.Coder).Bytes)
 }
 
 func dealRound2(in *dealInput) (*dealOutput, error) {
@@ -122,8 +165,14 @@ func dealRound3(in *dealInput) (*dealOutput, error) {
 }
 
 type dealFinishOutput struct {
-	Share []byte     `cbor:"share"`
-	Info  *deal.Info `cbor:"info"`
+	Share []byte
+	Info  deal.Info
+}
+
+// Fields names the fields to package wire.
+func (out *dealFinishOutput) Fields(c *wire.Coder) {
+	c.Name("info").Struct(out.Info.Fields)
+	c.Name("share").Bytes(&out.Share)
 }
 
 func dealFinish(in *dealInput) (*dealFinishOutput, error) {
@@ -133,5 +182,5 @@ func dealFinish(in *dealInput) (*dealFinishOutput, error) {
 	}
 	defer share.Clear()
 	encoded, err := share.Encode()
-	return &dealFinishOutput{encoded, share.Info()}, err
+	return &dealFinishOutput{encoded, *share.Info()}, err
 }

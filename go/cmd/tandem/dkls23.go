@@ -4,23 +4,37 @@ import (
 	"tandem/go/abi"
 	"tandem/go/deal"
 	"tandem/go/dkls23"
+	"tandem/go/wire"
 )
 
-// Dkls23Params are what a signature begins with. It is exported for being
-// embedded.
-type Dkls23Params struct {
-	Share   []byte   `cbor:"share"`
-	Signers []int    `cbor:"signers"`
-	Digest  [32]byte `cbor:"digest"`
-	Path    string   `cbor:"path"`
+// dkls23Params are what a signature begins with.
+type dkls23Params struct {
+	Share   []byte
+	Signers []int
+	Digest  [32]byte
+	Path    string
+}
+
+// Fields names the fields to package wire.
+func (d *dkls23Params) Fields(c *wire.Coder) {
+	c.Name("path").Text(&d.Path)
+	c.Name("share").Bytes(&d.Share)
+	c.Name("digest").Array(d.Digest[:])
+	c.Name("signers").Ints(&d.Signers)
 }
 
 type dkls23Output struct {
-	Session []byte `cbor:"session"`
-	Message []byte `cbor:"message"`
+	Session []byte
+	Message []byte
 }
 
-func dkls23Round1(in *Dkls23Params) (*dkls23Output, error) {
+// Fields names the fields to package wire.
+func (out *dkls23Output) Fields(c *wire.Coder) {
+	c.Name("message").Bytes(&out.Message)
+	c.Name("session").Bytes(&out.Session)
+}
+
+func dkls23Round1(in *dkls23Params) (*dkls23Output, error) {
 	share, err := deal.DecodeKeyShare(in.Share)
 	if err != nil {
 		return nil, err
@@ -31,14 +45,27 @@ func dkls23Round1(in *Dkls23Params) (*dkls23Output, error) {
 }
 
 type dkls23JoinInput struct {
-	Dkls23Params
-	Messages map[int][]byte `cbor:"messages"`
+	dkls23Params
+	Messages map[int][]byte
+}
+
+// Fields names the fields to package wire.
+func (in *dkls23JoinInput) Fields(c *wire.Coder) {
+	in.dkls23Params.Fields(c)
+	wire.Map(c.Name("messages"), &in.Messages, (*wire.Coder).Bytes)
 }
 
 type dkls23JoinOutput struct {
-	Session  []byte `cbor:"session"`
-	Message1 []byte `cbor:"message1"`
-	Message2 []byte `cbor:"message2"`
+	Session  []byte
+	Message1 []byte
+	Message2 []byte
+}
+
+// Fields names the fields to package wire.
+func (out *dkls23JoinOutput) Fields(c *wire.Coder) {
+	c.Name("session").Bytes(&out.Session)
+	c.Name("message1").Bytes(&out.Message1)
+	c.Name("message2").Bytes(&out.Message2)
 }
 
 func dkls23Join(in *dkls23JoinInput) (*dkls23JoinOutput, error) {
@@ -52,9 +79,16 @@ func dkls23Join(in *dkls23JoinInput) (*dkls23JoinOutput, error) {
 }
 
 type dkls23Input struct {
-	Share    []byte         `cbor:"share"`
-	Session  []byte         `cbor:"session"`
-	Messages map[int][]byte `cbor:"messages"`
+	Share    []byte
+	Session  []byte
+	Messages map[int][]byte
+}
+
+// Fields names the fields to package wire.
+func (in *dkls23Input) Fields(c *wire.Coder) {
+	c.Name("share").Bytes(&in.Share)
+	c.Name("session").Bytes(&in.Session)
+	wire.Map(c.Name("messages"), &in.Messages, (*wire.Coder).Bytes)
 }
 
 func dkls23Round2(in *dkls23Input) (*dkls23Output, error) { return dkls23Next(in, dkls23.Round2) }
@@ -83,12 +117,23 @@ func dkls23Finish(in *dkls23Input) (*signatureOutput, error) {
 }
 
 type dkls23ForInput struct {
-	Party   int    `cbor:"party"`
-	Message []byte `cbor:"message"`
+	Party   int
+	Message []byte
+}
+
+// Fields names the fields to package wire.
+func (in *dkls23ForInput) Fields(c *wire.Coder) {
+	c.Name("party").Int(&in.Party)
+	c.Name("message").Bytes(&in.Message)
 }
 
 type dkls23ForOutput struct {
-	Message []byte `cbor:"message"`
+	Message []byte
+}
+
+// Fields names the fields to package wire.
+func (out *dkls23ForOutput) Fields(c *wire.Coder) {
+	c.Name("message").Bytes(&out.Message)
 }
 
 // dkls23For leaves out of a message what is meant for other receivers.

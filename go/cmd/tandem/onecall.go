@@ -5,19 +5,38 @@ import (
 	"tandem/go/correlation"
 	"tandem/go/deal"
 	"tandem/go/onecall"
+	"tandem/go/wire"
 )
 
 type onecallRequestInput struct {
-	Share       []byte     `cbor:"share"`
-	Correlation []byte     `cbor:"correlation"`
-	Peer        int        `cbor:"peer"`
-	Digests     [][32]byte `cbor:"digests"`
-	Path        string     `cbor:"path"`
+	Share       []byte
+	Correlation []byte
+	Peer        int
+	Digests     [][32]byte
+	Path        string
+}
+
+// Fields names the fields to package wire.
+func (in *onecallRequestInput) Fields(c *wire.Coder) {
+	c.Name("path").Text(&in.Path)
+	c.Name("peer").Int(&in.Peer)
+	c.Name("share").Bytes(&in.Share)
+	wire.List(c.Name("digests"), &in.Digests)
+	for i := range in.Digests {
+		c.Array(in.Digests[i][:])
+	}
+	c.Name("correlation").Bytes(&in.Correlation)
 }
 
 type onecallRequestOutput struct {
-	Session []byte `cbor:"session"`
-	Request []byte `cbor:"request"`
+	Session []byte
+	Request []byte
+}
+
+// Fields names the fields to package wire.
+func (out *onecallRequestOutput) Fields(c *wire.Coder) {
+	c.Name("request").Bytes(&out.Request)
+	c.Name("session").Bytes(&out.Session)
 }
 
 func onecallRequest(in *onecallRequestInput) (*onecallRequestOutput, error) {
@@ -36,17 +55,36 @@ func onecallRequest(in *onecallRequestInput) (*onecallRequestOutput, error) {
 }
 
 type onecallRespondInput struct {
-	Share   []byte     `cbor:"share"`
-	Peer    int        `cbor:"peer"`
-	Digests [][32]byte `cbor:"digests"`
-	Path    string     `cbor:"path"`
-	Request []byte     `cbor:"request"`
-	Inputs  []byte     `cbor:"inputs"`
+	Share   []byte
+	Peer    int
+	Digests [][32]byte
+	Path    string
+	Request []byte
+	Inputs  []byte
+}
+
+// Fields names the fields to package wire.
+func (in *onecallRespondInput) Fields(c *wire.Coder) {
+	c.Name("path").Text(&in.Path)
+	c.Name("peer").Int(&in.Peer)
+	c.Name("share").Bytes(&in.Share)
+	c.Name("inputs").Bytes(&in.Inputs)
+	wire.List(c.Name("digests"), &in.Digests)
+	for i := range in.Digests {
+		c.Array(in.Digests[i][:])
+	}
+	c.Name("request").Bytes(&in.Request)
 }
 
 type onecallRespondOutput struct {
-	Response []byte         `cbor:"response"`
-	Info     *deal.Identity `cbor:"info"`
+	Response []byte
+	Info     deal.Identity
+}
+
+// Fields names the fields to package wire.
+func (out *onecallRespondOutput) Fields(c *wire.Coder) {
+	c.Name("info").Struct(out.Info.Fields)
+	c.Name("response").Bytes(&out.Response)
 }
 
 // onecallRespond also tells what the share says of itself: to decode one a second time would cost as much as half an answer. The
@@ -65,24 +103,48 @@ func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 }
 
 type onecallCheckInput struct {
-	Session  []byte `cbor:"session"`
-	Response []byte `cbor:"response"`
+	Session  []byte
+	Response []byte
+}
+
+// Fields names the fields to package wire.
+func (in *onecallCheckInput) Fields(c *wire.Coder) {
+	c.Name("session").Bytes(&in.Session)
+	c.Name("response").Bytes(&in.Response)
 }
 
 type onecallCheckOutput struct{}
+
+// Fields names the fields to package wire.
+func (*onecallCheckOutput) Fields(*wire.Coder) {}
 
 func onecallCheck(in *onecallCheckInput) (*onecallCheckOutput, error) {
 	return &onecallCheckOutput{}, onecall.Check(in.Session, in.Response)
 }
 
 type onecallFinishInput struct {
-	Correlation []byte `cbor:"correlation"`
-	Session     []byte `cbor:"session"`
-	Response    []byte `cbor:"response"`
+	Correlation []byte
+	Session     []byte
+	Response    []byte
+}
+
+// Fields names the fields to package wire.
+func (in *onecallFinishInput) Fields(c *wire.Coder) {
+	c.Name("session").Bytes(&in.Session)
+	c.Name("response").Bytes(&in.Response)
+	c.Name("correlation").Bytes(&in.Correlation)
 }
 
 type onecallFinishOutput struct {
-	Signatures []signatureOutput `cbor:"signatures"`
+	Signatures []signatureOutput
+}
+
+// Fields names the fields to package wire.
+func (out *onecallFinishOutput) Fields(c *wire.Coder) {
+	wire.List(c.Name("signatures"), &out.Signatures)
+	for i := range out.Signatures {
+		c.Struct(out.Signatures[i].Fields)
+	}
 }
 
 func onecallFinish(in *onecallFinishInput) (*onecallFinishOutput, error) {

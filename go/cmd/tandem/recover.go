@@ -7,12 +7,23 @@ import (
 )
 
 type recoverInput struct {
-	Digest    []byte `cbor:"digest"`
-	Signature []byte `cbor:"signature"`
+	Digest    []byte
+	Signature []byte
+}
+
+// Fields names the fields to package wire.
+func (in *recoverInput) Fields(c *wire.Coder) {
+	c.Name("digest").Bytes(&in.Digest)
+	c.Name("signature").Bytes(&in.Signature)
 }
 
 type recoverOutput struct {
-	Address []byte `cbor:"address"`
+	Address []byte
+}
+
+// Fields names the fields to package wire.
+func (out *recoverOutput) Fields(c *wire.Coder) {
+	c.Name("address").Bytes(&out.Address)
 }
 
 // recoverAddress gives the address (20 bytes) whose key made a signature (r, s

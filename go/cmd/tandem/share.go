@@ -8,7 +8,12 @@ import (
 )
 
 type shareInput struct {
-	Share []byte `cbor:"share"`
+	Share []byte
+}
+
+// Fields names the fields to package wire.
+func (in *shareInput) Fields(c *wire.Coder) {
+	c.Name("share").Bytes(&in.Share)
 }
 
 func shareInfo(in *shareInput) (*deal.Info, error) {
@@ -21,7 +26,12 @@ func shareInfo(in *shareInput) (*deal.Info, error) {
 }
 
 type shareKeyOutput struct {
-	Key []byte `cbor:"key"`
+	Key []byte
+}
+
+// Fields names the fields to package wire.
+func (out *shareKeyOutput) Fields(c *wire.Coder) {
+	c.Name("key").Bytes(&out.Key)
 }
 
 // shareKey gives what a party without a share needs to take part in a reshare.
@@ -36,11 +46,24 @@ func shareKey(in *shareInput) (*shareKeyOutput, error) {
 }
 
 type combineInput struct {
-	Shares [][]byte `cbor:"shares"`
+	Shares [][]byte
+}
+
+// Fields names the fields to package wire.
+func (in *combineInput) Fields(c *wire.Coder) {
+	wire.List(c.Name("shares"), &in.Shares)
+	for i := range in.Shares {
+		c.Bytes(&in.Shares[i])
+	}
 }
 
 type combineOutput struct {
-	Key []byte `cbor:"key"`
+	Key []byte
+}
+
+// Fields names the fields to package wire.
+func (out *combineOutput) Fields(c *wire.Coder) {
+	c.Name("key").Bytes(&out.Key)
 }
 
 // combine gives the private key, 32 bytes, that as many shares as the threshold make: the end of the shared key.
@@ -67,14 +90,27 @@ func combine(in *combineInput) (*combineOutput, error) {
 }
 
 type deriveInput struct {
-	PublicKey []byte `cbor:"publicKey"`
-	ChainCode []byte `cbor:"chainCode"`
-	Path      string `cbor:"path"`
+	PublicKey []byte
+	ChainCode []byte
+	Path      string
+}
+
+// Fields names the fields to package wire.
+func (in *deriveInput) Fields(c *wire.Coder) {
+	c.Name("path").Text(&in.Path)
+	c.Name("chainCode").Bytes(&in.ChainCode)
+	c.Name("publicKey").Bytes(&in.PublicKey)
 }
 
 type deriveOutput struct {
-	PublicKey []byte `cbor:"publicKey"`
-	Address   []byte `cbor:"address"`
+	PublicKey []byte
+	Address   []byte
+}
+
+// Fields names the fields to package wire.
+func (out *deriveOutput) Fields(c *wire.Coder) {
+	c.Name("address").Bytes(&out.Address)
+	c.Name("publicKey").Bytes(&out.PublicKey)
 }
 
 // derive gives the public key and address of a wallet's child.

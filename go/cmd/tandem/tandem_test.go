@@ -21,7 +21,7 @@ func unhex(t *testing.T, s string) []byte {
 }
 
 // dealt runs a deal of two or more parties, who are receivers and contributors alike.
-func dealt(t *testing.T, params func(self int) *DealParams) map[int][]byte {
+func dealt(t *testing.T, params func(self int) *dealParams) map[int][]byte {
 	t.Helper()
 	sessions, sent := map[int][]byte{}, map[int][]byte{}
 	others := func(self int) map[int][]byte {
@@ -63,8 +63,8 @@ func dealt(t *testing.T, params func(self int) *DealParams) map[int][]byte {
 	return shares
 }
 
-func keygen(self int) *DealParams {
-	return &DealParams{Kind: deal.Keygen, Threshold: 2, Parties: []int{1, 2}, Contributors: []int{1, 2}, Self: self}
+func keygen(self int) *dealParams {
+	return &dealParams{Kind: deal.Keygen, Threshold: 2, Parties: []int{1, 2}, Contributors: []int{1, 2}, Self: self}
 }
 
 func TestSign(t *testing.T) {
@@ -95,27 +95,27 @@ func TestDealParams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reshare := DealParams{Kind: deal.Reshare, Threshold: 2, Parties: []int{1, 2, 3}, Contributors: []int{1, 2}, Epoch: 1}
-	imported := DealParams{Kind: deal.Import, Threshold: 2, Parties: []int{1, 2}, Contributors: []int{1}, Self: 1}
+	reshare := dealParams{Kind: deal.Reshare, Threshold: 2, Parties: []int{1, 2, 3}, Contributors: []int{1, 2}, Epoch: 1}
+	imported := dealParams{Kind: deal.Import, Threshold: 2, Parties: []int{1, 2}, Contributors: []int{1}, Self: 1}
 	for name, c := range map[string]struct {
-		params DealParams
-		change func(*DealParams)
+		params dealParams
+		change func(*dealParams)
 		code   string
 	}{
-		"reshare, with a share":      {reshare, func(p *DealParams) { p.Self, p.Share = 1, share }, ""},
-		"reshare, with the key":      {reshare, func(p *DealParams) { p.Self, p.Old = 3, key.Key }, ""},
-		"reshare, with both":         {reshare, func(p *DealParams) { p.Self, p.Share, p.Old = 1, share, key.Key }, ""},
-		"reshare, with neither":      {reshare, func(p *DealParams) { p.Self = 1 }, wire.CodeInput},
-		"reshare, no share":          {reshare, func(p *DealParams) { p.Self, p.Share = 1, share[1:] }, wire.CodeInput},
-		"reshare, no key":            {reshare, func(p *DealParams) { p.Self, p.Old = 3, key.Key[1:] }, wire.CodeInput},
-		"import":                     {imported, func(p *DealParams) { p.Secret = bytes.Repeat([]byte{7}, 32) }, ""},
-		"import, with a chain code":  {imported, func(p *DealParams) { p.Secret, p.ChainCode = bytes.Repeat([]byte{7}, 32), make([]byte, 32) }, ""},
-		"import, without a key":      {imported, func(*DealParams) {}, wire.CodeInput},
-		"import, a key of zero":      {imported, func(p *DealParams) { p.Secret = make([]byte, 32) }, wire.CodeInput},
-		"import, a key of q or more": {imported, func(p *DealParams) { p.Secret = bytes.Repeat([]byte{255}, 32) }, wire.CodeInput},
-		"import, a key of 31 bytes":  {imported, func(p *DealParams) { p.Secret = make([]byte, 31) }, wire.CodeInput},
-		"import, 33 bytes of chain":  {imported, func(p *DealParams) { p.Secret, p.ChainCode = bytes.Repeat([]byte{7}, 32), make([]byte, 33) }, wire.CodeInput},
-		"keygen, with a key":         {*keygen(1), func(p *DealParams) { p.Secret = bytes.Repeat([]byte{7}, 32) }, wire.CodeInput},
+		"reshare, with a share":      {reshare, func(p *dealParams) { p.Self, p.Share = 1, share }, ""},
+		"reshare, with the key":      {reshare, func(p *dealParams) { p.Self, p.Old = 3, key.Key }, ""},
+		"reshare, with both":         {reshare, func(p *dealParams) { p.Self, p.Share, p.Old = 1, share, key.Key }, ""},
+		"reshare, with neither":      {reshare, func(p *dealParams) { p.Self = 1 }, wire.CodeInput},
+		"reshare, no share":          {reshare, func(p *dealParams) { p.Self, p.Share = 1, share[1:] }, wire.CodeInput},
+		"reshare, no key":            {reshare, func(p *dealParams) { p.Self, p.Old = 3, key.Key[1:] }, wire.CodeInput},
+		"import":                     {imported, func(p *dealParams) { p.Secret = bytes.Repeat([]byte{7}, 32) }, ""},
+		"import, with a chain code":  {imported, func(p *dealParams) { p.Secret, p.ChainCode = bytes.Repeat([]byte{7}, 32), make([]byte, 32) }, ""},
+		"import, without a key":      {imported, func(*dealParams) {}, wire.CodeInput},
+		"import, a key of zero":      {imported, func(p *dealParams) { p.Secret = make([]byte, 32) }, wire.CodeInput},
+		"import, a key of q or more": {imported, func(p *dealParams) { p.Secret = bytes.Repeat([]byte{255}, 32) }, wire.CodeInput},
+		"import, a key of 31 bytes":  {imported, func(p *dealParams) { p.Secret = make([]byte, 31) }, wire.CodeInput},
+		"import, 33 bytes of chain":  {imported, func(p *dealParams) { p.Secret, p.ChainCode = bytes.Repeat([]byte{7}, 32), make([]byte, 33) }, wire.CodeInput},
+		"keygen, with a key":         {*keygen(1), func(p *dealParams) { p.Secret = bytes.Repeat([]byte{7}, 32) }, wire.CodeInput},
 	} {
 		p := c.params
 		c.change(&p)

@@ -1,0 +1,14 @@
+package abi
+
+import (
+	"testing"
+
+	"tandem/go/internal/wiretest"
+)
+
+func TestFields(t *testing.T) {
+	wiretest.All(t,
+		new(failure),
+		new(report),
+	)
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"testing"
+
+	"tandem/go/internal/wiretest"
+)
+
+func TestFields(t *testing.T) {
+	wiretest.All(t,
+		new(authorizeInput),
+		new(authorizeOutput),
+		new(checkAuthorizedInput),
+		new(checkAuthorizedOutput),
+		new(sealToInput),
+		new(sealToOutput),
+		new(openSealedInput),
+		new(openSealedOutput),
+		new(correlateRequestInput),
+		new(correlateRequestOutput),
+		new(correlateRespondInput),
+		new(correlateRespondOutput),
+		new(correlateAcceptInput),
+		new(correlateAcceptOutput),
+		new(dealParams),
+		new(dealOutput),
+		new(dealJoinInput),
+		new(dealJoinOutput),
+		new(dealInput),
+		new(dealFinishOutput),
+		new(dkls18RequestInput),
+		new(dkls18RequestOutput),
+		new(dkls18RespondInput),
+		new(dkls18RespondOutput),
+		new(dkls18FinishInput),
+		new(signatureOutput),
+		new(dkls23Params),
+		new(dkls23Output),
+		new(dkls23JoinInput),
+		new(dkls23JoinOutput),
+		new(dkls23Input),
+		new(dkls23ForInput),
+		new(dkls23ForOutput),
+		new(onecallRequestInput),
+		new(onecallRequestOutput),
+		new(onecallRespondInput),
+		new(onecallRespondOutput),
+		new(onecallCheckInput),
+		new(onecallCheckOutput),
+		new(onecallFinishInput),
+		new(onecallFinishOutput),
+		new(recoverInput),
+		new(recoverOutput),
+		new(shareInput),
+		new(shareKeyOutput),
+		new(combineInput),
+		new(combineOutput),
+		new(deriveInput),
+		new(deriveOutput),
+	)
+}

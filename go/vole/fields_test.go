@@ -1,0 +1,13 @@
+package vole
+
+import (
+	"testing"
+
+	"tandem/go/internal/wiretest"
+)
+
+func TestFields(t *testing.T) {
+	wiretest.All(t,
+		new(Message),
+	)
+}
