@@ -4,11 +4,7 @@
 // wasm only.
 package abi
 
-import (
-	"errors"
-
-	"tandem/go/wire"
-)
+import "tandem/go/wire"
 
 // MaxInput is the largest input of a call in bytes, CBOR framing included.
 const MaxInput = 1 << 20
@@ -55,35 +51,27 @@ func Call[In, Out any, I Struct[In], O Struct[Out]](input []byte, step func(I) (
 func call(input []byte, in func(*wire.Coder), step func() (out func(*wire.Coder), err error)) []byte {
 	err := wire.Unmarshal(input, min(len(input), MaxInput), in) // it reserves the maximum
 	clear(input)
-	defer wire.Wipe(in)
-	if err != nil {
-		return encodeError(err)
+	var out func(*wire.Coder)
+	if err == nil {
+		out, err = step()
 	}
-	out, err := step()
+	var encoded []byte
+	if err == nil {
+		encoded, err = wire.Marshal(func(c *wire.Coder) { c.Name("ok").Struct(out) })
+	}
+	wire.Wipe(in)
 	if out != nil {
-		defer wire.Wipe(out)
+		wire.Wipe(out)
 	}
 	if err != nil {
 		return encodeError(err)
 	}
-	value, err := wire.Marshal(out)
-	if err != nil {
-		return encodeError(err)
-	}
-	defer clear(value)
-	return append(append(make([]byte, 0, len(okHead)+len(value)), okHead...), value...)
+	return encoded
 }
 
-// okHead is the encoding of {ok: …} up to its value.
-const okHead = "\xa1\x62ok"
-
 func encodeError(err error) []byte {
-	r := report{Code: wire.CodeOf(err), Message: err.Error()}
-	var e *wire.Error
-	if errors.As(err, &e) {
-		r.Message, r.Party = e.Message, e.Party
-	}
-	encoded, err := wire.Marshal((&failure{r}).Fields)
+	e := wire.ErrorOf(err)
+	encoded, err := wire.Marshal((&failure{report{e.Code, e.Message, e.Party}}).Fields)
 	if err != nil {
 		panic(err) // two texts and a number: always encodable
 	}

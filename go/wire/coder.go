@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 	"unicode/utf8"
 )
@@ -49,56 +49,56 @@ func (c *Coder) fail() {
 }
 
 // extra returns how many bytes the shortest head with a value or length of n has besides its first.
-func extra(n uint64) int {
-	if n < 24 {
+func extra(n uint32) int {
+	switch {
+	case n < 24:
 		return 0
+	case n <= math.MaxUint8:
+		return 1
+	case n <= math.MaxUint16:
+		return 2
 	}
-	size := 1
-	for size < 8 && n>>(8*size) > 0 {
-		size *= 2
-	}
-	return size
+	return 4
 }
 
 // head codes the head of a data item: its major type, and its value or length in the shortest form. It returns the n that it
-// read, and else the one that it was given.
-func (c *Coder) head(major byte, n uint64) uint64 {
+// read, and else the one that it was given. More than 32 bits are in use nowhere.
+func (c *Coder) head(major byte, n uint32) uint32 {
 	switch c.mode {
 	case reading:
 		return c.readHead(major)
 	case wiping:
 		return n
 	}
-	var b [9]byte
+	var b [5]byte
 	size := extra(n)
-	b[0] = major | byte(n)
+	b[0] = byte(n)
 	if size > 0 {
-		b[0] = major | byte(24+bits.TrailingZeros8(uint8(size)))
-		for i := range size {
-			b[1+i] = byte(n >> (8 * (size - 1 - i)))
-		}
+		b[0] = byte(24 + size/2)
+		binary.BigEndian.PutUint32(b[1:], n<<(8*(4-size)))
 	}
+	b[0] |= major
 	c.raw(b[:1+size])
 	return n
 }
 
-func (c *Coder) readHead(major byte) uint64 {
+func (c *Coder) readHead(major byte) uint32 {
 	if len(c.data) == 0 || c.data[0]&0xe0 != major {
 		c.fail()
 		return 0
 	}
-	n, size := uint64(c.data[0]&0x1f), 0
+	n, size := uint32(c.data[0]&0x1f), 0
 	if n >= 24 {
-		size = 1 << (n - 24) // too large for any encoding if n > 27
+		size = 1 << (n - 24)
 		if len(c.data) <= size {
 			c.fail()
 			return 0
 		}
 		n = 0
 		for _, b := range c.data[1 : 1+size] {
-			n = n<<8 | uint64(b)
+			n = n<<8 | uint32(b)
 		}
-		if size != extra(n) {
+		if size != extra(n) { // not the shortest, or of 8 bytes or more
 			c.fail()
 			return 0
 		}
@@ -126,7 +126,7 @@ func (c *Coder) raw(b []byte) {
 }
 
 // uint codes n, which is at most the given number.
-func (c *Coder) uint(n, most uint64) uint64 {
+func (c *Coder) uint(n, most uint32) uint32 {
 	n = c.head(majorUint, n)
 	if n > most {
 		c.fail()
@@ -136,9 +136,9 @@ func (c *Coder) uint(n, most uint64) uint64 {
 
 // string codes a byte string or a text.
 func (c *Coder) string(major byte, b *[]byte) {
-	n := c.head(major, uint64(len(*b)))
+	n := c.head(major, uint32(len(*b)))
 	if c.mode == reading {
-		if n > uint64(len(c.data)) {
+		if n > uint32(len(c.data)) {
 			c.fail()
 			n = 0
 		}
@@ -149,7 +149,7 @@ func (c *Coder) string(major byte, b *[]byte) {
 
 // count codes the head of a list or a map of n elements.
 func (c *Coder) count(major byte, n int) int {
-	read := c.head(major, uint64(n))
+	read := c.head(major, uint32(n))
 	if read > maxElements {
 		c.fail()
 		return 0
@@ -166,7 +166,7 @@ func (c *Coder) key(name string) bool {
 		}
 		c.data = c.data[n:]
 	} else {
-		c.head(majorText, uint64(len(name)))
+		c.head(majorText, uint32(len(name)))
 		c.raw([]byte(name))
 	}
 	c.fields++
@@ -174,8 +174,8 @@ func (c *Coder) key(name string) bool {
 }
 
 // Key codes the key of a field, a small integer. The field's value must follow.
-func (c *Coder) Key(n uint) *Coder {
-	if c.head(majorUint, uint64(n)) != uint64(n) {
+func (c *Coder) Key(n uint32) *Coder {
+	if c.head(majorUint, n) != n {
 		c.fail()
 	}
 	c.fields++
@@ -190,14 +190,22 @@ func (c *Coder) Name(name string) *Coder {
 	return c
 }
 
-// Int codes an integer that is not negative.
-func (c *Coder) Int(v *int) { *v = int(c.uint(uint64(*v), math.MaxInt)) }
+// Int codes an integer of 31 bits, which is not negative.
+func (c *Coder) Int(v *int) {
+	if c.mode == wiping {
+		return
+	}
+	if *v < 0 || *v > math.MaxInt32 {
+		c.fail()
+	}
+	*v = int(c.uint(uint32(*v), math.MaxInt32))
+}
 
 // Uint32 codes an integer of 32 bits.
-func (c *Coder) Uint32(v *uint32) { *v = uint32(c.uint(uint64(*v), math.MaxUint32)) }
+func (c *Coder) Uint32(v *uint32) { *v = c.head(majorUint, *v) }
 
 // Byte codes an integer of 8 bits.
-func (c *Coder) Byte(v *byte) { *v = byte(c.uint(uint64(*v), math.MaxUint8)) }
+func (c *Coder) Byte(v *byte) { *v = byte(c.uint(uint32(*v), math.MaxUint8)) }
 
 // Text codes a text, which is UTF-8.
 func (c *Coder) Text(v *string) {
@@ -205,27 +213,31 @@ func (c *Coder) Text(v *string) {
 	c.string(majorText, &b)
 	if c.mode == reading {
 		*v = string(b)
-		if !ascii(b) && !utf8.Valid(b) { // which has much more to compile
+		if !valid(b) {
 			c.fail()
 		}
 	}
 }
 
-func ascii(b []byte) bool {
+// valid is utf8.Valid, which has much to compile and is rarely needed.
+func valid(b []byte) bool {
 	for _, x := range b {
 		if x >= utf8.RuneSelf {
-			return false
+			return validUTF8(b)
 		}
 	}
 	return true
 }
+
+//go:noinline
+func validUTF8(b []byte) bool { return utf8.Valid(b) }
 
 // Bytes codes a byte string of any length.
 func (c *Coder) Bytes(v *[]byte) { c.string(majorBytes, v) }
 
 // Array codes a byte string whose length is that of the given one, an array's.
 func (c *Coder) Array(v []byte) {
-	if c.head(majorBytes, uint64(len(v))) != uint64(len(v)) {
+	if c.head(majorBytes, uint32(len(v))) != uint32(len(v)) {
 		c.fail()
 		return
 	}
@@ -244,7 +256,7 @@ func (c *Coder) Struct(fields func(*Coder)) {
 	if c.mode == writing {
 		c.data[at] |= byte(c.fields)
 	}
-	if c.mode == reading && n != uint64(c.fields) || c.fields > maxFields {
+	if c.mode == reading && n != uint32(c.fields) || c.fields > maxFields {
 		c.fail()
 	}
 	c.fields = outer

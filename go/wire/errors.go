@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 )
@@ -69,14 +68,29 @@ func sprintf(format string, args []any) string {
 	return b.String()
 }
 
-// CodeOf returns the code of err: CodeInternal if it is not an Error, "" if nil.
-func CodeOf(err error) string {
+// ErrorOf returns the Error that err is or wraps, or else one of code internal. It is nil if err is. It does what errors.As
+// would, which brings reflection along.
+func ErrorOf(err error) *Error {
 	if err == nil {
-		return ""
+		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	for wrapped := err; wrapped != nil; {
+		switch e := wrapped.(type) {
+		case *Error:
+			return e
+		case interface{ Unwrap() error }:
+			wrapped = e.Unwrap()
+		default:
+			wrapped = nil
+		}
+	}
+	return Errorf(CodeInternal, "%v", err)
+}
+
+// CodeOf returns the code of ErrorOf, "" if err is nil.
+func CodeOf(err error) string {
+	if e := ErrorOf(err); e != nil {
 		return e.Code
 	}
-	return CodeInternal
+	return ""
 }

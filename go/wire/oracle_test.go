@@ -180,12 +180,13 @@ func TestMarshalRefuses(t *testing.T) {
 	}
 	for name, fields := range map[string]func(*wire.Coder){
 		"a negative integer": (&inner{N: -1}).Fields,
+		"2^31":               (&inner{N: 1 << 31}).Fields,
 		"a negative key":     (&letter{Shares: map[int][]byte{-1: nil}}).Fields,
 		"257 elements":       (&letter{List: make([]int, 257)}).Fields,
 		"257 pairs":          (&letter{Shares: many}).Fields,
 		"24 fields": func(c *wire.Coder) {
 			for i := range 24 {
-				c.Key(uint(i)).Int(new(int))
+				c.Key(uint32(i)).Int(new(int))
 			}
 		},
 	} {
@@ -195,7 +196,7 @@ func TestMarshalRefuses(t *testing.T) {
 	}
 }
 
-// Unmarshal accepts what the oracle accepts in the one encoding that the oracle gives it, without negative integers; and
+// Unmarshal accepts what the oracle accepts in the one encoding that the oracle gives it, except that integers are in range; and
 // Marshal gives that encoding.
 func FuzzUnmarshal(f *testing.F) {
 	for _, value := range samples() {
@@ -212,9 +213,9 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Add(raw)
 	f.Add([]byte{0xa0})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		compare[letter](t, data, func(l *letter) bool { return !l.negative() })
-		compare[named](t, data, func(n *named) bool { return !n.negative() })
-		compare[everything](t, data, func(e *everything) bool { return !e.negative() })
+		compare[letter](t, data, func(l *letter) bool { return !l.outside() })
+		compare[named](t, data, func(n *named) bool { return !n.outside() })
+		compare[everything](t, data, func(e *everything) bool { return !e.outside() })
 	})
 }
 
@@ -241,36 +242,37 @@ func compare[T any, P structOf[T]](t *testing.T, data []byte, allowed func(*T) b
 	}
 }
 
-func (l *letter) negative() bool {
-	return l.Version < 0 || l.Party < 0 || anyNegative(l.List) || anyNegativeKey(l.Shares)
+func (l *letter) outside() bool {
+	return outside(l.Version) || outside(l.Party) || outside(l.List...) || outsideKey(l.Shares)
 }
 
-func (n *named) negative() bool { return n.Threshold < 0 || n.Self < 0 || n.Party < 0 || n.Longest < 0 }
+func (n *named) outside() bool { return outside(n.Threshold, n.Self, n.Party, n.Longest) }
 
-func (e *everything) negative() bool {
-	parts := e.Inner.N < 0
+func (e *everything) outside() bool {
+	parts := outside(e.Inner.N)
 	for _, part := range e.Parts {
-		parts = parts || part.N < 0
+		parts = parts || outside(part.N)
 	}
 	for _, peer := range e.Peers {
-		parts = parts || peer.N < 0
+		parts = parts || outside(peer.N)
 	}
-	return parts || e.Letter.negative() || e.Named.negative() ||
-		anyNegativeKey(e.Hashes) || anyNegativeKey(e.Peers) || anyNegativeKey(e.Reserve)
+	return parts || e.Letter.outside() || e.Named.outside() ||
+		outsideKey(e.Hashes) || outsideKey(e.Peers) || outsideKey(e.Reserve)
 }
 
-func anyNegative(list []int) bool {
+// outside reports whether one of the integers is negative, or has more than 31 bits.
+func outside(list ...int) bool {
 	for _, n := range list {
-		if n < 0 {
+		if n < 0 || n > math.MaxInt32 {
 			return true
 		}
 	}
 	return false
 }
 
-func anyNegativeKey[V any](m map[int]V) bool {
+func outsideKey[V any](m map[int]V) bool {
 	for n := range m {
-		if n < 0 {
+		if outside(n) {
 			return true
 		}
 	}

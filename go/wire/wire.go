@@ -17,7 +17,7 @@
 // That one method encodes, decodes and wipes the struct. Marshal, Unmarshal and
 // Wipe are given it.
 //
-// Fields are integers that are not negative, texts, byte strings (slices or
+// Fields are integers from 0 to 2^31-1, or to 2^32-1, texts, byte strings (slices or
 // arrays of bytes: an array fixes the length), lists, structs, and maps with
 // integer keys. Structs inside may have texts as keys, and fields that are left
 // out when empty.

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -92,7 +93,8 @@ func TestUnmarshalRejects(t *testing.T) {
 		"long key":                swap("044103", "18044103"),
 		"negative":                swap("0707", "0720"),
 		"out of range":            swap("0707", "071b0000000100000000"),
-		"out of range of an int":  swap("747909", "74791b8000000000000000"),
+		"2^31":                    swap("747909", "74791a80000000"),
+		"2^32":                    swap("747909", "74791b0000000100000000"),
 		"float":                   swap("0707", "07f94700"),
 		"indefinite map":          "bf" + encodedSample[2:] + "ff",
 		"indefinite bytes":        swap("044103", "045f4103ff"),
@@ -205,6 +207,12 @@ func TestError(t *testing.T) {
 	}
 	if code := wire.CodeOf(fmt.Errorf("deal: %w", err)); code != wire.CodeParty {
 		t.Errorf("wrapped: code %q", code)
+	}
+	if e := wire.ErrorOf(fmt.Errorf("foreign: %w", errors.New("surprise"))); e.Code != wire.CodeInternal || e.Message != "foreign: surprise" {
+		t.Errorf("foreign and wrapped: %#v", e)
+	}
+	if e := wire.ErrorOf(nil); e != nil || wire.CodeOf(nil) != "" {
+		t.Errorf("nil: %#v", e)
 	}
 	if code := wire.CodeOf(fmt.Errorf("foreign")); code != wire.CodeInternal {
 		t.Errorf("foreign: code %q", code)
