@@ -4,7 +4,7 @@
 package bip32
 
 import (
-	"strconv"
+	"math"
 	"strings"
 
 	"tandem/go/internal/mac"
@@ -43,8 +43,8 @@ func ParsePath(path string) ([]uint32, error) {
 			return nil, wire.Errorf(wire.CodeInput,
 				"step \"%s\" of the derivation path is hardened: that takes the whole private key, which nobody has", step)
 		}
-		index, err := strconv.ParseUint(step, 10, 32)
-		if err != nil || strconv.FormatUint(index, 10) != step {
+		index, ok := decimal(step)
+		if !ok {
 			return nil, wire.Errorf(wire.CodeInput, "step \"%s\" of the derivation path is not an index", step)
 		}
 		if index >= hardened {
@@ -53,6 +53,20 @@ func ParsePath(path string) ([]uint32, error) {
 		indices[i] = uint32(index)
 	}
 	return indices, nil
+}
+
+// decimal returns the number of 32 bits that s is, without leading zeros. Package strconv has much more to compile.
+func decimal(s string) (n uint64, ok bool) {
+	if s == "" || len(s) > len("4294967295") || s[0] == '0' && s != "0" {
+		return 0, false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = 10*n + uint64(s[i]-'0')
+	}
+	return n, n <= math.MaxUint32
 }
 
 // Child is what Derive returns.
