@@ -257,7 +257,7 @@ func (u *user) finish(n *instance, state *sessionState, a *answer) (*ecdsa.Signa
 	thetaQ.Clear()
 
 	signature, err := ecdsa.Complete(secp256k1.NewComb(n.key.Q), n.m, R, s)
-	if err == ecdsa.ErrOverflow {
+	if _, overflow := err.(ecdsa.Overflow); overflow {
 		return nil, internal(err)
 	}
 	if err != nil {

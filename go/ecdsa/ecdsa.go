@@ -14,13 +14,15 @@ type Signature struct {
 	YParity byte // the parity of the y-coordinate of the point that r, with this s, stands for
 }
 
-var (
-	// ErrInvalid is returned for what is not a signature.
-	ErrInvalid = errors.New("ecdsa: not a signature of this message under this key")
-	// ErrOverflow is returned for a signature whose r is not the x-coordinate of its nonce point but that less q, which
-	// happens with probability 2^-127: it is valid, but Ethereum has no parity for it.
-	ErrOverflow = errors.New("ecdsa: the nonce point has no r below q: sign again")
-)
+// ErrInvalid is returned for what is not a signature.
+var ErrInvalid = errors.New("ecdsa: not a signature of this message under this key")
+
+// Overflow is the error for a signature whose r is not the x-coordinate of its nonce point but that less q, which happens with
+// probability 2^-127: it is valid, but Ethereum has no parity for it. It is a type because a comparison of errors would bring
+// reflection into the module.
+type Overflow struct{}
+
+func (Overflow) Error() string { return "ecdsa: the nonce point has no r below q: sign again" }
 
 // Complete returns the signature of m, a digest modulo q, under the public key whose comb is Q, whose nonce point is R and whose
 // s is s or -s, whichever is low. It returns [ErrInvalid] unless (R.x mod q, s) is a signature with that very nonce point, not
@@ -34,7 +36,7 @@ func Complete(Q *secp256k1.Comb, m *secp256k1.Scalar, R *secp256k1.Point, s *sec
 		return nil, ErrInvalid
 	}
 	if _, err := low.SetBytes(x); err != nil {
-		return nil, ErrOverflow
+		return nil, Overflow{}
 	}
 	high := s.IsHigh()
 	low.Neg(s)

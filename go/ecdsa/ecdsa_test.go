@@ -98,8 +98,8 @@ func TestOverflow(t *testing.T) {
 	Q := new(secp256k1.Point).ScalarMult(&s, R)
 	Q.Sub(Q, new(secp256k1.Point).ScalarBaseMult(&m))
 	Q.ScalarMult(w.Invert(R.XScalar()), Q)
-	if _, err := Complete(secp256k1.NewComb(Q), &m, R, &s); err != ErrOverflow {
-		t.Errorf("%v, want %v", err, ErrOverflow)
+	if _, err := Complete(secp256k1.NewComb(Q), &m, R, &s); err != (Overflow{}) {
+		t.Errorf("%v, want %v", err, Overflow{})
 	}
 }
 

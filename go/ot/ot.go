@@ -28,6 +28,7 @@ import (
 	"encoding/binary"
 	"io"
 
+	"tandem/go/internal/random"
 	"tandem/go/secp256k1"
 	"tandem/go/transcript"
 )
@@ -86,7 +87,7 @@ func draw(scalars []secp256k1.Scalar, rand io.Reader) error {
 	var b [secp256k1.UniformSize]byte
 	defer clear(b[:])
 	for i := range scalars {
-		if _, err := io.ReadFull(rand, b[:]); err != nil {
+		if err := random.Fill(rand, b[:]); err != nil {
 			return secp256k1.ErrRandom
 		}
 		scalars[i].SetUniformBytes(b[:])

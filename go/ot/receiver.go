@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 
+	"tandem/go/internal/random"
 	"tandem/go/secp256k1"
 	"tandem/go/wire"
 )
@@ -47,7 +48,7 @@ func (r *Receiver) message(rand io.Reader) ([]byte, error) {
 
 	uniform := make([]byte, uniformSize*n)
 	defer clear(uniform)
-	if _, err := io.ReadFull(rand, uniform); err != nil {
+	if err := random.Fill(rand, uniform); err != nil {
 		return nil, secp256k1.ErrRandom
 	}
 	chosen, other := make([]secp256k1.Affine, n), make([]secp256k1.Affine, n) // r_c and r_{1-c}

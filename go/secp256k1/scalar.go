@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"tandem/go/internal/fq"
+	"tandem/go/internal/random"
 )
 
 // ScalarSize is the length of an encoded scalar in bytes.
@@ -98,7 +99,7 @@ func (s *Scalar) SetUniformBytes(b []byte) *Scalar {
 // RandomScalar returns a uniform scalar other than 0 from 48 bytes of rand, or [ErrRandom].
 func RandomScalar(rand io.Reader) (*Scalar, error) {
 	var b [UniformSize]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
+	if err := random.Fill(rand, b[:]); err != nil {
 		return nil, ErrRandom
 	}
 	s := new(Scalar).SetUniformBytes(b[:])

@@ -5,6 +5,7 @@ import (
 
 	"tandem/go/internal/chacha"
 	"tandem/go/internal/mac"
+	"tandem/go/internal/random"
 	"tandem/go/secp256k1"
 )
 
@@ -34,7 +35,7 @@ func NewStream(rand io.Reader, label string, secret, received []byte) (*Stream, 
 func HedgedSeed(rand io.Reader, label string, secret, received []byte) ([]byte, error) {
 	var fresh [SeedSize]byte
 	defer clear(fresh[:])
-	if _, err := io.ReadFull(rand, fresh[:]); err != nil {
+	if err := random.Fill(rand, fresh[:]); err != nil {
 		return nil, secp256k1.ErrRandom
 	}
 	if fresh == [SeedSize]byte{} {

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"io"
 
+	"tandem/go/internal/random"
 	"tandem/go/ot"
 	"tandem/go/secp256k1"
 	"tandem/go/wire"
@@ -28,7 +29,7 @@ type Receiver struct {
 func NewReceiver(layout *Layout, sid []byte, rand io.Reader) (*Receiver, error) {
 	n := layout.OTs()
 	choices := make([]byte, (n+7)/8)
-	if _, err := io.ReadFull(rand, choices); err != nil {
+	if err := random.Fill(rand, choices); err != nil {
 		return nil, internal(err)
 	}
 	ots, err := ot.NewReceiver(sid, choices, n, rand)
