@@ -21,6 +21,14 @@ const weth = '0x4200000000000000000000000000000000000006';
 const router = '0x2626664c2603336E57B271c5C0b26F421741e481';
 const base = { token: 'USDC', chain: '8453', 'per-day': '20', 'per-payment': '5' };
 const max = 2n ** 256n - 1n;
+const AUTHORIZATION = [
+  { name: 'from', type: 'address' },
+  { name: 'to', type: 'address' },
+  { name: 'value', type: 'uint256' },
+  { name: 'validAfter', type: 'uint256' },
+  { name: 'validBefore', type: 'uint256' },
+  { name: 'nonce', type: 'bytes32' },
+] as const;
 
 const on = (to: Hex, change: object = {}) => pay({ chainId: 8453, to, value: 0n, ...change });
 const send = (to: Hex, amount: bigint, change: object = {}) => on(usdc, { data: transfer(to, amount), ...change });
@@ -82,16 +90,7 @@ describe('the ready-made policies', () => {
     const policy = makePolicy('x402', { ...base, to: 'any' }, NOW);
     assert.deepEqual(sums(policy), [[usdc.toLowerCase(), 20_000_000n, 600_000_000n]]);
     assert.match(describeBudget(policy, NOW), /in any interval of 1 day at most 60 USDC, if no host's clock is ahead/);
-    const types = {
-      TransferWithAuthorization: [
-        { name: 'from', type: 'address' },
-        { name: 'to', type: 'address' },
-        { name: 'value', type: 'uint256' },
-        { name: 'validAfter', type: 'uint256' },
-        { name: 'validBefore', type: 'uint256' },
-        { name: 'nonce', type: 'bytes32' },
-      ],
-    } as const;
+    const types = { TransferWithAuthorization: AUTHORIZATION };
     const signed = (change: object = {}, domain: object = {}) =>
       typedDataIntent({
         domain: { name: 'USD Coin', version: '2', chainId: 8453, verifyingContract: usdc, ...domain },
@@ -232,6 +231,26 @@ describe('the ready-made policies', () => {
     assert.doesNotMatch(explainIntent(policy, on(usdc, { data: transfer(alice, 1n).slice(0, -2) as Hex })), /It calls/);
     assert.doesNotMatch(explainIntent(policy, on(usdc, { data: '0xa9' })), /It calls/);
     assert.doesNotMatch(explainIntent(policy, message('hello')), /It calls/);
+    const authorization = (change: object = {}) =>
+      explainIntent(
+        policy,
+        typedDataIntent({
+          domain: { name: 'USD Coin', version: '2', chainId: 8453, verifyingContract: usdc, ...change },
+          types: { TransferWithAuthorization: AUTHORIZATION },
+          primaryType: 'TransferWithAuthorization',
+          message: {
+            from: bob,
+            to: alice,
+            value: 4_500_000n,
+            validAfter: 0n,
+            validBefore: 1n,
+            nonce: toHex(0, { size: 32 }),
+          },
+        }),
+      );
+    assert.match(authorization(), /\n {2}that is 4\.5 USDC$/);
+    for (const change of [{ chainId: 5 }, { verifyingContract: weth }, { chainId: undefined }])
+      assert.doesNotMatch(authorization(change), /that is/);
     const swap = parseAbi([
       'function exactInputSingle((address tokenIn,address tokenOut,uint24 fee,address recipient,uint256 amountIn,uint256 amountOutMinimum,uint160 sqrtPriceLimitX96) params)',
     ]);

@@ -1,9 +1,9 @@
 import { describeIntent, fieldLines } from '../intent/describe.ts';
-import type { Intent } from '../intent/intent.ts';
+import type { Intent, TypedDataIntent } from '../intent/intent.ts';
 import type { Transaction } from '../intent/transaction/transaction.ts';
-import type { Value } from '../intent/types.ts';
+import { encodeType, type Value } from '../intent/types.ts';
 import { decodeArguments, parseFunction } from './abi.ts';
-import { placesInCall } from './effects.ts';
+import { placesInCall, typedEffects } from './effects.ts';
 import type { Policy } from './schema.ts';
 import { inUnits, tokenAt } from './tokens.ts';
 
@@ -15,12 +15,26 @@ const KNOWN = [
 ];
 
 /**
- * An intent in words, as {@link describeIntent} has it, and what its data calls if that is a function of the policy or of every token.
- * What a contract does with a call is for the contract to say.
+ * An intent in words, as {@link describeIntent} has it; what its data calls, if that is a function of the policy or of every token; and
+ * its amount in units, of a token that has a name here. What a contract does is for the contract to say.
  */
 export function explainIntent(policy: Policy, intent: Intent): string {
-  const call = intent.kind === 'transaction' ? describeCall(policy, intent.transaction) : undefined;
-  return [describeIntent(intent), ...(call === undefined ? [] : [call])].join('\n');
+  const more =
+    intent.kind === 'transaction'
+      ? describeCall(policy, intent.transaction)
+      : intent.kind === 'typedData'
+        ? describeAmount(intent.typedData)
+        : undefined;
+  return [describeIntent(intent), ...(more === undefined ? [] : [more])].join('\n');
+}
+
+function describeAmount({ domain, types, primaryType, message }: TypedDataIntent['typedData']): string | undefined {
+  const type = encodeType(types, primaryType);
+  const effect = typedEffects.find((effect) => effect.type === type && effect.isCoin === undefined);
+  const address = effect?.token === undefined ? domain.verifyingContract : at(message, effect.token);
+  const token = tokenAt(String(domain.chainId), String(address));
+  const amount = effect && at(message, effect.amount);
+  return token === undefined || typeof amount !== 'bigint' ? undefined : `  that is ${inUnits(amount, token)}`;
 }
 
 function describeCall(policy: Policy, { chainId, to, data }: Transaction): string | undefined {
