@@ -150,6 +150,7 @@ function makeNew([name = '', ...args]: readonly string[]): void {
       const left = otherwise === undefined ? '' : otherwise === '' ? ' (optional)' : ` (${otherwise})`;
       return `  --${parameter.padEnd(width)}  ${says}${left}`;
     });
+    lines.push(`  --${'out'.padEnd(width)}  the file to write it to, which is then explained (optional)`);
     say([`${name}: ${template.says}`, '', ...lines].join('\n'));
     return;
   }

@@ -1,5 +1,7 @@
 // Ready-made policies: what each bounds, what it allows, and attacks on it.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { encodeFunctionData, type Hex, parseAbi, toHex } from 'viem';
 import { UsageError } from '../ts/errors.ts';
@@ -12,7 +14,17 @@ import { explainIntent } from '../ts/policy/explain.ts';
 import { judge } from '../ts/policy/judge.ts';
 import type { Policy } from '../ts/policy/policy.ts';
 import { makePolicy, templates } from '../ts/policy/templates.ts';
-import { alice, authorization, bob, mallory, message, pay, signedAuthorization, transfer } from './support/policies.ts';
+import {
+  alice,
+  authorization,
+  bob,
+  mallory,
+  message,
+  pay,
+  root,
+  signedAuthorization,
+  transfer,
+} from './support/policies.ts';
 
 const NOW = 1_790_000_000;
 const DAY = 86_400;
@@ -200,6 +212,13 @@ describe('the ready-made policies', () => {
       'a payment': send(alice, 1n),
       'an authorization': authorization(),
     });
+  });
+
+  test('docs/policies.md shows what a budget says', () => {
+    const page = readFileSync(join(root, 'docs/policies.md'), 'utf8');
+    const [, shown] = /```\n(What is not used stays[^`]*)```/.exec(page) ?? [];
+    const text = describeBudget(makePolicy('agent-budget', { ...base, to: alice }, NOW), NOW);
+    assert.ok(shown !== undefined && text.startsWith(shown), text);
   });
 
   test('amounts of known tokens are in units too, and what a call of theirs does is explained', () => {
