@@ -27,7 +27,7 @@ export interface Seller {
   close(): void;
 }
 
-/** Sells at /cheap, /other, /dear and /slow for the example's token, and at /strange for another. */
+/** Sells at /cheap, /other, /dear and /slow for the example's token, and at /strange for another; /broken does not answer who has paid. */
 export async function startSeller(chain: Chain): Promise<Seller> {
   const { client, reader } = walletClient(chain, settler);
   const signer = toFacilitatorEvmSigner({
@@ -69,11 +69,14 @@ export async function startSeller(chain: Chain): Promise<Seller> {
     'GET /other': accepts(OTHER_SELLER, '4'),
     'GET /dear': accepts(SELLER, '6'),
     'GET /slow': accepts(SELLER, '5', 3600),
+    'GET /broken': accepts(SELLER, '5'),
     'GET /strange': accepts(SELLER, '5', 60, OTHER_SELLER),
   };
   const app = express();
   app.use(paymentMiddleware(routes, new x402ResourceServer(facilitatorClient).register(NETWORK, new ServerScheme())));
   app.get('/elsewhere', (_request, response) => response.redirect('http://localhost:1/'));
+  app.get('/forged', (_request, response) => void response.setHeader('PAYMENT-RESPONSE', 'e30=').json({ goods: true }));
+  app.get('/broken', (_request, response) => void response.destroy());
   app.get('/here', (_request, response) => response.redirect('/free'));
   app.get(/.*/, (_request, response) => void response.json({ goods: true }));
   const server = await new Promise<Server>((resolve) => {
