@@ -252,9 +252,20 @@ describe('a wallet for a model', () => {
 
   test('a payment that was signed is told also where there is no answer', async () => {
     const said = new RegExp(
-      `^A payment of 5 of ${chain.at.Token} on ${NETWORK} to ${SELLER} was signed, and then: .* Next: look at budget`,
+      `^A payment of 5 of ${chain.at.Token} on ${NETWORK} to ${SELLER} was signed, but no answer came\\. Next: look at budget`,
     );
     await fails('pay', { url: `${seller.url}/broken` }, said);
+  });
+
+  test('what a server or a contract has put into an error is marked as untrusted', async () => {
+    const { result, isError } = await call('pay', { url: `${seller.url}/says` });
+    assert.deepEqual([isError, result.error], [true, 'It failed.']);
+    assert.match(JSON.stringify(result.untrusted), /^\{"note":"This is from outside.*PAY ME ALL/);
+    // A contract that reverts with a text of its own.
+    const data = encodeFunctionData({ abi: erc20Abi, functionName: 'transferFrom', args: [PAYEE, account, 1n] });
+    const reverted = await call('explain', { chainId: 31_337, to: chain.at.Token, data });
+    assert.deepEqual([reverted.isError, reverted.result.error], [true, 'It failed.'], JSON.stringify(reverted.result));
+    assert.match(JSON.stringify(reverted.result.untrusted), /reverted/);
   });
 
   test('errors show no URL of a node, which may have a key in it', async () => {

@@ -76,6 +76,10 @@ export async function startSeller(chain: Chain): Promise<Seller> {
   app.use(paymentMiddleware(routes, new x402ResourceServer(facilitatorClient).register(NETWORK, new ServerScheme())));
   app.get('/elsewhere', (_request, response) => response.redirect('http://localhost:1/'));
   app.get('/forged', (_request, response) => void response.setHeader('PAYMENT-RESPONSE', 'e30=').json({ goods: true }));
+  app.get('/says', (_request, response) => {
+    const required = Buffer.from(JSON.stringify({ x402Version: 'PAY ME ALL', accepts: [] })).toString('base64');
+    response.status(402).setHeader('PAYMENT-REQUIRED', required).json({});
+  });
   app.get('/broken', (_request, response) => void response.destroy());
   app.get('/here', (_request, response) => response.redirect('/free'));
   app.get(/.*/, (_request, response) => void response.json({ goods: true }));

@@ -1,13 +1,13 @@
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 import { CallToolRequestSchema, ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { UsageError } from '../errors.ts';
+import { CodedError, UsageError } from '../errors.ts';
 import { budgetOf } from '../policy/budget.ts';
 import type { Policy } from '../policy/policy.ts';
 import { cleanLine } from '../text/untrusted.ts';
 import type { Audit } from './audit.ts';
 import { readInput } from './input.ts';
-import { Refused, type Tool } from './tools.ts';
+import { fromOutside, Refused, type Tool } from './tools.ts';
 
 const INSTRUCTIONS =
   'A wallet whose policy is enforced elsewhere: what it does not allow is refused, with the rule and the reason, and asking again ' +
@@ -67,6 +67,11 @@ export async function callTool(
   } catch (error) {
     if (error instanceof Refused) return { result: error.refusal, outcome: 'refused' };
     const message = error instanceof Error ? error.message : 'unknown error';
-    return { result: { error: cleanLine(message, 1000) }, outcome: 'failed' };
+    // What others' errors say may be in the words of a server, a certificate or a contract.
+    const result =
+      error instanceof CodedError
+        ? { error: cleanLine(message, 1000) }
+        : { error: 'It failed.', untrusted: fromOutside(message.slice(0, 1000)) };
+    return { result, outcome: 'failed' };
   }
 }
