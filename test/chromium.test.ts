@@ -459,16 +459,17 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
     test('the page of a wallet runs no script but its own files, and in no frame', async () => {
       const context = await browser.newContext();
       const page = await newPage(context);
+      const foreign = `${web.stranger}/x.js`;
+      await page.route(foreign, (route) =>
+        route.fulfill({
+          contentType: 'text/javascript',
+          headers: { 'access-control-allow-origin': '*' },
+          body: 'globalThis.ran = "a script of another origin"',
+        }),
+      );
       // What somebody might get into the page itself.
-      await page.route(`${web.wallet}/`, async (route) => {
-        const response = await route.fetch();
-        const more = `<script>ran = 'a script in the page'</script><img src="/none.svg" onerror="ran = 'a handler in the page'">
-          <script src="${web.stranger}/x.js"></script><base href="${web.stranger}/">`;
-        await route.fulfill({ response, body: (await response.text()).replace('<body>', `<body>${more}`) });
-      });
-      await page.goto(web.wallet);
-      await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
-      assert.equal(await page.evaluate(() => document.baseURI), `${web.wallet}/`);
+      const more = `<script>ran = 'a script in the page'</script><img src="/none.svg" onerror="ran = 'a handler in the page'">
+        <script src="${foreign}"></script><base href="${web.stranger}/">`;
       // What its own script might be made to do. DevTools allow eval as long as they wait, so all of it comes after.
       const tries = `
         const script = document.createElement('script');
@@ -477,13 +478,23 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
           'Function': () => new Function('ran = "Function"')(),
           'a timer of text': () => setTimeout('ran = "a timer of text"'),
           'a script of text': () => { script.text = 'ran = "a script of text"'; document.body.append(script); },
-          'a script of another origin': () => { script.src = '${web.stranger}/x.js'; document.body.append(script); },
-          'innerHTML': () => { document.body.innerHTML += '<img src="/none.svg" onerror="ran = 1">'; },
+          'a script of another origin': () => {
+            const other = document.createElement('script');
+            other.src = '${foreign}';
+            document.body.append(other);
+          },
+          'a worker of another script': () => {
+            const url = URL.createObjectURL(new Blob(['postMessage(1)']));
+            new Worker(url).onmessage = () => { ran = 'a worker of another script'; };
+          },
+          'innerHTML': () => {
+            const place = document.body.appendChild(document.createElement('div'));
+            place.innerHTML = '<img src="/none.svg" onerror="ran = 1">';
+          },
           'a handler': () => { document.body.setAttribute('onclick', 'ran = "a handler"'); document.body.click(); },
           'javascript:': () => { location.href = 'javascript:void(ran = "javascript:")'; },
           'import of data': () => import('data:text/javascript,globalThis.ran = "import of data"'),
-          'import of another origin': () => import('${web.stranger}/x.js'),
-          'a worker of another script': () => new Worker(URL.createObjectURL(new Blob(['postMessage(1)']))),
+          'import of another origin': () => import('${foreign}'),
           'a policy of its own': () => trustedTypes.createPolicy('mine', { createScript: (text) => text }),
           'the policy again': () => trustedTypes.createPolicy('tandem', { createScriptURL: (url) => url }),
         };
@@ -494,18 +505,31 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
           }
           setTimeout(() => { done = true; }, 200);
         });`;
-      await page.evaluate(tries);
-      await page.waitForFunction(() => 'done' in globalThis);
-      const { refused, ran } = await page.evaluate(() => {
-        const { refused, ran } = globalThis as unknown as { refused: Record<string, unknown>; ran: unknown };
-        return { refused, ran };
-      });
-      assert.equal(ran, undefined);
-      // This one does not throw, and does nothing.
-      assert.deepEqual(
-        Object.keys(refused).filter((name) => !refused[name]),
-        ['javascript:'],
-      );
+      /** Loads the page, and does all of that. */
+      const attack = async (without?: RegExp) => {
+        await page.route(`${web.wallet}/`, async (route) => {
+          const response = await route.fetch();
+          const { 'content-security-policy': policy = '', ...headers } = response.headers();
+          const less = (text: string) => (without ? text.replace(without, '') : text);
+          const body = less(await response.text()).replace('<body>', `<body>${more}`);
+          await route.fulfill({ headers: { ...headers, 'content-security-policy': less(policy) }, body });
+        });
+        await page.goto(web.wallet);
+        await page.getByRole('heading', { name: 'A wallet whose key is never whole' }).waitFor();
+        assert.equal(await page.evaluate(() => document.baseURI), `${web.wallet}/`);
+        await page.evaluate(tries);
+        await page.waitForFunction(() => 'done' in globalThis);
+        const seen = await page.evaluate(() => {
+          const { refused, ran } = globalThis as unknown as { refused: Record<string, unknown>; ran: unknown };
+          return { refused, ran };
+        });
+        assert.equal(seen.ran, undefined);
+        return Object.keys(seen.refused).filter((name) => !seen.refused[name]);
+      };
+      // Two lines of defence: Trusted Types refuse nearly all of it before it is done, and where a browser has none, nothing runs.
+      assert.deepEqual(await attack(), ['javascript:']);
+      const without = await attack(/; require-trusted-types-for .*?trusted-types tandem/);
+      assert.ok(without.includes('innerHTML'));
 
       // The worker has its own policy, from its own headers.
       const [worker] = page.workers();
@@ -621,6 +645,12 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         assert.deepEqual(await ask(dapp, 'eth_accounts'), []);
         assert.equal(((await ask(dapp, 'personal_sign', ['0x', '0x'])) as { code: number }).code, 4100);
         assert.equal(((await ask(dapp, 'eth_sign', [])) as { code: number }).code, 4200);
+        await dapp.evaluate(() => {
+          globalThis.open = () => null;
+        });
+        const blocked = (await ask(dapp, 'eth_requestAccounts')) as { code: number; message: string };
+        assert.deepEqual([blocked.code, /browser blocked/.test(blocked.message)], [4900, true]);
+        await dapp.reload();
 
         [popup] = await Promise.all([
           dapp.waitForEvent('popup'),
@@ -791,6 +821,32 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
           [web.wallet, account] as const,
         );
         assert.equal(answer, 4100);
+
+        // A page without an origin, of which the user could not be told who it is.
+        const opened = stranger.waitForEvent('popup');
+        const heard = await stranger.evaluate(
+          (url) =>
+            new Promise((resolve) => {
+              const frame = document.createElement('iframe');
+              frame.setAttribute('sandbox', 'allow-scripts allow-popups allow-popups-to-escape-sandbox');
+              frame.srcdoc = `<script>
+                const wallet = open('${url}');
+                onmessage = ({ data }) => {
+                  if (!data.loaded) return parent.postMessage('an answer', '*');
+                  const id = crypto.randomUUID?.() ?? '00000000-0000-4000-8000-000000000000';
+                  wallet.postMessage({ tandem: 1, id, method: 'eth_requestAccounts', params: '[]' }, '*');
+                  setTimeout(() => parent.postMessage('asked, no answer', '*'), 300);
+                };
+              </script>`;
+              addEventListener('message', ({ data, source }) => {
+                if (source === frame.contentWindow) resolve(data);
+              });
+              document.body.append(frame);
+            }),
+          web.wallet,
+        );
+        assert.equal(heard, 'asked, no answer');
+        await (await opened).getByText('Nothing to do').waitFor();
         await stranger.close();
       });
 
@@ -798,6 +854,8 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await press(dapp, 'message');
         const agree = popup.getByRole('button', { name: 'Sign' });
         await agree.waitFor();
+        // An address with a fragment would have its element focused: the opener may choose it, but there is none to press.
+        assert.equal(await popup.locator(':is(button, a, input):is([id], [name])').count(), 0);
         // As soon as it is in sight, where it will be, and by the keys that press a button.
         const { x = 0, y = 0, width = 0, height = 0 } = (await agree.boundingBox()) ?? {};
         const strays = async () => {
@@ -944,6 +1002,25 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await node.waitForTransactionReceipt({ hash, pollingInterval: 50 });
         assert.equal(await node.getTransactionCount({ address: account }), count + 1);
         await other.close();
+      });
+
+      test('a dapp of another origin is told that it is connected no more', async () => {
+        // Revoked at the wallet's own page, which is another tab, while a request is shown.
+        await press(dapp, 'message');
+        await popup.getByRole('button', { name: 'Sign' }).waitFor();
+        const home = await newPage(context);
+        await home.goto(web.wallet);
+        const revoke = home.getByRole('button', { name: `Revoke ${web.dapp}` });
+        await revoke.click();
+        await revoke.waitFor({ state: 'detached' });
+        assert.equal(await home.getByRole('button', { name: `Revoke ${web.stranger}` }).count(), 1);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        assert.match(await outcome(dapp), /not connected/);
+        assert.equal(await dapp.locator('#account').textContent(), 'not connected');
+        await home.close();
+        await dapp.getByRole('button', { name: 'Connect Tandem' }).click();
+        await popup.getByRole('button', { name: 'Connect' }).click();
+        assert.equal(await outcome(dapp), `ok ${account}`);
       });
 
       test('a dapp of another origin uses the wallet by ethers, and by viem', async () => {
@@ -1114,28 +1191,17 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await dapp.goto(web.dapp);
       });
 
-      test('a dapp of another origin is told that it is connected no more', async () => {
-        // Revoked at the wallet's own page, which is another tab.
-        const home = await newPage(context);
-        await home.goto(web.wallet);
-        const revoke = home.getByRole('button', { name: `Revoke ${web.dapp}` });
-        await revoke.click();
-        await revoke.waitFor({ state: 'detached' });
-        assert.equal(await home.getByRole('button', { name: `Revoke ${web.stranger}` }).count(), 1);
-        await press(dapp, 'message');
-        assert.match(await outcome(dapp), /not connected/);
-        assert.equal(await dapp.locator('#account').textContent(), 'not connected');
-      });
-
       test('a dapp of another origin may have the wallet in its own list of connectors', async () => {
         const settings = { wallet: web.wallet, chains: web.chains, isListed: true };
         await context.route('**/dapp.json', (route) => route.fulfill({ json: settings }));
         const other = await newPage(context);
         await other.goto(web.dapp);
+        await other.evaluate(() => localStorage.clear()); // it asks the wallet again, where it is connected
+        await other.reload();
         const connect = other.getByRole('button', { name: 'Connect Tandem' });
         const [window] = await Promise.all([other.waitForEvent('popup'), connect.click()]);
-        await window.getByRole('button', { name: 'Connect' }).click();
         assert.equal(await outcome(other), `ok ${account}`);
+        await window.close();
       });
     });
   });

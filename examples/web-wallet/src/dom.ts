@@ -15,6 +15,7 @@ export function h(tag: string, props: Props = {}, ...children: Child[]): HTMLEle
   return element;
 }
 
+/** A button. It has no id: an address with that fragment, which the opener of a window chooses, would have it focused. */
 export function button(text: string, onclick: (event: Event) => void, className = ''): HTMLButtonElement {
   return h('button', { type: 'button', class: className, onclick }, text) as HTMLButtonElement;
 }
