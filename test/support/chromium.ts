@@ -43,10 +43,13 @@ export async function launchIn(dir: string): Promise<BrowserContext> {
   writeFileSync(join(extension, 'manifest.json'), JSON.stringify(manifest));
   const context = await chromium.launchPersistentContext(join(dir, 'profile'), {
     ...START,
-    args: [...START.args, `--disable-extensions-except=${extension}`, `--load-extension=${extension}`],
+    args: [...START.args, '--enable-unsafe-extension-debugging'],
     ignoreDefaultArgs: ['--disable-extensions'],
   });
-  const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
+  const started = context.waitForEvent('serviceworker');
+  const session = await context.browser()?.newBrowserCDPSession();
+  await session?.send('Extensions.loadUnpacked', { path: extension });
+  const worker = await started;
   const why = await worker.evaluate(
     () => (globalThis as unknown as { attached: Promise<string | undefined> }).attached,
   );
