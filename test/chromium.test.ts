@@ -597,13 +597,19 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       let recoveryKey: string;
       before(async () => {
         context = await browser.newContext();
-        // For a forger who knows what only the dapp does: the ids of its requests.
+        // For a forger who knows what only the dapp does: the ids of its requests, and the wallet's window.
         await context.addInitScript(() => {
           const randomUUID = crypto.randomUUID.bind(crypto);
           crypto.randomUUID = () => {
             const lastId = randomUUID();
             Object.assign(globalThis, { lastId });
             return lastId;
+          };
+          const openWindow = globalThis.open.bind(globalThis);
+          globalThis.open = (...given) => {
+            const opened = openWindow(...given);
+            Object.assign(globalThis, { opened });
+            return opened;
           };
         });
         // All that the wallet's page and its worker say to each other.
@@ -774,31 +780,69 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         await press(dapp, 'message');
         await popup.getByRole('button', { name: 'Sign' }).waitFor();
         const lastId = await dapp.evaluate(() => (globalThis as unknown as { lastId: string }).lastId);
-        await dapp.evaluate(
-          (url) =>
-            new Promise((resolve) => {
-              const frame = document.createElement('iframe');
-              frame.onload = resolve;
-              frame.src = url;
-              document.body.append(frame);
-            }),
-          web.stranger,
-        );
-        await dapp.frame({ url: `${web.stranger}/` })?.evaluate((id) => {
-          parent.postMessage({ tandem: 1, id, result: '0xforged' }, '*');
-          parent.postMessage({ tandem: 1, event: 'accountsChanged', data: ['0xforged'] }, '*');
-        }, lastId);
-        // Another window than the one that opened the wallet's: here the wallet's own.
-        await popup.evaluate(() => {
-          const request = { tandem: 1, id: crypto.randomUUID(), method: 'eth_signTypedData_v4', params: '[]' };
-          postMessage(request, '*');
-        });
+        // From another origin, and from the wallet's own in another window than the wallet's.
+        await context.route(`${web.wallet}/frame`, (route) => route.fulfill({ contentType: 'text/html', body: '' }));
+        for (const url of [`${web.stranger}/`, `${web.wallet}/frame`]) {
+          await dapp.evaluate(
+            (url) =>
+              new Promise((resolve) => {
+                const frame = document.createElement('iframe');
+                frame.onload = resolve;
+                frame.src = url;
+                document.body.append(frame);
+              }),
+            url,
+          );
+          await dapp.frame({ url })?.evaluate((id) => {
+            parent.postMessage({ tandem: 1, id, result: '0xforged' }, '*');
+            parent.postMessage({ tandem: 1, event: 'accountsChanged', data: ['0xforged'] }, '*');
+          }, lastId);
+        }
+        // Another window of the dapp's origin than the one that opened the wallet's.
+        await dapp.evaluate((account) => {
+          const frame = document.body.appendChild(document.createElement('iframe'));
+          const { opened } = globalThis as unknown as { opened: Window };
+          const params = JSON.stringify(['a request of a frame', account]);
+          const request = { tandem: 1, id: crypto.randomUUID(), method: 'personal_sign', params };
+          Object.assign(frame.contentWindow ?? {}, { opened, request });
+          const script = frame.contentDocument?.createElement('script');
+          if (script) script.text = 'opened.postMessage(request, "*")';
+          if (script) frame.contentDocument?.body.append(script);
+        }, account);
         await sleep(300);
         assert.equal(await dapp.locator('#outcome').textContent(), '…');
         assert.equal(await dapp.locator('#account').textContent(), account);
         await popup.getByRole('button', { name: 'Sign' }).click();
         assert.ok(await isOurs(await signature()));
-        await popup.getByText('Nothing to do').waitFor(); // no other request is in the queue
+        await popup.getByText('Nothing to do').waitFor();
+        await sleep(300);
+        assert.equal(await popup.locator('pre').count(), 0); // no other request is in the queue
+
+        // The wallet's window while it is another page, which gets nothing. Back at the wallet's, the request is shown.
+        const goTo = async (url: string) => {
+          await popup.evaluate((url) => {
+            location.href = url;
+          }, url);
+          await popup.waitForURL(`${url}/`);
+        };
+        await goTo(web.stranger);
+        await popup.evaluate(() => {
+          const got: unknown[] = [];
+          Object.assign(globalThis, { got });
+          addEventListener('message', ({ data }) => got.push(data));
+        });
+        await press(dapp, 'message');
+        await popup.evaluate(
+          (id) => opener.postMessage({ tandem: 1, id, result: '0xforged' }, '*'),
+          await dapp.evaluate(() => (globalThis as unknown as { lastId: string }).lastId),
+        );
+        await sleep(300);
+        assert.equal(await dapp.locator('#outcome').textContent(), '…');
+        assert.deepEqual(await popup.evaluate(() => (globalThis as unknown as Raw).got), []);
+        await goTo(web.wallet);
+        await popup.getByRole('button', { name: 'Sign' }).click();
+        await popup.getByRole('button', { name: 'Open with the passkey' }).click();
+        assert.ok(await isOurs(await signature()));
 
         // A stranger that opens the wallet itself is another page that is not connected; and no page has it in a frame.
         const stranger = await newPage(context);
