@@ -16,7 +16,7 @@ usage: ${commandLine('build-action')} --main FILE --wasm FILE [--glue FILE|wasi|
   --main      the TypeScript or JavaScript file that exports main(params)
   --wasm      the wasm module
   --glue      the script that runs before the action: wasm_exec.js of the compiler that built the module, TinyGo's or
-              Go's (default build/wasm_exec.js in this repository). wasi: a module for WASI preview 1
+              Go's (default: TinyGo's, of this package). wasi: a module for WASI preview 1
               (GOOS=wasip1, or clang with wasi-libc), which the entry file starts with tandem-ecdsa/template/wasi. none: the
               entry file imports what the module needs, as with wasm-bindgen. With --mode import: the file in node_modules that jsDelivr is to serve
   --mode      inline: the source holds the module (default). fetch: the source pins its URL, length and SHA-256.

@@ -1,7 +1,7 @@
 // What the commands that build an action have in common. Not a command itself.
 
-import { writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { type ActionParts, type BuiltAction, buildWithToolchain, manifestOf, manifestPath } from '../ts/build.ts';
 import { cleanLine } from '../ts/command/internals.ts';
 
@@ -14,6 +14,7 @@ export interface BuiltFile {
 /** Builds an action into a file, and its manifest beside it. */
 export async function buildFile(parts: ActionParts, out: string): Promise<BuiltFile> {
   const built = await buildWithToolchain(parts);
+  mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, built.source);
   const manifest = manifestPath(out);
   writeFileSync(manifest, `${JSON.stringify(manifestOf(manifest, parts, built), null, 2)}\n`);

@@ -311,8 +311,9 @@ export function accountKey(): string {
 
 /** Prints what was found as a table, or as JSON; the exit code is 1 if something is wrong. */
 export function printFindings(json: boolean, given: readonly Finding[]): void {
-  const findings = given.map(({ what, found, problem }) => ({
+  const findings = given.map(({ what, found, problem, isUnknown }) => ({
     what,
+    ...(isUnknown && { isUnknown }),
     found: cleanLine(found),
     ...(problem && { problem: { message: cleanLine(problem.message), next: cleanLine(problem.next) } }),
   }));
@@ -323,8 +324,8 @@ export function printFindings(json: boolean, given: readonly Finding[]): void {
     return;
   }
   const width = Math.max(...findings.map(({ what }) => what.length));
-  for (const { what, found, problem } of findings) {
-    say(`${problem ? 'no' : 'ok'}  ${what.padEnd(width)}  ${found}`);
+  for (const { what, found, problem, isUnknown } of findings) {
+    say(`${problem ? 'no' : isUnknown ? '??' : 'ok'}  ${what.padEnd(width)}  ${found}`);
     if (problem) say(`    ${' '.repeat(width)}  ${problem.message}. Next: ${problem.next}.`);
   }
 }

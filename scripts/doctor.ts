@@ -114,11 +114,12 @@ async function latency(account: LitAccount): Promise<number> {
 /** What the host says of itself. Nothing of it is verified, and a host may not say it. */
 async function told(account: LitAccount): Promise<Finding[]> {
   const ask = async (what: string, answer: Promise<string>) => {
-    const found = await answer.catch((error: unknown) => {
+    try {
+      return { what, found: await answer };
+    } catch (error) {
       if (!(error instanceof RuntimeError) || error.kind === 'aborted') throw error;
-      return 'the host does not tell';
-    });
-    return { what, found };
+      return { what, found: 'the host does not tell', isUnknown: true } as const;
+    }
   };
   return [
     await ask('its version', account.version()),

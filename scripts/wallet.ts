@@ -272,5 +272,10 @@ async function check(store: FileStore, ids: readonly string[] | undefined, json:
     }
     for (const file of checked.cleaned) say(`removed ${cleanLine(file)}, which a process that died had left`);
   }
-  if (!checked.ok) throw new WalletError(`Something is wrong in ${store.dir}.`);
+  if (checked.ok) return;
+  const states = checked.wallets.flatMap(({ files }) => files.map(({ state }) => state));
+  const isWrong = states.includes('wrong');
+  throw new WalletError(
+    isWrong ? `Something is wrong in ${store.dir}.` : `Not everything in ${store.dir} was checked.`,
+  );
 }

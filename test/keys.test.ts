@@ -312,6 +312,10 @@ describe('wallet check', () => {
 
     const stranger = openStore(store.dir, async () => ({ identities: [await generateIdentity()] }));
     assert.deepEqual(Object.keys(await problems(stranger)), ['hot.age', 'cold.age']);
+    const unasked = await run('wallet', ['check', '--store', store.dir, '--wallet', other.address], {});
+    assert.equal(unasked.code, 1);
+    assert.match(unasked.stdout, /^ {2}unchecked {2}hot\.age: hot\.age opens with an age identity/m);
+    assert.match(unasked.stderr, /^Not everything in .* was checked\.$/m);
     const nobody = await run('wallet', ['check', '--store', join(root, 'nowhere')], env);
     assert.equal(nobody.code, 1);
     assert.match(nobody.stderr, /There is no store/);

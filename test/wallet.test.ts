@@ -444,6 +444,13 @@ describe('the policy "messages", with a passphrase', () => {
     assert.equal(json(message).address, wallet.address);
     assert.equal(none.code, 1);
     assert.match(none.stderr, /no terminal.*TANDEM_PASSPHRASE/s);
+    const file = join(root, 'another-identity.txt');
+    writeFileSync(file, await generateIdentity());
+    const other = await command('sign', ['--store', guarded, '--message', 'x'], { TANDEM_IDENTITY: file });
+    assert.match(
+      other.stderr,
+      /^There is no terminal.*\nNext: set TANDEM_PASSPHRASE: hot\.age opens with a passphrase, not with the identity of TANDEM_IDENTITY\.$/m,
+    );
   });
 });
 

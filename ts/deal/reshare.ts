@@ -3,7 +3,7 @@ import { StoreError, UsageError, WalletError } from '../errors.ts';
 import { permissionToDeal } from '../protocol/permission.ts';
 import { HOT } from '../protocol/roles.ts';
 import { actionOf } from '../store/action.ts';
-import { draftChange, nextSealedName, type PartyInfo, type WalletInfo } from '../store/store.ts';
+import { draftChange, nextSealedName, type PartyInfo, shareFileName, type WalletInfo } from '../store/store.ts';
 import { besidesDeals, type Changed, type ChangeOptions, oldShares, permit, retire, settled } from './change.ts';
 import { keepDealt } from './correlate.ts';
 import { describeAction, describeKey, type HeldBy } from './describe.ts';
@@ -166,7 +166,7 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
 
 /** The dealers: the parties here if they are enough, otherwise they and the action. */
 function contributorsOf(
-  { parties, threshold, address }: WalletInfo,
+  { parties, threshold, address, epoch }: WalletInfo,
   shares: ReadonlyMap<number, Uint8Array>,
   isActionGone: boolean,
 ): PartyInfo[] {
@@ -174,7 +174,10 @@ function contributorsOf(
   const action = parties.filter(({ role }) => role === 'action' && !isActionGone);
   const chosen = [...here.slice(0, threshold), ...action].slice(0, threshold);
   if (here.length > 0 && chosen.length === threshold) return chosen.sort((a, b) => a.index - b.index);
-  throw new StoreError('missing', `${here.length} shares of ${address} are here; ${threshold} are needed.`, {
-    next: 'put the other share files into the folder of the wallet.',
+  const files = parties.filter(({ index, role }) => role !== 'action' && !shares.has(index));
+  const names = files.map(({ index }) => shareFileName({ parties, epoch }, index)).join(', ');
+  const more = Math.max(threshold - here.length - action.length, 1);
+  throw new StoreError('missing', `${here.length} shares of ${address} are here, which are not enough.`, {
+    next: `put ${more} of these files back into the folder of the wallet: ${names}. Files of another epoch do not count.`,
   });
 }

@@ -30,10 +30,10 @@ import {
   type WalletInfo,
 } from './store.ts';
 
-/** A file of a wallet: in order, not here (which may be fine), or wrong. */
+/** A file of a wallet: in order, not here (which may be fine), wrong, or not looked at, because there was no key to open it. */
 export interface CheckedFile {
   readonly file: string;
-  readonly state: 'sound' | 'away' | 'wrong';
+  readonly state: 'sound' | 'away' | 'wrong' | 'unchecked';
   /** What is wrong, and what to do about it. */
   readonly problem?: string;
   readonly next?: string | undefined;
@@ -72,7 +72,7 @@ export async function checkStore(store: Store, ids?: readonly string[], checkHos
   await removeLeftovers(store);
   const wallets: CheckedWallet[] = [];
   for (const id of ids ?? (await listWallets(store))) wallets.push(await checkWallet(store, id, loadTandem, checkHost));
-  return { ok: wallets.every(({ files }) => files.every(({ state }) => state !== 'wrong')), wallets, cleaned };
+  return { ok: wallets.every(({ files }) => files.every(isInOrder)), wallets, cleaned };
 }
 
 /**
@@ -101,13 +101,13 @@ export async function checkWallet(
     const hotFile = hot && shareFileName(info, hot.index);
     // A change that took effect here has deleted the earlier hot share. As long as that share is here, no change did.
     const isUnchanged = files.some(({ file, state }) => file === hotFile && state === 'sound');
-    const isInOrder = hold !== undefined && isUnchanged && files.every(({ state }) => state !== 'wrong');
+    const mayClean = hold !== undefined && isUnchanged && files.every(isInOrder);
     const left = await leftByChange(store, info);
     for (const file of unused) {
       if (!left.includes(file)) files.push(await strayFile(store, info, file, load));
-      else if (!isInOrder) files.push({ file, state: 'wrong', problem: KEPT, next: 'fix the rest, and check again.' });
+      else if (!mayClean) files.push({ file, state: 'wrong', problem: KEPT, next: 'fix the rest, and check again.' });
     }
-    return { wallet: id, files, cleaned: isInOrder ? [...cleaned, ...(await clearChange(store, info))] : cleaned };
+    return { wallet: id, files, cleaned: mayClean ? [...cleaned, ...(await clearChange(store, info))] : cleaned };
   } catch (error) {
     return { wallet: id, files: [...files, wrong('wallet.json', error)], cleaned };
   } finally {
@@ -280,9 +280,13 @@ function checked(file: string, look: Promise<unknown>): Promise<CheckedFile> {
 }
 
 function wrong(file: string, error: unknown): CheckedFile {
-  if (error instanceof WalletError) return { file, state: 'wrong', problem: error.short, next: error.next };
-  throw error;
+  if (!(error instanceof WalletError)) throw error;
+  // Any other error is the key's: nobody could be asked for it, or it is of another kind.
+  const state = error instanceof StoreError ? 'wrong' : 'unchecked';
+  return { file, state, problem: error.short, next: error.next };
 }
+
+const isInOrder = ({ state }: CheckedFile): boolean => state === 'sound' || state === 'away';
 
 /**
  * Opens a party's share and returns what it tells of itself, once that is what wallet.json says.

@@ -324,7 +324,9 @@ export async function openShareFile(
   const file = await read().catch((error: unknown) => {
     if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
     throw new StoreError('missing', `${path} is not here.`, {
-      next: 'if the share was moved away, put its file back for as long as it is needed.',
+      next:
+        'if the share was moved away, put its file back for as long as it is needed. If it is lost, make new shares from the others: ' +
+        `${commandLine('recover')} --help`,
       cause: error,
     });
   });

@@ -85,6 +85,8 @@ export interface Finding {
   readonly what: string;
   readonly found: string;
   readonly problem?: { readonly message: string; readonly next: string };
+  /** The host does not tell, which is not a problem. */
+  readonly isUnknown?: true;
 }
 
 /** Compares a set-up with what the host has of it. */
