@@ -6,14 +6,14 @@ import { authorizationIntent, digestIntent, messageIntent, serializedIntent, typ
 import { digestOf, InputError, type Intent } from '../intent/intent.ts';
 import type { Signed, SignOptions, Wallet } from '../signing/wallet.ts';
 
-/** What goes for every signature of an adapter. */
+/** Options for every signature of an adapter. */
 export type AdapterOptions = Omit<SignOptions, 'path' | 'approval'>;
 
 export interface ViemAccountOptions extends AdapterOptions {
   readonly nonceManager?: NonceManager | undefined;
 }
 
-/** An account that does what one with a private key does, without the key. */
+/** An account that behaves like one with a private key, and has none. */
 export type TandemAccount = LocalAccount<'tandem'> & {
   sign: NonNullable<CustomSource['sign']>;
   signAuthorization: NonNullable<CustomSource['signAuthorization']>;

@@ -57,7 +57,7 @@ export interface Requirements {
   readonly extra: Readonly<Record<string, unknown>>;
 }
 
-/** What became of a payment, as @x402/core tells a scheme. */
+/** The result of a payment, as @x402/core reports it to a scheme. */
 export interface PaymentOutcome {
   readonly paymentPayload: { readonly payload: Readonly<Record<string, unknown>> };
   readonly settleResponse?: { readonly success: boolean };
@@ -102,9 +102,9 @@ const SETTLING = parseAbi(
   ]),
 );
 
-/** How long the next payment waits for what became of the one before, so that both do not take one nonce. */
+/** How long the next payment waits for the result of the one before, so that they do not use the same nonce. */
 const TURN_MS = 30_000;
-/** How long to wait until the node shows what a facilitator says it has settled. */
+/** How long to wait until the node shows a payment that a facilitator says it has settled. */
 const SETTLED_MS = 10_000;
 const POLL_MS = 500;
 /** How many blocks before a signature another payment may have used its nonce, with a node that is behind. */

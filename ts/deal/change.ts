@@ -19,7 +19,7 @@ import {
 import type { AskAuthority } from './permission.ts';
 import { clear, fresh, type Load } from './play.ts';
 
-// What all changes of a wallet share: new shares, here or offline, and a migration of the action's share.
+// What all changes of a wallet have in common: new shares, here or offline, and a migration of the action's share.
 
 export interface ChangeOptions extends AskOptions {
   readonly store: Store;

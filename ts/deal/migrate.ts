@@ -62,7 +62,7 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
 
 const Share = v.object({ share: v.string() });
 
-/** The new action seals the share for itself that the old action sealed for it. */
+/** The new action takes the share that the old action sealed for it, and seals it as its own. */
 export async function adopt(next: HostedAction, wallet: string, share: string, options: AskOptions): Promise<string> {
   options.onProgress?.('the new action takes the share over');
   return (await ask(next.runtime, next, { op: 'adopt', wallet, share }, Share, options)).share;

@@ -83,7 +83,7 @@ export async function begin({ here, messages }: Play, params: DealParams, tandem
 }
 
 /**
- * Goes as far as the messages allow. The session of every step is cleared once the step is taken: it is never taken again.
+ * Goes as far as the messages allow. Clears the session of every step that it takes, so that no step is taken twice.
  *
  * @param remote the action as a party, asked for when it is to be called
  * @throws TandemError; what `remote` throws

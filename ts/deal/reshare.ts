@@ -20,7 +20,7 @@ export interface ReshareOptions extends ChangeOptions {
   readonly parties?: number | undefined;
   /** The next action for the share, if it changes. */
   readonly next?: HostedAction | undefined;
-  /** Nothing is asked of the old action or its host: `next` gets a new wallet at its own host. */
+  /** The old action or its host is gone, and is not asked for anything: `next` gets a new wallet at its own host. */
   readonly isActionGone?: boolean | undefined;
 }
 
@@ -113,7 +113,7 @@ interface Plan {
   readonly known: KnownKey;
 }
 
-/** If there is another action, it may use the wallet from here on, beside the old one. */
+/** If there is a next action, it may use the host wallet from here on, beside the old one. */
 async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties, from, known }: Plan): Promise<Place> {
   const { store, next, isActionGone = false, onProgress } = options;
   const authority = nextAuthority(old, options.authority, parties, next);

@@ -6,7 +6,7 @@ import { type Opened, theParty } from './opened.ts';
 
 // The action, where it runs, and what fits into one call of it.
 
-/** An action that is to sign. */
+/** An action that will sign. */
 export interface HostedSigner extends Holder {
   readonly index: number;
 }
@@ -17,7 +17,7 @@ export async function hostedAction({ store, info, runtime }: Opened): Promise<Ho
   return { index, ...(await actionOf(store, info, runtime)) };
 }
 
-/** The length of bytes in base64. */
+/** The length of base64 for so many bytes. */
 export function inBase64(bytes: number): number {
   return Math.ceil(bytes / 3) * 4;
 }

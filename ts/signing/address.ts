@@ -15,8 +15,8 @@ export interface Derived {
 const MAX_COUNT = 1000;
 
 /**
- * The addresses of a wallet at a path (BIP32, no hardened steps) and at the first `count` steps below it. A share is opened,
- * any one that is here: the chain code is kept with the shares, as it links all addresses.
+ * The addresses of a wallet at a path (BIP32, no hardened steps) and at the first `count` steps below it. It opens any share that
+ * is here, because the chain code, which links all addresses, is kept with the shares.
  *
  * @throws UsageError, StoreError
  *

@@ -75,7 +75,7 @@ async function localCosigner(opened: Opened, job: Job): Promise<Cosigner> {
   };
 }
 
-/** Like Promise.all, but waits for all before it fails: no share is still being opened when the caller hears of it. */
+/** Like Promise.all, but waits for all before it fails, so that no share is still being opened when the caller gets the error. */
 async function allOf<T extends readonly unknown[]>(...promises: { [K in keyof T]: Promise<T[K]> }): Promise<T> {
   await Promise.allSettled(promises);
   return (await Promise.all(promises)) as unknown as T;

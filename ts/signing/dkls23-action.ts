@@ -22,7 +22,7 @@ export interface RemoteSigner {
 const Joined = v.object({ session: v.string(), messages: v.object({ round1: Message, round2: Message }) });
 const Finished = v.object({ message: Message });
 
-/** The most bytes that a message of round 1 or 2 has for one receiver, with what else there is in it. */
+/** The most bytes of a message of round 1 or 2: the part for one receiver, and everything else in it. */
 const MESSAGE1 = 27_500;
 const MESSAGE2 = 41_000;
 /** The most characters of a sealed session. */

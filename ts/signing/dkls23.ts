@@ -65,7 +65,7 @@ async function interactiveAction(opened: Opened): ReturnType<typeof hostedAction
   });
 }
 
-/** Who signs here: the hot party, and of the cold ones first those whose share is here. */
+/** Who signs here: the hot party, and cold parties, first those whose share is here. */
 async function signersHere(store: Store, info: WalletInfo, count: number): Promise<number[]> {
   const indices = (role: PartyInfo['role']) => info.parties.filter((p) => p.role === role).map((p) => p.index);
   const [here, away]: [number[], number[]] = [[], []];
@@ -145,7 +145,7 @@ function begin(tandem: Tandem, index: number, share: Uint8Array, terms: Terms): 
 
 type Round = (tandem: Tandem, input: { share: Uint8Array; session: Uint8Array; messages: Messages }) => Dkls23Step;
 
-/** Goes on to a signer's next round. The session of the round before is cleared, whether or not this succeeds. */
+/** Takes a signer to its next round. The session of the round before is cleared, whether or not this succeeds. */
 function advance({ index, tandem, share, step: { session } }: Signer, messages: Messages, round: Round): Signer {
   try {
     const step = round(tandem, { share, session, messages: besides(messages, index) });

@@ -15,7 +15,7 @@ export function transported<T>(step: () => T): T {
   }
 }
 
-/** Takes the step that can fail a check; a failed one locks the share before anybody hears of it. */
+/** Takes the step that can fail a check. If it fails, the share is locked before the caller gets the error. */
 export async function checked<T>(opened: Opened, hold: Hold, step: () => T): Promise<T> {
   try {
     return step();

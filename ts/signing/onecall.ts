@@ -110,8 +110,8 @@ async function request(
 }
 
 /**
- * Makes the signatures from the answer: all of them or none. Before a secret meets the answer, the correlation is taken from
- * everywhere else. It goes back only when all signatures are verified. Any other outcome from then on is a failed check.
+ * Makes the signatures from the answer: all of them or none. Before a secret meets the answer, the correlation is removed from its
+ * folder. It goes back only when all signatures are verified. Any other outcome from then on is a failed check.
  */
 async function finish(
   opened: Opened,

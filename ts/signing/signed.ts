@@ -43,7 +43,10 @@ export function isBy(address: Hex, digest: Uint8Array, parts: Signature): boolea
   return recoverAddress(digest, parts) === address;
 }
 
-/** A signature of an intent, which {@link isBy} has found to be by the address; of a transaction, also the two as nodes take them. */
+/**
+ * A signature of an intent, which {@link isBy} has found to be by the address. For a transaction also the signed transaction, as
+ * nodes take it.
+ */
 export function signedOf(
   intent: Intent,
   { r, s, yParity }: Signature,

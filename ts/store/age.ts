@@ -34,13 +34,13 @@ export class AgeError extends CodedError {
 const FIRST_LINE = 'age-encryption.org/v1';
 const ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
 
-/** Whether a file is meant as one of age, armored or not. */
+/** Whether a file looks like an age file, armored or not. */
 export function isAge(file: Uint8Array): boolean {
   const head = new TextDecoder('latin1').decode(file.subarray(0, 256)).trimStart();
   return head.startsWith(FIRST_LINE) || head.startsWith(ARMOR);
 }
 
-/** The file itself, of one that is armored (`age -a`) or not. @throws AgeError altered */
+/** The binary file, whether it is armored (`age -a`) or not. @throws AgeError altered */
 function unarmored(file: Uint8Array): Uint8Array {
   const text = new TextDecoder('latin1').decode(file);
   if (!text.trimStart().startsWith(ARMOR)) return file;
@@ -66,8 +66,8 @@ export function keyKindOf(file: Uint8Array): KeyKind {
 }
 
 /**
- * A sealer for one file. What its key has to compute begins at once, so that it runs beside whatever is done before there is
- * something to seal.
+ * A sealer for one file. The computation for its key begins at once, so that it runs in parallel to whatever happens before there
+ * is something to seal.
  */
 export function sealer(key: Key): (plaintext: Uint8Array) => Promise<Uint8Array> {
   const recipients = key.recipients();

@@ -53,7 +53,7 @@ export interface CheckedStore {
   readonly cleaned: readonly string[];
 }
 
-/** Looks whether the host of a wallet's action can still run it for this wallet; undefined if nothing can be said from here. */
+/** Checks whether the host can still run a wallet's action for that wallet; undefined if this machine cannot tell. */
 export type CheckHost = (info: WalletInfo) => Promise<CheckedFile | undefined>;
 
 /**
@@ -130,7 +130,7 @@ const ACTION_AWAY =
   'actions back, from the machine with the hot share or a backup of it.';
 const KEPT = 'An unfinished change left this file. It stays until the hot share and the rest are in order.';
 
-/** What is said of a file that wallet.json does not name, and that no change certainly left. */
+/** What to report about a file that wallet.json does not name, and that need not come from an unfinished change. */
 async function strayFile(
   store: Store,
   info: WalletInfo,
@@ -166,7 +166,7 @@ async function shareIn(
   }
 }
 
-/** Deletes what a process left that had stored new shares and was killed before it had deleted the earlier ones. */
+/** Deletes the earlier shares, if a process that had stored new ones was killed before it deleted them. */
 export async function removeEarlier(store: Store, info: WalletInfo): Promise<void> {
   const hold = await holdWallet(store, info.address);
   try {
@@ -184,7 +184,7 @@ export async function removeEarlier(store: Store, info: WalletInfo): Promise<voi
   }
 }
 
-/** What is said of a share of the wallet in a file that wallet.json does not name. */
+/** What to report about a share of the wallet in a file that wallet.json does not name. */
 async function strayShare(
   store: Store,
   info: WalletInfo,

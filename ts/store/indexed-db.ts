@@ -6,10 +6,10 @@ import { type Change, type Content, type KeySource, type Mutex, type NewFolder, 
 const WAIT_MS = 30_000;
 const VERSION = 1;
 
-/** By path; a folder has a slash at its end, and nothing in it. */
+/** By path. The key of a folder ends with a slash, and has no content. */
 interface Schema extends DBSchema {
   files: { key: string; value: Uint8Array };
-  /** What is not a document of the user: correlations. It is never in a backup. */
+  /** Correlations: they are not documents of the user, and are never in a backup. */
   state: { key: string; value: Uint8Array };
 }
 
@@ -21,7 +21,7 @@ export interface BrowserStore extends Store {
   close(): Promise<void>;
 }
 
-/** Whether this is where IndexedDB is. */
+/** Whether this environment has IndexedDB. */
 export function hasIndexedDb(): boolean {
   return typeof indexedDB !== 'undefined';
 }
@@ -132,7 +132,7 @@ class Database implements BrowserStore {
     };
   }
 
-  /** A transaction that was not finished leaves nothing, nor does a Web Lock. */
+  /** An unfinished transaction leaves nothing behind, and neither does a Web Lock. */
   async leftovers(): Promise<string[]> {
     return [];
   }
@@ -245,7 +245,7 @@ class Database implements BrowserStore {
 
 type Writable = ReturnType<Writing['objectStore']>;
 
-/** A path as that of a folder; the store's own is the empty one. */
+/** The key of the folder at a path; the store's own folder has the empty path. */
 function asFolder(path: string): string {
   return path === '' ? '' : `${path}/`;
 }
@@ -255,7 +255,7 @@ function inside(folder: string): IDBKeyRange {
   return IDBKeyRange.bound(folder, `${folder}\uffff`, true);
 }
 
-/** Writes files into a folder, which with those in between is there from then on. */
+/** Writes files into a folder. Makes the folder, and those in between. */
 async function put(part: Writable, folder: string, files: readonly Content[]): Promise<void> {
   await part.put(new Uint8Array(), asFolder(folder));
   for (const { path, data } of files) {
@@ -267,7 +267,7 @@ async function put(part: Writable, folder: string, files: readonly Content[]): P
   }
 }
 
-/** These bytes alone, whatever they are a part of: a database keeps the whole. */
+/** A copy of these bytes alone: a database would keep the whole buffer that they are a part of. */
 function bytesOf(data: Uint8Array): Uint8Array {
   return data.byteLength === data.buffer.byteLength ? data : data.slice();
 }

@@ -44,7 +44,7 @@ export async function encryptKeystore(
   }
 }
 
-/** Most that opening a file may take: scrypt's memory in bytes and passes over it, and the rounds of PBKDF2. */
+/** The most that opening a file may take: scrypt's memory in bytes and passes over it, and the rounds of PBKDF2. */
 const MAX_MEMORY = 2 ** 30;
 const MAX_PASSES = 16;
 const MAX_ROUNDS = 10_000_000;
@@ -131,7 +131,7 @@ function readKeystore(text: string): KeystoreFile {
   throw fail(`${path || 'the whole'} is not what is expected`);
 }
 
-/** The key, or undefined if the passphrase is another. */
+/** The key, or undefined if the passphrase is wrong. */
 async function opened({ crypto }: KeystoreFile, passphrase: string): Promise<Uint8Array | undefined> {
   const derived = await derive(crypto, passphrase);
   try {
@@ -139,7 +139,7 @@ async function opened({ crypto }: KeystoreFile, passphrase: string): Promise<Uin
     if (!equalBytes(keccak_256(Buffer.concat([derived.subarray(16, 32), ciphertext])), mac)) return undefined;
     const bytes = createDecipheriv('aes-128-ctr', derived.subarray(0, 16), cipherparams.iv).update(ciphertext);
     try {
-      // Some have left out the zeros before a short key.
+      // Some programs leave out the zeros before a short key.
       return readPrivateKey(toHex(bytes).slice(2).padStart(64, '0'));
     } finally {
       bytes.fill(0);

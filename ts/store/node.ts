@@ -31,7 +31,7 @@ import {
 /** As {@link KeySource}, for keys that are kept in files and typed in. */
 export type SecretSource = (kind: KeyKind | 'any', what: string) => Promise<Secret | Key>;
 
-/** A store of files, 0600, in folders, 0700. */
+/** A store of files (mode 0600) in folders (mode 0700). */
 export interface FileStore extends Store {
   /** The absolute path of its folder, which is its name too. */
   readonly dir: string;
@@ -74,8 +74,8 @@ export async function readShareFile(
 }
 
 /**
- * Every file appears complete, by a rename, and so does a folder that is created. What a process that was killed had begun has
- * a name that tells whose it was.
+ * Every file, and every new folder, appears complete, by a rename. What a killed process had begun to write has a name that says
+ * which process it was.
  */
 class Files implements FileStore {
   readonly dir: string;

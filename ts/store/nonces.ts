@@ -9,8 +9,8 @@ const LIMIT = 64 * 1024;
 const NoncesSchema = v.record(v.string(), v.pipe(v.string(), v.regex(/^(0|[1-9]\d{0,77})$/)));
 
 /**
- * The next nonces of a wallet's payments, in its folder. They save questions to a chain, which knows better: nothing is lost with
- * the file, or by an older one.
+ * The next nonces of a wallet's payments, in its folder. They only save requests to a chain, which decides: a lost or older file
+ * does no harm.
  */
 export function storedNonces(
   store: Store,

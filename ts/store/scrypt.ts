@@ -53,7 +53,7 @@ async function decrypted(file: Uint8Array, passphrase: () => Promise<string>): P
   }
 }
 
-/** What a file is that people take for one of identities. */
+/** What a file is that somebody gives by mistake as a file of identities. */
 function whatElse(text: string): string {
   if (/^AGE-PLUGIN-/m.test(text)) return 'it is of an age plugin, and identities of plugins are not taken here';
   if (/^-----BEGIN .*PRIVATE KEY-----/m.test(text))

@@ -17,7 +17,7 @@ import { cleanLine } from '../text/untrusted.ts';
 import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age.ts';
 
 /**
- * Where wallets are kept: one folder per wallet, named by the wallet's address.
+ * Where wallets are kept: one folder for each wallet, named by the wallet's address.
  *
  *     0x…/wallet.json     what is public: address, key id, parties, policy, runtime (JSON)
  *     0x…/hot.age         the hot share     (age file holding CBOR)
@@ -36,15 +36,15 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *
  * A copy of a store, or of a wallet's folder, is a backup.
  *
- * Files are named by their paths in the store, with slashes. Whatever a method has written when it resolves, no loss of
- * power takes back, and nobody ever sees half a file. Methods throw StoreError: missing, read-only, full, io.
+ * Files are named by their paths in the store, with slashes. What a method has written when it resolves survives a loss of power,
+ * and nobody ever sees half a file. Methods throw StoreError: missing, read-only, full, io.
  */
 export interface Store {
   /** What it is called in messages: if it is a folder, the absolute path of it. */
   readonly name: string;
-  /** Set if it ends with the process. Correlations are in it then, too: no copy of it is made, and nobody else has it. */
+  /** Set if it ends with the process. It then contains the correlations too, because nobody copies it or shares it. */
   readonly endsWithProcess?: true;
-  /** Asked for the key when a share is opened or made, never before. */
+  /** Gives the key. It is asked only when a share is opened or made. */
   readonly key: KeySource;
   /** The names of the files and folders in a folder; none if it is not there. */
   list(folder: string): Promise<string[]>;
@@ -52,15 +52,15 @@ export interface Store {
   has(path: string): Promise<boolean>;
   /** The content of a file. @throws StoreError altered, if it has more than `limit` bytes or is not a file */
   read(path: string, limit: number): Promise<Uint8Array>;
-  /** Begins a new folder, which nobody sees before it is finished, and so shows that the store can be written. */
+  /** Begins a new folder, which nobody sees before it is finished. If this succeeds, the store can be written. */
   begin(): Promise<NewFolder>;
   /** Makes a folder, if it is not there. */
   makeFolder(folder: string): Promise<void>;
-  /** Changes files of a folder. What ends in between leaves some of what was to be written, but never its last file. */
+  /** Changes files of a folder. A process that is killed during this leaves some of the new files, but never the last one alone. */
   commit(folder: string, change: Change): Promise<void>;
-  /** Takes a file away: its content is the caller's alone, and on disk it is gone. */
+  /** Removes a file from disk and returns its content. Only one caller gets it. */
   take(path: string, limit: number): Promise<Uint8Array>;
-  /** Puts a file where there is none. @throws StoreError exists */
+  /** Puts a file where there is no file. @throws StoreError exists */
   putBack(path: string, data: Uint8Array): Promise<void>;
   /**
    * Waits until nobody else, in this process or another, has the mutex of this path, and takes it.
@@ -68,9 +68,9 @@ export interface Store {
    * @throws StoreError busy
    */
   mutex(path: string, signal?: AbortSignal): Promise<Mutex>;
-  /** What dead processes left in a folder: what they had begun to write, and its mutex, {@link MUTEX}. */
+  /** The names of what dead processes left in a folder: files that they had begun to write, and the mutex {@link MUTEX}. */
   leftovers(folder: string): Promise<string[]>;
-  /** Takes away what they had begun to write. Mutexes, those who wait for them take over. */
+  /** Removes the files that they had begun to write. Not the mutex: the next process that waits for it takes it over. */
   removeLeftovers(folder: string): Promise<void>;
 }
 
@@ -100,7 +100,7 @@ export interface Change {
 /** Something that only one process at a time has. */
 export interface Mutex {
   release(): void;
-  /** Makes a file at this path, with any content, even if no space is left to write one. */
+  /** Makes a file at this path, with any content, even if the disk is full. */
   leave(path: string): Promise<void>;
 }
 
@@ -132,7 +132,7 @@ const Short = v.pipe(v.string(), v.maxLength(256));
 const Name = v.pipe(Short, v.regex(/^[!-~]*$/, 'not a name'));
 
 export const Party = v.strictObject({ index: Index, role: v.picklist(['hot', 'action', 'cold']) });
-/** Whether these can be all parties of a key, each with the role of its index. */
+/** Whether these parties can be the parties of one key, and each has the role of its index. */
 export function areRoles(parties: readonly PartyInfo[], hasAction: boolean): boolean {
   const isRole = ({ index, role }: PartyInfo) => role === roleOf(index, hasAction);
   return (
@@ -488,8 +488,8 @@ export async function draftChange(store: Store, old: WalletInfo, localParties: n
 }
 
 /**
- * Removes the files that a change left whose process was killed, if they are still as that wrote or found them. For the holder of the
- * wallet, once everything else is in order. Returns what it removed.
+ * Removes the files of a change whose process was killed, if they are still as that process wrote or found them. For the holder of
+ * the wallet, once everything else is in order. Returns what it removed.
  */
 export async function clearChange(store: Store, info: WalletInfo): Promise<string[]> {
   if (!(await store.has(`${info.address}/${CHANGE}`))) return [];
@@ -499,8 +499,8 @@ export async function clearChange(store: Store, info: WalletInfo): Promise<strin
 }
 
 /**
- * The files of {@link unusedFiles} that a change certainly left: nobody has put them there or changed them since. A name alone shows
- * nothing, because a person may give a share any name.
+ * Those of {@link unusedFiles} that certainly come from an unfinished change, because nobody has changed them since. A name alone
+ * shows nothing, because a person may give a share any name.
  */
 export async function leftByChange(store: Store, info: WalletInfo): Promise<string[]> {
   const noted = await notedFiles(store, info.address);

@@ -322,7 +322,7 @@ export async function finishDeal(
       try {
         await draft.finish(wallet);
       } catch (error) {
-        // A process that was killed here has stored it already.
+        // A process that was killed right here had stored the wallet already.
         if (!(error instanceof StoreError) || error.kind !== 'exists') throw error;
         if ((await readWallet(store, info.address)).keyId !== info.keyId) throw error;
       } finally {
@@ -441,7 +441,7 @@ async function sharesHere({ store }: PartyOptions, terms: DealTerms): Promise<nu
   return participantsOf(dealOf(terms)).filter((index) => here.includes(index));
 }
 
-/** What happens to the shares of a machine that takes no part. */
+/** Tells a machine that takes no part what happens to its shares. */
 async function left(store: Store, { reshare }: DealTerms): Promise<string> {
   if (reshare === undefined || (await walletOf(store, reshare)) === undefined) return '';
   return ` The shares that are here are void once the others have finished: delete the folder of ${reshare.account} then.`;

@@ -18,9 +18,9 @@ export function phraseOf(terms: DealTerms, deal: Uint8Array, keyId: Uint8Array):
 }
 
 /**
- * Twelve words that stand for what new shares will be made of, before they are: the terms, and round 1 of all people. Nothing
- * commits an attacker between the machines to a part of it. They may try as many as they like with each of two machines until
- * the words agree, so there are twice as many words: 132 bits, of which two agree after 2^66 tries; and each try is an scrypt.
+ * Twelve words that stand for what new shares will be made from: the terms, and round 1 of all people. Nothing commits an attacker
+ * between the machines to a part of it. They may try as many as they like with each of two machines until the words agree, so there
+ * are twice as many words: 132 bits, of which two agree after 2^66 tries; and each try is an scrypt.
  */
 export function round1PhraseOf(terms: DealTerms, deal: Uint8Array, round1: Messages): string {
   const hash = hashOf(['TANDEM-V1-ROUND1', deal, terms, round1]);

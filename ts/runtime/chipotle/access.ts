@@ -7,12 +7,14 @@ import { EVERY_GROUP, EVERY_WALLET, type LitAccount, type UsageKey, usageKeyHash
 
 // Who may use a set-up's wallet: its action through its group, and nobody else.
 
-/** The name of a wallet's group and usage key in the lists of the account. Anybody can give it, so nothing goes by it. */
+/**
+ * The name of a wallet's group and usage key in the lists of the account. Anybody can use the same name, so nothing relies on it.
+ */
 export function setupName(wallet: string): string {
   return `tandem ${wallet}`;
 }
 
-/** What is a set-up's own, as far as it is there. */
+/** What belongs to a set-up, as far as it exists. */
 export interface Own {
   readonly wallet: string | undefined;
   readonly group: string | undefined;
@@ -90,7 +92,7 @@ export async function assertOnlyWay(account: LitAccount, own: Own): Promise<void
 const ANOTHER_GROUP = 'run setup teardown, then setup: that makes another group for the same wallet';
 
 /**
- * Sees to it that a group has these actions and no others: the new ones are in before the old ones go.
+ * Makes a group contain exactly these actions. It adds the new ones before it removes the old ones.
  *
  * @throws {RuntimeError} `permission` if it holds what cannot be told, and so cannot be taken out
  */

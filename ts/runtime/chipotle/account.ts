@@ -69,7 +69,10 @@ export function usageKeyHash(key: string): string {
   return toHex(keccak_256(new TextEncoder().encode(key)));
 }
 
-/** An account on Lit: the calls that a set-up consists of. Reading is repeated when it fails, changing is not. */
+/**
+ * An account at Lit: the calls that a set-up consists of. A call that reads is repeated if it fails; a call that changes something
+ * is not.
+ */
 export class LitAccount {
   readonly #http: LitHttp;
   readonly #signal: AbortSignal | undefined;
@@ -95,7 +98,7 @@ export class LitAccount {
     return [name, number, commit_version].filter((part) => part !== undefined && part !== '').join(' ');
   }
 
-  /** The length in bytes of the quote by which the host's enclave attests itself, which is not looked into. */
+  /** The length in bytes of the quote by which the host's enclave attests itself. The quote is not verified. */
   async quoteLength(): Promise<number> {
     const { quote } = await this.#send(attestation, 'GET', '/attestation', ONCE);
     return quote.replace(/^0x/, '').length / 2;

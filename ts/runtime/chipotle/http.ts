@@ -19,7 +19,7 @@ export interface LogEntry {
   readonly attempt: number;
   readonly method: string;
   readonly path: string;
-  /** What became of it: a status, or why there is none. */
+  /** Its result: a status, or why there is no status. */
   readonly result: number | 'network' | 'timeout' | 'broken';
   readonly sent: number;
   readonly received: number;
@@ -42,9 +42,9 @@ export interface LitHttpOptions {
 export interface LitRequest {
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: Json;
-  /** Whether it is safe to repeat: only then it is tried again. */
+  /** Whether it is safe to repeat. Only then it is tried again. */
   readonly isRepeatable: boolean;
-  /** When its time is up, as {@link LitHttp.deadline} gives it; for several requests that have one deadline in common. */
+  /** When its time is up, from {@link LitHttp.deadline}. Several requests may share one deadline. */
   readonly until?: number;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((step: string) => void) | undefined;
@@ -127,7 +127,7 @@ export class LitHttp {
     }
   }
 
-  /** When the time is up for what begins now. */
+  /** The deadline of a request that begins now. */
   deadline(): number {
     return performance.now() + (this.#options.deadlineMs ?? 120_000);
   }
@@ -317,7 +317,7 @@ function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, att
   });
 }
 
-/** What a call ends with that its caller ended. */
+/** The error of a call that its caller ended. */
 export function aborted(signal: AbortSignal | undefined): RuntimeError {
   return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
 }

@@ -14,7 +14,7 @@ import { type CompleteSettings, changedNow, cidsOf } from './settings.ts';
 
 const LIMITS_MS = 10 * 60 * 1000;
 const MAX_SKEW_MS = 60_000;
-/** How long a machine of the host may go by what was permitted before. */
+/** How long a machine of the host may still use earlier permissions. */
 const SPREAD_MS = 60 * 60 * 1000;
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
@@ -28,18 +28,17 @@ export interface ChipotleOptions extends Omit<LitHttpOptions, 'url' | 'key'> {
   /** The account's own key: needed only to permit other actions than those of the set-up. */
   readonly accountKey?: string | undefined;
   /**
-   * How long a call waits for what was permitted within the last hour, which does not count on all the host's machines yet.
-   * Default 5 minutes.
+   * How long a call waits for a permission of the last hour to count on all the host's machines. Default 5 minutes.
    */
   readonly waitMs?: number | undefined;
-  /** Told when a call begins to wait so, and when an action refuses after that. */
+  /** Called when a call begins to wait for that, and when an action refuses after the wait. */
   readonly onWait?: ((why: string) => void) | undefined;
-  /** Told of the settings once the wallet is for other actions, to be written down. */
+  /** Called with the new settings, to be stored, once other actions may use the wallet. */
   readonly onPermit?: ((settings: CompleteSettings) => void) | undefined;
 }
 
 /**
- * Lit's own hosts, over their HTTP API, with the wallet and the group that a set-up prepared.
+ * Lit's own hosts, by their HTTP API, with the wallet and the group that a set-up prepared.
  *
  * @example
  * ```ts
@@ -115,7 +114,7 @@ export class ChipotleRuntime implements Runtime {
     for (let pause = FIRST_WAIT_MS; ; pause = Math.min(2 * pause, LONGEST_WAIT_MS)) {
       const outcome = await this.#runOnce(action, params, options);
       if (!('denied' in outcome) && options.isRefusal?.(outcome.response) !== true) return outcome.response;
-      // The host, and the action, say only that it may not be; the lists say why.
+      // The host and the action say only that it is not allowed; the lists say why.
       await this.check(options.wallet ?? this.#settings.LIT_WALLET, action.cid, options.signal);
       const isNew = Date.now() < 1000 * Number(this.#settings.LIT_CHANGED ?? 0) + SPREAD_MS;
       const left = isNew ? (this.#options.waitMs ?? 300_000) - (performance.now() - begin) : 0;
@@ -134,7 +133,7 @@ export class ChipotleRuntime implements Runtime {
     }
   }
 
-  /** One run; what the host denies was not begun. */
+  /** One run. If the host denies it, it did not begin. */
   async #runOnce(
     { cid, source }: Action,
     params: Json,
@@ -145,7 +144,7 @@ export class ChipotleRuntime implements Runtime {
     assertFits({ code: byteLength(source), params: byteLength(JSON.stringify(params)) }, limits);
     options.onProgress?.('running the action on Lit');
     try {
-      // By its CID first, which saves sending the code wherever the host has had it before.
+      // By its CID first: if the host knows the code, it need not be sent.
       const running = this.#post({ ipfs_id: cid, js_params: params }, until, options).catch((error: unknown) => {
         if (!isMiss(error)) throw error;
         options.onProgress?.('sending the code of the action');
@@ -243,7 +242,7 @@ function deniedYet({ kind, short, status, cause }: RuntimeError): RuntimeError {
   return new RuntimeError(kind, short, { ...(status && { status }), next: `${NOT_YET}: try again later`, cause });
 }
 
-/** Whether the host has not had the code of an action, or not kept it. */
+/** Whether the host does not have the code of an action. */
 function isMiss(error: unknown): boolean {
   return error instanceof RuntimeError && error.status === 400 && /: No cached code found/.test(error.short);
 }

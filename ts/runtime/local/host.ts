@@ -29,7 +29,7 @@ export interface LitHostOptions {
   readonly waiting?: number;
   /** Which generation of Lit's hosts it is like. Default: the newest. */
   readonly generation?: GenerationName;
-  /** How long what is permitted over the API does not count yet, as at Lit. Default 0. */
+  /** How long it takes until a permission that was given over the API counts, as at Lit. Default 0. */
   readonly settleMs?: number;
   /** A folder whose node_modules hold what actions import from jsDelivr. Default: this package. */
   readonly modules?: string;
@@ -45,20 +45,23 @@ export interface Call<Params = Json> {
   readonly account?: number;
   /** What the action reads as `Lit.Headers`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Whether the action prints why it refuses, where its answer does not say so. For those who write it; no host of Lit does. */
+  /**
+   * Whether the action prints why it refuses, if its answer does not say so. This is for developing an action; no host of Lit does
+   * it.
+   */
   readonly showsRefusals?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Whether this caller's action may use a wallet. Default: if one group of any account holds both. */
   readonly mayUse?: (cid: string, wallet: string) => boolean;
 }
 
-/** What a call gives: the response (parsed if it is JSON) and what the action printed. */
+/** The result of a call: the response (parsed if it is JSON) and what the action printed. */
 export interface CallResult {
   readonly response: Json;
   readonly logs: string;
 }
 
-/** How many calls run at once for each processor, and how many wait, unless it is said. */
+/** By default, how many calls run at once for each processor, and how many wait. */
 export const CALLS_PER_PROCESSOR = 4;
 export const MAX_WAITING = 1000;
 const MAX_CIDS = 8;
@@ -102,7 +105,7 @@ export class LitHost {
     return new LitHost(state, options);
   }
 
-  /** The state, for what else is kept in it. */
+  /** The state, for other things that are kept in it. */
   get state(): StateFile {
     return this.#state;
   }
@@ -326,7 +329,7 @@ function oneGroupHolds(state: State, cid: string, wallet: string): boolean {
   return state.groups.some((group) => holdsAction(group, cid) && holdsWallet(state, group, wallet));
 }
 
-/** Keeps what was used last, up to a few. */
+/** Keeps the few entries that were used last. */
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);

@@ -12,8 +12,8 @@ export interface HexKey {
 }
 
 /**
- * The signing key that `purpose` and `id` name under the root secret. Who asks for the private key does not wait for the public one,
- * whose computation takes a process longer, the first time, than an action takes to sign.
+ * The signing key that `purpose` and `id` name under the root secret. The public key is computed only when it is asked for: the
+ * first time, that takes a process longer than an action takes to sign.
  */
 export function signingKey(root: string, purpose: 'wallet' | 'action', id: string): HexKey {
   const secret = mapHashToField(derive(root, `${purpose} key`, id, 48), secp256k1.Point.Fn.ORDER);

@@ -18,12 +18,12 @@ const BASE = '/core/v1/';
 const MB = 1024 * 1024;
 const MAX_MESSAGE = 400;
 const MAX_CACHED = 64 * MB;
-/** What the bodies of all requests may have together, and that of one that holds no action. */
+/** How many bytes the bodies of all requests may have together, and the body of one request without an action. */
 const MAX_BODIES = 128 * MB;
 export const MAX_SHORT_BODY = 64 * 1024;
 const MAX_CONNECTIONS = 2048;
 const MAX_REQUESTS = 256;
-/** Pages of every site may call, as at Lit. What lets them do anything is a key, which no browser sends by itself. */
+/** Pages of every site may call, as at Lit. They need a key to do anything, and no browser sends that by itself. */
 const CORS = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, POST, OPTIONS',
@@ -32,7 +32,7 @@ const CORS = {
 };
 /** How long a request may take to arrive, and an answer to be taken. */
 const TRANSFER_MS = 60_000;
-/** The account of those who come without a key. */
+/** The account of callers without a key. */
 const NOBODY = -1;
 
 /** Options of {@link LitServer.start}. */
@@ -45,9 +45,9 @@ export interface LitServerOptions extends LitHostOptions {
   readonly credit?: number;
   /** How far the server's clock, by its answers, is ahead of this machine's. Default 0. */
   readonly clockAheadMs?: number;
-  /** Told of each request once it is answered. */
+  /** Called for each request once it is answered. */
   readonly onRequest?: (request: { method: string; path: string; status: number; ms: number }) => void;
-  /** Told of errors that are the server's own fault. */
+  /** Called for errors that are the server's own fault. */
   readonly onFault?: (error: unknown) => void;
 }
 

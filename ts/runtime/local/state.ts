@@ -10,7 +10,7 @@ import { Hex } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { signingKey } from './keys.ts';
 
-/** What the file may have in bytes, to be read and so to be written. */
+/** The largest state file that is read, and so that is written, in bytes. */
 const MAX_STATE = 16 * 1024 * 1024;
 
 /** How many accounts there may be, and what each may hold, in bytes as the file has it: together less than the file may. */
@@ -69,7 +69,7 @@ const stateSchema = v.strictObject({
     ),
     [],
   ),
-  /** Whose the wallets made over the API are. */
+  /** The owners of the wallets that were made over the API. */
   owners: v.optional(v.record(v.string(), v.strictObject({ ...named, account: v.number() })), {}),
   /** Actions that accounts have given a name. */
   actions: v.optional(v.array(v.strictObject({ ...named, account: v.number(), hash: Hex(32) })), []),
@@ -204,7 +204,7 @@ export class StateFile {
     return readState(this.#path);
   }
 
-  /** The state as far as it counts for what is permitted: that of a while ago. */
+  /** The state that decides what is permitted: the state of a while ago. */
   settled(): State {
     const then = Date.now() - this.#settleMs;
     while (this.#before[0] !== undefined && this.#before[0].until <= then) this.#before.shift();
