@@ -111,7 +111,7 @@ async function latency(account: LitAccount): Promise<number> {
   return Math.round(times.sort((a, b) => a - b)[TIMES >> 1] ?? 0);
 }
 
-/** What the host says of itself. Nothing of it is verified, and a host may not say it. */
+/** What the host says of itself. It is not verified, and a host need not say it. */
 async function told(account: LitAccount): Promise<Finding[]> {
   const ask = async (what: string, answer: Promise<string>) => {
     try {

@@ -19,7 +19,7 @@ import { promptLine } from './prompt.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Makes a wallet whose parties are on several machines, or gives one new shares: no machine ever has another's share. They
-exchange files, by stick, mail or chat: who carries them learns the public key and nothing of a share.
+exchange files, by stick, mail or chat. Anybody who carries them learns the public key, and nothing about a share.
 
 usage: ${commandLine('party')} begin --store DIR --out FILE [--parties N] [--runtime NAME] [--policy P] [--here LIST]
                                            [--allow-interactive]

@@ -7,7 +7,7 @@ import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Signs with people on other machines, each with a share of their own: dkls23, in three rounds. They exchange files, by stick,
-mail or chat; who carries them learns what is signed, and nothing of a share.
+mail or chat. Anybody who carries them learns what is signed, and nothing about a share.
 
 usage: ${commandLine('rounds')} begin --store DIR --signers LIST WHAT --out FILE [options]
        ${commandLine('rounds')} next --store DIR --in FILE [--in FILE …] --out FILE [options]

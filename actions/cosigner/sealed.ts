@@ -161,7 +161,7 @@ export async function sealForAction(
   return host.encrypt(wallet, toBase64(encodeCbor([label, sealed])));
 }
 
-/** Opens what another action sealed for this one. The caller clears it. @throws Error if it is nothing of the kind */
+/** Opens what another action sealed for this one. The caller clears it. @throws Error if it is anything else */
 export async function openFromAction(
   { host }: Cosigner,
   tandem: Tandem,

@@ -373,7 +373,7 @@ func TestAnswerOfAnother(t *testing.T) {
 	}
 }
 
-// Whatever a relay changes in an answer, nothing of it is accepted, and it counts as nobody's.
+// If a relay changes anything in an answer, the whole answer is refused, and nobody is blamed.
 func TestTamperedAnswer(t *testing.T) {
 	s := newSetting(t, "tampered answer")
 	for _, change := range tamper.All(t, s.answer) {

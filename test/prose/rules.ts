@@ -121,6 +121,36 @@ export const RULES: readonly Rule[] = [
     bad: ['No age identity at hand opens it.'],
   },
   {
+    pattern: /\bTold (of|when)\b/,
+    instead: 'write "Called with", "Called for" or "Called when"',
+    bad: ['Told of each step before it is taken.'],
+  },
+  {
+    pattern: /\bnothing of (it|them|its|an?)\b/i,
+    instead: 'write "no part of" or "nothing about"',
+    bad: ['Who carries them learns nothing of a share.'],
+  },
+  {
+    pattern: /\bgoes? by (its|it|what|that|there)\b/i,
+    instead: 'say what it reads, or what it relies on',
+    bad: ['Anybody can give it, so it goes by what is there.'],
+  },
+  {
+    pattern: /\bwhat (became|becomes|has become|will become) of\b/i,
+    instead: 'write "the result of", or say what happens',
+    bad: ['Waits until it is known what became of the payment before.'],
+  },
+  {
+    pattern: /\bwhat there is (of|by)\b/i,
+    instead: 'say which parts',
+    bad: ['Removes what there is of it.'],
+  },
+  {
+    pattern: /\b(have|has) it not\b/i,
+    instead: 'write "does not have it"',
+    bad: ['Node 20 and that Deno have it not.'],
+  },
+  {
     pattern: /\bin spite of\b/i,
     instead: 'write "despite", or say what is ignored',
     bad: ['sign --recovery works in spite of it.'],

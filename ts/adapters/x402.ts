@@ -112,7 +112,7 @@ const BEHIND = 100n;
 /** By how many seconds the clocks of this machine and of the action may differ. */
 const CLOCKS = 10;
 
-/** A payment that was signed, and what is to be told once it is known what became of it. */
+/** A payment that was signed, and whom to tell its result. */
 interface Pending {
   readonly token: TokenSequence;
   readonly nonce: bigint;
@@ -242,7 +242,7 @@ export class CountedExactScheme {
     return this.#tokens.find((token) => network === `eip155:${token.chain}` && address === token.address.toLowerCase());
   }
 
-  /** Waits until it is known what became of the payment before, or for so long; gives what ends the turn. */
+  /** Waits for the result of the payment before, at most so long. Returns the function that ends the turn. */
   async #takeTurn(): Promise<() => void> {
     const before = this.#turn;
     let end = () => {};
@@ -287,8 +287,8 @@ export class CountedExactScheme {
   }
 
   /**
-   * Told what became of a payment. One that failed is made again, with the next nonce, if the chain shows that another payment
-   * used its nonce. Otherwise it may still be taken, and the next payment has the same nonce.
+   * Takes the result of a payment. One that failed is made again, with the next nonce, if the chain shows that another payment used
+   * its nonce. Otherwise it may still be taken, and the next payment has the same nonce.
    */
   async #settled({ paymentPayload, settleResponse }: PaymentOutcome): Promise<{ recovered: true } | undefined> {
     const signature = String(paymentPayload.payload.signature);

@@ -45,7 +45,7 @@ export interface DappUi {
   confirm(prompt: Prompt): Promise<boolean>;
   /** Has the wallet opened, if it is not. Resolves to whether it is. */
   unlock(): Promise<boolean>;
-  /** Told of what is being done, and of how it ended. */
+  /** Called with what is being done, and how it ended. */
   onStep(step: string): void;
   onDone(prompt: Prompt, error?: ProviderRpcError): void;
 }

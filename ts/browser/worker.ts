@@ -230,7 +230,7 @@ class Server {
     }, idleMs);
   }
 
-  /** Ends the session, and this worker: nothing of its memory is used again. */
+  /** Ends the session, and this worker: its memory is not used again. */
   #end(): void {
     const session = this.#session;
     clearTimeout(session?.timer);

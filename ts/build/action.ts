@@ -86,10 +86,10 @@ export type Configure = (path: string, define: Readonly<Record<string, Json>>) =
 
 /**
  * Bundles an action, its wasm and its constants into one script that leaves a global `main`. The same parts give the
- * same bytes, on any machine and in any folder: nothing of a path, a date or the machine's own zlib gets in.
+ * same bytes, on any machine and in any folder: no path, no date and nothing from the machine's own zlib gets in.
  *
  * The glue runs before the action. The rest it finds in two modules that exist in this build only:
- * - `tandem:wasm` says what the module is and where it comes from; `loadWasm` of actions/template goes by it
+ * - `tandem:wasm` says what the module is and where it comes from; `loadWasm` of actions/template reads it
  * - `tandem:constants` exports what `define` holds. If a file constants.ts beside `main` exports `constants`, a valibot
  *   schema of all of them, then it checks and completes them first: equal by the schema is equal in the source
  *
@@ -211,7 +211,7 @@ async function importedGlue({ glue }: ActionParts): Promise<{ path: string; stat
 }
 
 function exportOf(name: string): string {
-  // What it exports may be named by any text, which here is code.
+  // Its exports may have any text as a name, and here that is code.
   if (!/^[A-Za-z_$][\w$]*$/.test(name)) throw new BuildError(`the glue exports ${JSON.stringify(name)}: not a name`);
   return name === 'default' ? 'export default tandemGlue.default;' : `export const ${name} = tandemGlue.${name};`;
 }
@@ -250,9 +250,9 @@ async function bundle(
       format: 'iife',
       platform: 'neutral',
       mainFields: ['module', 'main'],
-      // Where an entry has no packages of its own, it has those of the builder.
+      // If an entry has no packages of its own, it gets those of the builder.
       nodePaths: [join(root, 'node_modules'), dirname(root)],
-      // Without it, packages with a file for each runtime give one that reads the environment or Node's modules.
+      // Without it, packages with a file for each runtime choose one that reads the environment or Node's modules.
       conditions: ['deno'],
       legalComments: 'inline',
       logOverride: { 'import-is-undefined': 'error' },
@@ -325,7 +325,7 @@ async function configured(
   return { constants: configured.constants, modules: Object.fromEntries(modules) };
 }
 
-/** In this process, with all that it may do. As a bundle, since Node itself may not read TypeScript. */
+/** In this process, with all its rights. As a bundle, because Node itself may not read TypeScript. */
 const configureHere: Configure = async (path, define) => {
   const code = await bundleConstants(path, 'esm', (configured) => `export { ${configured} as configured };`);
   const url = `data:text/javascript;base64,${Buffer.from(code).toString('base64')}`;
@@ -342,7 +342,7 @@ async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
   return wasm;
 }
 
-/** What has the header of a wasm file, and another layer than a module. */
+/** A file that has the header of wasm, but is not a module. */
 function isComponent(wasm: Uint8Array): boolean {
   return wasm.length >= 8 && wasm[0] === 0 && wasm[1] === 0x61 && wasm[2] === 0x73 && wasm[3] === 0x6d && wasm[6] === 1;
 }

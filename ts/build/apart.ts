@@ -11,7 +11,7 @@ import type { Configured } from './configure.ts';
 const MAX_ANSWER = 1024 * 1024;
 const LIMITS: Limits = { ...STRICT_LIMITS, memoryLimitMb: 128, timeoutMs: 10_000 };
 
-/** What comes back is whatever the file wanted to: it is checked like any other input. */
+/** The file decides what comes back, so it is checked like any other input. */
 const answerSchema = v.union([
   v.strictObject({ error: v.string() }),
   v.strictObject({

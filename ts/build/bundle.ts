@@ -10,7 +10,7 @@ import { esbuild } from '../runtime/peer.ts';
 const MAX_FILE = 8 * 1024 * 1024;
 
 /**
- * A file constants.ts and all that it imports as one script or module, which runs nothing of it.
+ * Bundles a file constants.ts and all that it imports into one script or module, without running any of it.
  *
  * @param entry what there is to it besides, as code, given the name of the function from constants to what the file makes of them
  * @throws {BuildError}

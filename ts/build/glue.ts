@@ -1,11 +1,11 @@
 import { BuildError } from '../errors.ts';
 
-// What starts a wasm module shows in what it imports. Where the glue does not give that, the action would fail on the host, in
-// words of the WebAssembly runtime; so it is found when the action is built.
+// What starts a wasm module shows in what it imports. If the glue does not provide that, the action would fail on the host, with a
+// message of the WebAssembly runtime. So it is checked when the action is built.
 
 type Import = WebAssembly.ModuleImportDescriptor;
 
-/** Modules that imports of Go and of WASI are from. An entry file may give others itself. */
+/** The modules that Go and WASI import from. An entry file may provide others itself. */
 const GO = ['gojs', 'go'];
 const WASI = 'wasi_snapshot_preview1';
 
@@ -43,7 +43,7 @@ export function assertGlue(wasm: Uint8Array<ArrayBuffer>, glue: { readonly text:
 function isGiven({ module, name }: Import, glue: { readonly text: string } | 'wasi' | undefined): boolean {
   if (GO.includes(module)) return typeof glue === 'object' && names(glue.text, name);
   if (module === WASI) {
-    // An entry file may have a shim of its own.
+    // An entry file may contain a shim of its own.
     return typeof glue === 'object' ? names(glue.text, name) : glue === undefined || WASI_NAMES.has(name);
   }
   return module !== 'wasi_unstable' || glue === undefined;

@@ -37,7 +37,7 @@ const manifestSchema = v.strictObject({
   toolchain: v.strictObject({ tools: versions, packages: versions }),
 });
 
-/** What is kept beside a built action, for others to build it again and compare. */
+/** What is stored beside a built action, so that others can build it again and compare. */
 export type Manifest = v.InferOutput<typeof manifestSchema>;
 
 /** Where the manifest of an action file is: `action.manifest.json` beside `action.js`. */
@@ -72,10 +72,10 @@ export async function readManifest(path: string): Promise<Manifest> {
 }
 
 /**
- * Builds the action of a manifest again, from the files as they are now. Nothing of them runs in this process: they are
- * bundled, and what has to be run of them, constants.ts, runs apart.
+ * Builds the action of a manifest again, from the files as they are now. None of them runs in this process: they are bundled, and
+ * constants.ts, which has to run, runs apart.
  *
- * @returns what is different, in words; nothing if the action is the one that the manifest names
+ * @returns the differences, in words; none if the action is the one that the manifest names
  * @throws {BuildError} if it does not build
  */
 export async function verifyManifest(path: string, manifest: Manifest): Promise<string[]> {

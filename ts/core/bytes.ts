@@ -1,4 +1,4 @@
-/** Not in every engine: Node 20 and the Deno of April 2026 have it not. */
+/** Not every engine has it: Node 20 and the Deno of April 2026 don't. */
 const { fromBase64: decodeNatively = decodeByAtob } = Uint8Array as {
   fromBase64?: (text: string, options: { lastChunkHandling: 'strict' }) => Uint8Array<ArrayBuffer>;
 };

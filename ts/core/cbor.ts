@@ -175,7 +175,7 @@ class Decoder {
     return map;
   }
 
-  /** Every item has a byte at least: what claims more than are left gets no memory. */
+  /** Every item takes at least one byte, so a length beyond the rest of the input gets no memory. */
   #assertRoom(items: number): void {
     if (items > this.#data.length - this.#at) throw malformed('a length past the end');
   }
@@ -187,7 +187,7 @@ class Decoder {
   }
 }
 
-/** The order of keys: that of their encodings, bytewise. */
+/** Orders keys by their encodings, byte by byte. */
 function compare(a: Uint8Array, b: Uint8Array): number {
   const at = a.findIndex((byte, i) => byte !== b[i]);
   return at < 0 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1);

@@ -5,7 +5,7 @@ import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { UsageError, WalletError } from '../errors.ts';
 
-// What the client knows of Ethereum, on noble alone: a second opinion on what the wasm module computes.
+// Ethereum's computations, with noble alone: a second opinion on what the wasm module computes.
 
 export type Hex = `0x${string}`;
 
@@ -58,7 +58,7 @@ export interface SignatureParts {
   readonly yParity: number;
 }
 
-/** The address whose key made this signature, or undefined if none can have, or if s is not the lower of its two values. */
+/** The address whose key made this signature. Undefined if no key can have made it, or if s is not the lower of its two values. */
 export function recoverAddress(digest: Uint8Array, { r, s, yParity }: SignatureParts): Hex | undefined {
   if (r.length !== 32 || s.length !== 32 || (yParity !== 0 && yParity !== 1)) return undefined;
   if (BigInt(toHex(s)) > ORDER / 2n) return undefined;

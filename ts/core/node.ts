@@ -6,7 +6,7 @@ import { type Glue, globalGlue } from './glue.ts';
 import { packageRoot } from './root.ts';
 import { instantiate, type Tandem } from './wasm.ts';
 
-/** What `make wasm` leaves behind. */
+/** The folder that `make wasm` writes to. */
 export const buildPath: string = join(packageRoot, 'build/');
 
 let loaded: Promise<WebAssembly.Module> | undefined;

@@ -29,8 +29,8 @@ const MAX_TYPE_SIZE = 4096;
 /** The type that EIP-712 gives the domain. No other struct has this name, and none uses it. */
 export const DOMAIN = 'EIP712Domain';
 
-// Whatever leaves encodeType one reading, and shows as it is: nothing of a type's own syntax, nothing blank, unseen or
-// that changes the direction of what follows.
+// A name must leave encodeType only one reading, and be shown as it is: no part of a type's own syntax, no blank, and nothing that is
+// invisible or changes the direction of text.
 const NAME = /^[^()[\],\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]+$/u;
 // Those of Solidity, and what others take for one, like int7 or bytes33.
 const ATOM_LIKE = /^(address|bool|string|function|bytes\d*|u?(int|fixed)[\dx]*)$/;

@@ -41,7 +41,7 @@ export function describeBudget(policy: Policy, now: number): string {
   ].join('\n');
 }
 
-/** What becomes of what is not used. */
+/** What happens to unused payments. */
 function burst(spending: readonly Spending[]): string {
   const kept = spending.filter(({ pace }) => pace.keep !== undefined).length;
   if (kept === 0) return 'What is not used stays, and all of it may go at once.';

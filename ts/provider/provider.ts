@@ -60,7 +60,7 @@ const Kept = v.object({
 
 /**
  * The wallet of another origin as an EIP-1193 provider. It asks the wallet's window, which opens at the first request and has
- * to be opened from a click; nothing of the wallet is in this page.
+ * to be opened from a click; no part of the wallet is in this page.
  */
 export class TandemProvider {
   readonly isTandem = true;

@@ -77,9 +77,9 @@ export async function checkStore(store: Store, ids?: readonly string[], checkHos
 
 /**
  * Checks everything of a wallet that can be checked without its action: opens every share that is here and compares it with
- * wallet.json, and the action's source with its CID. Nothing of a share leaves this function. What dead processes left is
- * removed: shares and other files of the wallet only if the hot share and all the rest are in order, because they might be what is
- * missing, and only if a change certainly left them. Files that a person may have put there stay, and are told.
+ * wallet.json, and the action's source with its CID. No part of a share leaves this function. What dead processes left is removed:
+ * shares and other files of the wallet only if the hot share and all the rest are in order, because they might be what is missing,
+ * and only if a change certainly left them. Files that a person may have put there stay, and are told.
  */
 export async function checkWallet(
   store: Store,

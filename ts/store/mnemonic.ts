@@ -39,7 +39,7 @@ export function isMnemonic(text: string): boolean {
 /**
  * The private key that a mnemonic (BIP-39) gives at a path (BIP-32).
  *
- * @throws WalletError if it is not a mnemonic; the error quotes nothing of it
+ * @throws WalletError if it is not a mnemonic; the error quotes no part of it
  * @throws UsageError if the path is not one
  */
 export async function keyOfMnemonic(text: string, path = FIRST_ACCOUNT, passphrase = ''): Promise<Uint8Array> {

@@ -434,7 +434,7 @@ export interface NewWallet {
 export interface Draft {
   /** Stores it. All or nothing. */
   finish(wallet: NewWallet): Promise<void>;
-  /** Removes what there is of it, if it was not finished. */
+  /** Removes its parts, if it was not finished. */
   discard(): void;
 }
 

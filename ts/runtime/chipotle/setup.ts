@@ -8,22 +8,22 @@ import { assertOnlyWay, type Own, otherWays, setupName } from './access.ts';
 import { type LitAccount, usageKeyHash } from './account.ts';
 import { type CompleteSettings, changedNow, isComplete, type Settings } from './settings.ts';
 
-/** What a set-up is made of, and with. */
+/** What `setUp` needs. */
 export interface SetupOptions {
   readonly account: LitAccount;
-  /** What there is of it already. */
+  /** The parts that exist already. */
   readonly settings: Settings;
-  /** Keeps what there is by now; called after each step, so that a set-up that broke off goes on from there. */
+  /** Stores the settings so far. Called after each step, so that an interrupted set-up continues from there. */
   readonly save: (settings: Settings) => void;
-  /** Told of each step before it is taken. */
+  /** Called before each step. */
   readonly onStep: (step: string) => void;
-  /** Tell the steps, take none. */
+  /** Only name the steps. */
   readonly isDryRun?: boolean;
 }
 
 /**
  * Prepares an account for one action: a wallet, a group of exactly this wallet and this action, and a key that may run
- * what is in this group. Whatever is there already is checked and kept, so it may be called again at any time.
+ * what is in this group. It checks and keeps what exists already, so it may be called again at any time.
  *
  * @throws {RuntimeError} `permission` if some group or key lets other actions use the wallet
  */
@@ -85,7 +85,7 @@ export interface Finding {
   readonly what: string;
   readonly found: string;
   readonly problem?: { readonly message: string; readonly next: string };
-  /** The host does not tell, which is not a problem. */
+  /** The host does not say, and that is not a problem. */
   readonly isUnknown?: true;
 }
 
@@ -132,7 +132,7 @@ export async function rotateKey({ account, settings, save, onStep, isDryRun }: S
   await account.removeUsageKey(LIT_USAGE_KEY);
 }
 
-/** Takes back what the set-up allows. The wallet stays: without it no share sealed under it ever opens again. */
+/** Revokes what the set-up allows. The wallet stays, because no share that is sealed under it would open without it. */
 export async function tearDown({ account, settings, save, onStep, isDryRun }: SetupOptions): Promise<void> {
   const { LIT_API_URL, LIT_WALLET, LIT_POLICY, LIT_GROUP, LIT_USAGE_KEY } = settings;
   const would = isDryRun ? 'would ' : '';
@@ -162,7 +162,7 @@ async function assertAccount(account: LitAccount): Promise<void> {
   });
 }
 
-/** What the host would run must be what is built here: their CIDs are what permissions go by. */
+/** The host must run what is built here, because permissions are for CIDs. */
 async function assertSame(account: LitAccount, { source, cid }: Action): Promise<void> {
   assertFits({ code: byteLength(source) }, await account.limits());
   const theirs = await account.cidOf(source);

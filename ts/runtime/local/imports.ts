@@ -53,7 +53,7 @@ async function inline(source: string, folder: string): Promise<string> {
         legalComments: 'inline',
         logLevel: 'silent',
         tsconfigRaw: '{}',
-        // What goes by its absence, as Go's glue does, must find none.
+        // Go's glue looks whether it is there, and must not find it.
         define: { require: 'undefined' },
         plugins: [fromJsDelivr(folder, late)],
       }),
