@@ -5,9 +5,9 @@ import (
 	"tandem/go/wire"
 )
 
-// Combine returns the private key that t shares of one key make, which the caller clears: Σ λ_i·x_i, checked against Q. It
-// ends what a threshold key is for, and is here for those who leave. The order of shares does not matter. Time depends
-// on the indices only.
+// Combine returns the private key that t shares of one key make, which the caller clears: Σ λ_i·x_i, checked against Q.
+// From then on the key is whole: this is for people who leave. The order of shares does not matter. The time that it
+// takes depends only on the indices.
 //
 // Errors: code input if there are not t of them, or one is there twice; identity if they are of different keys
 // or epochs.

@@ -86,8 +86,8 @@ func (p *Point) Uncompressed() []byte {
 	return b
 }
 
-// Affine returns p in affine coordinates, and false if p is the identity. That it is shows in timing, and that p is as it was
-// decoded: by chance no other point has a z of 1.
+// Affine returns p in affine coordinates, and false if p is the identity. Timing shows whether it is, and
+// whether p is as it was decoded: other points have a z of 1 only by chance.
 func (p *Point) Affine() (Affine, bool) {
 	var a Affine
 	if p.z.IsOne() != 0 {

@@ -118,5 +118,5 @@ func (p *Prefix) Expand(dst []byte, parts ...[]byte) {
 	}
 }
 
-// Clear forgets the parts, and what the last expansion left behind. The prefix is of no more use.
+// Clear forgets the parts, and what the last expansion left behind. The prefix cannot be used any more.
 func (p *Prefix) Clear() { *p = Prefix{} }
