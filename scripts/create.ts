@@ -130,6 +130,10 @@ export function coldAdvice(dir: string, wallet: WalletInfo): string {
   );
 }
 
+/** What no revocation on this machine can change. */
+export const LOCAL_COPIES =
+  'The old action no longer signs here, but it still does for anybody who has a copy of the local host: only moving what the wallet holds ends that.';
+
 /** The host on this machine has its keys here, so anybody who takes the machine has two shares. */
 function localAdvice(dir: string, { runtime, action }: WalletInfo): string {
   if (runtime !== 'local' || action === undefined) return '';

@@ -69,7 +69,8 @@ run('recover', async (signal) => {
       `${coldAdvice(store.dir, changed.wallet)}\n` +
         'If a share was stolen, not lost: the old hot and cold share still sign together, and nothing but moving what the wallet holds ends that.' +
         (info.action
-          ? `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that.`
+          ? `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that` +
+            `${info.runtime === 'local' ? ', unless somebody has a copy of the local host' : ''}.`
           : ''),
     );
   } finally {

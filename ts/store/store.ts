@@ -230,7 +230,7 @@ export async function findWallet(store: Store, id?: string): Promise<string> {
 function listAdvice(wallets: string[]): string {
   return wallets.length === 0
     ? 'check the folder given as the store.'
-    : `name one of ${wallets.slice(0, 8).join(', ')}.`;
+    : `add --wallet with one of ${wallets.slice(0, 8).join(', ')}.`;
 }
 
 /** The file in which a party's share is kept. */
