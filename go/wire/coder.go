@@ -39,7 +39,7 @@ type Coder struct {
 	mode   mode
 	data   []byte // writing: what is written so far; reading: what is left
 	size   int    // counting: the bytes so far
-	fields int    // so far, of the struct at hand
+	fields int    // so far, of the struct that is being coded
 	fault  bool
 }
 
