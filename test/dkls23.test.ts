@@ -41,11 +41,13 @@ let store: FileStore;
 let runtime: LocalRuntime;
 let cosigner: Awaited<ReturnType<typeof buildCosigner>>;
 const identityFile = join(root, 'identity.txt');
+/** Where a command looks for the host of a wallet in the store. */
+const lit = join(root, 'store', 'local-lit');
 before(async () => {
   const identity = await generateIdentity();
   writeFileSync(identityFile, identity);
   store = openStore(join(root, 'store'), async () => ({ identities: [identity] }));
-  runtime = await LocalRuntime.open({ dir: join(root, 'lit'), spare: 1, limits: STRICT_LIMITS });
+  runtime = await LocalRuntime.open({ dir: lit, spare: 1, limits: STRICT_LIMITS });
   cosigner = await buildCosigner('messages');
 });
 after(() => {
@@ -139,7 +141,7 @@ describe('dkls23 with the action', () => {
     const plain = await newWallet({ interactive: false });
     const args = ['--store', store.dir, '--wallet', plain, '--message', 'hello', '--protocol', 'dkls23'];
     const { code, stderr } = await command('sign', args, { TANDEM_IDENTITY: identityFile });
-    assert.equal(code, 64);
+    assert.equal(code, 64, stderr);
     for (const part of [
       /--allow-interactive/,
       /docs\/security\.md#the-attack/,
@@ -215,7 +217,7 @@ describe('a threshold of 3', () => {
     assert.equal(calls.length, 0, 'what the host would refuse is not sent');
 
     // The newest hosts do, with what they have in force.
-    const wide = await LocalRuntime.open({ dir: join(root, 'lit') });
+    const wide = await LocalRuntime.open({ dir: lit });
     try {
       const wallet = await open(id, watched(calls, wide));
       const signed = await wallet.signMessage('hello', { path: 'm/1' });
@@ -267,7 +269,7 @@ describe('a threshold of 3', () => {
     assert.deepEqual(finished[1], finished[0]);
     assert.deepEqual([finished[0]?.threshold, finished[0]?.action?.interactive], [3, true]);
 
-    const wide = await LocalRuntime.open({ dir: join(root, 'lit') });
+    const wide = await LocalRuntime.open({ dir: lit });
     try {
       const signed = await (await openWallet(one.store, { runtime: wide })).signMessage('hello');
       assert.equal(await recoverAddress({ hash: hashMessage('hello'), signature: signed.signature }), dealt?.address);
