@@ -20,14 +20,21 @@ const dist = join(packageRoot, 'dist');
 const IMPORTS: Readonly<Record<string, string>> = {
   '#command': './ts/command/package.js',
   '#cosigner': './cosigner.js',
-  '#load': './load.js',
+  '#load': '#package/load',
   '#state': '#package/state',
 };
 
-const LOAD = `import { loaderOf } from './ts/core/inside.js';
+const LOAD = `import { inflated, loaderOf } from './ts/core/inside.js';
 import { wasm } from './wasm.js';
 
-export const loadTandem = loaderOf(wasm);
+export const loadTandem = loaderOf(() => inflated(wasm));
+`;
+
+const LOAD_NODE = `import { inflateSync } from 'node:zlib';
+import { loaderOf } from './ts/core/inside.js';
+import { wasm } from './wasm.js';
+
+export const loadTandem = loaderOf(() => inflateSync(Buffer.from(wasm, 'base64')));
 `;
 
 /** For Node, which says of a package only that it is not there. */
@@ -59,6 +66,7 @@ run('package', async () => {
   cpSync(join(packageRoot, 'actions/template/modules.d.ts'), join(dist, 'actions/template/modules.d.ts'));
   write('wasm.js', `export const wasm = ${JSON.stringify(wasmText())};\n`);
   write('load.js', LOAD);
+  write('load-node.js', LOAD_NODE);
   write('load.d.ts', "export { loadTandem } from './ts/core/node.js';\n");
   write('ethers.js', ETHERS);
   write('cosigner.js', COSIGNER);

@@ -1,5 +1,5 @@
 // For Node.
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInThisContext } from 'node:vm';
 import { type Glue, globalGlue } from './glue.ts';
@@ -21,21 +21,21 @@ export async function loadTandem(): Promise<Tandem> {
   return instantiate(await loaded);
 }
 
-/** Reads and compiles a wasm module that `make wasm` built. */
+/** Reads and compiles a wasm module that `make wasm` built. Not to wait for the file is faster. */
 export async function loadModule(name: string): Promise<WebAssembly.Module> {
-  return WebAssembly.compile(await built(readFile(`${buildPath}${name}.wasm`)));
+  return new WebAssembly.Module(built(`${name}.wasm`));
 }
 
 /** Runs the built `wasm_exec.js` and returns what it defines: the glue of the other modules. */
 export async function loadGlue(): Promise<Glue> {
-  const filename = `${buildPath}wasm_exec.js`;
-  runInThisContext(await built(readFile(filename, 'utf8')), { filename }); // a plain script; import() would take longer
+  const name = 'wasm_exec.js';
+  runInThisContext(built(name).toString(), { filename: buildPath + name }); // a plain script; import() would take longer
   return globalGlue();
 }
 
-async function built<T>(file: Promise<T>): Promise<T> {
+function built(name: string): Buffer<ArrayBuffer> {
   try {
-    return await file;
+    return readFileSync(buildPath + name);
   } catch (cause) {
     throw new Error('the wasm module is not built; run: make wasm', { cause });
   }
