@@ -130,15 +130,21 @@ export function coldAdvice(dir: string, wallet: WalletInfo): string {
   );
 }
 
+/** Which cold shares are of no more use to anybody but a thief. */
+export function destroyAdvice(epoch: number): string {
+  const which = epoch === 0 ? 'of epoch 0' : `of epoch ${epoch} and of every earlier one`;
+  return `Destroy the cold shares ${which}, wherever they are.`;
+}
+
 /** What no revocation on this machine can change. */
 export const LOCAL_COPIES =
   'The old action no longer signs here, but it still does for anybody who has a copy of the local host: only moving what the wallet holds ends that.';
 
-/** The host on this machine has its keys here, so anybody who takes the machine has two shares. */
+/** The host on this machine has its keys here, so anybody who takes the machine and opens the hot share has two shares. */
 function localAdvice(dir: string, { runtime, action }: WalletInfo): string {
   if (runtime !== 'local' || action === undefined) return '';
   return (
     `\nThis wallet is for trying things out: its action runs on this machine, with the keys in ${localFolder(dir)}. ` +
-    'Anybody who takes the machine has two shares, and no policy stops them. For funds, use --runtime chipotle.'
+    'Anybody who takes the machine and can open the hot share has two shares, and no policy stops them. For funds, use --runtime chipotle.'
   );
 }

@@ -4,7 +4,7 @@ import { commandLine } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, UsageError } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connect, connectTo, correlationOf, progress, run } from './cli.ts';
-import { coldAdvice } from './create.ts';
+import { coldAdvice, destroyAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
 
@@ -66,7 +66,7 @@ run('recover', async (signal) => {
     });
     printChange(values.json, changed, start);
     tell(
-      `${coldAdvice(store.dir, changed.wallet)}\n` +
+      `${coldAdvice(store.dir, changed.wallet)}\n${destroyAdvice(info.epoch)}\n` +
         'If a share was stolen, not lost: the old hot and cold share still sign together, and nothing but moving what the wallet holds ends that.' +
         (info.action
           ? `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that` +

@@ -4,7 +4,7 @@ import { commandLine, retire } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, type WalletInfo } from '../ts/index.ts';
 import { nextAction, printChange, storeOf } from './change.ts';
 import { authorityOf, connectTo, correlationOf, progress, run, wholeNumber } from './cli.ts';
-import { coldAdvice, LOCAL_COPIES } from './create.ts';
+import { coldAdvice, destroyAdvice, LOCAL_COPIES } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say, tell } from './terminal.ts';
 
@@ -78,11 +78,11 @@ run('reshare', async (signal) => {
 });
 
 function oldSharesAdvice({ epoch, runtime, action }: WalletInfo, isRevoked: boolean): string {
-  const destroy = `Destroy the cold shares of epoch ${epoch}, wherever they are.`;
+  const destroy = destroyAdvice(epoch);
   if (action === undefined) return `${destroy} The old shares still sign with one another.`;
   if (isRevoked && runtime === 'local')
-    return `${destroy} With the hot share of that epoch they still sign. ${LOCAL_COPIES}`;
-  if (isRevoked) return `${destroy} With the hot share of that epoch they still sign; the old action no longer does.`;
+    return `${destroy} With a hot share of their epoch they still sign. ${LOCAL_COPIES}`;
+  if (isRevoked) return `${destroy} With a hot share of their epoch they still sign; the old action no longer does.`;
   return (
     `${destroy} An old hot share still signs through the old action, under its policy:\n` +
     `${commandLine('reshare')} --revoke ends that.`

@@ -40,13 +40,15 @@ const ACCOUNT = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';
 /** What a reader puts in the place of a word. */
 const IN_PLACE: Readonly<Record<string, string>> = { POLICY: 'policy.json', INTENT: 'intent.json', '0x…': ACCOUNT };
 
+const PAYMENT = {
+  ...{ type: 'eip1559', chainId: 8453, nonce: 0, to: ACCOUNT, value: '1', gas: 21000 },
+  ...{ maxFeePerGas: '2', maxPriorityFeePerGas: '1' },
+};
 /** The files that the commands name. */
 const FILES: Readonly<Record<string, unknown>> = {
   'intent.json': { kind: 'message', message: 'hello' },
-  'payment.json': {
-    ...{ type: 'eip1559', chainId: 8453, nonce: 0, to: ACCOUNT, value: '1', gas: 21000 },
-    ...{ maxFeePerGas: '2', maxPriorityFeePerGas: '1' },
-  },
+  'payment.json': PAYMENT,
+  'sweep.json': PAYMENT,
   'token.json': JSON.parse(
     /^```json\n(.*?)^```/ms.exec(readFileSync(join(root, 'docs/wallets.md'), 'utf8'))?.[1] ?? '',
   ),
