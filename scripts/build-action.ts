@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ActionParts, HOSTS, MODES } from '../ts/build.ts';
-import { commandLine, readJson } from '../ts/command/internals.ts';
+import { cleanLine, commandLine, entryImports, readJson, wasmNeedsGlue } from '../ts/command/internals.ts';
 import { type Json, UsageError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
 import { buildFile, describeBuilt } from './built.ts';
 import { run } from './cli.ts';
-import { say, sayJson } from './terminal.ts';
+import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Builds a Lit Action: one script from an entry file, a wasm module and constants.
 
@@ -16,9 +16,10 @@ usage: ${commandLine('build-action')} --main FILE --wasm FILE [--glue FILE|wasi|
   --main      the TypeScript or JavaScript file that exports main(params)
   --wasm      the wasm module
   --glue      the script that runs before the action: wasm_exec.js of the compiler that built the module, TinyGo's or
-              Go's (default: TinyGo's, of this package). wasi: a module for WASI preview 1
-              (GOOS=wasip1, or clang with wasi-libc), which the entry file starts with tandem-ecdsa/template/wasi. none: the
-              entry file imports what the module needs, as with wasm-bindgen. With --mode import: the file in node_modules that jsDelivr is to serve
+              Go's. wasi: a module for WASI preview 1 (GOOS=wasip1, or clang with wasi-libc), which the entry file starts
+              with tandem-ecdsa/template/wasi. none: the entry file imports what the module needs, as with wasm-bindgen.
+              Default: TinyGo's, of this package, if the module imports from Go or WASI; otherwise none.
+              With --mode import: the file in node_modules that jsDelivr is to serve
   --mode      inline: the source holds the module (default). fetch: the source pins its URL, length and SHA-256.
               import: as fetch, and the glue is imported from jsDelivr, pinned by version and SHA-384
   --url       where the module is fetched (import: by default from jsDelivr, if it lies in node_modules)
@@ -55,7 +56,7 @@ function read() {
       options: {
         main: { type: 'string' },
         wasm: { type: 'string' },
-        glue: { type: 'string', default: `${buildPath}wasm_exec.js` },
+        glue: { type: 'string' },
         mode: { type: 'string', default: 'inline' },
         encoding: { type: 'string' },
         host: { type: 'string', default: 'chipotle' },
@@ -78,6 +79,28 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
   return choice;
 }
 
+/** The glue that is wanted; if none is named, what the module needs. */
+async function glueOf(named: string | undefined, wasm: string): Promise<Pick<ActionParts, 'glue' | 'wasi'>> {
+  if (named === 'wasi') return { wasi: true };
+  if (named === 'none') return {};
+  if (named !== undefined) return { glue: named };
+  if (await wasmNeedsGlue(wasm)) return { glue: `${buildPath}wasm_exec.js` };
+  tell('The module imports nothing from Go or WASI, so the action contains no glue (as with --glue none).');
+  return {};
+}
+
+/** What the builder cannot check is said. */
+async function tellEntryImports(parts: ActionParts): Promise<void> {
+  const imports = await entryImports(parts);
+  if (imports.length === 0) return;
+  const listed = imports
+    .slice(0, 3)
+    .map((name) => cleanLine(name))
+    .join(', ');
+  const more = imports.length > 3 ? ` and ${imports.length - 3} more` : '';
+  tell(`The module imports ${listed}${more}. The entry file has to provide that, and the builder cannot check it.`);
+}
+
 async function build(): Promise<void> {
   const { main, wasm, glue, mode, encoding, url, host, define, out, json, help } = read();
   if (help) return say(USAGE);
@@ -88,13 +111,14 @@ async function build(): Promise<void> {
     mode: oneOf('mode', mode, MODES),
     ...(host !== 'chipotle' && { host: oneOf('host', host, HOSTS) }),
     define: constants(define),
-    ...(glue === 'wasi' ? { wasi: true } : glue !== 'none' && { glue }),
+    ...(await glueOf(glue, wasm)),
     ...(encoding !== undefined && { encoding: oneOf('encoding', encoding, ['deflate', 'plain']) }),
     ...(url !== undefined && { url }),
   };
   if (parts.glue !== undefined && !existsSync(parts.glue))
     throw new Error(`${parts.glue} does not exist; run: make wasm`);
   const built = await buildFile(parts, out);
+  await tellEntryImports(parts);
   if (json) return sayJson(built.result);
   say(describeBuilt(built));
 }

@@ -18,6 +18,7 @@ import { RuntimeError } from '../ts/runtime/errors.ts';
 import { LitHost } from '../ts/runtime/local/host.ts';
 import { npmFileAt, parseNpmFile } from '../ts/runtime/npm.ts';
 import type { Json } from '../ts/runtime/types.ts';
+import { command } from './support/command.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
@@ -188,7 +189,7 @@ describe('each way to the module, with each kind of module,', () => {
 test('an action keeps what it sealed, as docs/any-wasm.md says', async () => {
   const [, go] = cases;
   assert.ok(go !== undefined);
-  const { source, cid } = await buildAction({ ...go.parts, main: documentedEntry(join(dir, 'memory'), 1) });
+  const { source, cid } = await buildAction({ ...go.parts, main: documentedEntry(join(dir, 'memory'), 2) });
   const other = `${source}//`;
   const wallet = await host.createWallet();
   await host.permit(wallet, cid, await host.cidOf(other));
@@ -201,6 +202,69 @@ test('an action keeps what it sealed, as docs/any-wasm.md says', async () => {
   assert.ok(!Buffer.from(first?.memory ?? '', 'hex').includes('somebody'));
   assert.equal((await call('me', first?.memory)).ok?.greeting, 'hello, somebody');
   assert.equal((await call('me', first?.memory, other)).error?.code, 'refused');
+});
+
+describe('build-action, for a module of another compiler,', () => {
+  /** The module of docs/any-wasm.md, from its base64. */
+  const gcd = () => {
+    const text = readFileSync(join(root, 'docs/any-wasm.md'), 'utf8');
+    return Buffer.from(/^echo (\S+) \| base64 -d > gcd\/gcd\.wasm$/m.exec(text)?.[1] ?? '', 'base64');
+  };
+
+  test('the example of docs/any-wasm.md without Go builds into a new folder, without glue, and answers', async () => {
+    const bytes = gcd();
+    assert.ok(readFileSync(join(root, 'docs/any-wasm.md'), 'utf8').includes(`these are the ${bytes.length} bytes`));
+    const main = documentedEntry(join(dir, 'gcd'), 1);
+    const [wasm, out] = [join(dir, 'gcd/gcd.wasm'), join(dir, 'gcd/build/gcd.js')];
+    writeFileSync(wasm, bytes);
+    const parts = ['--main', main, '--wasm', wasm, '--json', '--out'];
+    const built = await command('build-action', [...parts, out], {});
+    assert.equal(built.code, 0, built.stderr);
+    assert.equal(
+      built.stderr,
+      'The module imports nothing from Go or WASI, so the action contains no glue (as with --glue none).\n',
+    );
+    const named = await command('build-action', [...parts, join(dir, 'gcd/named/gcd.js'), '--glue', 'none'], {});
+    assert.deepEqual([named.stdout, named.stderr], [built.stdout, '']);
+    const { cid } = JSON.parse(built.stdout) as { cid: string };
+    const verified = await command('verify-action', [cid, join(dir, 'gcd/build/gcd.manifest.json')], {});
+    assert.equal(verified.code, 0, verified.stderr);
+    const answer = async (params: string) =>
+      command('run-action', [out, params, '--store', join(dir, 'gcd/store')], {});
+    const { code, stdout } = await answer('{"a":36,"b":48}');
+    assert.deepEqual([code, stdout], [0, '{"ok":12}\n']);
+    const refused = await answer('{"a":36}');
+    assert.deepEqual(
+      [refused.code, JSON.parse(refused.stdout)],
+      [0, { error: { code: 'refused', message: 'request refused' } }],
+    );
+  });
+
+  test('what only the entry file can provide is listed, and a module of Go keeps its glue', async () => {
+    const folder = join(dir, 'imports');
+    mkdirSync(folder);
+    const [main, wasm] = [join(folder, 'main.js'), join(folder, 'a.wasm')];
+    writeFileSync(main, 'export const main = () => 1;\n');
+    writeFileSync(wasm, '\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x0d\x01\x03env\x05abort\0\0', 'latin1');
+    const build = async (...args: string[]) => {
+      const { code, stderr } = await command(
+        'build-action',
+        ['--main', main, '--out', join(folder, 'a.js'), ...args],
+        {},
+      );
+      assert.equal(code, 0, stderr);
+      return stderr;
+    };
+    const listed =
+      'The module imports env.abort. The entry file has to provide that, and the builder cannot check it.\n';
+    assert.equal(await build('--wasm', wasm, '--glue', 'none'), listed);
+    assert.equal(await build('--wasm', wasm, '--glue', `${buildPath}wasm_exec.js`), listed);
+    const bindgen = await build('--wasm', join(brotliFolder, 'brotli_dec_wasm_bg.wasm'), '--glue', 'none');
+    assert.match(bindgen, /^The module imports (\S+, ){2}\S+ and \d+ more\. The entry file has to provide that/);
+    assert.equal(await build('--wasm', `${buildPath}ecrecover.wasm`), '');
+    const { parts } = JSON.parse(readFileSync(join(folder, 'a.manifest.json'), 'utf8')) as { parts: { glue?: string } };
+    assert.match(parts.glue ?? '', /wasm_exec\.js$/);
+  });
 });
 
 describe('a module that is not the pinned one', () => {

@@ -13,7 +13,7 @@ import { esbuild } from '../runtime/peer.ts';
 import type { Json } from '../runtime/types.ts';
 import { bundleConstants } from './bundle.ts';
 import type { Configured } from './configure.ts';
-import { assertGlue } from './glue.ts';
+import { assertGlue, importsFromEntry, needsGlue } from './glue.ts';
 
 export { BuildError } from '../errors.ts';
 
@@ -141,7 +141,7 @@ export async function buildSlotted(
   const { version } = await esbuild();
   const { mode = 'inline', encoding = 'deflate' } = parts;
   const wasm = await module(parts.wasm);
-  assertGlue(wasm, parts.wasi ? 'wasi' : parts.glue === undefined ? undefined : { text: await textOf(parts.glue) });
+  assertGlue(wasm, await glueOf(parts));
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
@@ -173,6 +173,21 @@ export async function buildSlotted(
   };
 }
 
+/** Whether a wasm file needs glue: whether it imports anything from Go's runtime or from WASI. @throws {BuildError} */
+export async function wasmNeedsGlue(path: string): Promise<boolean> {
+  return needsGlue(await module(path));
+}
+
+/** What the wasm module of an action imports that only the entry file can provide, as `env.abort`. @throws {BuildError} */
+export async function entryImports(parts: ActionParts): Promise<string[]> {
+  return importsFromEntry(await module(parts.wasm), await glueOf(parts));
+}
+
+async function glueOf({ wasi, glue }: ActionParts): Promise<{ readonly text: string } | 'wasi' | undefined> {
+  if (wasi) return 'wasi';
+  return glue === undefined ? undefined : { text: await textOf(glue) };
+}
+
 function entry({ main, host = 'chipotle' }: ActionParts): string {
   const action = `import { main } from ${JSON.stringify(resolve(main))};`;
   if (host === 'chipotle') return `${action} globalThis.main = main;`;
@@ -194,7 +209,10 @@ async function script(bytes: Uint8Array): Promise<string> {
 
 /** The import statement for a glue that stays outside, and the module that stands for it in the bundle. */
 async function importedGlue({ glue }: ActionParts): Promise<{ path: string; statement: string; module: string }> {
-  if (glue === undefined) throw new BuildError('mode import needs the glue: a file of an installed npm package');
+  if (glue === undefined)
+    throw new BuildError(
+      'mode import needs the glue: a file of an installed npm package. Next: give --glue, or use --mode fetch',
+    );
   const bytes = await read(glue);
   const specifier = specifierOf(glue);
   if (specifier === undefined)

@@ -28,7 +28,7 @@ const WASI_NAMES = new Set(
  * @throws {BuildError} that says what the module was made by, and which `--glue` it needs
  */
 export function assertGlue(wasm: Uint8Array<ArrayBuffer>, glue: { readonly text: string } | 'wasi' | undefined): void {
-  const imports = WebAssembly.Module.imports(new WebAssembly.Module(wasm));
+  const imports = importsOf(wasm);
   const missing = imports.filter((item) => !isGiven(item, glue));
   if (missing.length === 0) return;
   const { made, flag } = origin(imports);
@@ -38,6 +38,37 @@ export function assertGlue(wasm: Uint8Array<ArrayBuffer>, glue: { readonly text:
   throw new BuildError(
     `the module was made by ${made}: it imports ${listed}, which ${by} does not give. Next: ${flag}`,
   );
+}
+
+/** Whether a module needs glue: whether it imports anything from Go's runtime or from WASI. */
+export function needsGlue(wasm: Uint8Array<ArrayBuffer>): boolean {
+  return importsOf(wasm).some(({ module }) => isFromGlue(module));
+}
+
+/**
+ * What a module imports that only its entry file can provide, as `env.abort`. Whether the entry file does shows only when the action
+ * runs.
+ *
+ * @param glue as for {@link assertGlue}
+ */
+export function importsFromEntry(
+  wasm: Uint8Array<ArrayBuffer>,
+  glue: { readonly text: string } | 'wasi' | undefined,
+): string[] {
+  return importsOf(wasm)
+    .filter(({ module, name }) => {
+      if (glue === undefined) return true;
+      return !isFromGlue(module) && !(typeof glue === 'object' && names(glue.text, name));
+    })
+    .map(({ module, name }) => `${module}.${name}`);
+}
+
+function importsOf(wasm: Uint8Array<ArrayBuffer>): Import[] {
+  return WebAssembly.Module.imports(new WebAssembly.Module(wasm));
+}
+
+function isFromGlue(module: string): boolean {
+  return GO.includes(module) || module === WASI || module === 'wasi_unstable';
 }
 
 function isGiven({ module, name }: Import, glue: { readonly text: string } | 'wasi' | undefined): boolean {

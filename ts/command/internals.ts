@@ -1,6 +1,7 @@
 // For Node. What commands need beyond the package's entry points: it is not among its exports, and may change with any version.
 
 export { commandLine } from '#command';
+export { entryImports, wasmNeedsGlue } from '../build/action.ts';
 export { fromBase64, toBase64 } from '../core/bytes.ts';
 export {
   addressOf,
