@@ -70,7 +70,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
     `The answer failed a check (${reason}). The hot share of ${info.address} is locked now.${trouble}`,
     {
       next:
-        'an honest action does not give such an answer, and each one can cost a bit of the share: move what the wallet ' +
+        'an honest action does not give such an answer (docs/security.md#what-a-failed-check-costs): move what the wallet ' +
         `holds with --recovery. ${commandLine('wallet')} unlock unlocks it again.`,
     },
   );
