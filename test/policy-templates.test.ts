@@ -59,6 +59,9 @@ async function allowsNone(policy: Policy, attacks: { readonly [what: string]: In
   }
 }
 
+/** What --days of a template says. */
+const daysOf = (name: string) => templates[name]?.parameters.days?.says ?? '';
+
 function sums(policy: Policy) {
   const budget = budgetOf(policy);
   assert.ok('assets' in budget);
@@ -76,6 +79,9 @@ describe('the ready-made policies', () => {
     for (const to of [alice, mallory]) assert.ok(await allows(policy, send(to, 5_000_000n, { nonce: 3 })));
     assert.ok(await allows(policy, on(bob, { nonce: 2 }))); // a stuck nonce, cancelled
     assert.ok(await allows(policy, send(alice, 1n, { nonce: 119 }), NOW + 29 * DAY));
+    // As --days says: its end takes nothing away.
+    assert.match(daysOf('agent-budget'), /What is unused then can still be used$/);
+    for (const nonce of [0, 119]) assert.ok(await allows(policy, send(alice, 1n, { nonce }), NOW + 1000 * DAY));
     await allowsNone(policy, {
       'more than one payment': send(alice, 5_000_001n),
       'another recipient': send(bob, 1n),
@@ -122,6 +128,9 @@ describe('the ready-made policies', () => {
     assert.ok(await allows(policy, signed()));
     assert.ok(await allows(policy, numbered(3)));
     assert.ok(await allows(policy, numbered(4), NOW + DAY));
+    const last = (now: number) => signed({ nonce: toHex(119, { size: 32 }), validBefore: BigInt(now) + 600n });
+    assert.ok(await allows(policy, last(NOW + 30 * DAY - 1), NOW + 30 * DAY - 1));
+    assert.match(daysOf('x402'), /What is unused after its day expires$/);
     await allowsNone(policy, {
       'more than one payment': signed({ value: 5_000_001n }),
       'all there is': signed({ value: max }),
@@ -129,6 +138,7 @@ describe('the ready-made policies', () => {
       'good for longer': signed({ validBefore: BigInt(NOW) + 601n }),
       'good for ever': signed({ validBefore: max }),
       'a nonce of the next day': numbered(4),
+      'the last one after its day': [last(NOW + 30 * DAY), NOW + 30 * DAY],
       'a random nonce': signed({ nonce: `0x${'9d'.repeat(32)}` }),
       "yesterday's nonce": [numbered(0), NOW + DAY],
       'a clock far ahead': [signed({ nonce: toHex(120, { size: 32 }), validBefore: 0n }), NOW + 10_000 * DAY],

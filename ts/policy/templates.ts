@@ -37,7 +37,7 @@ const token = {
 const to = { says: 'who may be paid: addresses with commas between them, or any' };
 const perDay = { says: 'how much more may be paid each day: a multiple of --per-payment' };
 const perPayment = { says: 'how much one payment may be' };
-const days = { says: 'for how many days the budget is, after which it is used up', otherwise: '30' };
+const days = { says: 'for how many days the allowance grows. What is unused then can still be used', otherwise: '30' };
 const fee = { says: 'the most that one transaction may cost in fees, in ETH', otherwise: '0.001' };
 const firstNonce = { says: "the account's next nonce on that chain", otherwise: '0' };
 const from = { says: 'when it begins, in seconds since 1970', otherwise: 'now' };
@@ -87,7 +87,7 @@ export const templates: { readonly [name: string]: Template } = {
       to: { ...to, otherwise: 'any' },
       'per-day': perDay,
       'per-payment': perPayment,
-      days,
+      days: { ...days, says: 'for how many days there is an allowance. What is unused after its day expires' },
       from,
       'token-name': { says: "the name in the token's domain of typed data, of a token by address", otherwise: '' },
       'token-version': { says: 'the version there', otherwise: '2' },
