@@ -158,7 +158,7 @@ describe('a wallet for a model', () => {
     assert.equal(result.address, account);
     assert.deepEqual(result.balances, [{ chain: '31337', wei: String(parseEther('1')), tokens: [] }]);
     const budget = (await call('budget')).result;
-    assert.match(String(budget.policy), /^What is not used stays/);
+    assert.match(String(budget.policy), /^What is not used stays.*\n.* as if nothing were spent yet,/);
     assert.match(
       String(budget.text),
       /^Left now, at most, of ETH on chain 31337: 0\.004 ETH\. There will be no more\.\n/,

@@ -168,7 +168,8 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
     },
     {
       name: 'budget',
-      description: 'What is left of the budget now, when there will be more, and the sum that the policy bounds.',
+      description:
+        'What is left of the budget now, when there will be more, and the sum that the policy bounds as if nothing were spent yet.',
       inputSchema: object({}),
       signs: false,
       run: async () => ({

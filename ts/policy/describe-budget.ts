@@ -8,7 +8,9 @@ import { inUnits, tokenAt } from './tokens.ts';
 
 // The sum in words. What it does not say is as much a part of it as what it does.
 
-const MOVES = 'Signatures under this policy alone can move, fees up to maxFee included, at most';
+/** The policy does not know what was used before: that is for the chain to say. */
+const MOVES =
+  'Signatures under this policy alone can move, as if nothing were spent yet, fees up to maxFee included, at most';
 const FOOT = [
   "Each sum contains those before it. The times are those of the host's clock: if one is ever ahead, the sums are allowed that much",
   'earlier. The sum in all always holds.',
