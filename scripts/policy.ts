@@ -10,7 +10,6 @@ import {
   describePolicy,
   digestOf,
   explainIntent,
-  InputError,
   type Intent,
   intentJson,
   judge,
@@ -25,7 +24,7 @@ import {
 } from '../ts/index.ts';
 import { readPolicy } from '../ts/node.ts';
 import { EXIT, run, writeOutput } from './cli.ts';
-import { countOf, INTENT_USAGE, type IntentValues, intentOf, intentOptions } from './intent.ts';
+import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say, sayJson } from './terminal.ts';
 
 const USAGE = `Shows what a policy allows, without signing anything.
@@ -55,7 +54,7 @@ ${INTENT_USAGE}
   --now SECONDS   judge as of this time, in seconds since 1970, instead of now
   --json          print one JSON value alone
 
-Exit codes: 0 allowed, 2 refused, 64 wrong usage, 1 anything else.`;
+Exit codes: 0 allowed, 2 refused, 64 wrong usage or not an intent, 1 anything else.`;
 
 run('policy', async () => {
   if (process.argv[2] === 'new') {
@@ -103,12 +102,11 @@ run('policy', async () => {
     }
     return say(text);
   }
-  const intent = command === 'explain' && countOf(what) === 0 ? undefined : readIntent(what);
-  const verdict = await judgeInput(policy, intent, { ...values, path: at, now });
+  const isExplained = command === 'explain';
+  const intent = isExplained && countOf(what) === 0 ? undefined : intentOf(what);
+  const verdict = intent && (await judgeInput(policy, intent, { ...values, path: at, now }));
   if (verdict?.allowed === false) process.exitCode = EXIT.policy;
 
-  const isExplained = command === 'explain';
-  const parsed = intent instanceof InputError ? undefined : intent;
   if (values.json) {
     const facts = {
       ...(isExplained && {
@@ -118,19 +116,23 @@ run('policy', async () => {
         budgetText: describeBudget(policy, now),
       }),
       policyHash: policyHash(policy),
-      ...(parsed && { digest: digestOf(parsed) }),
+      ...(intent && { digest: digestOf(intent) }),
       ...(isExplained &&
-        parsed && { intent: JSON.parse(intentJson(parsed)), intentText: explainIntent(policy, parsed) }),
+        intent && { intent: JSON.parse(intentJson(intent)), intentText: explainIntent(policy, intent) }),
     };
     return sayJson({ ...verdict, ...facts });
   }
   if (isExplained) say(explained(policy, now));
-  if (isExplained && parsed !== undefined) say(`\n${explainIntent(policy, parsed)}\ndigest: ${digestOf(parsed)}`);
+  if (isExplained && intent !== undefined) say(`\n${explainIntent(policy, intent)}\ndigest: ${digestOf(intent)}`);
   if (verdict !== undefined) say(`${isExplained ? '\n' : ''}${inWords(verdict, isExplained)}`);
 });
 
 /** Makes a ready-made policy, whose parameters are the options. */
 function makeNew([name = '', ...args]: readonly string[]): void {
+  if (name === '--help') {
+    say(USAGE);
+    return;
+  }
   const template = Object.hasOwn(templates, name) ? templates[name] : undefined;
   if (template === undefined) {
     throw new UsageError(`Say which policy is to be made: ${Object.keys(templates).join(', ')}.`);
@@ -171,26 +173,11 @@ function explained(policy: Policy, now: number): string {
   return [describePolicy(policy), describeBudget(policy, now), `hash: ${policyHash(policy)}`].join('\n');
 }
 
-/** The intent, or the error if it is not valid, which is a refusal and not wrong usage. */
-function readIntent(values: IntentValues): Intent | InputError {
-  try {
-    return intentOf(values);
-  } catch (error) {
-    const cause = error instanceof UsageError ? error.cause : error;
-    if (cause instanceof InputError) return cause;
-    throw error;
-  }
-}
-
-async function judgeInput(
+function judgeInput(
   policy: Policy,
-  intent: Intent | InputError | undefined,
+  intent: Intent,
   { now, ...who }: { now: number } & Pick<Parameters<typeof judge>[2], 'account' | 'root' | 'path' | 'approval'>,
-): Promise<Verdict | undefined> {
-  if (intent === undefined) return undefined;
-  if (intent instanceof InputError) {
-    return { allowed: false, rule: undefined, reason: `not an intent: ${intent.message}`, failed: [] };
-  }
+): Promise<Verdict> {
   return judge(policy, intent, {
     ...who,
     now,

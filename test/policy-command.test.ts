@@ -59,7 +59,9 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
         2,
         /^refused: the rule sign in: the message does not begin as it must\n$/,
       ],
-      [['test', 'policy.json', 'twice.json'], 2, /^refused: not an intent: message: given twice\n$/],
+      // Not a refusal: nothing was judged. `sign` says the same.
+      [['test', 'policy.json', 'twice.json'], 64, /^.*twice\.json: message: given twice\.\n/],
+      [['explain', 'any', 'twice.json'], 64, /^.*twice\.json: message: given twice\.\n/],
       [['test', 'bad.json', 'other.json'], 1, /bad.json is not a policy: rules/],
       [['test', 'none.json', 'other.json'], 64, /neither a policy/],
       [
@@ -81,8 +83,8 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
   test('the command line says what of it is not signed, and what a text that looks like bytes is', async () => {
     const explain = async (...args: string[]) => {
       const { code, stdout, stderr } = await policy('explain', 'any', ...args, '--json');
-      const { digest, reason } = stdout === '' ? {} : JSON.parse(stdout);
-      return { code, stderr, digest, reason };
+      const { digest } = stdout === '' ? {} : JSON.parse(stdout);
+      return { code, stderr, digest };
     };
     const [text, bytes, odd, none, surplus, large, several] = await Promise.all([
       explain('--message', '0xdeadbeef'),
@@ -104,10 +106,10 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.match(odd.stderr, /^--message-hex takes 0x and two hex digits for each byte\./);
     assert.equal(none.digest, hashMessage(''));
     assert.match(surplus.stderr, /^typedData\.message\.amount is not signed: its type has no such field\.\n$/);
-    assert.equal(large.code, 2);
+    assert.equal(large.code, 64);
     assert.match(
-      large.reason,
-      /^not an intent: message\.x: the number 10{17}1 would be read as 10{18}: write it as a string$/,
+      large.stderr,
+      /large\.json: message\.x: the number 10{17}1 would be read as 10{18}: write it as a string\.\n/,
     );
     assert.match(several.stderr, /^Give one thing to sign: --message, --message-hex, --typed-data, /);
   });
@@ -164,7 +166,8 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.equal(both.code, 64);
     assert.match(both.stderr, /^Give one thing to sign/);
     const none = await policy('test', 'policy.json', '--digest', '0x12');
-    assert.deepEqual([none.code, none.stdout], [2, 'refused: not an intent: digest: not 32 bytes\n']);
+    assert.deepEqual([none.code, none.stdout], [64, '']);
+    assert.match(none.stderr, /^digest: not 32 bytes\n/);
   });
 
   test('policy new prints a ready-made policy, or writes and explains it', async () => {
@@ -178,6 +181,9 @@ describe('scripts/policy.ts', { concurrency: true }, () => {
     assert.equal(explained.stdout.split('\n').at(-2), written.stdout.split('\n').at(-2));
     const help = await policy('new', 'x402', '--help');
     assert.match(help.stdout, /^x402: payments by x402.*\n\n {2}--token .*--days .* \(30\)\n/s);
+    const names = await policy('new', '--help');
+    assert.equal(names.code, 0);
+    assert.match(names.stdout, /^usage: .*policy.* new NAME .*\n {14}agent-budget .*\n {14}sign-in /ms);
     const wrong: [string[], RegExp][] = [
       [['new'], /^Say which policy is to be made: agent-budget, x402, trader, sign-in/],
       [['new', 'toString'], /^Say which policy is to be made/],
