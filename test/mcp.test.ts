@@ -227,7 +227,17 @@ describe('a wallet for a model', () => {
   test('arguments are held to what they must be', async () => {
     await fails('steal', {}, /There is no tool "steal"/);
     await fails('sign_message', {}, /The argument message is missing/);
-    await fails('sign_message', { message: 'x', path: 'm/1' }, /There is no argument "path"/);
+    await fails(
+      'sign_message',
+      { message: 'x', path: 'm/1' },
+      /There is no argument "path"\.\s+Next: give only these: message\./,
+    );
+    await fails(
+      'explain',
+      { intent: {} },
+      /"intent"\.\s+Next: give only these: message, typedData, chainId, to, value, data\./,
+    );
+    await fails('wallet', { chain: 1 }, /"chain"\.\s+Next: give none\./);
     await fails('sign_message', { message: 5 }, /message: not what is expected/);
     await fails('sign_message', { message: 'x'.repeat(65_537) }, /message: not what is expected/);
     await fails('send_transaction', { ...payment(1n), value: '0x1' }, /value: not what is expected/);

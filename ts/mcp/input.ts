@@ -29,8 +29,12 @@ export type Input = { readonly [name: string]: string | number | object | undefi
 /** What a model gives a tool, if it is as the schema says. @throws UsageError */
 export function readInput({ properties, required = [] }: InputSchema, given: unknown): Input {
   const input = isObject(given) ? given : {};
+  const known = Object.keys(properties);
   for (const name of Object.keys(input)) {
-    if (!Object.hasOwn(properties, name)) throw new UsageError(`There is no argument "${name.slice(0, 40)}".`);
+    if (Object.hasOwn(properties, name)) continue;
+    throw new UsageError(`There is no argument "${name.slice(0, 40)}".`, {
+      next: known.length === 0 ? 'give none.' : `give only these: ${known.join(', ')}.`,
+    });
   }
   const missing = required.find((name) => !Object.hasOwn(input, name));
   if (missing !== undefined) throw new UsageError(`The argument ${missing} is missing.`);
