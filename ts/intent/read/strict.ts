@@ -14,9 +14,10 @@ export const text: Reader<string> = (value, path) => {
 /** `0x` and whole bytes in lower case: any number of them, or exactly `size`. */
 export function hex(size?: number): Reader<Hex> {
   return (value, path) => {
-    if (typeof value !== 'string' || !/^0x([0-9a-f]{2})*$/.test(value)) {
-      throw new InputError(path, 'not 0x and whole bytes in lower-case hex');
-    }
+    if (typeof value !== 'string' || !/^0x[0-9a-fA-F]*$/.test(value))
+      throw new InputError(path, 'not 0x and hex digits');
+    if (value.length % 2 === 1) throw new InputError(path, 'an odd number of hex digits');
+    if (value !== value.toLowerCase()) throw new InputError(path, 'hex digits in upper case; lower case is needed');
     if (size !== undefined && value.length !== 2 + 2 * size) throw new InputError(path, `not ${size} bytes`);
     return value as Hex;
   };
