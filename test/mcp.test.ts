@@ -358,7 +358,7 @@ describe('a wallet for a model', () => {
     const store = ['--store', stores.unbounded];
     const { code, stderr, stdout } = await command('mcp', store, env);
     assert.deepEqual([code, stdout], [64, '']);
-    assert.match(stderr, /bounds no sum: x: it needs prefixes .*\n?.*--unbounded/s);
+    assert.match(stderr, /bounds no sum: x: the rule needs prefixes .*\n?.*--unbounded/s);
     const served = await command('mcp', [...store, '--unbounded'], env, '');
     assert.deepEqual([served.code, served.stdout, served.stderr], [0, '', '']);
     const { TANDEM_IDENTITY } = env;

@@ -635,7 +635,7 @@ describe('no sum is stated', () => {
     const { messages, any } = builtinPolicies;
     assert.match(
       describeBudget(messages, FROM),
-      /^No sum is bounded: .*\n {2}messages: .*\n {2}transactions: it has no pace$/s,
+      /^No sum is bounded: .*\n {2}messages: the rule needs prefixes .*\n {2}typed data: the rule needs one type that is known here, in full: .*\n {2}transactions: it has no pace$/s,
     );
     assert.match(describeBudget(any, FROM), /^No sum is bounded: .*\n {2}everything is allowed$/);
     const { pace: _, ...endless } = payRule;

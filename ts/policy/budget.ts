@@ -209,8 +209,9 @@ const NO_TOTAL = 'its pace has no total: a host whose clock is far ahead, once, 
 const ofMessages: readonly ((rule: RuleOf<'message'>) => Doubt)[] = [
   ({ prefixes }) =>
     (prefixes === 'any' || prefixes.some((prefix) => new TextEncoder().encode(prefix).length < LEAST_PREFIX)) &&
-    `it needs prefixes of ${LEAST_PREFIX} bytes at least: a hash that a contract takes may begin with fewer`,
-  ({ hashes }) => hashes === undefined && 'it needs "hashes": "none": 32 bytes may be a hash that a contract takes',
+    `the rule needs prefixes of ${LEAST_PREFIX} bytes at least: a hash that a contract takes may begin with fewer`,
+  ({ hashes }) =>
+    hashes === undefined && 'the rule needs "hashes": "none": 32 bytes may be a hash that a contract takes',
 ];
 
 const ofTransactions: readonly ((rule: RuleOf<'transaction'>) => Doubt)[] = [
@@ -239,10 +240,12 @@ const ofTransactions: readonly ((rule: RuleOf<'transaction'>) => Doubt)[] = [
 
 const ofTypedData: readonly ((rule: RuleOf<'typedData'>) => Doubt)[] = [
   (rule) =>
-    typedEffectOf(rule) === undefined && 'it needs one type that is known, in full: what others move is not known',
-  (rule) => placeOf(rule) === undefined && 'it needs one domain, with chainId and verifyingContract',
+    typedEffectOf(rule) === undefined &&
+    'the rule needs one type that is known here, in full: what other types move is not known',
+  (rule) => placeOf(rule) === undefined && 'the rule needs one domain, with chainId and verifyingContract',
   ({ domainTypes }) =>
-    domainTypes !== undefined && 'it needs a domain of the fields of EIP-712: what others bind is not known',
+    domainTypes !== undefined &&
+    'the rule needs a domain of the fields of EIP-712: what other fields bind is not known',
   (rule) => paceOf(rule) === undefined && NO_PACE,
   (rule) => hasNoTotal(paceOf(rule)) && NO_TOTAL,
   (rule) => {
