@@ -299,6 +299,38 @@ describe('the ready-made policies', () => {
     );
   });
 
+  test("a chain's own coin has its name, or none", () => {
+    const budgetOn = (chain: string) =>
+      makePolicy('agent-budget', { ...base, token: usdc, 'per-day': '4', 'per-payment': '1', chain, to: alice }, NOW);
+    const coins = { '1': 'ETH', '137': 'POL', '56': 'BNB', '999': undefined };
+    for (const [chain, coin] of Object.entries(coins)) {
+      const amount = (number: string) => `${number} ${coin ?? "of the chain's own coin"}`;
+      const says = (text: string, line: string) => assert.ok(text.includes(line), `${line}: ${text}`);
+      const policy = budgetOn(chain);
+      says(
+        describeBudget(policy, NOW),
+        `\n  ${coin ?? "the chain's own coin"} on chain ${chain}: ${amount('0.004')} at`,
+      );
+      says(describePolicy(policy), `fee: at most ${amount('0.001')} (1000000000000000 wei)`);
+      const text = explainIntent(policy, pay({ chainId: Number(chain), value: 5n * 10n ** 17n }));
+      says(text, `\n  value: ${amount('0.5')} (500000000000000000 wei)`);
+      assert.match(
+        text,
+        coin === undefined ? /fee: at most [\d.]+ of the/ : new RegExp(`fee: at most [\\d.]+ ${coin} `),
+      );
+    }
+    // Several chains: one name only if it is that of all.
+    const { rules } = budgetOn('1');
+    const [rule] = rules === 'any' ? [] : rules;
+    assert.ok(rule?.kind === 'transaction');
+    const { pace: _, ...unpaced } = rule;
+    const feeOn = (chains: 'any' | string[]) =>
+      /fee: (.*) \(/.exec(describePolicy({ version: 1, rules: [{ ...unpaced, chains }] }))?.[1];
+    assert.equal(feeOn(['1', '8453']), 'at most 0.001 ETH');
+    for (const chains of [['1', '137'], ['1', '999'], ['998', '999'], 'any'] as const)
+      assert.equal(feeOn(chains === 'any' ? chains : [...chains]), "at most 0.001 of the chain's own coin");
+  });
+
   test('each says what it is, and what it allows', () => {
     const made = {
       'agent-budget': { ...base, to: alice },
@@ -341,7 +373,7 @@ describe('the ready-made policies', () => {
       ['agent-budget', { ...budget, chain: '5' }, /"USDC" is not known on chain 5/],
       ['agent-budget', { ...budget, to: 'alice' }, /--to: not an address/],
       ['agent-budget', { ...budget, days: '0' }, /--days takes a whole number/],
-      ['agent-budget', { ...budget, fee: '1 ETH' }, /--fee takes an amount in ETH/],
+      ['agent-budget', { ...budget, fee: '1 ETH' }, /--fee takes an amount of the chain's own coin/],
       ['agent-budget', { ...budget, first: '-1' }, /These make no policy: rules/],
       ['agent-budget', { ...budget, from: 'tomorrow' }, /--from takes a whole number/],
       [

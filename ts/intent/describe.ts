@@ -1,5 +1,6 @@
-import { formatEther, formatGwei, getAddress, keccak256 } from 'viem/utils';
+import { formatGwei, getAddress, keccak256 } from 'viem/utils';
 import { quoted } from '../text/untrusted.ts';
+import { inCoin } from './coin.ts';
 import type { Domain } from './domain.ts';
 import type { Intent } from './intent.ts';
 import { chainOf } from './transaction/authorization.ts';
@@ -45,14 +46,15 @@ export function describeIntent(intent: Intent): string {
 function describeTransaction(transaction: Transaction): string {
   const { to, chainId, nonce, value, data, gas, type } = transaction;
   const bytes = data.length / 2 - 1;
+  const chains = [String(chainId)];
   const form: TransactionForm<Transaction> = transactionForms[type];
   return lines(to === null ? 'Create a contract' : `Send a transaction to ${getAddress(to)}`, [
     `chain: ${chainId}`,
-    `value: ${formatEther(value)} ETH (${value} wei)`,
+    `value: ${inCoin(value, chains)} (${value} wei)`,
     to === null
       ? `init code: ${bytes} bytes, of keccak256 ${keccak256(data)}`
       : `data: ${bytes === 0 ? 'none' : `${data} (${bytes} bytes)`}`,
-    `fee: at most ${formatEther(maxFeeOf(transaction))} ETH (gas ${gas} at ${formatGwei(feePerGasOf(transaction))} gwei)`,
+    `fee: at most ${inCoin(maxFeeOf(transaction), chains)} (gas ${gas} at ${formatGwei(feePerGasOf(transaction))} gwei)`,
     ...('maxPriorityFeePerGas' in transaction ? [`tip: ${formatGwei(transaction.maxPriorityFeePerGas)} gwei`] : []),
     `nonce: ${nonce}`,
     `type: ${type}`,

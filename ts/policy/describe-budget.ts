@@ -1,4 +1,4 @@
-import { formatUnits } from 'viem/utils';
+import { coinOf, inCoin } from '../intent/coin.ts';
 import { type Asset, type AssetBudget, budgetOf, type Spending, sumBy, sumOfAll, sumWithin } from './budget.ts';
 import { showSpan } from './describe.ts';
 import { least, most } from './effects.ts';
@@ -97,13 +97,14 @@ function assetLines(budget: AssetBudget, now: bigint): string[] {
 /** An asset in words. */
 export function nameOf({ chain, token, of }: Asset): string {
   const known = tokenAt(chain, token);
-  const what = token === undefined ? 'ETH' : known === undefined ? `the token ${token}` : `${known.symbol} (${token})`;
+  const coin = coinOf([chain]) ?? "the chain's own coin";
+  const what = token === undefined ? coin : known === undefined ? `the token ${token}` : `${known.symbol} (${token})`;
   return `${what}${of === undefined ? '' : ` of the Safe ${of}`} on chain ${chain}`;
 }
 
 /** An amount of an asset in words, in its smallest unit if it has no name here. */
 export function showAmount({ chain, token }: Asset, amount: bigint): string {
-  if (token === undefined) return `${formatUnits(amount, 18)} ETH`;
+  if (token === undefined) return inCoin(amount, [chain]);
   const known = tokenAt(chain, token);
   return known === undefined ? `${amount} units` : inUnits(amount, known);
 }

@@ -1,4 +1,4 @@
-import { formatEther } from 'viem/utils';
+import { inCoin } from '../intent/coin.ts';
 import type { Type } from '../intent/types.ts';
 import { quoted, visible } from '../text/untrusted.ts';
 import { parseFunction, parseStructType } from './abi.ts';
@@ -73,8 +73,8 @@ function transactionLines(rule: RuleOf<'transaction'>): string[] {
     const symbol = tokenAt(onlyIn(rule.chains), one)?.symbol;
     return one === ACCOUNT ? ITSELF : symbol === undefined ? one : `${one} (${symbol})`;
   };
-  const ether = (wei: string) =>
-    wei === 'any' ? 'any amount' : `at most ${formatEther(BigInt(wei))} ETH (${wei} wei)`;
+  const coin = (wei: string) =>
+    wei === 'any' ? 'any amount' : `at most ${inCoin(BigInt(wei), rule.chains)} (${wei} wei)`;
   return [
     rule.chains === 'any' ? 'on any chain' : `on chain ${choice(rule.chains)}`,
     rule.to === 'any' ? 'to anybody' : `to ${choice(rule.to, who)}`,
@@ -85,8 +85,8 @@ function transactionLines(rule: RuleOf<'transaction'>): string[] {
           ...callLines(call, { path: '', amount: callAmount(rule, call) }).map((line) => `  ${line}`),
         ])
       : []),
-    `value: ${ether(rule.maxValue)}`,
-    `fee: ${ether(rule.maxFee)}`,
+    `value: ${coin(rule.maxValue)}`,
+    `fee: ${coin(rule.maxFee)}`,
     ...(maxGas === undefined ? [] : [`gas limit: at most ${maxGas}`]),
     ...(maxFeePerGas === undefined ? [] : [`fee per gas: at most ${maxFeePerGas} wei`]),
     ...(maxData === undefined ? [] : [`data: at most ${maxData} bytes`]),

@@ -38,7 +38,7 @@ const to = { says: 'who may be paid: addresses with commas between them, or any'
 const perDay = { says: 'how much more may be paid each day: a multiple of --per-payment' };
 const perPayment = { says: 'how much one payment may be' };
 const days = { says: 'for how many days the allowance grows. What is unused then can still be used', otherwise: '30' };
-const fee = { says: 'the most that one transaction may cost in fees, in ETH', otherwise: '0.001' };
+const fee = { says: "the most that one transaction may cost in fees, in the chain's own coin", otherwise: '0.001' };
 const firstNonce = { says: "the account's next nonce on that chain", otherwise: '0' };
 const from = { says: 'when it begins, in seconds since 1970', otherwise: 'now' };
 
@@ -238,7 +238,8 @@ export function makePolicy(name: string, values: Values, now: number): Policy {
 }
 
 function transactions(chain: string, fee: string, pace: object) {
-  if (!/^\d+(\.\d{1,18})?$/.test(fee)) throw new UsageError(`--fee takes an amount in ETH, not "${fee}".`);
+  if (!/^\d+(\.\d{1,18})?$/.test(fee))
+    throw new UsageError(`--fee takes an amount of the chain's own coin, such as 0.001, not "${fee}".`);
   return { kind: 'transaction', chains: [chain], maxValue: '0', maxFee: String(parseUnits(fee, 18)), pace };
 }
 
