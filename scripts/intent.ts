@@ -77,7 +77,7 @@ export function intentOf(values: IntentValues, isComplete = false): Intent {
 /** What to write for a field that viem and ethers take as 0 where it is left out, which nobody means. */
 const NEEDED = {
   nonce: 'the nonce, which is how many transactions the account has sent (eth_getTransactionCount)',
-  gas: 'the gas limit, which is 21000 for ETH to an account without code, and otherwise what eth_estimateGas returns',
+  gas: 'the gas limit, which is 21000 for the coin of the chain to an account without code, and otherwise what eth_estimateGas returns',
 };
 
 /** @throws UsageError */

@@ -394,7 +394,10 @@ describe('sign', () => {
   test('sign refuses a transaction that leaves out its nonce or gas limit, and says what to add', async () => {
     const fees = { chainId: 1, maxFeePerGas: '5', maxPriorityFeePerGas: '1', to: PAYEE };
     const refusals: [object, RegExp][] = [
-      [{ ...fees, nonce: 0 }, /^.*bare\.json has no gas\.\nNext: add the gas limit, which is 21000 for ETH/],
+      [
+        { ...fees, nonce: 0 },
+        /^.*bare\.json has no gas\.\nNext: add the gas limit, which is 21000 for the coin of the chain /,
+      ],
       [{ ...fees, gasLimit: 21_000, nonce: null }, /has no nonce\.\nNext: add the nonce, .*eth_getTransactionCount/],
       [{ tx: fees }, /has no nonce and no gas\.\nNext: add the nonce, .*; and the gas limit, /],
     ];
