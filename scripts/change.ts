@@ -1,15 +1,17 @@
 // What the commands have in common that change a wallet which is there. Not a command itself.
 
 import { performance } from 'node:perf_hooks';
-import * as v from 'valibot';
 import { buildCosigner, hostKind } from '../ts/build.ts';
-import { forms, policyIn, readAction } from '../ts/command/internals.ts';
+import { policyOf } from '../ts/command/internals.ts';
 import {
+  builtinPolicies,
   type Changed,
   type HostedAction,
   type Policy,
+  policyName,
   type Runtime,
   type Store,
+  StoreError,
   UsageError,
   type WalletInfo,
 } from '../ts/index.ts';
@@ -31,22 +33,39 @@ export async function nextAction(
   policy: string | undefined,
   only: { readonly minEpoch: number; readonly wallet?: string | undefined },
 ): Promise<HostedAction> {
-  const wanted = policy ?? (await policyOf(store, info));
+  const wanted = policy ?? (await presentPolicy(store, info));
   progress.step('building the action');
   return { runtime, ...(await buildCosigner(wanted, hostKind(runtime.name), only)) };
 }
 
-/** The policy of a wallet: its name, or the rules that the source of its action has in it. @throws UsageError, StoreError */
-async function policyOf(store: Store, info: WalletInfo): Promise<string | Policy> {
-  const name = info.action?.policy ?? '';
-  if (!v.is(forms.Hex(32), name)) return name;
-  const policy = policyIn((await readAction(store, info)).source, name);
-  if (policy !== undefined) return policy;
-  throw new UsageError(
-    'The policy of this wallet is a file of rules, and its action is of version 0.1.0, which does not tell them.',
-    {
-      next: 'name that file with --policy.',
-    },
+/** The policy of a wallet, which is told before anything is dealt: nobody else may ask for consent. @throws UsageError, StoreError */
+async function presentPolicy(store: Store, info: WalletInfo): Promise<Policy> {
+  const next = 'name the policy with --policy.';
+  const policy = await policyOf(store, info).catch((error: unknown) => {
+    if (!(error instanceof StoreError) || error.kind !== 'missing') throw error;
+    throw new UsageError("The source of this wallet's action is not here, so its policy is not known.", { next });
+  });
+  if (policy === undefined) {
+    // The source of version 0.1.0 does not tell its policy.
+    const name = info.action?.policy ?? '';
+    const builtin = Object.entries(builtinPolicies).find(([builtinName]) => builtinName === name)?.[1];
+    if (builtin === undefined) {
+      throw new UsageError("This wallet's action is of version 0.1.0, whose source does not tell its policy.", {
+        next,
+      });
+    }
+    progress.notice(`the new action has the policy ${name}, as wallet.json says; --policy names another`);
+    return builtin;
+  }
+  progress.notice(`the new action has the policy ${policyName(policy)}, as ${info.action?.cid} has`);
+  return policy;
+}
+
+/** Tells which authority over the share wallet.json names, if that stands nowhere else: hot and cold share deal without asking it. */
+export function tellAuthority({ action }: WalletInfo, wanted: string | undefined): void {
+  if (wanted !== undefined || action === undefined || action.authority === 'cold') return;
+  progress.notice(
+    `the authority over the new share is ${action.authority}, as wallet.json says; --authority names another`,
   );
 }
 

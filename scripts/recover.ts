@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, UsageError } from '../ts/index.ts';
-import { nextAction, printChange, storeOf } from './change.ts';
+import { nextAction, printChange, storeOf, tellAuthority } from './change.ts';
 import { authorityOf, connect, connectTo, correlationOf, progress, run } from './cli.ts';
 import { coldAdvice, destroyAdvice } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
@@ -50,6 +50,7 @@ run('recover', async (signal) => {
     ? await connect(values.runtime ?? info.runtime, store.dir)
     : await connectTo(info, store.dir);
   try {
+    tellAuthority(info, values.authority);
     const only = { minEpoch: info.epoch + 1 };
     const changed = await reshareWallet({
       store,

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { commandLine, retire } from '../ts/command/internals.ts';
 import { findWallet, readWallet, reshareWallet, type WalletInfo } from '../ts/index.ts';
-import { nextAction, printChange, storeOf } from './change.ts';
+import { nextAction, printChange, storeOf, tellAuthority } from './change.ts';
 import { authorityOf, connectTo, correlationOf, progress, run, wholeNumber } from './cli.ts';
 import { coldAdvice, destroyAdvice, LOCAL_COPIES } from './create.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
@@ -54,6 +54,7 @@ run('reshare', async (signal) => {
       const wallet = await retire(store, info, runtime);
       return printChange(values.json, { wallet, from: [], calls: 0 }, start);
     }
+    tellAuthority(info, values.authority);
     const only = { minEpoch: info.epoch + 1, wallet: info.action?.wallet };
     const changed = await reshareWallet({
       store,

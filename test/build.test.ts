@@ -15,12 +15,13 @@ import { balanced } from 'ipfs-unixfs-importer/layout';
 import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
 import { fromBase64 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
-import { cosigner, policyIn } from '../ts/deal/cosigner.ts';
+import { cosigner } from '../ts/deal/cosigner.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { parsePolicy, policyHash, policyJson } from '../ts/policy/policy.ts';
 import { CHUNK, cidOf } from '../ts/protocol/cid.ts';
 import { constantsIn, slotOf } from '../ts/protocol/slot.ts';
 import type { Json } from '../ts/runtime/types.ts';
+import { policyIn } from '../ts/store/policy.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
@@ -243,15 +244,14 @@ describe('building an action', () => {
     await assert.rejects(cosigner(builtinPolicies.any, { minEpoch: -1 }));
   });
 
-  test('the policy of a co-signer is read from its source, if it is the one of the hash', async () => {
+  test('the policy of a co-signer is read from its source', async () => {
     const nasty = ['",POLICY_HASH:"0x00",A:', '{"MIN_EPOCH":1};\nconst tandemConstants={};', '\\"POLICY:', 'é'];
     const policy = parsePolicy({ version: 1, rules: [{ name: 'x', kind: 'message', prefixes: nasty }] });
     const { source } = await cosigner(policy, { minEpoch: 3 });
-    const found = policyIn(source, policyHash(policy));
+    const found = policyIn(source);
     assert.equal(found && policyJson(found), policyJson(policy));
-    assert.equal(policyIn(source, policyHash(builtinPolicies.any)), undefined);
-    assert.equal(policyIn('globalThis.main = () => 1;', policyHash(policy)), undefined);
-    assert.equal(policyIn(source.replace('"version":1', '"version":2'), policyHash(policy)), undefined);
+    assert.equal(policyIn('globalThis.main = () => 1;'), undefined);
+    assert.equal(policyIn(source.replace('"version":1', '"version":2')), undefined);
     const define = { A: 1e-7, B: [true, null, -0.5], C_1: { D: 'E:1,F:"' } };
     assert.deepEqual(constantsIn(`const before = 1;\n${slotOf(define)}const after = 2;`), define);
   });

@@ -430,6 +430,39 @@ describe('wallet check', () => {
     assert.deepEqual([(await say('hello')).code, (await say('bye')).code], [0, 2]);
   });
 
+  test('no command takes another policy from a store that was changed than the one the CID commits to', async () => {
+    const change = (of: FileStore, policy: string) =>
+      spoil(join(of.dir, info.address, 'wallet.json'), (bytes) => {
+        const wallet = JSON.parse(bytes.toString()) as { action: { policy: string } };
+        return Buffer.from(JSON.stringify({ ...wallet, action: { ...wallet.action, policy } }));
+      });
+    const at = (of: FileStore) => ['--store', of.dir, '--wallet', info.address];
+    const named = copy();
+    change(named, 'any');
+    const checked = await run('wallet', ['check', ...at(named)], env);
+    assert.equal(checked.code, 1);
+    assert.match(checked.stdout, /wrong {2}policy: .* names the policy any, but its action has messages/);
+    for (const [name, ...args] of [
+      ['reshare', '--revoke'],
+      ['recover', '--new-action'],
+    ] as const) {
+      const { code, stderr } = await run(name, [...args, ...at(named)], env);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /names the policy any, but its action has messages/);
+    }
+    // The source too, which the CID then is not that of.
+    const both = copy();
+    change(both, 'any');
+    spoil(join(both.dir, info.address, 'actions', `${info.action?.cid}.js`), () =>
+      Buffer.from('const tandemConstants={POLICY:{"rules":"any","version":1}};\n'),
+    );
+    rmSync(join(both.dir, 'local-lit'), { recursive: true });
+    const { code, stderr } = await run('recover', ['--new-action', ...at(both)], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /The action's source has CID/);
+    assert.equal((await readWallet(both, info.address)).epoch, 0);
+  });
+
   test('wallet check and a signature say that the local host is lost, or another', async () => {
     const lost = copy();
     rmSync(join(lost.dir, 'local-lit'), { recursive: true });

@@ -19,7 +19,6 @@ export { startModule } from '../core/module.ts';
 export { loadGlue, loadModule } from '../core/node.ts';
 export { packageRoot, packageVersion } from '../core/root.ts';
 export { retire } from '../deal/change.ts';
-export { policyIn } from '../deal/cosigner.ts';
 export { assertSignable } from '../deal/permission.ts';
 export { planAuthority, planParties } from '../deal/plan.ts';
 export { fileError, makeFolder, readLimited, writeDurable, writeNew } from '../files/files.ts';
@@ -38,6 +37,7 @@ export { Correlations, correlationKey, readNote } from '../store/correlations.ts
 export { dealName } from '../store/deals.ts';
 export { isKeystore } from '../store/keystore.ts';
 export { FIRST_ACCOUNT, isMnemonic } from '../store/mnemonic.ts';
+export { policyOf } from '../store/policy.ts';
 export { identitiesIn } from '../store/scrypt.ts';
 export {
   assertUnlocked,

@@ -2,10 +2,10 @@ import * as v from 'valibot';
 import { slotted } from '#cosigner';
 import { policyName } from '../policy/builtin.ts';
 import { guardiansOf, policyConstants } from '../policy/constants.ts';
-import { InputError, type Policy, parsePolicy, policyHash } from '../policy/policy.ts';
+import type { Policy } from '../policy/policy.ts';
 import { FORMAT } from '../protocol/cosigner.ts';
 import { Epoch, LowerAddress } from '../protocol/schema.ts';
-import { constantsIn, filled, type Slotted } from '../protocol/slot.ts';
+import { filled, type Slotted } from '../protocol/slot.ts';
 import type { HostedAction } from './plan.ts';
 
 /** Limits of a co-signer, which are part of its source, like the policy. */
@@ -14,20 +14,6 @@ export interface CosignerLimits {
   readonly minEpoch?: number | undefined;
   /** The one wallet of the host that it works for; by default any. */
   readonly wallet?: string | undefined;
-}
-
-/**
- * The policy that is written in the source of a co-signer, if it has this hash; undefined for a source without one, such as those of
- * version 0.1.0.
- */
-export function policyIn(source: string, hash: string): Policy | undefined {
-  try {
-    const policy = parsePolicy(constantsIn(source)?.POLICY);
-    return policyHash(policy) === hash ? policy : undefined;
-  } catch (error) {
-    if (error instanceof InputError) return undefined;
-    throw error;
-  }
 }
 
 /** A co-signer and its public data. */

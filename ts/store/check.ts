@@ -6,6 +6,7 @@ import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from '../errors.ts';
 import { ACTION } from '../protocol/roles.ts';
 import { type CorrelationKey, Correlations, correlationKey, NOTE } from './correlations.ts';
+import { policyOf } from './policy.ts';
 import {
   assertCurrent,
   checkShare,
@@ -143,6 +144,7 @@ async function strayFile(
     if (wallet === info.address) return await strayShare(store, info, file, index, known);
     return stray(file, `It holds a share of the wallet ${wallet}.`, 'move it to the folder of that wallet.');
   } catch (error) {
+    if (error instanceof WalletError && !(error instanceof StoreError)) return wrong(file, error); // the key is of another kind
     if (!(error instanceof StoreError) && !(error instanceof TandemError)) throw error;
     const why = error instanceof StoreError ? error.short : `${error.message}.`;
     return stray(file, `wallet.json does not name it, and it does not open: ${why}`, FIND_OUT);
@@ -246,6 +248,10 @@ async function checkFiles(
     const source = await checked(sealed, openAction(store, info));
     const isOld = info.action.format === undefined && source.state === 'sound';
     checks.push(isOld ? { ...source, next: moveAdvice(store, info) } : source);
+    if (source.state === 'sound') {
+      const policy = await checked('policy', policyOf(store, info));
+      if (policy.state !== 'sound') checks.push(policy);
+    }
     const host = await checkHost?.(info);
     if (host !== undefined) checks.push(host);
   } else if (info.action !== undefined) {
