@@ -247,12 +247,10 @@ func (a *answerMessage) digest(id *[32]byte) [32]byte {
 
 // checks puts the check values of the leaves in dst.
 func (t *tree) checks(dst []byte, checker *checker) {
-	var leaf chacha.Key
 	for x := range leaves {
-		t.get(&leaf, place(byte(x), Bits))
-		checker.put(dst[hashSize*x:], &leaf)
+		t.get(&t.node, place(byte(x), Bits))
+		checker.put(dst[hashSize*x:], &t.node)
 	}
-	leaf = chacha.Key{}
 }
 
 // addAll adds values of the length of sum to it, by XOR.
@@ -369,7 +367,7 @@ func (c *Correlation) receive(state *sessionState, a *answerMessage) error {
 // rebuild makes the leaves of a tree but the one at its digit, from the keys of its OTs and what these encrypt, and sets the
 // nodes that a correlation keeps.
 func (t *tree) rebuild(digit byte, keys, encrypted, nodes []byte) {
-	var node, known chacha.Key
+	var known chacha.Key
 	for level := range Bits {
 		t.growPunctured(level, digit)
 		// What this is for U is the sum of all nodes on the sibling's side: less those that are known, it is the sibling.
@@ -380,12 +378,11 @@ func (t *tree) rebuild(digit byte, keys, encrypted, nodes []byte) {
 			chosen[k] = keys[nodeSize*level+k] ^ both[k] ^ right&(both[k]^both[nodeSize+k])
 		}
 		t.sum(&known, level+1, 1)
-		node.Set(chosen)
-		xor(&node, &known)
-		t.set(sibling(level), &node)
-		node.Put(chosen)
+		t.node.Set(chosen)
+		xor(&t.node, &known)
+		t.set(sibling(level), &t.node)
+		t.node.Put(chosen)
 	}
-	node, known = chacha.Key{}, chacha.Key{}
 }
 
 // checksPunctured puts the check values of the leaves in dst, in the order of their places, given the sum of them all.

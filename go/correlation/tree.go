@@ -16,6 +16,7 @@ type tree struct {
 	high  chacha.Keys
 	state chacha.State
 	zero  chacha.Nonce
+	node  chacha.Key // scratch: a variable's last value is not worth clearing to a compiler, that of a field is
 }
 
 // place is that of the node at a depth to which the bits of x lead, from the most significant.
@@ -52,13 +53,11 @@ func (t *tree) halves(depth int) (left, right []chacha.Keys) {
 // sum sets dst to the XOR of all left nodes at a depth, side 0, or of all right ones, side 1.
 func (t *tree) sum(dst *chacha.Key, depth, side int) {
 	*dst = chacha.Key{}
-	var node chacha.Key
 	half := 1 << (depth - 1)
 	for p := range half {
-		t.get(&node, side*half+p)
-		xor(dst, &node)
+		t.get(&t.node, side*half+p)
+		xor(dst, &t.node)
 	}
-	node = chacha.Key{}
 }
 
 // growPunctured is grow for one who knows all nodes except the one on the path to digit. The place y stands for y ⊕ that of the

@@ -75,6 +75,7 @@ type summer struct {
 	sums      [2 * blocks]sum
 	state     chacha.State
 	low, high chacha.Keys
+	weights   [chacha.Lanes]int64
 	uniform   [secp256k1.UniformSize]byte
 }
 
@@ -96,19 +97,17 @@ func newSummer(rho []byte, width int) *summer {
 // tree sets the sums to those over the leaves of a tree, the weight of leaf y ⊕ digit, at the place of y, being digit - (y ⊕ digit).
 func (s *summer) tree(t *tree, digit byte) {
 	s.sums = [2 * blocks]sum{}
-	var weights [chacha.Lanes]int64
 	for i := range t.nodes {
-		for l := range weights {
+		for l := range s.weights {
 			y := byte(place(byte(chacha.Lanes*i+l), Bits))
-			weights[l] = int64(digit) - int64(y^digit)
+			s.weights[l] = int64(digit) - int64(y^digit)
 		}
 		for b := range (s.width + 1) / 2 {
 			s.state.Blocks(&s.low, &s.high, &t.nodes[i], &s.nonces[b])
-			s.sums[2*b].add(&s.low, &weights)
-			s.sums[2*b+1].add(&s.high, &weights)
+			s.sums[2*b].add(&s.low, &s.weights)
+			s.sums[2*b+1].add(&s.high, &s.weights)
 		}
 	}
-	clear(weights[:])
 }
 
 // pads sets dst to Σ p of pad h, modulo q, weighted to Σ w p.
@@ -307,11 +306,9 @@ func (c *Correlation) mu(ssid []byte, t *[32]byte, etaHat *secp256k1.Scalar, e [
 
 // leaves makes the nodes of t the leaves of tree i except the one at the digit: leaf y ⊕ digit at the place of y.
 func (c *Correlation) leaves(t *tree, i int) {
-	var node chacha.Key
 	for level := range Bits {
 		t.growPunctured(level, c.digits[i])
-		node.Set(c.nodes[nodeSize*(Bits*i+level):])
-		t.set(sibling(level), &node)
+		t.node.Set(c.nodes[nodeSize*(Bits*i+level):])
+		t.set(sibling(level), &t.node)
 	}
-	node = chacha.Key{}
 }
