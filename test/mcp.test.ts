@@ -1,7 +1,7 @@
 // A wallet for a model: the SDK's own client, our command in a process of its own, a chain and a seller.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { type Chain, fund, startChain, walletClient } from '../scripts/chain.ts'
 import { cosigner, createWallet, makePolicy, openWallet, parsePolicy } from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { guardedFetch } from '../ts/mcp/guarded-fetch.ts';
-import { callTool } from '../ts/mcp/server.ts';
+import { callLogged, callTool } from '../ts/mcp/server.ts';
 import { openAudit, policyOf, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
 import { command } from './support/command.ts';
@@ -325,6 +325,47 @@ describe('a wallet for a model', () => {
     const hash = (line: string) => createHash('sha256').update(line).digest('hex');
     for (const [i, line] of lines.entries())
       if (i !== 4) assert.equal(JSON.parse(line).previous, hash(lines[i - 1] ?? ''));
+  });
+
+  test('without a log nothing is signed, and what was signed is told also where the log fails after it', async () => {
+    const folder = join(root, 'logged');
+    const path = join(folder, 'mcp.log');
+    let signed = 0;
+    const schema = { type: 'object', properties: {}, additionalProperties: false } as const;
+    const tool = (name: string, signs: boolean) => ({ name, description: '', inputSchema: schema, signs });
+    const tools = [
+      { ...tool('sign', true), run: async () => ({ signature: signed++ }) },
+      { ...tool('look', false), run: async () => ({ seen: true }) },
+      {
+        ...tool('break', true),
+        run: async () => {
+          rmSync(folder, { recursive: true });
+          return { signature: signed++ };
+        },
+      },
+    ];
+    const called = (name: string) => callLogged(tools, openAudit(path, 50), name, {});
+    const unsigned = async (why: RegExp) => {
+      const { result, outcome } = await called('sign');
+      assert.deepEqual([outcome, signed], ['failed', 0]);
+      assert.match((result as { error: string }).error, /^Nothing was signed: the log cannot be written\. /);
+      assert.match((result as { error: string }).error, why);
+    };
+    await unsigned(/mcp\.log/); // no such folder
+    const { result, outcome } = await called('look');
+    assert.deepEqual([outcome, (result as { seen: boolean }).seen], ['done', true]);
+    assert.match((result as { log: string }).log, /^This call is not in the log\. .*mcp\.log/);
+    mkdirSync(path, { recursive: true });
+    await unsigned(/mcp\.log.*EISDIR/);
+    rmSync(path, { recursive: true });
+    // As a container that was killed leaves it.
+    writeFileSync(`${path}.lock`, JSON.stringify({ pid: 1, host: 'elsewhere', started: '1' }));
+    await unsigned(/held by process 1 on elsewhere\. Next: .*delete .*mcp\.log\.lock/);
+    rmSync(`${path}.lock`);
+    assert.deepEqual(await called('sign'), { result: { signature: 0 }, outcome: 'done' });
+    const broken = await called('break');
+    assert.deepEqual([broken.outcome, (broken.result as { signature: number }).signature], ['done', 1]);
+    assert.match((broken.result as { log: string }).log, /^This call is not in the log\. .*mcp\.log/);
   });
 
   test('a wallet whose cold share is here is not served, nor one whose hot share does not open', async () => {

@@ -1,30 +1,43 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { fileError } from '../files/files.ts';
 import { takeMutex } from '../files/mutex.ts';
 
 // A log of what was asked for, and what came of it, by hashes: it shows no message and no amount. Each line has the hash of the one
 // before, so that a line that is changed or missing shows, also where several servers of one wallet write to it.
 
 export interface Audit {
+  /** Checks that a line can be added now. @throws StoreError */
+  assertWritable(): Promise<void>;
+  /** Adds a line. @throws StoreError */
   note(tool: string, given: unknown, outcome: 'done' | 'refused' | 'failed', result: unknown): Promise<void>;
 }
 
 /** More than the longest line. */
 const LINE = 4096;
+/** How long another server that writes a line is waited for. */
+const WAIT_MS = 5000;
 
-/** A log in a file, to which lines are only added. */
-export function openAudit(path: string): Audit {
+/** A log in a file, to which lines are only added. `waitMs` is how long another process may hold it. */
+export function openAudit(path: string, waitMs: number = WAIT_MS): Audit {
+  const locked = async (work: () => void): Promise<void> => {
+    const release = await takeMutex(`${path}.lock`, { waitMs });
+    try {
+      work();
+    } catch (error) {
+      throw fileError(error, path, 'write');
+    } finally {
+      release();
+    }
+  };
   return {
+    // The lock is a new file with content, so that a full disk shows too.
+    assertWritable: () => locked(() => closeSync(openSync(path, 'a+', 0o600))),
     async note(tool, given, outcome, result) {
       const time = new Date().toISOString();
       const facts = { time, tool, outcome, given: hashOf(jsonOf(given)), result: hashOf(jsonOf(result)) };
-      const release = await takeMutex(`${path}.lock`);
-      try {
-        add(path, (last) => JSON.stringify({ ...facts, previous: hashOf(last) }));
-      } finally {
-        release();
-      }
+      await locked(() => add(path, (last) => JSON.stringify({ ...facts, previous: hashOf(last) })));
     },
   };
 }

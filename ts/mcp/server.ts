@@ -38,8 +38,7 @@ export async function serveTools(tools: readonly Tool[], audit: Audit, version: 
     })),
   }));
   server.setRequestHandler(CallToolRequestSchema, async ({ params }) => {
-    const { result, outcome } = await callTool(tools, params.name, params.arguments);
-    await audit.note(params.name.slice(0, 64), params.arguments, outcome, result);
+    const { result, outcome } = await callLogged(tools, audit, params.name, params.arguments);
     return {
       content: [{ type: 'text', text: JSON.stringify(result) }],
       structuredContent: result as Record<string, unknown>,
@@ -54,12 +53,38 @@ export async function serveTools(tools: readonly Tool[], audit: Audit, version: 
   await closed;
 }
 
+interface Called {
+  readonly result: object;
+  readonly outcome: 'done' | 'refused' | 'failed';
+}
+
+/**
+ * Calls a tool and notes that in the log. Without a log, nothing is signed. If only the note fails, the result is still given, with
+ * `log`, which says so: a model that did not hear of a payment would pay again.
+ */
+export async function callLogged(tools: readonly Tool[], audit: Audit, name: string, given: unknown): Promise<Called> {
+  if (tools.some((tool) => tool.name === name && tool.signs)) {
+    try {
+      await audit.assertWritable();
+    } catch (error) {
+      return { result: { error: `Nothing was signed: the log cannot be written. ${whyOf(error)}` }, outcome: 'failed' };
+    }
+  }
+  const { result, outcome } = await callTool(tools, name, given);
+  try {
+    await audit.note(name.slice(0, 64), given, outcome, result);
+    return { result, outcome };
+  } catch (error) {
+    return { result: { ...result, log: `This call is not in the log. ${whyOf(error)}` }, outcome };
+  }
+}
+
+function whyOf(error: unknown): string {
+  return cleanLine(error instanceof Error ? error.message : 'unknown error', 1000);
+}
+
 /** Calls a tool with what a model gave. Whatever goes wrong is a result. */
-export async function callTool(
-  tools: readonly Tool[],
-  name: string,
-  given: unknown,
-): Promise<{ result: object; outcome: 'done' | 'refused' | 'failed' }> {
+export async function callTool(tools: readonly Tool[], name: string, given: unknown): Promise<Called> {
   try {
     const tool = tools.find((tool) => tool.name === name);
     if (tool === undefined) throw new UsageError(`There is no tool "${name.slice(0, 64)}".`);
