@@ -10,10 +10,12 @@ import { PasskeyError } from '../ts/errors.ts';
 function browser(options: {
   capabilities?: object;
   isPrf?: boolean;
+  response?: object;
   canSignal?: boolean;
   signal?: () => Promise<void>;
 }) {
   const { capabilities, isPrf = true, canSignal = true, signal = async () => {} } = options;
+  const { response = { getTransports: () => ['hybrid', 'internal'] } } = options;
   const asked: { created: CredentialCreationOptions[]; signalled: object[] } = { created: [], signalled: [] };
   const passkeys = {
     ...(capabilities && { getClientCapabilities: async () => capabilities }),
@@ -27,7 +29,6 @@ function browser(options: {
   const credentials = {
     create: async (options: CredentialCreationOptions) => {
       asked.created.push(options);
-      const response = { getTransports: () => ['hybrid', 'internal'] };
       const getClientExtensionResults = () => ({ prf: { enabled: isPrf } });
       return { id: 'BwgJ', rawId: Uint8Array.of(7, 8, 9).buffer, response, getClientExtensionResults };
     },
@@ -86,5 +87,26 @@ describe('a passkey', () => {
       assert.equal(asked.created.length, 1);
       assert.deepEqual(asked.signalled, signalled);
     }
+  });
+
+  test('a passkey whose transports the browser does not tell has none in its name', async () => {
+    const asked = browser({ response: {} });
+    const name = await makePasskey('a wallet');
+    browser({ response: { getTransports: () => [] } });
+    assert.equal(name, await webauthn.createCredential({ keyName: 'a wallet' }));
+    assert.deepEqual(asked.signalled, []);
+  });
+
+  test('a passkey that cannot be named is taken back', async () => {
+    const failing = () => {
+      throw new DOMException('no', 'InvalidStateError');
+    };
+    const asked = browser({ response: { getTransports: failing } });
+    await assert.rejects(makePasskey('a wallet'), (error) => {
+      assert.ok(error instanceof PasskeyError);
+      assert.match(error.message, /InvalidStateError/);
+      return true;
+    });
+    assert.deepEqual(asked.signalled, [{ rpId: 'wallet.example', credentialId: 'BwgJ' }]);
   });
 });

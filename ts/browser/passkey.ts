@@ -38,7 +38,12 @@ export async function makePasskey(name: string): Promise<string> {
   const made = await create(name).catch((cause: unknown) => {
     throw notUsed(cause);
   });
-  if (made.getClientExtensionResults().prf?.enabled === true) return ageName(made);
+  try {
+    if (made.getClientExtensionResults().prf?.enabled === true) return ageName(made);
+  } catch (cause) {
+    await forget(made);
+    throw notUsed(cause);
+  }
   await forget(made);
   throw new PasskeyError('The passkey of this device cannot encrypt, so no wallet was made.', {
     next: `if the passkey "${name}" is still where passkeys are kept, remove it: nothing needs it. Then ${NO_PRF}`,
@@ -63,7 +68,8 @@ async function create(name: string): Promise<PublicKeyCredential> {
 
 /** How age names a passkey: all that finds it again, in bech32. */
 function ageName({ rawId, response }: PublicKeyCredential): string {
-  const transports = (response as AuthenticatorAttestationResponse).getTransports();
+  const { getTransports } = response as { getTransports?: () => string[] }; // not every browser has it
+  const transports = getTransports?.call(response) ?? [];
   const parts = [1, new Uint8Array(rawId), location.hostname, transports].map((part) => [...encodeCbor(part)]);
   return bech32.encode('AGE-PLUGIN-FIDO2PRF-', bech32.toWords(Uint8Array.from(parts.flat())), false).toUpperCase();
 }
