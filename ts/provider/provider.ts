@@ -215,25 +215,31 @@ export class TandemProvider {
   }
 
   #setAccounts(accounts: readonly string[]): void {
-    if (String(accounts) === String(this.#accounts)) return;
-    const isFirst = this.#accounts.length === 0;
-    this.#accounts = accounts;
-    this.#keep();
-    if (isFirst) this.#emit('connect', { chainId: this.#chainId });
-    this.#emit('accountsChanged', [...accounts]);
-  }
-
-  #follow(): void {
-    const kept = v.safeParse(Kept, this.#read());
-    if (kept.success) this.#setChain(kept.output.chainId);
-    this.#setAccounts(kept.success ? kept.output.accounts : []);
+    this.#become({ accounts, chainId: this.#chainId }, () => this.#keep());
   }
 
   #setChain(chainId: string): void {
-    if (chainId === this.#chainId) return;
-    this.#chainId = chainId;
-    this.#keep();
-    this.#emit('chainChanged', chainId);
+    this.#become({ accounts: this.#accounts, chainId }, () => this.#keep());
+  }
+
+  /** Takes over what another tab has kept, and writes nothing: that tab may have changed it again since. */
+  #follow(): void {
+    const kept = v.safeParse(Kept, this.#read());
+    this.#become(kept.success ? kept.output : { accounts: [], chainId: this.#chainId }, () => {});
+  }
+
+  /** Sets both before anything is kept or emitted, so that nobody sees one of them as it was. */
+  #become(now: { accounts: readonly string[]; chainId: string }, keep: () => void): void {
+    const [accounts, chainId] = [this.#accounts, this.#chainId];
+    const isOtherChain = now.chainId !== chainId;
+    const isOtherAccount = String(now.accounts) !== String(accounts);
+    if (!isOtherChain && !isOtherAccount) return;
+    [this.#accounts, this.#chainId] = [now.accounts, now.chainId];
+    keep();
+    if (isOtherChain) this.#emit('chainChanged', now.chainId);
+    if (!isOtherAccount) return;
+    if (accounts.length === 0) this.#emit('connect', { chainId: now.chainId });
+    this.#emit('accountsChanged', [...now.accounts]);
   }
 
   #emit<Name extends keyof Events>(name: Name, argument: Parameters<Events[Name]>[0]): void {
