@@ -387,7 +387,7 @@ export function isAuthorizationUsed(
 }
 
 /** The first number from `begin` on that is not used, where those before one that is unused are used: payments use the lowest. */
-export async function firstUnused(begin: bigint, isUsed: (number: bigint) => Promise<boolean>): Promise<bigint> {
+async function firstUnused(begin: bigint, isUsed: (number: bigint) => Promise<boolean>): Promise<bigint> {
   if (!(await isUsed(begin))) return begin;
   let used = begin;
   let step = 1n;

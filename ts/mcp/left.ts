@@ -1,8 +1,8 @@
 import type { Address, PublicClient } from 'viem';
-import { firstUnused, isAuthorizationUsed } from '../adapters/x402.ts';
+import { isAuthorizationUsed } from '../adapters/x402.ts';
 import { type AssetBudget, budgetOf, moreAt, numbersAt, sumOfAll } from '../policy/budget.ts';
 import { nameOf, showAmount } from '../policy/describe-budget.ts';
-import { typedEffectOf } from '../policy/effects.ts';
+import { least, typedEffectOf } from '../policy/effects.ts';
 import { showTime } from '../policy/pace.ts';
 import type { Pace, Policy, Rule } from '../policy/schema.ts';
 import { placeOf, sequenceOf } from '../policy/sequences.ts';
@@ -17,6 +17,10 @@ export interface LeftOptions {
   /** Seconds since 1970. */
   readonly now: number;
 }
+
+/** How many numbers a node is asked for, the lowest first, since payments use those; and how many at once. */
+const MAX_ASKED = 256n;
+const AT_ONCE = 16;
 
 /** The numbers of a sequence. */
 interface Numbers {
@@ -73,9 +77,19 @@ async function leftOf(
   if (place === undefined || type?.includes('WithAuthorization(') !== true) return end - low;
   const client = clients.get(place.chain);
   if (client === undefined) return null;
-  const isUsed = async (number: bigint) =>
-    number < end && (await isAuthorizationUsed(client, place.contract as Address, account, number));
-  return end - (await firstUnused(low, isUsed));
+  return unusedOf(low, end, (number) => isAuthorizationUsed(client, place.contract as Address, account, number));
+}
+
+/** How many numbers are not used: each is asked for, as there may be gaps. Beyond {@link MAX_ASKED} they count as unused. */
+async function unusedOf(low: bigint, end: bigint, isUsed: (number: bigint) => Promise<boolean>): Promise<bigint> {
+  const asked = Number(least(end - low, MAX_ASKED));
+  let unused = end - low;
+  for (let done = 0; done < asked; done += AT_ONCE) {
+    const numbers = Array.from({ length: Math.min(AT_ONCE, asked - done) }, (_, i) => low + BigInt(done + i));
+    const used = await Promise.all(numbers.map(isUsed));
+    unused -= BigInt(used.filter((isUsed) => isUsed).length);
+  }
+  return unused;
 }
 
 function between(low: bigint, next: bigint, end: bigint): bigint {
