@@ -17,7 +17,7 @@ import { fromBase64 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { cosigner } from '../ts/deal/cosigner.ts';
 import { builtinPolicies } from '../ts/policy/builtin.ts';
-import { parsePolicy, policyHash, policyJson } from '../ts/policy/policy.ts';
+import { parsePolicy, policyJson } from '../ts/policy/policy.ts';
 import { CHUNK, cidOf } from '../ts/protocol/cid.ts';
 import { constantsIn, slotOf } from '../ts/protocol/slot.ts';
 import type { Json } from '../ts/runtime/types.ts';
