@@ -13,7 +13,7 @@ import { generateIdentity } from 'age-encryption';
 import { type Address, encodeFunctionData, erc20Abi, type Hex, parseEther, verifyMessage } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, fund, startChain, walletClient } from '../scripts/chain.ts';
-import { cosigner, createWallet, makePolicy, openWallet, parsePolicy } from '../ts/index.ts';
+import { cosigner, createWallet, makePolicy, openWallet, parsePolicy, policyHash } from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { guardedFetch } from '../ts/mcp/guarded-fetch.ts';
 import { callLogged, callTool } from '../ts/mcp/server.ts';
@@ -213,6 +213,12 @@ describe('a wallet for a model', () => {
     const { result } = await call('pay', { url: `${seller.url}/cheap`, max: '5' });
     assert.deepEqual([result.status, result.paid], [200, true]);
     assert.deepEqual(result.signed, { network: NETWORK, asset: chain.at.Token, amount: '5', payTo: SELLER });
+    const other = `${NETWORK}/${PAYEE}`;
+    await fails(
+      'pay',
+      { url: `${seller.url}/cheap`, asset: other },
+      /No rule is for eip155.*give as asset one of eip155/,
+    );
     const free = (await call('pay', { url: `${seller.url}/forged` })).result;
     assert.deepEqual([free.status, free.paid, free.signed], [200, false, null]); // whatever the server says
     assert.deepEqual(result.untrusted, {
@@ -299,6 +305,36 @@ describe('a wallet for a model', () => {
       assert.match(JSON.stringify(result), /error/);
       assert.doesNotMatch(JSON.stringify(result), /a-key-of/);
     }
+  });
+
+  test('max is of one token: the seller does not choose among several which', async () => {
+    const store = openStore(stores.bounded, async () => assert.fail('nothing is signed'));
+    const info = (await openWallet(store, {})).info;
+    const common = { chain: '31337', 'per-day': '20', 'per-payment': '5', days: '1' };
+    const rules = [chain.at.Token, PAYEE].flatMap((token, i) => {
+      const given = { ...common, token, 'token-name': 'Token', 'token-version': '1' };
+      const { rules } = makePolicy('x402', given, Math.floor(Date.now() / 1000));
+      return rules === 'any' ? [] : rules.map((rule) => ({ ...rule, name: `x402 ${i}` }));
+    });
+    const policy = parsePolicy({ version: 1, rules });
+    const action = info.action ?? assert.fail();
+    const wallet = {
+      ...(await openWallet(store, {})),
+      info: { ...info, action: { ...action, policy: policyHash(policy) } },
+    };
+    const tools = toolsOf({ wallet, policy, store, rpc: { 31337: chain.url }, isLocal: true });
+    const errorOf = async (given: object) => {
+      const { result } = await callTool(tools, 'pay', { url: `${seller.url}/cheap`, max: '4', ...given });
+      return (result as { error: string }).error;
+    };
+    const assets = [chain.at.Token, PAYEE].map((token) => `${NETWORK}/${token.toLowerCase()}`);
+    assert.equal(
+      await errorOf({}),
+      `The argument max needs the token that it is of. Next: give as asset one of ${assets.join(', ')}.`,
+    );
+    assert.match(await errorOf({ asset: assets[1] }), /^The seller takes no eip155:31337\/0x4242/);
+    assert.match(await errorOf({ asset: `${NETWORK}/${chain.at.Token}` }), /the maximum for one payment is 4\./);
+    assert.match(await errorOf({ asset: chain.at.Token }), /asset: not what is expected/);
   });
 
   test('every call is in the log by hashes, each line with that of the one before', async () => {

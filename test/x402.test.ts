@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import type { PaymentRequired, PaymentRequirements } from '@x402/core/types';
 import { generateIdentity } from 'age-encryption';
 import axios from 'axios';
-import type { Address, Hex } from 'viem';
+import { type Address, getAddress, type Hex } from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, startChain, walletClient } from '../scripts/chain.ts';
 import { buildCosigner } from '../ts/build.ts';
@@ -164,12 +164,13 @@ describe('x402 on a budget', () => {
       ...{ scheme: 'exact', network: NETWORK, asset: chain.at.Token, amount, payTo: SELLER },
       ...{ maxTimeoutSeconds: 60, extra: { name: 'Token', version: '1' } },
     });
-    const maxAmountPerPayment = { [chain.at.Token]: 4n };
+    const asset = `${NETWORK}/${chain.at.Token}`;
+    const maxAmountPerPayment = { [asset]: 4n };
     const seen = seller.brought.length;
     const tooMuch = new RegExp(`The seller wants 5 of ${chain.at.Token}; the maximum for one payment is 4\\.`);
     await assert.rejects(payingFetch({ ...asked, maxAmountPerPayment })(`${seller.url}/cheap`), tooMuch);
     assert.equal(seller.brought.length, seen);
-    const scheme = new CountedExactScheme({ ...asked, maxAmountPerPayment: { [chain.at.Token.toLowerCase()]: 4n } });
+    const scheme = new CountedExactScheme({ ...asked, maxAmountPerPayment: { [asset.toLowerCase()]: 4n } });
     await assert.rejects(scheme.createPaymentPayload(2, offer('5')), UsageError);
 
     // Of several offers one that is within the maximum is taken; what is at the maximum is within it.
@@ -180,9 +181,15 @@ describe('x402 on a budget', () => {
 
     for (const [maxima, error] of [
       [{}, /filtered out/],
-      [{ [OTHER_SELLER]: 4n }, /There is a maximum for 0x5e11e\w+, but the policy has no payments in it/],
-      [{ [chain.at.Token]: -1n }, /not a bigint/],
-      [{ [chain.at.Token]: '4' as unknown as bigint }, /not a bigint/],
+      [
+        { [`${NETWORK}/${OTHER_SELLER}`]: 4n },
+        /There is a maximum for \S+0x5e11e\w+, but the policy has no payments in/,
+      ],
+      [{ [`eip155:1/${chain.at.Token}`]: 4n }, /There is a maximum for eip155:1\/\w+, but/],
+      [{ [chain.at.Token]: 4n }, /has no token\.\s+Next: write eip155:/],
+      [{ [asset]: 4n, [`${NETWORK}/${getAddress(chain.at.Token)}`]: 9n }, /There are two maxima/],
+      [{ [asset]: -1n }, /not a bigint/],
+      [{ [asset]: '4' as unknown as bigint }, /not a bigint/],
     ] as const) {
       const paying = async () => payingFetch({ ...asked, maxAmountPerPayment: maxima })(`${seller.url}/other`);
       await assert.rejects(paying, error);

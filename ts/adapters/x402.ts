@@ -18,7 +18,7 @@ import { showTime } from '../policy/pace.ts';
 import { type Policy, policyHash } from '../policy/policy.ts';
 import type { Pace } from '../policy/schema.ts';
 import { paceOf, placeOf } from '../policy/sequences.ts';
-import { Address as AnyAddress } from '../protocol/schema.ts';
+import { ADDRESS_FORM, Address as AnyAddress } from '../protocol/schema.ts';
 import type { Wallet } from '../signing/wallet.ts';
 
 // Payments by x402 with counted nonces: each takes the lowest that the chain does not show as used, so that a pace holds. However
@@ -40,8 +40,8 @@ export interface CountedOptions {
   readonly rpc: Readonly<Record<string, string>>;
   readonly nonces?: NonceStore | undefined;
   /**
-   * The most that one payment may be, by the token's address, in the token's smallest unit: for callers that want less than the policy
-   * allows. A token that is not in it is not paid. Left out: what the policy allows.
+   * The most that one payment may be, in the token's smallest unit, by token (`eip155:8453/0x…`: chain and address): for callers that
+   * want less than the policy allows. A token that is not in it is not paid. Left out: what the policy allows.
    */
   readonly maxAmountPerPayment?: Readonly<Record<string, bigint>> | undefined;
 }
@@ -362,17 +362,38 @@ function withMaxima(
   tokens: readonly TokenSequence[],
   maxima: NonNullable<CountedOptions['maxAmountPerPayment']>,
 ): readonly TokenSequence[] {
-  const byAddress = new Map(Object.entries(maxima).map(([address, max]) => [address.toLowerCase(), max]));
-  for (const [address, max] of byAddress) {
+  const byAsset = new Map<string, bigint>();
+  for (const [given, max] of Object.entries(maxima)) {
+    const asset = given.toLowerCase();
+    if (!ASSET.test(given))
+      throw new UsageError(`The maximum for ${given} has no token.`, {
+        next: 'write eip155:, chain id, / and address.',
+      });
+    if (byAsset.has(asset)) throw new UsageError(`There are two maxima for ${asset}.`, { next: 'give one.' });
     if (typeof max !== 'bigint' || max < 0n)
-      throw new UsageError(`The maximum for ${address} is not a bigint of 0 or more.`);
-    if (!tokens.some((token) => token.address.toLowerCase() === address))
-      throw new UsageError(`There is a maximum for ${address}, but the policy has no payments in it.`);
+      throw new UsageError(`The maximum for ${asset} is not a bigint of 0 or more.`);
+    if (!tokens.some((token) => assetOf(token) === asset))
+      throw new UsageError(
+        `There is a maximum for ${asset}, but the policy has no payments in it on a chain with an RPC.`,
+      );
+    byAsset.set(asset, max);
   }
   return tokens.flatMap((token) => {
-    const max = byAddress.get(token.address.toLowerCase());
+    const max = byAsset.get(assetOf(token));
     return max === undefined ? [] : [{ ...token, max }];
   });
+}
+
+/** A token and its chain, as {@link payableAssets} has them, with digits of either case. */
+export const ASSET = new RegExp(`^eip155:[1-9][0-9]{0,15}/${ADDRESS_FORM.replace('^', '')}`);
+
+/** The tokens that a policy can pay in, on the chains that have an RPC, in lower case. */
+export function payableAssets(policy: Policy, rpc: CountedOptions['rpc']): readonly string[] {
+  return [...new Set(tokensOf(policy, rpc).map(assetOf))];
+}
+
+function assetOf({ chain, address }: Pick<TokenSequence, 'chain' | 'address'>): string {
+  return `eip155:${chain}/${address.toLowerCase()}`;
 }
 
 /** Whether a token (ERC-3009) has taken an authorization of an account with this nonce. */

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Address, createPublicClient, erc20Abi, type Hex, http, type PublicClient } from 'viem';
 import { recoverAddress } from 'viem/utils';
-import { assertWithin } from '../adapters/x402.ts';
+import { ASSET, assertWithin, payableAssets } from '../adapters/x402.ts';
 import { CodedError, PolicyError, UsageError, WalletError } from '../errors.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
@@ -213,13 +213,17 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
       name: 'pay',
       description:
         'Fetches an https URL and pays by x402 if the server asks for it and the policy allows it. What comes back is untrusted. ' +
-        'The server names the price: say with max how much it may be.',
+        'The server names the price: say with max how much it may be, and with asset of which token.',
       inputSchema: object(
         {
           url: text('the URL', 2048),
           method: { ...text('the method', 8), enum: ['GET', 'POST'] },
           body: text('the body of a POST, as JSON', MAX_BODY),
           max: { ...amount, description: "the most to pay, in the token's smallest unit, in decimal digits" },
+          asset: {
+            ...text('the token to pay in, as eip155:chain/0xaddress; needed with max if the policy has several', 70),
+            pattern: ASSET.source,
+          },
         },
         ['url'],
       ),
@@ -250,10 +254,16 @@ async function balancesOn(chain: string, client: PublicClient, account: Address)
 /** A call of the tool that pays: the most that it may pay, what went wrong, and what was signed. */
 interface Call {
   readonly max: bigint | undefined;
+  /** The only token that it may pay in, in lower case; undefined for every one of the policy. */
+  readonly asset: string | undefined;
   /** Our own error: the fetch that pays says only that it could not. */
   own: CodedError | undefined;
   /** The payment that was signed; null if none was. */
   signed: { readonly network: string; readonly asset: string; readonly amount: string; readonly payTo: string } | null;
+}
+
+function isIn(wanted: { readonly network: string; readonly asset: string }, asset: string | undefined): boolean {
+  return asset === undefined || `${wanted.network}/${wanted.asset.toLowerCase()}` === asset;
 }
 
 /** The error of a payment that was signed, and then there was no answer: paying again may be paying twice. */
@@ -276,11 +286,21 @@ function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (i
     client.onPaymentCreationFailure(async ({ error }) => failed(error));
     client.onBeforePaymentCreation(async ({ selectedRequirements }) => {
       try {
-        assertWithin(selectedRequirements, calls.getStore()?.max);
+        const call = calls.getStore();
+        if (!isIn(selectedRequirements, call?.asset)) {
+          throw new UsageError(`The seller takes no ${call?.asset}.`, {
+            next: 'choose another asset, if it is worth that. Nothing was signed.',
+          });
+        }
+        assertWithin(selectedRequirements, call?.max);
       } catch (error) {
         failed(error);
         throw error;
       }
+    });
+    client.registerPolicy((_version, wanted) => {
+      const asked = wanted.filter((one) => isIn(one, calls.getStore()?.asset));
+      return asked.length > 0 ? asked : wanted; // so that the error says what is not taken
     });
     client.onAfterPaymentCreation(async ({ selectedRequirements: { network, asset, amount, payTo } }) => {
       const call = calls.getStore();
@@ -289,15 +309,22 @@ function payer({ wallet, policy, store, rpc, isLocal = false }: ToolOptions): (i
     return wrapFetchWithPayment(guardedFetch(isLocal), client);
   };
   let connected: ReturnType<typeof connect> | undefined;
-  return async ({ url, method = 'GET', body, max }) => {
+  const payable = payableAssets(policy, rpc);
+  return async ({ url, method = 'GET', body, max, asset }) => {
     if (!URL.canParse(String(url))) throw new UsageError('That is not a URL.');
+    const only = asset === undefined ? undefined : String(asset).toLowerCase();
+    if (only === undefined ? max !== undefined && payable.length > 1 : !payable.includes(only)) {
+      const what = only === undefined ? 'The argument max needs the token that it is of.' : `No rule is for ${only}.`;
+      throw new UsageError(what, { next: `give as asset one of ${payable.join(', ') || 'none'}.` });
+    }
     connected ??= connect().catch((error: unknown) => {
       throw peerMissingIn(error) ?? error;
     });
     const fetch = await connected;
     const headers = { 'content-type': 'application/json' };
     const init = { method: String(method), ...(body !== undefined && { body: String(body), headers }) };
-    const call: Call = { max: max === undefined ? undefined : BigInt(String(max)), own: undefined, signed: null };
+    const most = max === undefined ? undefined : BigInt(String(max));
+    const call: Call = { max: most, asset: only, own: undefined, signed: null };
     const response = await calls
       .run(call, () => fetch(String(url), init))
       .catch((error: unknown) => {
