@@ -111,4 +111,5 @@ watchAccount(config, { onChange: show });
 watchConnectors(config, { onChange: showWallets });
 showWallets();
 show();
-void reconnect(config);
+await reconnect(config);
+for (const set of document.querySelectorAll('fieldset')) set.disabled = false;
