@@ -158,32 +158,9 @@ func (s *Scalar) MulAdd(a, b, c *Scalar) *Scalar {
 
 // Invert sets s = 1/a, or 0 if a is 0.
 func (s *Scalar) Invert(a *Scalar) *Scalar {
-	// a^(q-2), four bits of the public exponent at a time.
-	var table [16]Scalar
-	table[0] = scalarOne
-	for i := 1; i < 16; i++ {
-		table[i].Mul(&table[i-1], a)
-	}
-	s.Set(&scalarOne)
-	for _, b := range orderMinus2 {
-		for _, digit := range [2]byte{b >> 4, b & 15} {
-			for range 4 {
-				s.Mul(s, s)
-			}
-			s.Mul(s, &table[digit])
-		}
-	}
-	for i := range table {
-		table[i].Clear()
-	}
+	s.n.Invert(&a.n)
 	return s
 }
-
-var orderMinus2 = func() [32]byte {
-	var t Scalar
-	t.Neg(new(Scalar).SetUint64(2))
-	return [32]byte(t.Bytes())
-}()
 
 // Select sets s = a if cond is 1, s = b if it is 0.
 func (s *Scalar) Select(a, b *Scalar, cond int) *Scalar {

@@ -4,6 +4,8 @@ package fp
 import (
 	"encoding/binary"
 	"unsafe"
+
+	"tandem/go/internal/modinv"
 )
 
 // Size is the length of an encoded element in bytes.
@@ -489,16 +491,21 @@ func (c *chain) step(a *Element, n int, b *Element) {
 	c.t.Mul(&c.t, b)
 }
 
-// Invert sets r = 1/a = a^(p-2), or 0 if a is 0. a is weak.
+// modulus is p.
+var modulus = modinv.NewModulus(&[Size]byte{
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 254, 255, 255, 0xfc, 0x2f,
+})
+
+// Invert sets r = 1/a, or 0 if a is 0. a is weak.
 func (r *Element) Invert(a *Element) {
-	var c chain
-	c.power223(a)
-	t := &c.t
-	c.step(t, 23, &c.x22)
-	c.step(t, 5, a)
-	c.step(t, 3, &c.x2)
-	c.step(t, 2, a)
-	r.Set(t)
+	var b [Size]byte
+	r.Set(a)
+	r.Normalize()
+	r.PutBytes(b[:])
+	modulus.Invert(&b)
+	r.SetBytes(&b)
+	b = [Size]byte{}
 }
 
 // Sqrt sets r = a^((p+1)/4), a square root of a if it has one, and of -a if not. a is weak.

@@ -4,7 +4,11 @@
 // of the field are. That of decred, the oracle of the tests, brings P-256, AES and a random generator into every module.
 package fq
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"tandem/go/internal/modinv"
+)
 
 // Size is the length of an encoded element in bytes.
 const Size = 32
@@ -102,6 +106,21 @@ func (r *Element) IsZero() uint32 {
 		bits |= limb
 	}
 	return 1 - (bits|-bits)>>31
+}
+
+// modulus is q.
+var modulus = modinv.NewModulus(&[Size]byte{
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+	0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41,
+})
+
+// Invert sets r = 1/a, or 0 if a is 0.
+func (r *Element) Invert(a *Element) {
+	var b [Size]byte
+	a.PutBytes(b[:])
+	modulus.Invert(&b)
+	r.SetBytes(&b)
+	b = [Size]byte{}
 }
 
 // Mul sets r = a·b.
