@@ -162,8 +162,6 @@ func (c *Correlation) Clear() {
 }
 
 type correlationMessage struct {
-	Version int
-	Kind    string
 	ID      [32]byte
 	KeyID   [32]byte
 	Epoch   uint32
@@ -178,8 +176,7 @@ type correlationMessage struct {
 
 // Fields names the fields to package wire.
 func (m *correlationMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindCorrelation)
 	c.Key(3).Array(m.ID[:])
 	c.Key(4).Array(m.KeyID[:])
 	c.Key(5).Uint32(&m.Epoch)
@@ -204,8 +201,6 @@ func (m *correlationMessage) clear() {
 // Encode returns the encoding of the correlation, a secret of some 14.1 KB.
 func (c *Correlation) Encode() ([]byte, error) {
 	m := &correlationMessage{
-		Version: wire.Version,
-		Kind:    kindCorrelation,
 		ID:      c.ID,
 		KeyID:   c.KeyID,
 		Epoch:   c.Epoch,
@@ -225,7 +220,7 @@ func Decode(data []byte) (*Correlation, error) {
 	m := new(correlationMessage)
 	defer m.clear()
 	fail := wire.Errorf(wire.CodeSession, "not a correlation")
-	if wire.Unmarshal(data, maxCorrelation, m.Fields) != nil || wire.Header(m.Version, m.Kind, kindCorrelation) != nil {
+	if wire.Unmarshal(data, maxCorrelation, m.Fields) != nil {
 		return nil, fail
 	}
 	delta, err := new(secp256k1.Scalar).SetBytes(m.Delta[:])

@@ -15,24 +15,19 @@ import (
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int
-	Kind    string
-	Nonce   [32]byte
-	OT      []byte
+	Nonce [32]byte
+	OT    []byte
 }
 
 // Fields names the fields to package wire.
 func (m *requestMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRequest)
 	c.Key(3).Array(m.Nonce[:])
 	c.Key(4).Bytes(&m.OT)
 }
 
 // answerMessage is the answer.
 type answerMessage struct {
-	Version   int
-	Kind      string
 	B         [33]byte
 	Encrypted [ots * 2 * nodeSize]byte
 	Sums      [Digits * hashSize]byte
@@ -42,8 +37,7 @@ type answerMessage struct {
 
 // Fields names the fields to package wire.
 func (m *answerMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindAnswer)
 	c.Key(3).Array(m.B[:])
 	c.Key(4).Array(m.Encrypted[:])
 	c.Key(5).Array(m.Sums[:])
@@ -53,8 +47,6 @@ func (m *answerMessage) Fields(c *wire.Coder) {
 
 // sessionState is what the user keeps between Request and Accept.
 type sessionState struct {
-	Version    int
-	Kind       string
 	Round      int
 	Peer       int
 	Seed       [32]byte // of the user's stream
@@ -64,8 +56,7 @@ type sessionState struct {
 
 // Fields names the fields to package wire.
 func (s *sessionState) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession)
 	c.Key(3).Int(&s.Round)
 	c.Key(4).Int(&s.Peer)
 	c.Key(5).Array(s.Seed[:])
@@ -133,13 +124,11 @@ func Request(secret []byte, peer int, rand io.Reader) (session, request []byte, 
 	if err != nil {
 		return nil, nil, err
 	}
-	request, err = wire.Marshal((&requestMessage{wire.Version, kindRequest, u.nonce, message}).Fields)
+	request, err = wire.Marshal((&requestMessage{u.nonce, message}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
 	state := &sessionState{
-		Version:    wire.Version,
-		Kind:       kindSession,
 		Round:      1,
 		Peer:       peer,
 		Seed:       [32]byte(seed),
@@ -177,7 +166,7 @@ func Respond(share *deal.KeyShare, peer int, request []byte, rand io.Reader) (an
 	k := derive(share.X, infoK, &id, nodeSize)
 	defer clear(k)
 
-	a := &answerMessage{Version: wire.Version, Kind: kindAnswer, B: [33]byte(keys.B.Bytes())}
+	a := &answerMessage{B: [33]byte(keys.B.Bytes())}
 	f, checker := newForest(k), newChecker()
 	defer f.clear()
 	defer checker.clear()
@@ -234,10 +223,7 @@ func CheckPair(share *deal.KeyShare, peer int) error {
 
 func decodeRequest(data []byte) (*requestMessage, error) {
 	m := new(requestMessage)
-	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
-		return nil, err
-	}
-	return m, wire.Header(m.Version, m.Kind, kindRequest)
+	return m, wire.Unmarshal(data, maxRequest, m.Fields)
 }
 
 // digest is what the action signs.
@@ -412,8 +398,7 @@ func swap(a, b []byte, mask byte) {
 
 func decodeSession(data []byte) (*sessionState, error) {
 	state := new(sessionState)
-	if wire.Unmarshal(data, maxSession, state.Fields) != nil ||
-		wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
+	if wire.Unmarshal(data, maxSession, state.Fields) != nil || state.Round != 1 {
 		return nil, wire.Errorf(wire.CodeSession, "not a session of a correlation's set-up")
 	}
 	return state, nil
@@ -421,8 +406,5 @@ func decodeSession(data []byte) (*sessionState, error) {
 
 func decodeAnswer(data []byte) (*answerMessage, error) {
 	a := new(answerMessage)
-	if err := wire.Unmarshal(data, maxAnswer, a.Fields); err != nil {
-		return nil, err
-	}
-	return a, wire.Header(a.Version, a.Kind, kindAnswer)
+	return a, wire.Unmarshal(data, maxAnswer, a.Fields)
 }

@@ -42,7 +42,7 @@ func cheat(t *testing.T, all map[int]Params, contribute func(*dealer, *contribut
 	must(err)
 	boxes, err := d.deal(own, peers, id)
 	must(err)
-	m := &round2Message{wire.Version, kindRound2, 2, id, own.opening, boxes}
+	m := &round2Message{2, id, own.opening, boxes}
 	send(m)
 	round2[2], err = wire.Marshal(m.Fields)
 	must(err)
@@ -256,7 +256,7 @@ func TestForgedConfirmation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			message, err := wire.Marshal((&round3Message{wire.Version, kindRound3, 2, test.says, proof}).Fields)
+			message, err := wire.Marshal((&round3Message{2, test.says, proof}).Fields)
 			if err != nil {
 				t.Fatal(err)
 			}

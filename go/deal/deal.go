@@ -45,7 +45,7 @@ func Join(p Params, messages map[int][]byte, rand io.Reader) (session, message1,
 }
 
 func round1(p *Params, received map[int][]byte, rand io.Reader) (session, message []byte, err error) {
-	s := &session1{Version: wire.Version, Kind: kindSession1}
+	s := &session1{}
 	d := &s.Dealer
 	defer d.clear()
 	if err := d.init(p, received, rand); err != nil {
@@ -67,7 +67,7 @@ func round1(p *Params, received map[int][]byte, rand io.Reader) (session, messag
 
 func (c *contribution) round1(self int) ([]byte, error) {
 	com := c.opening.commitment(self, c.ephemeral)
-	return wire.Marshal((&round1Message{wire.Version, kindRound1, self, com, c.ephemeral}).Fields)
+	return wire.Marshal((&round1Message{self, com, c.ephemeral}).Fields)
 }
 
 // DealID returns the 32-byte id of the deal that the messages of round 1, of all participants, begin: it is the same for
@@ -123,14 +123,14 @@ func Round2(session []byte, messages map[int][]byte) (next, message []byte, err 
 	if err != nil {
 		return nil, nil, err
 	}
-	message, err = wire.Marshal((&round2Message{wire.Version, kindRound2, d.Self, id, own.opening, boxes}).Fields)
+	message, err = wire.Marshal((&round2Message{d.Self, id, own.opening, boxes}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !d.Terms.receives(d.Self) {
 		return nil, message, nil
 	}
-	kept := &session2{wire.Version, kindSession2, *d, id, peers, transcript.Hash(labelMessage, message)}
+	kept := &session2{*d, id, peers, transcript.Hash(labelMessage, message)}
 	defer kept.Dealer.clear()
 	if next, err = wire.Marshal(kept.Fields); err != nil {
 		return nil, nil, err
@@ -222,7 +222,7 @@ func Round3(session []byte, messages map[int][]byte, rand io.Reader) (next, mess
 	if err != nil {
 		return nil, nil, err
 	}
-	if message, err = wire.Marshal((&round3Message{wire.Version, kindRound3, d.Self, seen, proof}).Fields); err != nil {
+	if message, err = wire.Marshal((&round3Message{d.Self, seen, proof}).Fields); err != nil {
 		return nil, nil, err
 	}
 	encoded, err := share.Encode()
@@ -230,7 +230,7 @@ func Round3(session []byte, messages map[int][]byte, rand io.Reader) (next, mess
 		return nil, nil, err
 	}
 	defer clear(encoded)
-	if next, err = wire.Marshal((&session3{wire.Version, kindSession3, s.DealID, seen, encoded}).Fields); err != nil {
+	if next, err = wire.Marshal((&session3{s.DealID, seen, encoded}).Fields); err != nil {
 		return nil, nil, err
 	}
 	return next, message, nil

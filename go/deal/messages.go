@@ -53,8 +53,6 @@ type (
 )
 
 type round1Message struct {
-	Version    int
-	Kind       string
 	From       int
 	Commitment [32]byte // com
 	Ephemeral  point    // E
@@ -62,16 +60,13 @@ type round1Message struct {
 
 // Fields names the fields to package wire.
 func (m *round1Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound1)
 	c.Key(3).Int(&m.From)
 	c.Key(4).Array(m.Commitment[:])
 	c.Key(5).Array(m.Ephemeral[:])
 }
 
 type round2Message struct {
-	Version int
-	Kind    string
 	From    int
 	DealID  [32]byte
 	Opening opening
@@ -80,8 +75,7 @@ type round2Message struct {
 
 // Fields names the fields to package wire.
 func (m *round2Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound2)
 	c.Key(3).Int(&m.From)
 	c.Key(4).Array(m.DealID[:])
 	c.Key(5).Struct(m.Opening.Fields)
@@ -111,8 +105,6 @@ func (o *opening) Fields(c *wire.Coder) {
 }
 
 type round3Message struct {
-	Version int
-	Kind    string
 	From    int
 	Digests digests
 	Proof   [64]byte // of x under X: the key confirmation
@@ -120,8 +112,7 @@ type round3Message struct {
 
 // Fields names the fields to package wire.
 func (m *round3Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound3)
 	c.Key(3).Int(&m.From)
 	wire.Map(c.Key(4), &m.Digests, (*wire.Coder).Array32)
 	c.Key(5).Array(m.Proof[:])
@@ -141,7 +132,7 @@ func decodeRound1(data []byte, i int) (*round1Message, error) {
 	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, i); err != nil {
+	if err := rounds.Sender(m.From, i); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	if _, err := decodePoints([]point{m.Ephemeral}); err != nil {
@@ -155,7 +146,7 @@ func decodeRound2(data []byte, i int) (*round2Message, error) {
 	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, i); err != nil {
+	if err := rounds.Sender(m.From, i); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	return &m, nil
@@ -166,7 +157,7 @@ func decodeRound3(data []byte, i int) (*round3Message, error) {
 	if err := wire.Unmarshal(data, maxMessage, m.Fields); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, i); err != nil {
+	if err := rounds.Sender(m.From, i); err != nil {
 		return nil, rounds.Blame(i, err)
 	}
 	return &m, nil

@@ -4,32 +4,26 @@ import "tandem/go/wire"
 
 // session1 is what a party keeps between rounds 1 and 2.
 type session1 struct {
-	Version int
-	Kind    string
-	Dealer  dealer
+	Dealer dealer
 }
 
 // Fields names the fields to package wire.
 func (s *session1) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession1)
 	c.Key(3).Struct(s.Dealer.Fields)
 }
 
 // session2 is what a receiver keeps between rounds 2 and 3.
 type session2 struct {
-	Version int
-	Kind    string
-	Dealer  dealer
-	DealID  [32]byte
-	Peers   peers
-	Digest  [32]byte // of the party's own message of round 2
+	Dealer dealer
+	DealID [32]byte
+	Peers  peers
+	Digest [32]byte // of the party's own message of round 2
 }
 
 // Fields names the fields to package wire.
 func (s *session2) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession2)
 	c.Key(3).Struct(s.Dealer.Fields)
 	c.Key(4).Array(s.DealID[:])
 	wire.Map(c.Key(5), &s.Peers, func(c *wire.Coder, v *peer) { c.Struct(v.Fields) })
@@ -53,8 +47,6 @@ func (p *peer) Fields(c *wire.Coder) {
 
 // session3 is what a receiver keeps between round 3 and the end.
 type session3 struct {
-	Version int
-	Kind    string
 	DealID  [32]byte
 	Digests digests
 	Share   []byte // the key share, not confirmed yet
@@ -62,8 +54,7 @@ type session3 struct {
 
 // Fields names the fields to package wire.
 func (s *session3) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession3)
 	c.Key(3).Array(s.DealID[:])
 	wire.Map(c.Key(4), &s.Digests, (*wire.Coder).Array32)
 	c.Key(5).Bytes(&s.Share)
@@ -71,8 +62,7 @@ func (s *session3) Fields(c *wire.Coder) {
 
 func decodeSession1(data []byte) (*session1, error) {
 	var s session1
-	err := wire.Unmarshal(data, maxSession, s.Fields)
-	if err != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil || s.Dealer.check() != nil {
+	if wire.Unmarshal(data, maxSession, s.Fields) != nil || s.Dealer.check() != nil {
 		s.Dealer.clear()
 		return nil, notASession(1)
 	}
@@ -81,8 +71,7 @@ func decodeSession1(data []byte) (*session1, error) {
 
 func decodeSession2(data []byte) (*session2, error) {
 	var s session2
-	err := wire.Unmarshal(data, maxSession, s.Fields)
-	if err != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil || s.Dealer.check() != nil || !s.plausible() {
+	if wire.Unmarshal(data, maxSession, s.Fields) != nil || s.Dealer.check() != nil || !s.plausible() {
 		s.Dealer.clear()
 		return nil, notASession(2)
 	}
@@ -104,8 +93,7 @@ func (s *session2) plausible() bool {
 func decodeSession3(data []byte) (*session3, *KeyShare, error) {
 	var s session3
 	defer func() { clear(s.Share) }()
-	err := wire.Unmarshal(data, maxSession, s.Fields)
-	if err != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
+	if wire.Unmarshal(data, maxSession, s.Fields) != nil {
 		return nil, nil, notASession(3)
 	}
 	share, err := DecodeKeyShare(s.Share)

@@ -198,31 +198,25 @@ func (k *keyFields) Fields(c *wire.Coder) {
 }
 
 type keyMessage struct {
-	Version int
-	Kind    string
-	Key     keyFields
+	Key keyFields
 }
 
 // Fields names the fields to package wire.
 func (m *keyMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindKey)
 	c.Key(3).Struct(m.Key.Fields)
 }
 
 type shareMessage struct {
-	Version int
-	Kind    string
-	Key     keyFields
-	Index   int
-	X       [32]byte
-	Seeds   [][32]byte
+	Key   keyFields
+	Index int
+	X     [32]byte
+	Seeds [][32]byte
 }
 
 // Fields names the fields to package wire.
 func (m *shareMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindShare)
 	c.Key(3).Struct(m.Key.Fields)
 	c.Key(4).Int(&m.Index)
 	c.Key(5).Array(m.X[:])
@@ -264,7 +258,7 @@ func (w *keyFields) key() (*Key, error) {
 
 // Encode returns the encoding of the key: about 110 + 37·n bytes.
 func (k *Key) Encode() ([]byte, error) {
-	return wire.Marshal((&keyMessage{wire.Version, kindKey, k.fields()}).Fields)
+	return wire.Marshal((&keyMessage{k.fields()}).Fields)
 }
 
 // DecodeKey is the inverse of Encode. It accepts only what a deal can have made: the public shares are those of Q under
@@ -274,15 +268,12 @@ func DecodeKey(data []byte) (*Key, error) {
 	if err := wire.Unmarshal(data, maxShare, m.Fields); err != nil {
 		return nil, err
 	}
-	if err := wire.Header(m.Version, m.Kind, kindKey); err != nil {
-		return nil, err
-	}
 	return m.Key.key()
 }
 
 // Encode returns the encoding of the share, a secret: about 115 + 71·n bytes.
 func (s *KeyShare) Encode() ([]byte, error) {
-	m := shareMessage{wire.Version, kindShare, s.fields(), s.Index, [32]byte{}, s.Seeds}
+	m := shareMessage{s.fields(), s.Index, [32]byte{}, s.Seeds}
 	s.X.PutBytes(m.X[:])
 	defer clear(m.X[:])
 	return wire.Marshal(m.Fields)
@@ -300,9 +291,6 @@ func DecodeKeyShare(data []byte) (*KeyShare, error) {
 	var m shareMessage
 	defer m.clear()
 	if err := wire.Unmarshal(data, maxShare, m.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m.Version, m.Kind, kindShare); err != nil {
 		return nil, err
 	}
 	key, err := m.Key.key()

@@ -97,8 +97,6 @@ func Respond(
 	gamma.Clear()
 	point.Clear()
 	return wire.Marshal((&responseMessage{
-		Version:  wire.Version,
-		Kind:     kindResponse,
 		SID:      p.sid,
 		Digest:   digest,
 		Path:     n.path,
@@ -123,9 +121,6 @@ type proposal struct {
 func decodeRequest(data []byte, share *deal.KeyShare, peer int) (*proposal, error) {
 	var m requestMessage
 	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m.Version, m.Kind, kindRequest); err != nil {
 		return nil, err
 	}
 	if m.KeyID != share.ID {

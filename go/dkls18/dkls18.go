@@ -127,8 +127,6 @@ const maxSession = 512
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int
-	Kind    string
 	KeyID   [32]byte
 	Signers []int // user, action
 	Nonce   [32]byte
@@ -139,8 +137,7 @@ type requestMessage struct {
 
 // Fields names the fields to package wire.
 func (m *requestMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRequest)
 	c.Key(3).Array(m.KeyID[:])
 	c.Key(4).Ints(&m.Signers)
 	c.Key(5).Array(m.Nonce[:])
@@ -151,8 +148,6 @@ func (m *requestMessage) Fields(c *wire.Coder) {
 
 // responseMessage is the answer.
 type responseMessage struct {
-	Version  int
-	Kind     string
 	SID      [32]byte
 	Digest   [32]byte
 	Path     []uint32
@@ -166,8 +161,7 @@ type responseMessage struct {
 
 // Fields names the fields to package wire.
 func (m *responseMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindResponse)
 	c.Key(3).Array(m.SID[:])
 	c.Key(4).Array(m.Digest[:])
 	wire.List(c.Key(5), &m.Path)
@@ -187,8 +181,6 @@ func (m *responseMessage) Fields(c *wire.Coder) {
 
 // sessionState is what the user keeps between Request and Finish.
 type sessionState struct {
-	Version    int
-	Kind       string
 	Round      int
 	SID        [32]byte
 	Peer       int
@@ -198,8 +190,7 @@ type sessionState struct {
 
 // Fields names the fields to package wire.
 func (s *sessionState) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession)
 	c.Key(3).Int(&s.Round)
 	c.Key(4).Array(s.SID[:])
 	c.Key(5).Int(&s.Peer)

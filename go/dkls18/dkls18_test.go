@@ -349,8 +349,8 @@ func TestArguments(t *testing.T) {
 		"no session":        {wire.CodeSession, shares[1], nil, 0, ""},
 		"message":           {wire.CodeSession, shares[1], message, 0, ""},
 		"cut session":       {wire.CodeSession, shares[1], session[:len(session)-1], 0, ""},
-		"other kind":        {wire.CodeSession, shares[1], changed(func(s *sessionState) { s.Kind = "dkls23/session" }), 0, ""},
-		"other version":     {wire.CodeSession, shares[1], changed(func(s *sessionState) { s.Version = 2 }), 0, ""},
+		"other kind":        {wire.CodeSession, shares[1], tamper.Header(session, wire.Version, "dkls23/session"), 0, ""},
+		"other version":     {wire.CodeSession, shares[1], tamper.Header(session, 2, kindSession), 0, ""},
 		"other round":       {wire.CodeSession, shares[1], changed(func(s *sessionState) { s.Round = 2 }), 0, ""},
 		"other peer":        {wire.CodeSession, shares[1], changed(func(s *sessionState) { s.Peer = 3 }), 0, ""},
 		"other seed":        {wire.CodeSession, shares[1], changed(func(s *sessionState) { s.Seed[0] ^= 1 }), 0, ""},
@@ -551,7 +551,11 @@ func FuzzDecodeSession(f *testing.F) {
 	session, _ := request(f, newShares("fuzz")[1], 2, source(1))
 	f.Add(session)
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if state, err := decodeSession(data); err == nil && (state.Kind != kindSession || state.Round != 1) {
+		state, err := decodeSession(data)
+		if err != nil {
+			return
+		}
+		if again, err := wire.Marshal(state.Fields); err != nil || !bytes.Equal(again, data) || state.Round != 1 {
 			t.Error("not a session of dkls18")
 		}
 	})

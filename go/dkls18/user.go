@@ -60,8 +60,6 @@ func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request [
 	delta := new(secp256k1.Scalar).Mul(t, beta0)
 	delta.Sub(delta, beta1)
 	request, err = wire.Marshal((&requestMessage{
-		Version: wire.Version,
-		Kind:    kindRequest,
 		KeyID:   share.ID,
 		Signers: []int{share.Index, peer},
 		Nonce:   u.nonce,
@@ -73,8 +71,6 @@ func Request(share *deal.KeyShare, peer int, rand io.Reader) (session, request [
 		return nil, nil, err
 	}
 	state := &sessionState{
-		Version:    wire.Version,
-		Kind:       kindSession,
 		Round:      1,
 		SID:        u.sid,
 		Peer:       peer,
@@ -164,8 +160,7 @@ func Finish(
 
 func decodeSession(data []byte) (*sessionState, error) {
 	state := new(sessionState)
-	err := wire.Unmarshal(data, maxSession, state.Fields)
-	if err != nil || wire.Header(state.Version, state.Kind, kindSession) != nil || state.Round != 1 {
+	if wire.Unmarshal(data, maxSession, state.Fields) != nil || state.Round != 1 {
 		clear(state.Seed[:])
 		return nil, wire.Errorf(wire.CodeSession, "not a session of dkls18")
 	}
@@ -184,9 +179,6 @@ type answer struct {
 func decodeResponse(data []byte, n *instance, digest [32]byte) (*answer, error) {
 	var m responseMessage
 	if err := wire.Unmarshal(data, maxResponse, m.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m.Version, m.Kind, kindResponse); err != nil {
 		return nil, err
 	}
 	if m.SID != n.sid || m.Digest != digest || !slices.Equal(m.Path, n.path) {

@@ -105,7 +105,7 @@ func (c *client) seals(t *testing.T, sent *contents) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := wire.Marshal((&round2Message{wire.Version, kindRound2, clientIndex, c.digests, map[int][]byte{actionIndex: box}}).Fields)
+	m, err := wire.Marshal((&round2Message{clientIndex, c.digests, map[int][]byte{actionIndex: box}}).Fields)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -85,7 +85,7 @@ func round1(share *deal.KeyShare, t *terms, received map[int][]byte, rand io.Rea
 		return nil, nil, err
 	}
 	defer p.clear()
-	message, err = wire.Marshal((&round1Message{wire.Version, kindRound1, p.self, *t, p.com, p.transcripts, ots}).Fields)
+	message, err = wire.Marshal((&round1Message{p.self, *t, p.com, p.transcripts, ots}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,7 +169,7 @@ func Round2(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 			return nil, nil, err
 		}
 	}
-	if message, err = wire.Marshal((&round2Message{wire.Version, kindRound2, p.self, digests, boxes}).Fields); err != nil {
+	if message, err = wire.Marshal((&round2Message{p.self, digests, boxes}).Fields); err != nil {
 		return nil, nil, err
 	}
 	if next, err = p.session2(); err != nil {
@@ -234,7 +234,7 @@ func Round3(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 	v.MulAdd(p.sk, phi, v)
 	w.MulAdd(R.XScalar(), v, w)
 
-	m := &round3Message{wire.Version, kindRound3, p.self, p.sid, [32]byte(u.Bytes()), [32]byte(w.Bytes()), map[int][32]byte{}}
+	m := &round3Message{p.self, p.sid, [32]byte(u.Bytes()), [32]byte(w.Bytes()), map[int][32]byte{}}
 	for _, j := range p.others {
 		if m.Tags[j], err = p.tag(p.self, j, m); err != nil {
 			return nil, nil, err
@@ -243,7 +243,7 @@ func Round3(share *deal.KeyShare, session []byte, messages map[int][]byte) (next
 	if message, err = wire.Marshal(m.Fields); err != nil {
 		return nil, nil, err
 	}
-	next, err = wire.Marshal((&session3{wire.Version, kindSession3, *p.terms, p.self, p.sid, point(R.Bytes()), m.U, m.W}).Fields)
+	next, err = wire.Marshal((&session3{*p.terms, p.self, p.sid, point(R.Bytes()), m.U, m.W}).Fields)
 	if err != nil {
 		return nil, nil, err
 	}

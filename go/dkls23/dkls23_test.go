@@ -485,12 +485,12 @@ func TestLargestFit(t *testing.T) {
 		value, decoded wire.Struct
 		max            int
 	}{
-		{&round1Message{1, kindRound1, signers[0], widest, [32]byte{}, oneLess, others}, new(round1Message), maxRound1(15)},
-		{&round2Message{1, kindRound2, signers[0], each, boxes}, new(round2Message), maxRound2(15)},
-		{&round3Message{1, kindRound3, signers[0], [32]byte{}, [32]byte{}, [32]byte{}, oneLess}, new(round3Message), maxRound3},
-		{&session1{1, kindSession1, p}, new(session1), maxSession},
-		{&session2{1, kindSession2, p, each, oneLess, [32]byte{}, [32]byte{}}, new(session2), maxSession},
-		{&session3{1, kindSession3, widest, signers[0], [32]byte{}, point{}, [32]byte{}, [32]byte{}}, new(session3), maxSession},
+		{&round1Message{signers[0], widest, [32]byte{}, oneLess, others}, new(round1Message), maxRound1(15)},
+		{&round2Message{signers[0], each, boxes}, new(round2Message), maxRound2(15)},
+		{&round3Message{signers[0], [32]byte{}, [32]byte{}, [32]byte{}, oneLess}, new(round3Message), maxRound3},
+		{&session1{p}, new(session1), maxSession},
+		{&session2{p, each, oneLess, [32]byte{}, [32]byte{}}, new(session2), maxSession},
+		{&session3{widest, signers[0], [32]byte{}, point{}, [32]byte{}, [32]byte{}}, new(session3), maxSession},
 	} {
 		data, err := wire.Marshal(test.value.Fields)
 		if err != nil {

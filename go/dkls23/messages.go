@@ -39,8 +39,6 @@ func maxRound2(others int) int { return maxHeader + others*maxBox }
 type point = [33]byte
 
 type round1Message struct {
-	Version     int
-	Kind        string
 	From        int
 	Terms       terms
 	Commitment  [32]byte         // com
@@ -50,8 +48,7 @@ type round1Message struct {
 
 // Fields names the fields to package wire.
 func (m *round1Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound1)
 	c.Key(3).Int(&m.From)
 	c.Key(4).Struct(m.Terms.Fields)
 	c.Key(5).Array(m.Commitment[:])
@@ -60,8 +57,6 @@ func (m *round1Message) Fields(c *wire.Coder) {
 }
 
 type round2Message struct {
-	Version int
-	Kind    string
 	From    int
 	Digests map[int][32]byte // of the messages of round 1 of all signers, as the sender knows them
 	Boxes   map[int][]byte   // sealed contents for each other signer; those for others may be left out
@@ -69,8 +64,7 @@ type round2Message struct {
 
 // Fields names the fields to package wire.
 func (m *round2Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound2)
 	c.Key(3).Int(&m.From)
 	wire.Map(c.Key(4), &m.Digests, (*wire.Coder).Array32)
 	wire.Map(c.Key(5), &m.Boxes, (*wire.Coder).Bytes)
@@ -101,19 +95,16 @@ func (m *contents) Fields(c *wire.Coder) {
 }
 
 type round3Message struct {
-	Version int
-	Kind    string
-	From    int
-	SID     [32]byte
-	U       [32]byte
-	W       [32]byte
-	Tags    map[int][32]byte // for each other signer
+	From int
+	SID  [32]byte
+	U    [32]byte
+	W    [32]byte
+	Tags map[int][32]byte // for each other signer
 }
 
 // Fields names the fields to package wire.
 func (m *round3Message) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRound3)
 	c.Key(3).Int(&m.From)
 	c.Key(4).Array(m.SID[:])
 	c.Key(5).Array(m.U[:])
@@ -127,14 +118,14 @@ func (m *round3Message) Fields(c *wire.Coder) {
 func For(party int, message []byte) ([]byte, error) {
 	const others = deal.MaxParties - 1
 	var m1 round1Message
-	if wire.Unmarshal(message, maxRound1(others), m1.Fields) == nil && wire.Header(m1.Version, m1.Kind, kindRound1) == nil {
+	if wire.Unmarshal(message, maxRound1(others), m1.Fields) == nil {
 		if err := only(party, m1.OTs); err != nil {
 			return nil, err
 		}
 		return wire.Marshal(m1.Fields)
 	}
 	var m2 round2Message
-	if wire.Unmarshal(message, maxRound2(others), m2.Fields) == nil && wire.Header(m2.Version, m2.Kind, kindRound2) == nil {
+	if wire.Unmarshal(message, maxRound2(others), m2.Fields) == nil {
 		if err := only(party, m2.Boxes); err != nil {
 			return nil, err
 		}
@@ -142,9 +133,6 @@ func For(party int, message []byte) ([]byte, error) {
 	}
 	var m3 round3Message
 	if err := wire.Unmarshal(message, maxRound3, m3.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m3.Version, m3.Kind, kindRound3); err != nil {
 		return nil, err
 	}
 	return slices.Clone(message), nil
@@ -193,7 +181,7 @@ func (g *signing) decodeRound1(data []byte, j int) (*round1Message, error) {
 	if err := wire.Unmarshal(data, maxRound1(len(g.others)), m.Fields); err != nil {
 		return nil, err
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound1, j); err != nil {
+	if err := rounds.Sender(m.From, j); err != nil {
 		return nil, err
 	}
 	if err := g.compare(&m.Terms); err != nil {
@@ -272,7 +260,7 @@ func (g *signing) decodeRound2(data []byte, j int) (*round2Message, error) {
 	if err := wire.Unmarshal(data, maxRound2(len(g.others)), m.Fields); err != nil {
 		return nil, err
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound2, j); err != nil {
+	if err := rounds.Sender(m.From, j); err != nil {
 		return nil, err
 	}
 	if !complete(m.Digests, g.Signers) || !within(m.Boxes, g.besides(j)) {
@@ -378,7 +366,7 @@ func (g *signing) decodeRound3(data []byte, j int) (*fragment, error) {
 	if err := wire.Unmarshal(data, maxRound3, m.Fields); err != nil {
 		return nil, err
 	}
-	if err := rounds.Header(m.Version, m.Kind, m.From, kindRound3, j); err != nil {
+	if err := rounds.Sender(m.From, j); err != nil {
 		return nil, err
 	}
 	if m.SID != g.sid {

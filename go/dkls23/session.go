@@ -24,22 +24,17 @@ func (p *part) Fields(c *wire.Coder) {
 
 // session1 is what a signer keeps between rounds 1 and 2.
 type session1 struct {
-	Version int
-	Kind    string
-	Part    part
+	Part part
 }
 
 // Fields names the fields to package wire.
 func (s *session1) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession1)
 	c.Key(3).Struct(s.Part.Fields)
 }
 
 // session2 is what a signer keeps between rounds 2 and 3. The digests make the sid.
 type session2 struct {
-	Version     int
-	Kind        string
 	Part        part
 	Digests     map[int][32]byte // of the messages of round 1 of all signers
 	Commitments map[int][32]byte // of the others
@@ -49,8 +44,7 @@ type session2 struct {
 
 // Fields names the fields to package wire.
 func (s *session2) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession2)
 	c.Key(3).Struct(s.Part.Fields)
 	wire.Map(c.Key(4), &s.Digests, (*wire.Coder).Array32)
 	wire.Map(c.Key(5), &s.Commitments, (*wire.Coder).Array32)
@@ -60,20 +54,17 @@ func (s *session2) Fields(c *wire.Coder) {
 
 // session3 is what a signer keeps between round 3 and the end. None of it is secret.
 type session3 struct {
-	Version int
-	Kind    string
-	Terms   terms
-	Self    int
-	SID     [32]byte
-	R       point    // of all signers
-	U       [32]byte // the signer's own
-	W       [32]byte
+	Terms terms
+	Self  int
+	SID   [32]byte
+	R     point    // of all signers
+	U     [32]byte // the signer's own
+	W     [32]byte
 }
 
 // Fields names the fields to package wire.
 func (s *session3) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession3)
 	c.Key(3).Struct(s.Terms.Fields)
 	c.Key(4).Int(&s.Self)
 	c.Key(5).Array(s.SID[:])
@@ -89,14 +80,14 @@ func (s *part) fill(p *party) {
 }
 
 func (p *party) session1() ([]byte, error) {
-	s := &session1{Version: wire.Version, Kind: kindSession1}
+	s := &session1{}
 	defer clear(s.Part.Seed[:])
 	s.Part.fill(p)
 	return wire.Marshal(s.Fields)
 }
 
 func (p *party) session2() ([]byte, error) {
-	s := &session2{Version: wire.Version, Kind: kindSession2, Digests: p.digests, Commitments: p.commitments}
+	s := &session2{Digests: p.digests, Commitments: p.commitments}
 	defer s.clear()
 	s.Part.fill(p)
 	p.cu.PutBytes(s.CU[:])
@@ -141,7 +132,7 @@ func (t *terms) belong(share *deal.KeyShare, self, round int) error {
 func resume1(share *deal.KeyShare, session []byte) (*party, error) {
 	var s session1
 	defer func() { clear(s.Part.Seed[:]) }()
-	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession1) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil {
 		return nil, notASession(1)
 	}
 	return s.Part.resume(share, 1)
@@ -150,7 +141,7 @@ func resume1(share *deal.KeyShare, session []byte) (*party, error) {
 func resume2(share *deal.KeyShare, session []byte) (*party, error) {
 	var s session2
 	defer s.clear()
-	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession2) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil {
 		return nil, notASession(2)
 	}
 	p, err := s.Part.resume(share, 2)
@@ -175,7 +166,7 @@ func resume3(share *deal.KeyShare, session []byte) (g *signing, R *secp256k1.Poi
 		return nil, nil, nil, nil, err
 	}
 	var s session3
-	if wire.Unmarshal(session, maxSession, s.Fields) != nil || wire.Header(s.Version, s.Kind, kindSession3) != nil {
+	if wire.Unmarshal(session, maxSession, s.Fields) != nil {
 		return fail(notASession(3))
 	}
 	if err := s.Terms.belong(share, s.Self, 3); err != nil {

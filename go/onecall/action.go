@@ -33,8 +33,6 @@ func Respond(
 		return nil, err
 	}
 	m := &responseMessage{
-		Version: wire.Version,
-		Kind:    kindResponse,
 		SID:     p.sid,
 		Digests: digests,
 		Items:   make([]responseItem, len(digests)),
@@ -175,9 +173,6 @@ func decodeRequest(data []byte, share *deal.KeyShare, peer int, digests [][32]by
 	}
 	m := new(requestMessage)
 	if err := wire.Unmarshal(data, maxRequest, m.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m.Version, m.Kind, kindRequest); err != nil {
 		return nil, err
 	}
 	if m.KeyID != share.ID || !slices.Equal(m.Signers, []int{peer, share.Index}) {

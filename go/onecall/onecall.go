@@ -112,8 +112,6 @@ var (
 
 // requestMessage goes from the user to the action.
 type requestMessage struct {
-	Version int
-	Kind    string
 	KeyID   [32]byte
 	Signers []int    // user, action
 	ID      [32]byte // of the correlation
@@ -125,8 +123,7 @@ type requestMessage struct {
 
 // Fields names the fields to package wire.
 func (m *requestMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindRequest)
 	c.Key(3).Array(m.KeyID[:])
 	c.Key(4).Ints(&m.Signers)
 	c.Key(5).Array(m.ID[:])
@@ -152,8 +149,6 @@ func (m *requestItem) Fields(c *wire.Coder) {
 
 // responseMessage is the answer.
 type responseMessage struct {
-	Version int
-	Kind    string
 	SID     [32]byte
 	Digests [][32]byte
 	Items   []responseItem
@@ -164,8 +159,7 @@ type responseMessage struct {
 
 // Fields names the fields to package wire.
 func (m *responseMessage) Fields(c *wire.Coder) {
-	c.Key(1).Int(&m.Version)
-	c.Key(2).Text(&m.Kind)
+	c.Header(kindResponse)
 	c.Key(3).Array(m.SID[:])
 	wire.List(c.Key(4), &m.Digests)
 	for i := range m.Digests {
@@ -194,22 +188,19 @@ func (m *responseItem) Fields(c *wire.Coder) {
 
 // sessionState is what the user keeps between Request and Finish.
 type sessionState struct {
-	Version int
-	Kind    string
-	Round   int
-	ID      [32]byte // of the correlation
-	MACKey  [32]byte
-	Action  int
-	Q       [33]byte // that the path derives
-	SID     [32]byte
-	SSID    [32]byte
-	Items   []sessionItem
+	Round  int
+	ID     [32]byte // of the correlation
+	MACKey [32]byte
+	Action int
+	Q      [33]byte // that the path derives
+	SID    [32]byte
+	SSID   [32]byte
+	Items  []sessionItem
 }
 
 // Fields names the fields to package wire.
 func (s *sessionState) Fields(c *wire.Coder) {
-	c.Key(1).Int(&s.Version)
-	c.Key(2).Text(&s.Kind)
+	c.Header(kindSession)
 	c.Key(3).Int(&s.Round)
 	c.Key(4).Array(s.ID[:])
 	c.Key(5).Array(s.MACKey[:])

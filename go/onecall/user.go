@@ -37,8 +37,6 @@ func Request(
 	defer stream.Clear()
 
 	m := &requestMessage{
-		Version: wire.Version,
-		Kind:    kindRequest,
 		KeyID:   share.ID,
 		Signers: []int{c.User, c.Action},
 		ID:      c.ID,
@@ -47,14 +45,12 @@ func Request(
 		Items:   make([]requestItem, len(digests)),
 	}
 	state := &sessionState{
-		Version: wire.Version,
-		Kind:    kindSession,
-		Round:   1,
-		ID:      c.ID,
-		MACKey:  c.MACKey,
-		Action:  c.Action,
-		Q:       [33]byte(n.key.Q.Bytes()),
-		Items:   make([]sessionItem, len(digests)),
+		Round:  1,
+		ID:     c.ID,
+		MACKey: c.MACKey,
+		Action: c.Action,
+		Q:      [33]byte(n.key.Q.Bytes()),
+		Items:  make([]sessionItem, len(digests)),
 	}
 	defer state.clear()
 	stream.Read(m.Nonce[:])
@@ -170,8 +166,7 @@ func decodeSession(data []byte) (*opened, error) {
 }
 
 func (s *opened) decode(data []byte) bool {
-	return wire.Unmarshal(data, maxSession, s.sessionState.Fields) == nil &&
-		wire.Header(s.Version, s.Kind, kindSession) == nil && s.Round == 1 &&
+	return wire.Unmarshal(data, maxSession, s.sessionState.Fields) == nil && s.Round == 1 &&
 		len(s.Items) >= 1 && len(s.Items) <= MaxDigests
 }
 
@@ -218,9 +213,6 @@ func (s *opened) accept(response []byte) (*responseMessage, *[32]byte, error) {
 func decodeResponse(data []byte) (*responseMessage, error) {
 	m := new(responseMessage)
 	if err := wire.Unmarshal(data, maxResponse, m.Fields); err != nil {
-		return nil, err
-	}
-	if err := wire.Header(m.Version, m.Kind, kindResponse); err != nil {
 		return nil, err
 	}
 	n := len(m.Items)

@@ -41,6 +41,7 @@ type Coder struct {
 	size   int    // counting: the bytes so far
 	fields int    // so far, of the struct that is being coded
 	fault  bool
+	header error // reading: a version or kind that is not the wanted one
 }
 
 func (c *Coder) fail() {
@@ -188,6 +189,19 @@ func (c *Coder) Name(name string) *Coder {
 		c.fail()
 	}
 	return c
+}
+
+// Header codes the first two fields of what goes on the wire by itself: the version, which is [Version], and the kind. With
+// others in their place Unmarshal fails.
+func (c *Coder) Header(kind string) {
+	version, got := Version, kind
+	c.Key(1).Int(&version)
+	c.Key(2).Text(&got)
+	if version != Version {
+		c.header = Errorf(CodeInput, "version %d, this code speaks version %d", version, Version)
+	} else if got != kind {
+		c.header = Errorf(CodeInput, "this is not a %s message", kind)
+	}
 }
 
 // Int codes an integer of 31 bits, which is not negative.

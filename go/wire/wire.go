@@ -9,8 +9,8 @@
 // which names its fields to a Coder, in the order of their encoded keys:
 //
 //	func (m *request) Fields(c *wire.Coder) {
-//		c.Key(1).Int(&m.Version)
-//		c.Key(2).Text(&m.Kind)
+//		c.Header("onecall/request")
+//		c.Key(3).Array(m.KeyID[:])
 //		...
 //	}
 //
@@ -61,7 +61,7 @@ func Unmarshal(data []byte, max int, fields func(*Coder)) error {
 	if c.fault || len(c.data) > 0 {
 		return Errorf(CodeInput, "not a valid encoding")
 	}
-	return nil
+	return c.header
 }
 
 // Wipe clears the byte strings and arrays in the struct whose method Fields it is
@@ -70,16 +70,4 @@ func Unmarshal(data []byte, max int, fields func(*Coder)) error {
 func Wipe(fields func(*Coder)) {
 	c := Coder{mode: wiping}
 	c.Struct(fields)
-}
-
-// Header checks the first two fields of a decoded message: an error with code
-// input if the version is not ours or the kind is not the wanted one.
-func Header(version int, kind, want string) error {
-	if version != Version {
-		return Errorf(CodeInput, "version %d, this code speaks version %d", version, Version)
-	}
-	if kind != want {
-		return Errorf(CodeInput, "this is not a %s message", want)
-	}
-	return nil
 }

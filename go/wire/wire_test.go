@@ -179,19 +179,30 @@ func TestWipe(t *testing.T) {
 }
 
 func TestHeader(t *testing.T) {
-	for _, test := range []struct {
-		version int
-		kind    string
-		code    string
-	}{
-		{wire.Version, "letter", ""},
-		{wire.Version + 1, "letter", wire.CodeInput},
-		{0, "letter", wire.CodeInput},
-		{wire.Version, "postcard", wire.CodeInput},
-		{wire.Version, "", wire.CodeInput},
+	for data, want := range map[string]string{
+		"a3 0101 02646e6f7465 034101":      "",
+		"a3 0102 02646e6f7465 034101":      "version 2, this code speaks version 1",
+		"a3 0100 02646e6f7465 034101":      "version 0, this code speaks version 1",
+		"a3 0102 0260 034101":              "version 2, this code speaks version 1",
+		"a3 0101 0260 034101":              "this is not a note message",
+		"a3 0101 02646e6f7466 034101":      "this is not a note message",
+		"a3 0101 02656e6f746573 034101":    "this is not a note message",
+		"a3 0101 0264ff6f7465 034101":      "not a valid encoding",
+		"a3 0102 0260 03":                  "not a valid encoding",
+		"a3 0101 02446e6f7465 034101":      "not a valid encoding",
+		"a3 011a80000000 0260 034101":      "not a valid encoding",
+		"a2 0101 034101":                   "not a valid encoding",
+		"a2 02646e6f7465 034101":           "not a valid encoding",
+		"a3 02646e6f7465 0101 034101":      "not a valid encoding",
+		"a4 0101 02646e6f7465 0260 034101": "not a valid encoding",
 	} {
-		if got := wire.CodeOf(wire.Header(test.version, test.kind, "letter")); got != test.code {
-			t.Errorf("%d %q: code %q, want %q", test.version, test.kind, got, test.code)
+		raw, err := hex.DecodeString(strings.ReplaceAll(data, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = wire.Unmarshal(raw, len(raw), new(note).Fields)
+		if want == "" && err != nil || want != "" && (wire.CodeOf(err) != wire.CodeInput || err.Error() != want) {
+			t.Errorf("%s: %v, want %q", data, err, want)
 		}
 	}
 }
@@ -219,20 +230,15 @@ func TestError(t *testing.T) {
 	}
 }
 
-type note struct {
-	Version int
-	Kind    string
-	Text    []byte
-}
+type note struct{ Text []byte }
 
 func (n *note) Fields(c *wire.Coder) {
-	c.Key(1).Int(&n.Version)
-	c.Key(2).Text(&n.Kind)
+	c.Header("note")
 	c.Key(3).Bytes(&n.Text)
 }
 
 func ExampleUnmarshal() {
-	data, err := wire.Marshal((&note{wire.Version, "note", []byte("hi")}).Fields)
+	data, err := wire.Marshal((&note{[]byte("hi")}).Fields)
 	fmt.Printf("%x %v\n", data, err)
 
 	var decoded note

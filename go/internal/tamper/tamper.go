@@ -30,6 +30,13 @@ func Decode(t testing.TB, message []byte) map[any]any {
 	return root
 }
 
+// Header returns a message with another version, below 24, or kind in its header.
+func Header(message []byte, version byte, kind string) []byte {
+	const text = 3 << 5 // a text of less than 24 bytes begins with this and its length
+	rest := message[5+int(message[4]&^text):]
+	return slices.Concat(message[:2], []byte{version, 2, text | byte(len(kind))}, []byte(kind), rest)
+}
+
 // All returns the message with each thing in it changed, one at a time and in several ways each, encoded as strictly as
 // the original.
 func All(t testing.TB, message []byte) []Message {

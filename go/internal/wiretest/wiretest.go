@@ -14,15 +14,17 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"tandem/go/internal/tamper"
 	"tandem/go/wire"
 )
 
 // All tests the given pointers to zero structs: each encodes to what the oracle calls deterministic, all keys in order and none
-// twice; no byte of it may be missing; the method knows every field, so that what is decoded is what was encoded; and it wipes every byte. It is an error if
-// a type of the package under test has such a method and is not among them.
+// twice; no byte of it may be missing; the method knows every field, so that what is decoded is what was encoded; and it wipes
+// every byte. No two have one kind, and none is decoded with another version or kind than its own. It is an error if a type of
+// the package under test has such a method and is not among them.
 func All(t *testing.T, structs ...wire.Struct) {
 	t.Helper()
-	missing := declared(t)
+	missing, kinds := declared(t), map[string]bool{}
 	for _, s := range structs {
 		name := reflect.TypeOf(s).Elem().Name()
 		delete(missing, name)
@@ -30,6 +32,7 @@ func All(t *testing.T, structs ...wire.Struct) {
 			check(t, s)
 			fill(reflect.ValueOf(s).Elem(), new(int))
 			check(t, s)
+			checkHeader(t, s, kinds)
 			wire.Wipe(s.Fields)
 			if where := unwiped(reflect.ValueOf(s).Elem()); where != "" {
 				t.Errorf("%s%s is not wiped", name, where)
@@ -70,6 +73,11 @@ func declared(t *testing.T) map[string]bool {
 	return names
 }
 
+// fresh returns a zero struct of the type of s.
+func fresh(s wire.Struct) wire.Struct {
+	return reflect.New(reflect.TypeOf(s).Elem()).Interface().(wire.Struct)
+}
+
 func check(t *testing.T, s wire.Struct) {
 	t.Helper()
 	data, err := wire.Marshal(s.Fields)
@@ -79,18 +87,45 @@ func check(t *testing.T, s wire.Struct) {
 	if again, err := reencode(data); err != nil || !bytes.Equal(again, data) {
 		t.Fatalf("%x: to the oracle %x, %v", data, again, err)
 	}
-	fresh := func() wire.Struct {
-		return reflect.New(reflect.TypeOf(s).Elem()).Interface().(wire.Struct)
-	}
-	if wire.Unmarshal(data[:len(data)-1], len(data), fresh().Fields) == nil {
+	if wire.Unmarshal(data[:len(data)-1], len(data), fresh(s).Fields) == nil {
 		t.Errorf("%x: accepted without its last byte", data)
 	}
-	decoded := fresh()
+	decoded := fresh(s)
 	if err := wire.Unmarshal(data, len(data), decoded.Fields); err != nil {
 		t.Fatal(err)
 	}
 	if !same(reflect.ValueOf(s).Elem(), reflect.ValueOf(decoded).Elem()) {
 		t.Fatalf("%+v\nis decoded to %+v", s, decoded)
+	}
+}
+
+// checkHeader tests the header of s, if it has one. kinds holds the kinds so far.
+func checkHeader(t *testing.T, s wire.Struct, kinds map[string]bool) {
+	t.Helper()
+	data, err := wire.Marshal(s.Fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header struct {
+		Version int    `cbor:"1,keyasint"`
+		Kind    string `cbor:"2,keyasint"`
+	}
+	if cbor.Unmarshal(data, &header) != nil || header.Kind == "" {
+		return // its fields 1 and 2, if it has them, are others
+	}
+	if kinds[header.Kind] {
+		t.Errorf("two are of kind %q", header.Kind)
+	}
+	kinds[header.Kind] = true
+	for name, other := range map[string][]byte{
+		"version 0":    tamper.Header(data, 0, header.Kind),
+		"version 2":    tamper.Header(data, 2, header.Kind),
+		"another kind": tamper.Header(data, wire.Version, header.Kind+"x"),
+		"no kind":      tamper.Header(data, wire.Version, ""),
+	} {
+		if err := wire.Unmarshal(other, len(other), fresh(s).Fields); wire.CodeOf(err) != wire.CodeInput {
+			t.Errorf("with %s: %v", name, err)
+		}
 	}
 }
 
