@@ -1,6 +1,7 @@
 package secp256k1
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"math/bits"
@@ -27,9 +28,8 @@ var ErrRandom = errors.New("secp256k1: the random source failed")
 type Scalar struct{ n fq.Element }
 
 var (
-	scalarOne  = *new(Scalar).SetUint64(1)
+	scalarOne  = Scalar{fq.Element{1}}
 	scalarHalf = mustScalar("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1") // 1/2
-	two256     = mustScalar("000000000000000000000000000000014551231950b75fc4402da1732fc9bebf") // 2^256 mod q
 )
 
 func mustScalar(s string) Scalar {
@@ -84,15 +84,18 @@ func (s *Scalar) SetUniformBytes(b []byte) *Scalar {
 	if len(b) != UniformSize {
 		panic("secp256k1: SetUniformBytes wants 48 bytes")
 	}
-	var hi [32]byte
-	var lo fq.Element
-	copy(hi[16:], b[:16])
-	lo.SetBytes((*[32]byte)(b[16:]))
-	s.n.SetBytes(&hi)
-	s.n.Mul(&s.n, &two256.n)
-	s.n.Add(&s.n, &lo)
-	clear(hi[:])
-	lo = fq.Element{}
+	var limbs [UniformSize / 4]uint32
+	for i := range limbs {
+		limbs[i] = binary.BigEndian.Uint32(b[UniformSize-4*(i+1):])
+	}
+	s.n.SetLimbs(limbs[:])
+	clear(limbs[:])
+	return s
+}
+
+// SetLimbs sets s to a number of 9 to 12 limbs of 32 bits, least significant first, modulo q.
+func (s *Scalar) SetLimbs(limbs []uint32) *Scalar {
+	s.n.SetLimbs(limbs)
 	return s
 }
 
@@ -204,8 +207,9 @@ var (
 	two128     = mustScalar("0000000000000000000000000000000100000000000000000000000000000000")
 	glvG1      = mustScalar("3086d221a7d46bcde86c90e49284eb153daa8a1471e8ca7fe893209a45dbb031")
 	glvG2      = mustScalar("e4437ed6010e88286f547fa90abfe4c4221208ac9df506c61571b4ae8ac47f71")
-	glvOffset  = glvOffsetConstant()
-	combOffset = combOffsetConstant()
+	glvOffset  = mustScalar("a4e88a7dcb13034ec2bdd6bf7c118d6b589ae84826ba29e4b5c2c1dcde9798d9")
+	baseOffset = mustScalar("76b1d93d0fae3c6b3215874b94e938137937fe0db66bcaafb3749ca5d7b6171b")
+	combOffset = mustScalar("00000000000000000000000000000014551231950b75fc4402da1732fc9bebef")
 )
 
 // A digit stands for an odd number: the index of its absolute value in a table of 1, 3, 5, ... times a point, and a mask of
@@ -230,27 +234,13 @@ const (
 	combDigits = 52
 )
 
-// glvOffsetConstant is (2^130 - 2^129 - 1)(1 + lambda): see split.
-func glvOffsetConstant() Scalar {
-	var t, u Scalar
-	t.Mul(&two128, u.SetUint64(4-2))
-	t.Sub(&t, &scalarOne)
-	return *t.Mul(&t, u.Add(&lambda, &scalarOne))
-}
-
-// combOffsetConstant is 2^260 - 1: see comb.
-func combOffsetConstant() Scalar {
-	var t, u Scalar
-	t.Mul(&two256, u.SetUint64(16))
-	return *t.Sub(&t, &scalarOne)
-}
-
 // split sets u and v to what the digits are read from of k = sum 4^i (u_i + lambda v_i), all of them odd, so that no
-// partial sum of a multiplication is ever the identity. With s = (k + (2^130 - 2^129 - 1)(1 + lambda))/2 = s1 + lambda s2,
-// |s1|, |s2| < 2^128, the 130 bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have this sum.
-func (k *Scalar) split(u, v *Scalar) {
+// partial sum of a multiplication is ever the identity. With s = (k + offset)/2 = s1 + lambda s2, where the offset is
+// (2^n - 2^129 - 1)(1 + lambda) and |s1|, |s2| < 2^128, the n bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have
+// this sum. For glvOffset n is 130, for baseOffset 132.
+func (k *Scalar) split(u, v, offset *Scalar) {
 	var s, t Scalar
-	s.Add(k, &glvOffset)
+	s.Add(k, offset)
 	s.Mul(&s, &scalarHalf)
 	v.Mul(mulShift384(&t, &s, &glvG1), &minusB1)
 	u.Mul(mulShift384(&t, &s, &glvG2), &minusB2)
@@ -263,8 +253,8 @@ func (k *Scalar) split(u, v *Scalar) {
 	t.Clear()
 }
 
-// comb sets u to what the digits are read from of k = sum 32^i u_i, all of them odd: u = (k + 2^260 - 1)/2 mod q, whose 260
-// bits, read as signs, have this sum.
+// comb sets u to what the digits are read from of k = sum 32^i u_i, all of them odd: u = (k + combOffset)/2 mod q, with
+// 2^260 - 1 for the offset, whose 260 bits, read as signs, have this sum.
 func (u *Scalar) comb(k *Scalar) {
 	u.Add(k, &combOffset)
 	u.Mul(u, &scalarHalf)

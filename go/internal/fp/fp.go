@@ -143,6 +143,14 @@ func (r *Element) Sub(a, b *Element) {
 	r[8] = a[8] + 2*p8 - b[8]
 }
 
+// AddLazy sets r = a + b, lazy. a and b are weak.
+//
+//go:noinline
+func (r *Element) AddLazy(a, b *Element) {
+	r[0], r[1], r[2], r[3], r[4] = a[0]+b[0], a[1]+b[1], a[2]+b[2], a[3]+b[3], a[4]+b[4]
+	r[5], r[6], r[7], r[8] = a[5]+b[5], a[6]+b[6], a[7]+b[7], a[8]+b[8]
+}
+
 // Double sets r = 2a, lazy. a is weak.
 //
 //go:noinline
@@ -459,38 +467,6 @@ func (r *Element) SquareTimes(a *Element, n int) {
 	}
 }
 
-// chain is the scratch of the two long powers. Both start with the same addition chain, which reaches 2^223 - 1 by
-// 2, 3, 6, 9, 11, 22, 44, 88, 176 and 220.
-type chain struct{ x2, x3, x22, x44, x88, t Element }
-
-// power223 sets c.t = a^(2^223 - 1), and leaves a^(2^n - 1) in c.x2, c.x3 and c.x22.
-func (c *chain) power223(a *Element) {
-	t := &c.t
-	c.x2.Square(a)
-	c.x2.Mul(&c.x2, a)
-	c.x3.Square(&c.x2)
-	c.x3.Mul(&c.x3, a)
-	c.step(&c.x3, 3, &c.x3) // 6
-	c.step(t, 3, &c.x3)     // 9
-	c.step(t, 2, &c.x2)     // 11
-	c.x22.Set(t)
-	c.step(t, 11, &c.x22) // 22
-	c.x22.Set(t)
-	c.step(t, 22, &c.x22) // 44
-	c.x44.Set(t)
-	c.step(t, 44, &c.x44) // 88
-	c.x88.Set(t)
-	c.step(t, 88, &c.x88) // 176
-	c.step(t, 44, &c.x44) // 220
-	c.step(t, 3, &c.x3)   // 223
-}
-
-// step sets c.t = a^(2^n) b.
-func (c *chain) step(a *Element, n int, b *Element) {
-	c.t.SquareTimes(a, n)
-	c.t.Mul(&c.t, b)
-}
-
 // modulus is p.
 var modulus = modinv.NewModulus(&[Size]byte{
 	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
@@ -510,10 +486,29 @@ func (r *Element) Invert(a *Element) {
 
 // Sqrt sets r = a^((p+1)/4), a square root of a if it has one, and of -a if not. a is weak.
 func (r *Element) Sqrt(a *Element) {
-	var c chain
-	c.power223(a)
-	t := &c.t
-	c.step(t, 23, &c.x22)
-	c.step(t, 6, &c.x2)
-	r.SquareTimes(t, 2)
+	// p+1 is 2^256 - 2^32 - 976. The powers by 2^n - 1 are made for n of 2, 3, 6, 9, 11, 22, 44, 88, 176, 220 and 223.
+	var x2, x3, x22, x44, x88, t Element
+	x2.Square(a)
+	x2.Mul(&x2, a)
+	x3.Square(&x2)
+	x3.Mul(&x3, a)
+	t.step(&x3, 3, &x3) // 6
+	t.step(&t, 3, &x3)  // 9
+	t.step(&t, 2, &x2)  // 11
+	x22.step(&t, 11, &t)
+	x44.step(&x22, 22, &x22)
+	x88.step(&x44, 44, &x44)
+	t.step(&x88, 88, &x88) // 176
+	t.step(&t, 44, &x44)   // 220
+	t.step(&t, 3, &x3)     // 223
+	t.step(&t, 23, &x22)
+	t.step(&t, 6, &x2)
+	r.SquareTimes(&t, 2)
+}
+
+// step sets r = a^(2^n) b.
+func (r *Element) step(a *Element, n int, b *Element) {
+	var t Element
+	t.SquareTimes(a, n)
+	r.Mul(&t, b)
 }

@@ -150,14 +150,28 @@ func (r *Element) Mul(a, b *Element) {
 		row[7] = uint32(u)
 		row[8] = uint32(u >> 32)
 	}
-	// Below 2^512, then 2^386, 2^260 and 2^256 + 2^134.
+	// Below 2^512, then 2^386 and 2^260.
 	fold(&t, 8)
 	fold(&t, 5)
-	fold(&t, 1)
+	r.finish(&t)
+}
+
+// SetLimbs sets r to a number of 9 to 12 limbs, least significant first, modulo q.
+func (r *Element) SetLimbs(limbs []uint32) {
+	var t [16]uint32
+	copy(t[:], limbs)
+	// Below 2^384, then 2^258.
+	fold(&t, len(limbs)-8)
+	r.finish(&t)
+}
+
+// finish sets r to t, below 2^260, modulo q, and clears t.
+func (r *Element) finish(t *[16]uint32) {
+	fold(t, 1) // below 2^256 + 2^134
 	*r = Element(t[:8])
 	r.addC(t[8])
 	r.addC(r.above())
-	t = [16]uint32{}
+	*t = [16]uint32{}
 }
 
 // fold replaces the n limbs from the eighth on, which are the highest, by their product with c, added to the others.
