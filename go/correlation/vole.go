@@ -76,7 +76,7 @@ type summer struct {
 	state     chacha.State
 	low, high chacha.Keys
 	weights   [chacha.Lanes]int64
-	uniform   [secp256k1.UniformSize]byte
+	limbs     [wordCount + 1]uint32
 }
 
 // blocks is how many blocks there are of a leaf at most.
@@ -115,28 +115,27 @@ func (s *summer) pads(dst *secp256k1.Scalar, h int) { s.reduce(dst, &s.sums[h].p
 
 func (s *summer) weighted(dst *secp256k1.Scalar, h int) { s.reduce(dst, &s.sums[h].weighted) }
 
-// bias makes what is above the limbs of a sum positive.
+// bias makes what is above the limbs of a sum positive; biasLimbs, -bias·2^256 modulo q, takes it away again. Constants like this
+// one are written out, and checked by a test: TinyGo would compute them whenever an instance starts.
 const bias = 1 << 24
 
-var biasScalar = func() secp256k1.Scalar { // bias·2^256
-	b := make([]byte, secp256k1.UniformSize)
-	binary.BigEndian.PutUint64(b[8:], bias)
-	return *new(secp256k1.Scalar).SetUniformBytes(b)
-}()
+var biasLimbs = [wordCount]uint32{
+	0x11364141, 0x4ca294ce, 0xeb08729a, 0xa15e2586, 0xfebaaedb, 0xffffffff, 0xffffffff, 0xffffffff,
+}
 
 // reduce sets dst to a number of limbs, in lanes, modulo q.
 func (s *summer) reduce(dst *secp256k1.Scalar, limbs *[wordCount][chacha.Lanes]int64) {
 	var carry int64
 	for k := range limbs {
+		carry += int64(biasLimbs[k])
 		for _, limb := range limbs[k] {
 			carry += limb
 		}
-		binary.BigEndian.PutUint32(s.uniform[secp256k1.UniformSize-4*(k+1):], uint32(carry))
+		s.limbs[k] = uint32(carry)
 		carry >>= 32
 	}
-	binary.BigEndian.PutUint64(s.uniform[8:], uint64(carry+bias))
-	dst.SetUniformBytes(s.uniform[:])
-	dst.Sub(dst, &biasScalar)
+	s.limbs[wordCount] = uint32(carry + bias)
+	dst.SetLimbs(s.limbs[:])
 }
 
 func (s *summer) clear() { *s = summer{} }
