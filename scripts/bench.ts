@@ -337,9 +337,10 @@ const WATCH = `
     wasmWatch.compileMs += performance.now() - start;
     return module;
   };
-  WebAssembly.instantiate = async (module, imports) => {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = function (module, imports) {
     const start = performance.now();
-    const instance = new WebAssembly.Instance(module, imports);
+    const instance = new Instance(module, imports);
     wasmWatch.startMs += performance.now() - start;
     wasmWatch.starts++;
     const { memory } = instance.exports;
