@@ -14,7 +14,8 @@ usage: ${commandLine('recover')} --store DIR [options]
 
   --store DIR           the folder of the share store
   --wallet ID           the wallet's address; not needed if the store has only one
-  --new-action          the action, its host or the account is gone: from the hot and the cold share, for a new action
+  --new-action          the action, its host or the account is gone, or you do not trust it any more: from the hot and the cold
+                        share, for a new action
   --runtime NAME        where the new action runs; by default where the old one did
   --policy P            of the new action; by default as before
   --authority A         who may ask the action to give its new share away: cold, guardian:0x…, none; by default as before

@@ -235,9 +235,9 @@ async function confirmUnlock(store: FileStore, id: string): Promise<void> {
   tell(`${lock}
 
 Answers of the action that have failed a check so far: ${failures}. An honest action gives none: unlock only if you know why one
-failed. The correlation that met a wrong answer is destroyed, so what a dishonest action learned from it is of no use; unlocking
-lets it try again, with a new correlation. By dkls18, each such answer can cost one bit of the hot share. New shares
-(reshare --revoke) make what it learned worthless; this does not.`);
+failed. If you do not, give the key another action: recover --new-action. By onecall, a dishonest action learned nothing that it can
+use, because the correlation is destroyed; once the share is unlocked, it can try again, with a new one. By dkls18, each such answer
+can cost one bit of the hot share, which unlocking does not take back.`);
   const typed = await promptLine(`To unlock, type ${id}: `, 'unlock with --yes.');
   if (typed.trim() !== id) throw new WalletError('That is not the address; the share stays locked.');
 }

@@ -17,7 +17,7 @@ import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
 import { type FileStore, openStore } from '../ts/store/node.ts';
-import { readAction, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
+import { holdWallet, readAction, readWallet, shareFileName, type WalletInfo } from '../ts/store/store.ts';
 import { json, type Outcome, onTerminal, command as run } from './support/command.ts';
 
 // What happens to a key after its birth, and then a signature under the same address: the real action in the real Deno.
@@ -392,8 +392,11 @@ describe('another action', () => {
     assert.deepEqual([info.action?.policy, info.action?.authority, info.action?.retired], ['any', 'cold', undefined]);
   });
 
-  test('another action takes the place of one that is gone with its host, from the hot and the cold share', async () => {
+  test('another action takes the place of one that is gone with its host, from the hot and the cold share, locked or not', async () => {
     const old = await newWallet();
+    const hold = await holdWallet(store, old.address);
+    await hold.lockHot('an answer of the action failed a check');
+    hold.release();
     const gone: Runtime = {
       name: 'local',
       createWallet: () => runtime.createWallet(),

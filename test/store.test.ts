@@ -552,7 +552,7 @@ describe('a locked hot share', () => {
     await assert.rejects(assertUnlocked(store, address), (error) => {
       assert.ok(error instanceof LockedError);
       assert.match(error.message, /the proof is wrong/);
-      assert.match(error.message, /--recovery/);
+      assert.match(error.message, /recover\S* --new-action.*--recovery/);
       return true;
     });
     writeFileSync(path, '');

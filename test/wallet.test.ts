@@ -566,7 +566,7 @@ describe('an action that cheats', () => {
     await assert.rejects(sign(tampered((response) => flip(response.get(11)))), CheckFailedError);
     const next = await command('sign', ['--store', dir, '--message', 'pay', '--json']);
     assert.deepEqual([next.code, next.stdout], [3, '']);
-    assert.match(next.stderr, /locked.*--recovery/s);
+    assert.match(next.stderr, /locked.*recover\S* --new-action.*--recovery/s);
     await assertSigned(
       { ...(await (await openWallet(store)).signMessage('out', { recovery: true })) },
       hashMessage('out'),

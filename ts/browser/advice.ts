@@ -5,11 +5,12 @@ import type { SentError } from './messages.ts';
 
 // Most errors advise a command; a page has none.
 
+const DISTRUST =
+  'do not trust this action. With a backup, the cold share and the recovery key, a computer gives the key another one (docs/browser.md).';
+
 const ADVICE: { readonly [code in ErrorCode]?: string } = {
-  locked:
-    'do not trust this action again: recover with the recovery key and the cold share, and move what the wallet holds.',
-  'check-failed':
-    'the hot share is locked. Recover with the recovery key and the cold share, and move what the wallet holds.',
+  locked: DISTRUST,
+  'check-failed': DISTRUST,
   'stale-response': 'try again.',
   refused: 'check that this page is set up for the action of the wallet.',
   'store-missing': 'if the storage of this site was cleared, restore a backup, or recover with the cold share.',

@@ -6,6 +6,7 @@ import type { Tandem } from '../core/wasm.ts';
 import { ProtocolError, StaleResponseError } from '../errors.ts';
 import { type AskOptions, ask, Message } from '../runtime/ask.ts';
 import { type Correlation, type CorrelationKey, correlationKey, correlationName } from '../store/correlations.ts';
+import { distrustAdvice } from '../store/store.ts';
 import type { HostedSigner } from './action.ts';
 import type { Opened } from './opened.ts';
 import type { OpenShare } from './prepared.ts';
@@ -46,7 +47,7 @@ export async function readyCorrelation(
     throw new ProtocolError(
       `The action of ${info.address} has given ${failedSetUps} wrong answers to set-ups in a row.`,
       {
-        next: `do not trust it: sign with --recovery. ${commandLine('wallet')} correlate tries once more.`,
+        next: `${distrustAdvice(opened.store, info.address)} ${commandLine('wallet')} correlate tries once more.`,
       },
     );
   }

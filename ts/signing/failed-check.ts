@@ -1,7 +1,7 @@
 import { commandLine } from '#command';
 import { TandemError } from '../core/errors.ts';
 import { CheckFailedError, ProtocolError, StaleResponseError } from '../errors.ts';
-import type { Hold } from '../store/store.ts';
+import { distrustAdvice, type Hold } from '../store/store.ts';
 import type { Opened } from './opened.ts';
 
 // What a failure of the last step with the action means: nothing, or a failed check, which locks the share.
@@ -54,7 +54,7 @@ function transportError(error: TandemError): StaleResponseError | ProtocolError 
  * @throws CheckFailedError always, once that is on disk
  */
 export async function failCheck(opened: Opened, hold: Hold, reason: string): Promise<never> {
-  const { info, prepared, correlations } = opened;
+  const { store, info, prepared, correlations } = opened;
   prepared.clear();
   let trouble = '';
   // Each step separately: a disk that is too full for a note may still delete files.
@@ -69,9 +69,7 @@ export async function failCheck(opened: Opened, hold: Hold, reason: string): Pro
   throw new CheckFailedError(
     `The answer failed a check (${reason}). The hot share of ${info.address} is locked now.${trouble}`,
     {
-      next:
-        'an honest action does not give such an answer (docs/security.md#what-a-failed-check-costs): move what the wallet ' +
-        `holds with --recovery. ${commandLine('wallet')} unlock unlocks it again.`,
+      next: `${distrustAdvice(store, info.address)} If you know why the check failed: ${commandLine('wallet')} unlock`,
     },
   );
 }

@@ -683,9 +683,18 @@ export async function assertUnlocked(store: Store, id: string): Promise<void> {
   }
   throw new LockedError(`The hot share of ${id} is locked${why}.`, {
     next:
-      'if an answer of the action failed a check, do not trust this action again: sign with --recovery (hot and cold ' +
-      `share, no action) to move what the wallet holds. Otherwise: ${commandLine('wallet')} unlock --store ${store.name} --wallet ${id}`,
+      `if an answer of the action failed a check: ${distrustAdvice(store, id)} If you know why, or locked the share ` +
+      `yourself: ${commandLine('wallet')} unlock --store ${store.name} --wallet ${id}`,
   });
+}
+
+/** What to do with the key when its action has given an answer that an honest one does not give. */
+export function distrustAdvice(store: Store, id: string): string {
+  return (
+    `do not trust this action. ${commandLine('recover')} --new-action --store ${store.name} --wallet ${id} gives the key ` +
+    'another one, from the hot and the cold share; until then, sign --recovery signs without an action ' +
+    '(docs/security.md#what-a-failed-check-costs).'
+  );
 }
 
 function json(value: unknown): string {

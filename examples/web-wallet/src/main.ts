@@ -340,7 +340,7 @@ async function showHome(): Promise<void> {
       h(
         'div',
         { class: 'tag bad', role: 'alert' },
-        'An answer of the action failed a check: the share here signs no more with it. Recover with the recovery key and the cold share.',
+        'An answer of the action failed a check: the share here signs no more with it. Do not trust this action: with a backup, the cold share and the recovery key, a computer gives the key another one.',
       ),
     !state.hasHot &&
       h(
