@@ -12,8 +12,9 @@ test('what is left at most counts every number that is not used, also between th
   const leftOf = async (count: number, used: readonly number[]) => {
     const given = { token: TOKEN, chain: '1', 'per-day': String(count), 'per-payment': '1', days: '1' };
     const policy = makePolicy('x402', { ...given, 'token-name': 'Token', 'token-version': '1' }, now);
-    const readContract = async ({ args }: { args: [string, string] }) => used.includes(Number(args[1]));
-    const clients = new Map([['1', { readContract } as unknown as PublicClient]]);
+    const multicall = async ({ contracts }: { contracts: { args: [string, string] }[] }) =>
+      contracts.map(({ args }) => used.includes(Number(args[1])));
+    const clients = new Map([['1', { multicall } as unknown as PublicClient]]);
     const { assets } = (await budgetLeft({ policy, clients, account: ACCOUNT, now })) as { assets: { left: string }[] };
     return assets[0]?.left;
   };

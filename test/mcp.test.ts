@@ -10,12 +10,22 @@ import { after, before, describe, test } from 'node:test';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { generateIdentity } from 'age-encryption';
-import { type Address, encodeFunctionData, erc20Abi, type Hex, parseEther, verifyMessage } from 'viem';
+import {
+  type Address,
+  createPublicClient,
+  custom,
+  encodeFunctionData,
+  erc20Abi,
+  type Hex,
+  parseEther,
+  verifyMessage,
+} from 'viem';
 import { mnemonicToAccount } from 'viem/accounts';
 import { type Chain, fund, startChain, walletClient } from '../scripts/chain.ts';
 import { cosigner, createWallet, makePolicy, openWallet, parsePolicy, policyHash } from '../ts/index.ts';
 import { LocalRuntime } from '../ts/local.ts';
 import { guardedFetch } from '../ts/mcp/guarded-fetch.ts';
+import { budgetLeft } from '../ts/mcp/left.ts';
 import { callLogged, callTool } from '../ts/mcp/server.ts';
 import { openAudit, policyOf, toolsOf } from '../ts/mcp.ts';
 import { openStore } from '../ts/node.ts';
@@ -135,6 +145,26 @@ const payment = (amount: bigint, to: Address = PAYEE) => ({
   data: transferOf(to, amount),
 });
 
+/** Of 300 numbers, of which one is used, a node is asked for 256, in two calls that are no longer than code may be (EIP-3860). */
+async function asksTwice(): Promise<void> {
+  const now = Math.floor(Date.now() / 1000);
+  const given = { token: chain.at.Token, chain: '31337', 'per-day': '300', 'per-payment': '1', days: '1' };
+  const policy = makePolicy('x402', { ...given, 'token-name': 'Token', 'token-version': '1' }, now);
+  const { reader } = walletClient(
+    chain,
+    mnemonicToAccount('test test test test test test test test test test test junk'),
+  );
+  const lengths: number[] = [];
+  const request = ({ method, params }: { method: string; params: [{ data: Hex }] }) => {
+    lengths.push((params[0].data.length - 2) / 2);
+    return reader.request({ method, params } as unknown as Parameters<typeof reader.request>[0]);
+  };
+  const clients = new Map([['31337', createPublicClient({ transport: custom({ request }) })]]);
+  const { assets } = (await budgetLeft({ policy, clients, account, now })) as { assets: { left: string }[] };
+  assert.equal(assets[0]?.left, '299');
+  assert.ok(lengths.length === 2 && lengths.every((length) => length <= 49_152), String(lengths));
+}
+
 describe('a wallet for a model', () => {
   test('its tools are those that it has, and say which of them sign', async () => {
     const { tools } = await client.listTools();
@@ -212,6 +242,7 @@ describe('a wallet for a model', () => {
     );
     const { result } = await call('pay', { url: `${seller.url}/cheap`, max: '5' });
     assert.deepEqual([result.status, result.paid], [200, true]);
+    await asksTwice();
     assert.deepEqual(result.signed, { network: NETWORK, asset: chain.at.Token, amount: '5', payTo: SELLER });
     const other = `${NETWORK}/${PAYEE}`;
     await fails(

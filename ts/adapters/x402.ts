@@ -109,6 +109,10 @@ const SETTLED_MS = 10_000;
 const POLL_MS = 500;
 /** How many blocks before a signature another payment may have used its nonce, with a node that is behind. */
 const BEHIND = 100n;
+/** How many nonces a node is asked for at once: with more, the call is longer than the code of a contract may be. */
+const AT_ONCE = 128;
+/** How long the data of a call of `authorizationState` is. */
+const STATE_BYTES = 68;
 /** By how many seconds the clocks of this machine and of the action may differ. */
 const CLOCKS = 10;
 
@@ -403,8 +407,23 @@ export function isAuthorizationUsed(
   account: Address,
   nonce: bigint,
 ): Promise<boolean> {
+  return reader.readContract(stateOf(token, account, nonce));
+}
+
+/** Which of these nonces are used, in the sense of {@link isAuthorizationUsed}. The node is called once for {@link AT_ONCE} of them. */
+export function areAuthorizationsUsed(
+  reader: Pick<PublicClient, 'multicall'>,
+  token: Address,
+  account: Address,
+  nonces: readonly bigint[],
+): Promise<boolean[]> {
+  const contracts = nonces.map((nonce) => stateOf(token, account, nonce));
+  return reader.multicall({ contracts, deployless: true, allowFailure: false, batchSize: AT_ONCE * STATE_BYTES });
+}
+
+function stateOf(address: Address, account: Address, nonce: bigint) {
   const args = [account, toHex(nonce, { size: 32 })] as const;
-  return reader.readContract({ address: token, abi: ABI, functionName: 'authorizationState', args });
+  return { address, abi: ABI, functionName: 'authorizationState', args } as const;
 }
 
 /** The first number from `begin` on that is not used, where those before one that is unused are used: payments use the lowest. */

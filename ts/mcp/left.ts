@@ -1,5 +1,5 @@
 import type { Address, PublicClient } from 'viem';
-import { isAuthorizationUsed } from '../adapters/x402.ts';
+import { areAuthorizationsUsed } from '../adapters/x402.ts';
 import { type AssetBudget, budgetOf, moreAt, numbersAt, sumOfAll } from '../policy/budget.ts';
 import { nameOf, showAmount } from '../policy/describe-budget.ts';
 import { least, typedEffectOf } from '../policy/effects.ts';
@@ -18,9 +18,8 @@ export interface LeftOptions {
   readonly now: number;
 }
 
-/** How many numbers a node is asked for, the lowest first, since payments use those; and how many at once. */
+/** How many numbers a node is asked for, the lowest first, since payments use those. Those beyond count as unused. */
 const MAX_ASKED = 256n;
-const AT_ONCE = 16;
 
 /** The numbers of a sequence. */
 interface Numbers {
@@ -77,19 +76,10 @@ async function leftOf(
   if (place === undefined || type?.includes('WithAuthorization(') !== true) return end - low;
   const client = clients.get(place.chain);
   if (client === undefined) return null;
-  return unusedOf(low, end, (number) => isAuthorizationUsed(client, place.contract as Address, account, number));
-}
-
-/** How many numbers are not used: each is asked for, as there may be gaps. Beyond {@link MAX_ASKED} they count as unused. */
-async function unusedOf(low: bigint, end: bigint, isUsed: (number: bigint) => Promise<boolean>): Promise<bigint> {
-  const asked = Number(least(end - low, MAX_ASKED));
-  let unused = end - low;
-  for (let done = 0; done < asked; done += AT_ONCE) {
-    const numbers = Array.from({ length: Math.min(AT_ONCE, asked - done) }, (_, i) => low + BigInt(done + i));
-    const used = await Promise.all(numbers.map(isUsed));
-    unused -= BigInt(used.filter((isUsed) => isUsed).length);
-  }
-  return unused;
+  // Each is asked for, as there may be gaps.
+  const asked = Array.from({ length: Number(least(end - low, MAX_ASKED)) }, (_, i) => low + BigInt(i));
+  const used = await areAuthorizationsUsed(client, place.contract as Address, account, asked);
+  return end - low - BigInt(used.filter((isUsed) => isUsed).length);
 }
 
 function between(low: bigint, next: bigint, end: bigint): bigint {
