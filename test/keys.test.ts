@@ -198,6 +198,14 @@ describe('wallet check', () => {
     assert.equal(await recoverAddress({ hash: digest, signature }), info.address);
   });
 
+  test('wallet check reads the source of the action once', async (t) => {
+    const store = copy();
+    const read = t.mock.method(store, 'read');
+    await checkWallet(store, info.address);
+    const sources = read.mock.calls.filter(({ arguments: [path] }) => path.includes('/actions/'));
+    assert.equal(sources.length, 1);
+  });
+
   test('wallet check does without the shares that were put away', async () => {
     const hotOnly = copy();
     rmSync(join(hotOnly.dir, info.address, 'cold.age'));

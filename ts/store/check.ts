@@ -6,7 +6,7 @@ import type { ShareInfo, Tandem } from '../core/wasm.ts';
 import { StoreError, WalletError } from '../errors.ts';
 import { ACTION } from '../protocol/roles.ts';
 import { type CorrelationKey, Correlations, correlationKey, NOTE } from './correlations.ts';
-import { policyOf } from './policy.ts';
+import { policyFrom } from './policy.ts';
 import {
   assertCurrent,
   checkShare,
@@ -245,11 +245,13 @@ async function checkFiles(
     checks.push(wrong('shares', new StoreError('missing', 'No share of this wallet is here.', { next: PUT_BACK })));
   }
   if (info.action !== undefined && isAsking) {
-    const source = await checked(sealed, openAction(store, info));
+    const opening = openAction(store, info); // once: to hash the source takes time
+    const source = await checked(sealed, opening);
     const isOld = info.action.format === undefined && source.state === 'sound';
     checks.push(isOld ? { ...source, next: moveAdvice(store, info) } : source);
     if (source.state === 'sound') {
-      const policy = await checked('policy', policyOf(store, info));
+      const reading = opening.then((action) => policyFrom(info, action.source));
+      const policy = await checked('policy', reading);
       if (policy.state !== 'sound') checks.push(policy);
     }
     const host = await checkHost?.(info);

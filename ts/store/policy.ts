@@ -21,7 +21,12 @@ export function policyIn(source: string): Policy | undefined {
  * @throws StoreError; UsageError if the wallet has no action
  */
 export async function policyOf(store: Store, info: WalletInfo): Promise<Policy | undefined> {
-  const policy = policyIn((await openAction(store, info)).source);
+  return policyFrom(info, (await openAction(store, info)).source);
+}
+
+/** As {@link policyOf}, from the source of the action that was opened already. @throws StoreError */
+export function policyFrom(info: WalletInfo, source: string): Policy | undefined {
+  const policy = policyIn(source);
   if (policy === undefined || policyName(policy) === info.action?.policy) return policy;
   throw new StoreError(
     'altered',
