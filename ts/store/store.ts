@@ -211,7 +211,7 @@ export async function listWallets(store: Store): Promise<string[]> {
 export async function findWallet(store: Store, id?: string): Promise<string> {
   const wallets = await listWallets(store);
   if (id !== undefined) {
-    const found = wallets.find((name) => name.toLowerCase() === id.toLowerCase());
+    const found = namedIn(wallets, id);
     if (found !== undefined) return found;
     throw new StoreError('missing', `The store ${store.name} has no wallet ${id}.`, { next: listAdvice(wallets) });
   }
@@ -225,6 +225,11 @@ export async function findWallet(store: Store, id?: string): Promise<string> {
     throw new UsageError(`The store ${store.name} has ${wallets.length} wallets.`, { next: listAdvice(wallets) });
   }
   return only;
+}
+
+/** The wallet of an address, in whatever case that is written; undefined if it is not one of these. */
+export function namedIn(wallets: readonly string[], address: string): string | undefined {
+  return wallets.find((name) => name.toLowerCase() === address.toLowerCase());
 }
 
 function listAdvice(wallets: string[]): string {

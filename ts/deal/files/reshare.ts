@@ -15,6 +15,7 @@ import {
   findWallet,
   listWallets,
   type NewWallet,
+  namedIn,
   nextSealedName,
   readWallet,
   type Store,
@@ -133,8 +134,7 @@ async function actionTo(
 
 /** The wallet that gets new shares, if this machine has it. @throws StoreError old-share, if it has one of other shares */
 export async function walletOf(store: Store, { account, keyId, epoch }: Reshare): Promise<WalletInfo | undefined> {
-  const isIt = (address: string) => address.toLowerCase() === account.toLowerCase();
-  const address = (await listWallets(store)).find(isIt);
+  const address = namedIn(await listWallets(store), account);
   if (address === undefined) return undefined;
   const info = await readWallet(store, address);
   if (info.keyId === keyId) return info;
