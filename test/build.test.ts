@@ -12,6 +12,7 @@ import { BlackHoleBlockstore } from 'blockstore-core/black-hole';
 import { importBytes } from 'ipfs-unixfs-importer';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
 import { balanced } from 'ipfs-unixfs-importer/layout';
+import { MAX_PARAMS, MAX_RESPONSE } from '../actions/template/action.ts';
 import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
 import { fromBase64 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
@@ -20,6 +21,7 @@ import { builtinPolicies } from '../ts/policy/builtin.ts';
 import { parsePolicy, policyJson } from '../ts/policy/policy.ts';
 import { CHUNK, cidOf } from '../ts/protocol/cid.ts';
 import { constantsIn, slotOf } from '../ts/protocol/slot.ts';
+import { STRICT_LIMITS } from '../ts/runtime/limits.ts';
 import type { Json } from '../ts/runtime/types.ts';
 import { policyIn } from '../ts/store/policy.ts';
 
@@ -184,6 +186,11 @@ describe('building an action', () => {
       return true;
     });
     await assert.rejects(buildAction({ ...given, define: { ...define, 'a b': 1 } }), BuildError);
+  });
+
+  test('an action takes and gives by default as much as the strictest host allows', () => {
+    const { maxParamsLength, maxResponseLength } = STRICT_LIMITS;
+    assert.deepEqual([MAX_PARAMS, MAX_RESPONSE], [maxParamsLength, maxResponseLength]);
   });
 
   test('build-action builds the same as the library, and has an exit code for wrong arguments', async () => {

@@ -1,7 +1,10 @@
 import { byteLength } from '../../ts/core/bytes.ts';
 import { readJson } from '../../ts/json.ts';
 
-/** The longest parameters taken, and the longest response given, as JSON in bytes: the strictest figures of any host. */
+/**
+ * The longest parameters taken, and the longest response given, as JSON in bytes: the strictest figures of any host. They are not
+ * imported from ts/runtime/limits.ts, so that a change there does not change the CID of every action.
+ */
 export const MAX_PARAMS = 64 * 1024;
 export const MAX_RESPONSE = 100 * 1024;
 
