@@ -33,7 +33,7 @@ export const intentOptions = {
   digest: { type: 'string' },
 } as const;
 
-/** What intentOptions parse to, and the name of a file with an intent as docs/policies.md writes it. */
+/** What intentOptions parse to, and the name of a file with an intent as docs/intents.md writes it. */
 export type IntentValues = { readonly [what in keyof typeof intentOptions | 'intent']?: string | undefined };
 
 /** How many intents are given. */

@@ -28,7 +28,7 @@ usage: ${commandLine('rounds')} begin --store DIR --signers LIST WHAT --out FILE
 
 WHAT is one of
 ${INTENT_USAGE}
-  --intent FILE       an intent as docs/policies.md writes it: any of these, or an authorization of a delegate
+  --intent FILE       an intent as docs/intents.md writes it: any of these, or an authorization of a delegate
 
 The store keeps what this party has to remember, sealed like a share, and deletes it before it writes the next file. A step that fails
 ends the signature, and everybody begins again. Do not restore a store from a backup during a signature: a remembered state that

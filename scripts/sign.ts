@@ -26,7 +26,7 @@ usage: ${commandLine('sign')} --store DIR WHAT [options]
 
 WHAT is one of
 ${INTENT_USAGE}
-  --intent FILE       an intent as docs/policies.md writes it: any of these, or an authorization of a delegate
+  --intent FILE       an intent as docs/intents.md writes it: any of these, or an authorization of a delegate
 
 A FILE is JSON, - is stdin; large numbers in it are strings, decimal or 0x.
 Exit codes: 2 the policy refuses, 3 the share is locked, 64 wrong usage, 1 anything else.

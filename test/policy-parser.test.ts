@@ -190,14 +190,14 @@ describe('the canonical form', () => {
 });
 
 describe('the documentation', () => {
-  test('the examples of docs/policies.md are policies and intents', () => {
+  test('the examples of the documents are policies and intents', () => {
     assert.equal(documented.length, 7);
     assert.equal(blocks.length - documented.length, 6);
     for (const text of documented) assert.ok(describePolicy(parsePolicyJson(text)).split('\n').length > 4);
     for (const text of blocks.filter((text) => !documented.includes(text))) digestOf(parseIntentJson(text));
   });
 
-  test('docs/policies.md has every type of transaction, with the fields that no other has', () => {
+  test('docs/intents.md has every type of transaction, with the fields that no other has', () => {
     for (const [type, { fields = {} }] of Object.entries<TransactionForm<never>>(transactionForms)) {
       const row =
         docs.split('\n').find((line) => line.startsWith(`| \`${type}\` |`)) ?? assert.fail(`no row for ${type}`);

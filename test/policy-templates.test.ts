@@ -224,8 +224,8 @@ describe('the ready-made policies', () => {
     });
   });
 
-  test('docs/policies.md shows what a budget says', () => {
-    const page = readFileSync(join(root, 'docs/policies.md'), 'utf8');
+  test('docs/policy-budgets.md shows what a budget says', () => {
+    const page = readFileSync(join(root, 'docs/policy-budgets.md'), 'utf8');
     const [, shown] = /```\n(What is not used stays[^`]*)```/.exec(page) ?? [];
     const text = describeBudget(makePolicy('agent-budget', { ...base, to: alice }, NOW), NOW);
     assert.ok(shown !== undefined && text.startsWith(shown), text);

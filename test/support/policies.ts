@@ -141,8 +141,10 @@ export function testRules(kind: string, cases: readonly Case[]): void {
   }
 }
 
-/** The documentation of policies. */
-export const docs = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');
+/** The documentation of policies and intents. */
+export const docs = ['policies', 'policy-reference', 'policy-budgets', 'intents']
+  .map((name) => readFileSync(new URL(`../../docs/${name}.md`, import.meta.url), 'utf8'))
+  .join('\n');
 /** The JSON in it, and of that the policies. */
 export const blocks: readonly string[] = [...docs.matchAll(/```json\n([\s\S]*?)```/g)].map(([, text = '']) => text);
 export const documented: readonly string[] = blocks.filter((text) => text.includes('"rules"'));

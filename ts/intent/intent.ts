@@ -93,7 +93,7 @@ function readMessage(value: Json, path: string): MessageIntent['message'] {
 const parsed = new WeakSet<Intent>();
 
 /**
- * Parses an intent from an object, as JSON.parse gives it; docs/policies.md describes the format. Prefer
+ * Parses an intent from an object, as JSON.parse gives it; docs/intents.md describes the format. Prefer
  * {@link parseIntentJson}: an object has lost any repeated keys.
  *
  * @throws {@link InputError} if `value` is anything but exactly an intent; the error names the place

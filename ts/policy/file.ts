@@ -26,7 +26,7 @@ export function readPolicy(nameOrFile: string): Policy {
     if (!(cause instanceof InputError)) throw cause;
     const { message } = (cause.path === '' ? faultIn(text) : undefined) ?? cause;
     throw new WalletError(`${nameOrFile} is not a policy: ${message}.`, {
-      next: 'compare it with docs/policies.md.',
+      next: 'compare it with docs/policy-reference.md.',
       cause,
     });
   }

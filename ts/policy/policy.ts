@@ -18,7 +18,7 @@ export type { Policy } from './schema.ts';
 const parsed = new WeakSet<Policy>();
 
 /**
- * Parses a policy from an object, as JSON.parse gives it; docs/policies.md describes the format. Prefer
+ * Parses a policy from an object, as JSON.parse gives it; docs/policy-reference.md describes the format. Prefer
  * {@link parsePolicyJson}: an object has lost any repeated keys.
  *
  * @throws {@link InputError} if `value` is not exactly a policy; the error names the place

@@ -9,7 +9,7 @@ const Int = v.pipe(v.string(), v.regex(/^(0|-?[1-9][0-9]{0,77})$/));
 const some = <T extends v.GenericSchema>(item: T) => v.pipe(v.array(item), v.minLength(1));
 const anyOr = <T extends v.GenericSchema>(schema: T) => v.union([v.literal('any'), schema]);
 
-/** Which numbers of those that a chain takes once are allowed, and from when on: docs/policies.md has the formula. */
+/** Which numbers of those that a chain takes once are allowed, and from when on: docs/policy-reference.md has the formula. */
 export interface Pace {
   readonly first: string;
   readonly count: string;
