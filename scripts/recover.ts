@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
-import { findWallet, readWallet, reshareWallet, UsageError } from '../ts/index.ts';
+import { findWallet, readWallet, reshareWallet, UsageError, type WalletInfo } from '../ts/index.ts';
 import { nextAction, printChange, storeOf, tellAuthority } from './change.ts';
 import { authorityOf, connect, connectTo, correlationOf, progress, run } from './cli.ts';
 import { coldAdvice, destroyAdvice } from './create.ts';
@@ -70,13 +70,19 @@ run('recover', async (signal) => {
     tell(
       `${coldAdvice(store.dir, changed.wallet)}\n${destroyAdvice(info.epoch)}\n` +
         'If a share was stolen, not lost: the old hot and cold share still sign together, and nothing but moving what the wallet holds ends that.' +
-        (info.action
-          ? `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that` +
-            `${info.runtime === 'local' ? ', unless somebody has a copy of the local host' : ''}.`
-          : ''),
+        oldActionAdvice(info, isActionGone),
     );
   } finally {
     progress.end();
     close();
   }
 });
+
+/** What the action from before may still do. One that was not asked for anything cannot be revoked by its successor. */
+function oldActionAdvice({ action, runtime }: WalletInfo, isActionGone: boolean): string {
+  if (action === undefined) return '';
+  if (isActionGone)
+    return '\nAs long as the old action runs, it signs with the old hot share: destroy all copies of that too.';
+  const except = runtime === 'local' ? ', unless somebody has a copy of the local host' : '';
+  return `\nThe old hot share still signs through the old action: ${commandLine('reshare')} --revoke ends that${except}.`;
+}

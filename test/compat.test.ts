@@ -149,8 +149,10 @@ describe('a wallet of version 0.1.0 changes', () => {
 
   test('a wallet of version 0.1.0 changes to a new action, if the old one is gone', async () => {
     const store = freshStore('recover');
-    const { epoch } = json(await on(store, of, 'recover', '--new-action'));
-    assert.equal(epoch, 1);
+    const recovered = await on(store, of, 'recover', '--new-action');
+    assert.equal(json(recovered).epoch, 1);
+    assert.match(recovered.stderr, /As long as the old action runs, it signs with the old hot share: destroy/);
+    assert.doesNotMatch(recovered.stderr, /--revoke/); // which would retire the new one
     await signs(store, of);
   });
 });
