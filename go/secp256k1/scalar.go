@@ -27,10 +27,8 @@ var ErrRandom = errors.New("secp256k1: the random source failed")
 // receivers may be among their arguments.
 type Scalar struct{ n fq.Element }
 
-var (
-	scalarOne  = Scalar{fq.Element{1}}
-	scalarHalf = mustScalar("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1") // 1/2
-)
+// scalarHalf is 1/2.
+var scalarHalf = mustScalar("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1")
 
 func mustScalar(s string) Scalar {
 	b := mustHex(s)
