@@ -1,6 +1,7 @@
 package secp256k1
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"os"
@@ -87,6 +88,30 @@ func TestComb(t *testing.T) {
 			if mult(new(Point), k).Equal(double) != 1 {
 				t.Fatalf("2^%d times %x", bit, point.Bytes())
 			}
+		}
+	}
+}
+
+// Doublings by way of Jacobian coordinates give what the others give, a valid point even if it is the identity.
+func TestDoubleTimes(t *testing.T) {
+	p := randomPoint(t)
+	p.Double(p)
+	for name, a := range map[string]*Point{
+		"p": p, "G": NewGenerator(), "the identity": NewIdentity(), "p - p": new(Point).Sub(p, p),
+	} {
+		want := new(Point).Set(a)
+		for n := range 30 {
+			var got Point
+			got.doubleTimes(a, n)
+			// (0, 0, 0) equals everything: the sum with something else shows it.
+			if got.Equal(want) != 1 || !bytes.Equal(got.Add(&got, p).Bytes(), new(Point).Add(want, p).Bytes()) {
+				t.Fatalf("2^%d times %s", n, name)
+			}
+			got = *a
+			if got.doubleTimes(&got, n); !bytes.Equal(got.Bytes(), want.Bytes()) {
+				t.Fatalf("2^%d times %s, in place", n, name)
+			}
+			want.Double(want)
 		}
 	}
 }

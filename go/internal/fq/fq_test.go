@@ -101,6 +101,24 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
+func TestSetLimbs(t *testing.T) {
+	for n := 9; n <= 12; n++ {
+		for range 200 {
+			limbs, want := make([]uint32, n), new(big.Int)
+			for i := n - 1; i >= 0; i-- {
+				limbs[i] = [4]uint32{0, 1<<32 - 1, 1<<32 - 1, rand.Uint32()}[rand.IntN(4)]
+				want.Lsh(want, 32).Add(want, big.NewInt(int64(limbs[i])))
+			}
+			var got Element
+			var b [Size]byte
+			got.SetLimbs(limbs)
+			if got.PutBytes(b[:]); want.Mod(want, order).Cmp(new(big.Int).SetBytes(b[:])) != 0 {
+				t.Errorf("%x modulo q is %x, want %x", limbs, b, want)
+			}
+		}
+	}
+}
+
 func BenchmarkMul(b *testing.B) {
 	x, _ := set(new(big.Int).Sub(order, big.NewInt(12345)))
 	for b.Loop() {
