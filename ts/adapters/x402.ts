@@ -400,6 +400,11 @@ function assetOf({ chain, address }: Pick<TokenSequence, 'chain' | 'address'>): 
   return `eip155:${chain}/${address.toLowerCase()}`;
 }
 
+/** Asks the node at a URL, and nobody else: by EIP-3668 its answer could name other URLs, also of this machine and its network. */
+export function readerOf(url: string): PublicClient {
+  return createPublicClient({ transport: http(url), ccipRead: false });
+}
+
 /** Whether a token (ERC-3009) has taken an authorization of an account with this nonce. */
 export function isAuthorizationUsed(
   reader: Pick<PublicClient, 'readContract'>,
@@ -472,7 +477,7 @@ function tokensOf({ rules }: Policy, rpc: Readonly<Record<string, string>>): Tok
         pace,
         within: within === undefined ? undefined : Number(within),
         max: undefined,
-        reader: createPublicClient({ transport: http(url) }),
+        reader: readerOf(url),
       },
     ];
   });

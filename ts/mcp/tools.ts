@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Address, createPublicClient, erc20Abi, type Hex, http, type PublicClient } from 'viem';
+import { type Address, erc20Abi, type Hex, type PublicClient } from 'viem';
 import { recoverAddress } from 'viem/utils';
-import { ASSET, assertWithin, payableAssets } from '../adapters/x402.ts';
+import { ASSET, assertWithin, payableAssets, readerOf } from '../adapters/x402.ts';
 import { CodedError, PolicyError, UsageError, WalletError } from '../errors.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
@@ -80,9 +80,7 @@ export function toolsOf(options: ToolOptions): readonly Tool[] {
   const { wallet, policy, rpc } = options;
   const account = wallet.info.address as Address;
   Object.values(rpc).forEach(hideSecret); // they often have a key in them, and errors of viem show them
-  const clients = new Map(
-    Object.entries(rpc).map(([chain, url]) => [chain, createPublicClient({ transport: http(url) })]),
-  );
+  const clients = new Map(Object.entries(rpc).map(([chain, url]) => [chain, readerOf(url)]));
   const clientOf = (chain: number): PublicClient => {
     const client = clients.get(String(chain));
     if (client === undefined)
