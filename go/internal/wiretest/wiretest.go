@@ -107,11 +107,18 @@ func checkHeader(t *testing.T, s wire.Struct, kinds map[string]bool) {
 		t.Fatal(err)
 	}
 	var header struct {
-		Version int    `cbor:"1,keyasint"`
-		Kind    string `cbor:"2,keyasint"`
+		Version int             `cbor:"1,keyasint"`
+		Kind    string          `cbor:"2,keyasint"`
+		Third   cbor.RawMessage `cbor:"3,keyasint"`
 	}
-	if cbor.Unmarshal(data, &header) != nil || header.Kind == "" {
-		return // its fields 1 and 2, if it has them, are others
+	if cbor.Unmarshal(data, &header) != nil {
+		return // its fields 1 and 2 are others
+	}
+	if header.Kind == "" {
+		if header.Third != nil {
+			t.Errorf("%T begins with field 3, without a header", s)
+		}
+		return
 	}
 	if kinds[header.Kind] {
 		t.Errorf("two are of kind %q", header.Kind)
