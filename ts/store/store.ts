@@ -697,7 +697,7 @@ export async function assertUnlocked(store: Store, id: string): Promise<void> {
 export function distrustAdvice(store: Store, id: string): string {
   return (
     `do not trust this action. ${commandLine('recover')} --new-action --store ${store.name} --wallet ${id} gives the key ` +
-    'another one, from the hot and the cold share; until then, sign --recovery signs without an action ' +
+    'another one (with --runtime, at another host), from the hot and the cold share; until then, sign --recovery signs without an action ' +
     '(docs/security.md#what-a-failed-check-costs).'
   );
 }
