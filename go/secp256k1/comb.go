@@ -12,6 +12,9 @@ const (
 	combSize  = 1 << (combWidth - 1)
 )
 
+// BaseComb returns the comb of the generator.
+func BaseComb() *Comb { return &baseComb }
+
 // NewComb returns the comb of p.
 func NewComb(p *Point) *Comb {
 	c := new(Comb)
@@ -28,7 +31,10 @@ func (c *Comb) set(p *Point) {
 			sum.add(&sum, &power)
 		}
 		twice[i].double(&power)
-		power.doubleTimes(&twice[i], combSteps-1)
+		power = twice[i]
+		for range combSteps - 1 {
+			power.double(&power)
+		}
 	}
 	c[0].Sub(&power, &sum)
 	for i := range twice {
@@ -47,13 +53,13 @@ func (c *Comb) ScalarMult(p *Point, k *Scalar) *Point {
 func (c *Comb) mult(p *Point, k *Scalar) {
 	var u, v Scalar
 	var t Point
-	k.split(&u, &v, &glvOffset)
+	k.split(&u, &v)
 	*p = Point{y: fieldOne}
 	for i := combSteps - 1; i >= 0; i-- {
 		p.double(p)
-		t.gather(c, u.tooth(i, combSteps, combWidth))
+		t.gather(c, u.tooth(i))
 		p.add(p, &t)
-		t.gather(c, v.tooth(i, combSteps, combWidth))
+		t.gather(c, v.tooth(i))
 		t.x.Mul(&t.x, &beta)
 		p.add(p, &t)
 	}
@@ -62,14 +68,14 @@ func (c *Comb) mult(p *Point, k *Scalar) {
 	t = Point{}
 }
 
-// tooth reads w signs of half a scalar, i and every one at the distance from the one before.
-func (s *Scalar) tooth(i, distance, w int) digit {
+// tooth reads the signs i, i+26, ... of half a scalar.
+func (s *Scalar) tooth(i int) digit {
 	n, b := s.limbs(), uint32(0)
-	for j := range w {
-		at := i + distance*j
+	for j := range combWidth {
+		at := i + combSteps*j
 		b |= (n[at/32] >> (at % 32) & 1) << j
 	}
-	return makeDigit(b, w)
+	return makeDigit(b, combWidth)
 }
 
 // words gives the limbs of all coordinates in pairs.
@@ -86,56 +92,6 @@ func (p *Point) gather(c *Comb, d digit) {
 			sum[j] |= entry[j] & k
 		}
 		sum[14] |= entry[14] & k
-	}
-	*p.words() = sum
-	p.y.CondNegate(d.negative)
-}
-
-// The generator has a larger comb, in affine coordinates and of two rows: the second one, times 2^11, halves the doublings.
-// 22 times six signs of each half are read together.
-type baseComb [baseRows][baseSize]Affine
-
-const (
-	baseRows     = 2
-	baseSteps    = 11
-	baseDistance = baseRows * baseSteps
-	baseWidth    = 6
-	baseSize     = 1 << (baseWidth - 1)
-)
-
-// ScalarBaseMult sets p = k*G, in constant time.
-func (p *Point) ScalarBaseMult(k *Scalar) *Point {
-	var u, v Scalar
-	var t Affine
-	k.split(&u, &v, &baseOffset)
-	*p = Point{y: fieldOne}
-	for i := baseSteps - 1; i >= 0; i-- {
-		p.double(p)
-		for row := range baseRows {
-			at := baseSteps*row + i
-			t.scan(&base[row], u.tooth(at, baseDistance, baseWidth))
-			p.addAffine(p, &t)
-			t.scan(&base[row], v.tooth(at, baseDistance, baseWidth))
-			t.x.Mul(&t.x, &beta)
-			p.addAffine(p, &t)
-		}
-	}
-	u.Clear()
-	v.Clear()
-	t = Affine{}
-	return p
-}
-
-// scan is gather for the generator's comb.
-//
-//go:noinline
-func (p *Affine) scan(row *[baseSize]Affine, d digit) {
-	var sum [10]uint64
-	for i := range row {
-		entry, k := row[i].words(), isEqual(d.index, uint32(i))
-		for j := range sum {
-			sum[j] |= entry[j] & k
-		}
 	}
 	*p.words() = sum
 	p.y.CondNegate(d.negative)

@@ -47,7 +47,7 @@ func ScalarMultBatch(dst, points []Affine, k *Scalar) error {
 	}
 	m := newMultiplier(min(len(dst), batchSize))
 	defer m.clear()
-	k.split(&m.u, &m.v, &glvOffset)
+	k.split(&m.u, &m.v)
 	for at := 0; at < len(dst); at += batchSize {
 		end := min(at+batchSize, len(dst))
 		if !m.run(dst[at:end], points[at:end]) {

@@ -116,59 +116,37 @@ func (p *Point) Add(a, b *Point) *Point {
 // Like double and lookup, add returns nothing: TinyGo then knows that its arguments do not escape, and callers keep theirs
 // on the stack.
 func (p *Point) add(a, b *Point) {
-	var s sum
-	s.xx.Mul(&a.x, &b.x)
-	s.yy.Mul(&a.y, &b.y)
-	s.zz.Mul(&a.z, &b.z)
-	s.cross(&s.xy, &a.x, &a.y, &b.x, &b.y, &s.xx, &s.yy)
-	s.cross(&s.yz, &a.y, &a.z, &b.y, &b.z, &s.yy, &s.zz)
-	s.cross(&s.xz, &a.x, &a.z, &b.x, &b.z, &s.xx, &s.zz)
-	s.finish(p)
-}
+	var t0, t1, t2, t3, t4, t5, u field
+	t0.Mul(&a.x, &b.x)
+	t1.Mul(&a.y, &b.y)
+	t2.Mul(&a.z, &b.z)
+	cross(&t3, &a.x, &a.y, &b.x, &b.y, &t0, &t1, &u) // X1 Y2 + X2 Y1
+	cross(&t4, &a.y, &a.z, &b.y, &b.z, &t1, &t2, &u) // Y1 Z2 + Y2 Z1
+	cross(&t5, &a.x, &a.z, &b.x, &b.z, &t0, &t2, &u) // X1 Z2 + X2 Z1
+	t0.MulInt(&t0, 3)
+	t2.MulInt(&t2, 3*curveB)
+	t5.MulInt(&t5, 3*curveB)
+	var z3, v field
+	z3.Add(&t1, &t2)
+	t1.SubWeak(&t1, &t2)
 
-// addAffine sets p = a + b (algorithm 8).
-func (p *Point) addAffine(a *Point, b *Affine) {
-	var s sum
-	s.xx.Mul(&a.x, &b.x)
-	s.yy.Mul(&a.y, &b.y)
-	s.zz.Set(&a.z)
-	s.cross(&s.xy, &a.x, &a.y, &b.x, &b.y, &s.xx, &s.yy)
-	s.yz.Mul(&b.y, &a.z)
-	s.yz.Add(&s.yz, &a.y)
-	s.xz.Mul(&b.x, &a.z)
-	s.xz.Add(&s.xz, &a.x)
-	s.finish(p)
+	u.Mul(&t4, &t5)
+	v.Mul(&t3, &t1)
+	p.x.SubWeak(&v, &u)
+	u.Mul(&t5, &t0)
+	v.Mul(&t1, &z3)
+	p.y.Add(&v, &u)
+	u.Mul(&t0, &t3)
+	v.Mul(&z3, &t4)
+	p.z.Add(&v, &u)
 }
-
-// sum is the scratch of an addition, with all products of a coordinate of one point and one of the other: xy is X1 Y2 + X2 Y1.
-type sum struct{ xx, yy, zz, xy, yz, xz, u, v field }
 
 // cross sets r = a1 b2 + a2 b1, given a1 b1 and a2 b2.
-func (s *sum) cross(r, a1, a2, b1, b2, a1b1, a2b2 *field) {
-	r.AddLazy(a1, a2)
-	s.u.Add(b1, b2)
-	r.Mul(r, &s.u)
+func cross(r, a1, a2, b1, b2, a1b1, a2b2, u *field) {
+	r.Add(a1, a2)
+	u.Add(b1, b2)
+	r.Mul(r, u)
 	r.SubSub(r, a1b1, a2b2)
-}
-
-// finish sets p to the sum, given the products.
-func (s *sum) finish(p *Point) {
-	s.xx.Triple(&s.xx) // lazy
-	s.zz.MulInt(&s.zz, 3*curveB)
-	s.xz.MulInt(&s.xz, 3*curveB)
-	s.v.AddLazy(&s.yy, &s.zz)
-	s.yy.SubWeak(&s.yy, &s.zz)
-	plus, minus := &s.v, &s.yy
-
-	s.u.Mul(&s.xy, minus)
-	s.zz.Mul(&s.yz, &s.xz)
-	p.x.SubWeak(&s.u, &s.zz)
-	s.u.Mul(minus, plus)
-	s.zz.Mul(&s.xz, &s.xx)
-	p.y.Add(&s.u, &s.zz)
-	s.u.Mul(&s.yz, plus)
-	s.zz.Mul(&s.xy, &s.xx)
-	p.z.Add(&s.u, &s.zz)
 }
 
 // Double sets p = 2a.
@@ -185,7 +163,7 @@ func (p *Point) double(a *Point) {
 	t2.Square(&a.z)
 	t2.MulInt(&t2, 3*curveB)
 	x3.Mul(&t2, &z3)
-	y3.AddLazy(&t0, &t2)
+	y3.Add(&t0, &t2)
 	z3.Mul(&z3, &t1)
 	t1.MulInt(&t2, 3)
 	t0.SubWeak(&t0, &t1)
@@ -196,39 +174,6 @@ func (p *Point) double(a *Point) {
 	p.x.Add(&x3, &x3)
 	p.y.Set(&y3)
 	p.z.Set(&z3)
-}
-
-// doubleTimes sets p = 2^n a. It goes through Jacobian coordinates, x = X/Z^2 and y = Y/Z^3, where a doubling takes three products
-// and four squares in place of six and two.
-func (p *Point) doubleTimes(a *Point, n int) {
-	var xx, yy, xyy, t field
-	x, y, z := &p.x, &p.y, a.z
-	t.Square(&z)
-	x.Mul(&a.x, &z)
-	y.Mul(&a.y, &t)
-	// The identity is any (X, Y, 0) with a Y that is not 0.
-	t.Set(&z)
-	t.Normalize()
-	y.Select(&fieldOne, y, t.IsZero())
-	for range n {
-		t.Double(y)
-		z.Mul(&z, &t) // 2YZ
-		xx.Square(x)
-		xx.MulInt(&xx, 3)
-		yy.Square(y)
-		xyy.Mul(x, &yy)
-		xyy.MulInt(&xyy, 4)
-		yy.Square(&yy)
-		yy.MulInt(&yy, 8)
-		x.Square(&xx)
-		x.SubSub(x, &xyy, &xyy) // (3XX)^2 - 8XYY
-		t.Sub(&xyy, x)
-		y.Mul(&xx, &t)
-		y.SubWeak(y, &yy) // 3XX(4XYY - X) - 8YYYY
-	}
-	t.Square(&z)
-	x.Mul(x, &z)
-	p.z.Mul(&t, &z)
 }
 
 // Negate sets p = -a.
@@ -308,6 +253,9 @@ func (p *Point) ScalarMultVarTime(k *Scalar, a *Point) *Point {
 func isEqual(a, b uint32) uint64 {
 	return uint64(int64(int32((a^b)-1)) >> 63)
 }
+
+// ScalarBaseMult sets p = k*G.
+func (p *Point) ScalarBaseMult(k *Scalar) *Point { return baseComb.ScalarMult(p, k) }
 
 // XScalar returns the affine x-coordinate of p modulo q, the r of ECDSA, and 0 for the identity.
 func (p *Point) XScalar() *Scalar {

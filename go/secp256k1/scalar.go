@@ -206,7 +206,6 @@ var (
 	glvG1      = mustScalar("3086d221a7d46bcde86c90e49284eb153daa8a1471e8ca7fe893209a45dbb031")
 	glvG2      = mustScalar("e4437ed6010e88286f547fa90abfe4c4221208ac9df506c61571b4ae8ac47f71")
 	glvOffset  = mustScalar("a4e88a7dcb13034ec2bdd6bf7c118d6b589ae84826ba29e4b5c2c1dcde9798d9")
-	baseOffset = mustScalar("76b1d93d0fae3c6b3215874b94e938137937fe0db66bcaafb3749ca5d7b6171b")
 	combOffset = mustScalar("00000000000000000000000000000014551231950b75fc4402da1732fc9bebef")
 )
 
@@ -233,12 +232,12 @@ const (
 )
 
 // split sets u and v to what the digits are read from of k = sum 4^i (u_i + lambda v_i), all of them odd, so that no
-// partial sum of a multiplication is ever the identity. With s = (k + offset)/2 = s1 + lambda s2, where the offset is
-// (2^n - 2^129 - 1)(1 + lambda) and |s1|, |s2| < 2^128, the n bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs, have
-// this sum. For glvOffset n is 130, for baseOffset 132.
-func (k *Scalar) split(u, v, offset *Scalar) {
+// partial sum of a multiplication is ever the identity. With s = (k + glvOffset)/2 = s1 + lambda s2, where glvOffset is
+// (2^130 - 2^129 - 1)(1 + lambda) and |s1|, |s2| < 2^128, the 130 bits of u = s1 + 2^128 and of v = s2 + 2^128, read as signs,
+// have this sum.
+func (k *Scalar) split(u, v *Scalar) {
 	var s, t Scalar
-	s.Add(k, offset)
+	s.Add(k, &glvOffset)
 	s.Mul(&s, &scalarHalf)
 	v.Mul(mulShift384(&t, &s, &glvG1), &minusB1)
 	u.Mul(mulShift384(&t, &s, &glvG2), &minusB2)

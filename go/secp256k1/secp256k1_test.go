@@ -49,7 +49,7 @@ func edgeScalars() []*Scalar {
 		n := new(big.Int).Lsh(big.NewInt(2*k), 255)
 		out = append(out, fromBig(n), fromBig(n.Neg(n)))
 	}
-	return append(out, new(Scalar).Set(&lambda), new(Scalar).Neg(&lambda), &glvOffset, new(Scalar).Neg(&glvOffset), &baseOffset, new(Scalar).Neg(&baseOffset))
+	return append(out, new(Scalar).Set(&lambda), new(Scalar).Neg(&lambda), &glvOffset, new(Scalar).Neg(&glvOffset))
 }
 
 // oracleMult returns the uncompressed encoding of k*G, k*P by go-ethereum's curve; nil for the identity.
@@ -180,7 +180,7 @@ func TestSplitsSumToTheScalar(t *testing.T) {
 	}
 	for _, k := range values {
 		var u, v, c Scalar
-		k.split(&u, &v, &glvOffset)
+		k.split(&u, &v)
 		sum := new(Scalar)
 		for i := glvDigits - 1; i >= 0; i-- {
 			sum.Mul(sum, four)

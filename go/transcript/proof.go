@@ -12,12 +12,12 @@ const ProofSize = 2 * secp256k1.ScalarSize
 // Base is a point of proofs, other than the identity, with what it takes to multiply it several times: public, so it is not
 // cleared.
 type Base struct {
-	comb     *secp256k1.Comb // nil for the generator
+	comb     *secp256k1.Comb
 	encoding [secp256k1.PointSize]byte
 }
 
 // Generator is the generator of the group.
-var Generator = &Base{encoding: [secp256k1.PointSize]byte(secp256k1.NewGenerator().Bytes())}
+var Generator = &Base{secp256k1.BaseComb(), [secp256k1.PointSize]byte(secp256k1.NewGenerator().Bytes())}
 
 // NewBase returns p as a base.
 func NewBase(p *secp256k1.Point) *Base {
@@ -40,9 +40,6 @@ func (b *Base) Bytes() []byte { return b.encoding[:] }
 
 // ScalarMult sets p = k*b, in constant time, and returns p.
 func (b *Base) ScalarMult(p *secp256k1.Point, k *secp256k1.Scalar) *secp256k1.Point {
-	if b.comb == nil {
-		return p.ScalarBaseMult(k)
-	}
 	return b.comb.ScalarMult(p, k)
 }
 

@@ -77,7 +77,8 @@ func NewPrefix(label string, constant ...[]byte) *Prefix {
 	p := new(Prefix)
 	p.tag = append(append(p.tag, tagPrefix...), label...)
 	p.tag = append(p.tag, byte(len(p.tag)))
-	p.hash.StartZeros()
+	p.hash.Clear()
+	p.hash.Write(p.block[:])
 	p.write(constant)
 	p.start = p.hash
 	return p

@@ -143,14 +143,6 @@ func (r *Element) Sub(a, b *Element) {
 	r[8] = a[8] + 2*p8 - b[8]
 }
 
-// AddLazy sets r = a + b, lazy. a and b are weak.
-//
-//go:noinline
-func (r *Element) AddLazy(a, b *Element) {
-	r[0], r[1], r[2], r[3], r[4] = a[0]+b[0], a[1]+b[1], a[2]+b[2], a[3]+b[3], a[4]+b[4]
-	r[5], r[6], r[7], r[8] = a[5]+b[5], a[6]+b[6], a[7]+b[7], a[8]+b[8]
-}
-
 // Double sets r = 2a, lazy. a is weak.
 //
 //go:noinline

@@ -86,14 +86,6 @@ func (s *State256) reset() {
 	}
 }
 
-// afterZeros is the state after a block of zeros.
-var afterZeros = [8]uint32{
-	0xda5698be, 0x17b9b469, 0x62335799, 0x779fbeca, 0x8ce5d491, 0xc0d26243, 0xbafef9ea, 0x1837a9d8,
-}
-
-// StartZeros sets s to a hash of 64 zero bytes so far.
-func (s *State256) StartZeros() { *s = State256{h: afterZeros, length: 64} }
-
 // Write adds p to what is hashed.
 func (s *State256) Write(p []byte) {
 	at := int(s.length % 64)
