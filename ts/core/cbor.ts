@@ -34,11 +34,13 @@ export function encodeCbor(value: unknown): Uint8Array<ArrayBuffer> {
  * @throws Error if `data` is anything else
  */
 export function decodeCbor(data: Uint8Array): unknown {
-  const decoder = new Decoder(data);
-  const value = decoder.item(0);
-  if (!decoder.isAtEnd) throw malformed('trailing bytes');
+  const from = { data, at: 0 };
+  const value = decodeItem(from, 0);
+  if (from.at !== data.length) throw malformed('trailing bytes');
   return value;
 }
+
+// Loops and few closures, no regular expressions: every action and every command runs this once, before V8 has compiled any of it.
 
 function encodeItem(parts: Uint8Array[], value: unknown, depth: number): void {
   if (depth > MAX_DEPTH) throw new Error('CBOR: nested too deep');
@@ -47,29 +49,35 @@ function encodeItem(parts: Uint8Array[], value: unknown, depth: number): void {
   else if (typeof value === 'number' && Number.isSafeInteger(value)) {
     parts.push(value < 0 ? head(NEGATIVE, -1 - value) : head(NUMBER, value));
   } else if (typeof value === 'string') {
-    if (/\p{Surrogate}/u.test(value)) throw new Error('CBOR: half of a surrogate pair is not text');
+    if (!value.isWellFormed()) throw new Error('CBOR: half of a surrogate pair is not text');
     const text = utf8.encode(value);
     parts.push(head(TEXT, text.length), text);
   } else if (value instanceof Uint8Array) parts.push(head(BYTES, value.length), value);
   else if (Array.isArray(value)) {
     parts.push(head(LIST, value.length));
     for (const element of value) encodeItem(parts, element, depth + 1);
-  } else if (isMap(value)) encodeMap(parts, value, depth);
-  else throw new Error(`CBOR: ${typeof value === 'number' ? value : `a ${typeof value}`} has no encoding here`);
+  } else if (value instanceof Map) encodeMap(parts, value, depth);
+  else if (isPlain(value)) {
+    encodeMap(
+      parts,
+      Object.entries(value).filter(([, member]) => member !== undefined),
+      depth,
+    );
+  } else throw new Error(`CBOR: ${typeof value === 'number' ? value : `a ${typeof value}`} has no encoding here`);
 }
 
-function isMap(value: unknown): value is object {
+function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false;
-  return value instanceof Map || [Object.prototype, null].includes(Object.getPrototypeOf(value) as null);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
-function encodeMap(parts: Uint8Array[], map: object, depth: number): void {
-  const entries = map instanceof Map ? [...map] : Object.entries(map).filter(([, value]) => value !== undefined);
-  const members = entries
-    .map(([key, value]) => ({ key: encodeCbor(key), value: value as unknown }))
-    .sort((a, b) => compare(a.key, b.key));
+function encodeMap(parts: Uint8Array[], entries: Iterable<[unknown, unknown]>, depth: number): void {
+  const members: [key: Uint8Array, value: unknown][] = [];
+  for (const [key, value] of entries) members.push([encodeCbor(key), value]);
+  members.sort(([a], [b]) => compare(a, b));
   parts.push(head(MAP, members.length));
-  for (const { key, value } of members) {
+  for (const [key, value] of members) {
     parts.push(key);
     encodeItem(parts, value, depth + 1);
   }
@@ -86,7 +94,9 @@ function head(type: number, value: number): Uint8Array {
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
@@ -95,102 +105,107 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-class Decoder {
-  readonly #data: Uint8Array;
-  #at = 0;
+/** What is being decoded, and the place of the next byte. */
+interface Input {
+  readonly data: Uint8Array;
+  at: number;
+}
 
-  constructor(data: Uint8Array) {
-    this.#data = data;
+function decodeItem(from: Input, depth: number): unknown {
+  if (depth > MAX_DEPTH) throw malformed('nested too deep');
+  const first = nextByte(from);
+  const simple = SIMPLE[first - FIRST_SIMPLE];
+  if (simple !== undefined) return simple;
+  const value = argumentOf(from, first & 31);
+  switch (first >> 5) {
+    case NUMBER:
+      return value;
+    case NEGATIVE:
+      return exact(-1 - value);
+    case BYTES:
+      return from.data.slice(from.at, skip(from, value));
+    case TEXT:
+      return textOf(from.data.subarray(from.at, skip(from, value)));
+    case LIST:
+      return decodeList(from, value, depth);
+    case MAP:
+      return decodeMap(from, value, depth);
+    default:
+      throw malformed('a tag, a float or another simple value');
   }
+}
 
-  get isAtEnd(): boolean {
-    return this.#at === this.#data.length;
-  }
+/** The argument of a head, a value or a length, from the lower five bits of its first byte. */
+function argumentOf(from: Input, info: number): number {
+  if (info < 24) return info;
+  if (info > 27) throw malformed('an indefinite length');
+  const size = info - 24;
+  let value = 0;
+  for (let i = 0; i < 2 ** size; i++) value = 256 * value + nextByte(from);
+  if (value < (size === 0 ? 24 : 2 ** (4 * 2 ** size))) throw malformed('a number in more bytes than it needs');
+  return exact(value);
+}
 
-  item(depth: number): unknown {
-    if (depth > MAX_DEPTH) throw malformed('nested too deep');
-    const [first = 0] = this.#take(1);
-    const simple = SIMPLE[first - FIRST_SIMPLE];
-    if (simple !== undefined) return simple;
-    const value = this.#value(first & 31);
-    switch (first >> 5) {
-      case NUMBER:
-        return value;
-      case NEGATIVE:
-        return this.#exact(-1 - value);
-      case BYTES:
-        return this.#take(value).slice();
-      case TEXT:
-        return this.#text(value);
-      case LIST:
-        return this.#list(value, depth);
-      case MAP:
-        return this.#map(value, depth);
-      default:
-        throw malformed('a tag, a float or another simple value');
-    }
-  }
+function exact(value: number): number {
+  if (!Number.isSafeInteger(value)) throw malformed('a number past what a number holds exactly');
+  return value;
+}
 
-  /** The value or length of a head, from the lower five bits of its first byte. */
-  #value(info: number): number {
-    if (info < 24) return info;
-    if (info > 27) throw malformed('an indefinite length');
-    const size = info - 24;
-    const value = this.#take(2 ** size).reduce((sum, byte) => 256 * sum + byte, 0);
-    if (value < (size === 0 ? 24 : 2 ** (4 * 2 ** size))) throw malformed('a number in more bytes than it needs');
-    return this.#exact(value);
+function textOf(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    throw malformed('a text that is not UTF-8');
   }
+}
 
-  #exact(value: number): number {
-    if (!Number.isSafeInteger(value)) throw malformed('a number past what a number holds exactly');
-    return value;
-  }
+function decodeList(from: Input, length: number, depth: number): unknown[] {
+  assertRoom(from, length);
+  const list: unknown[] = [];
+  for (let i = 0; i < length; i++) list.push(decodeItem(from, depth + 1));
+  return list;
+}
 
-  #text(length: number): string {
-    try {
-      return strictUtf8.decode(this.#take(length));
-    } catch {
-      throw malformed('a text that is not UTF-8');
-    }
+function decodeMap(from: Input, length: number, depth: number): Map<unknown, unknown> {
+  assertRoom(from, 2 * length);
+  const map = new Map<unknown, unknown>();
+  let before: Uint8Array | undefined;
+  for (let i = 0; i < length; i++) {
+    const start = from.at;
+    const key = decodeItem(from, depth + 1);
+    const encoded = from.data.subarray(start, from.at);
+    if (before !== undefined && compare(before, encoded) >= 0) throw malformed('keys that repeat or are out of order');
+    before = encoded;
+    map.set(key, decodeItem(from, depth + 1));
   }
+  return map;
+}
 
-  #list(length: number, depth: number): unknown[] {
-    this.#assertRoom(length);
-    return Array.from({ length }, () => this.item(depth + 1));
-  }
+/** Every item takes at least one byte, so a length beyond the rest of the input gets no memory. */
+function assertRoom({ data, at }: Input, items: number): void {
+  if (items > data.length - at) throw malformed('a length past the end');
+}
 
-  #map(length: number, depth: number): Map<unknown, unknown> {
-    this.#assertRoom(2 * length);
-    const map = new Map<unknown, unknown>();
-    let before: Uint8Array | undefined;
-    for (let i = 0; i < length; i++) {
-      const start = this.#at;
-      const key = this.item(depth + 1);
-      const encoded = this.#data.subarray(start, this.#at);
-      if (before !== undefined && compare(before, encoded) >= 0)
-        throw malformed('keys that repeat or are out of order');
-      before = encoded;
-      map.set(key, this.item(depth + 1));
-    }
-    return map;
-  }
+/** The place after the next `length` bytes, which are taken. */
+function skip(from: Input, length: number): number {
+  assertRoom(from, length);
+  from.at += length;
+  return from.at;
+}
 
-  /** Every item takes at least one byte, so a length beyond the rest of the input gets no memory. */
-  #assertRoom(items: number): void {
-    if (items > this.#data.length - this.#at) throw malformed('a length past the end');
-  }
-
-  #take(length: number): Uint8Array {
-    this.#assertRoom(length);
-    this.#at += length;
-    return this.#data.subarray(this.#at - length, this.#at);
-  }
+function nextByte(from: Input): number {
+  const byte = from.data[from.at++];
+  if (byte === undefined) throw malformed('a length past the end');
+  return byte;
 }
 
 /** Orders keys by their encodings, byte by byte. */
 function compare(a: Uint8Array, b: Uint8Array): number {
-  const at = a.findIndex((byte, i) => byte !== b[i]);
-  return at < 0 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1);
+  for (let i = 0; i < a.length; i++) {
+    const order = (a[i] ?? 0) - (b[i] ?? -1);
+    if (order !== 0) return order;
+  }
+  return a.length - b.length;
 }
 
 function malformed(what: string): Error {
