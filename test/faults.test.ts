@@ -93,7 +93,9 @@ async function sign(user: User, url: string, message = 'hello'): Promise<void> {
 
 const isLocked = ({ store, address }: User) => existsSync(join(store.dir, address, 'hot.locked'));
 
-/** A key share's scalar, by its field. */
+// Fields of a key share: what is public, in which field 5 is the public shares, and the scalar.
+const KEY = 3;
+const PUBLIC_SHARES = 5;
 const SCALAR = 5;
 
 /**
@@ -107,16 +109,17 @@ async function secretsOf(store: FileStore, address: string): Promise<Buffer[]> {
   const scalars: [number, bigint][] = [];
   for (const index of [1, 3]) {
     const share = await readShare(store, wallet, index);
-    const { publicKey, keyId, chainCode, publicShares } = tandem.shareInfo(share);
-    const known = new Set([publicKey, keyId, chainCode, ...publicShares.values()].map(hex));
+    const { publicKey, keyId, chainCode } = tandem.shareInfo(share);
     const fields = decodeCbor(share) as Map<number, unknown>;
+    const publicShares = (fields.get(KEY) as Map<number, Uint8Array[]>).get(PUBLIC_SHARES) ?? [];
+    const known = new Set([publicKey, keyId, chainCode, ...publicShares].map(hex));
     const secrets = byteStrings(fields).filter((bytes) => bytes.length >= 32 && !known.has(hex(bytes)));
     assert.equal(secrets.length, 3, 'a scalar, and a seed with each of two others');
     found.push(...secrets);
     scalars.push([index, toScalar(fields.get(SCALAR) as Uint8Array)]);
     if (index !== 3) continue;
     const at = (x: number) => sum(scalars.map(([i, value]) => lagrange([1, 3], i, x) * value));
-    assert.equal(hex(G.multiply(at(2)).toBytes(true)), hex(publicShares.get(2) ?? new Uint8Array()));
+    assert.equal(hex(G.multiply(at(2)).toBytes(true)), hex(publicShares[1] ?? new Uint8Array()));
     assert.equal(hex(G.multiply(at(0)).toBytes(true)), hex(publicKey));
     found.push(scalarBytes(at(2)), scalarBytes(at(0)));
   }

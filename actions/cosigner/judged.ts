@@ -1,5 +1,5 @@
 import { equalBytes, fromHex, toHex } from '../../ts/core/bytes.ts';
-import type { ShareIdentity, Tandem } from '../../ts/core/wasm.ts';
+import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import { InputError, type Intent, parseIntentJson } from '../../ts/intent/intent.ts';
 import { judge } from '../../ts/policy/judge.ts';
 import type { OnecallRequest } from '../../ts/protocol/cosigner.ts';
@@ -60,7 +60,7 @@ async function allowed(
  *
  * @throws Error of another account; {@link PublicRefusal} of a consent
  */
-export function checkSigner(tandem: Tandem, info: ShareIdentity, signer: Signer, intents: readonly Intent[]): void {
+export function checkSigner(tandem: Tandem, info: ShareInfo, signer: Signer, intents: readonly Intent[]): void {
   const { path, account, root } = signer;
   const { publicKey, chainCode } = info;
   const { address } = path === 'm' ? info : tandem.derive({ publicKey, chainCode, path });

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { Hex } from 'viem';
 import { equalBytes, fromBase64, fromHex, toBase64 } from '../../ts/core/bytes.ts';
 import { decodeCbor, encodeCbor } from '../../ts/core/cbor.ts';
-import type { ShareIdentity, ShareInfo, Tandem } from '../../ts/core/wasm.ts';
+import type { ShareInfo, Tandem } from '../../ts/core/wasm.ts';
 import type { Policy } from '../../ts/policy/policy.ts';
 import { ACTION, areParties } from '../../ts/protocol/roles.ts';
 import type { Host } from '../template/host.ts';
@@ -194,7 +194,7 @@ export function boundInfo(tandem: Tandem, bound: BoundShare): ShareInfo {
  *
  * @throws Error if it is another one
  */
-export function checkBound(bound: BoundShare, info: ShareIdentity): void {
+export function checkBound(bound: BoundShare, info: ShareInfo): void {
   const isSame =
     bound.index === ACTION &&
     areParties(bound.parties, true) &&

@@ -219,13 +219,12 @@ func (c *Correlation) Encode() ([]byte, error) {
 func Decode(data []byte) (*Correlation, error) {
 	m := new(correlationMessage)
 	defer m.clear()
-	fail := wire.Errorf(wire.CodeSession, "not a correlation")
 	if wire.Unmarshal(data, maxCorrelation, m.Fields) != nil {
-		return nil, fail
+		return nil, errCorrelation()
 	}
 	delta, err := new(secp256k1.Scalar).SetBytes(m.Delta[:])
 	if err != nil || len(m.Signers) != 2 || slices.Max(m.Digits[:]) >= leaves {
-		return nil, fail
+		return nil, errCorrelation()
 	}
 	return &Correlation{
 		ID:     m.ID,
@@ -240,6 +239,8 @@ func Decode(data []byte) (*Correlation, error) {
 		nodes:  m.Nodes,
 	}, nil
 }
+
+func errCorrelation() error { return wire.Errorf(wire.CodeSession, "not a correlation") }
 
 // identity is the id of the correlation that the request M sets up.
 func identity(mHash [32]byte, key *deal.Key, user, action int) [32]byte {

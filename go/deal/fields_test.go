@@ -19,7 +19,6 @@ func TestFields(t *testing.T) {
 		new(peer),
 		new(session3),
 		new(Info),
-		new(Identity),
 		new(keyFields),
 		new(keyMessage),
 		new(shareMessage),

@@ -30,18 +30,6 @@ type KeyShare struct {
 
 // Info is the public data of a key share, in the types of the wasm boundary.
 type Info struct {
-	Identity
-	PublicShares map[int][]byte // 33 bytes each
-}
-
-// Fields names the fields to package wire.
-func (i *Info) Fields(c *wire.Coder) {
-	i.Identity.Fields(c)
-	wire.Map(c.Name("publicShares"), &i.PublicShares, (*wire.Coder).Bytes)
-}
-
-// Identity is Info without the public shares.
-type Identity struct {
 	Index     int
 	Threshold int
 	Parties   []int
@@ -53,7 +41,7 @@ type Identity struct {
 }
 
 // Fields names the fields to package wire.
-func (i *Identity) Fields(c *wire.Coder) {
+func (i *Info) Fields(c *wire.Coder) {
 	c.Name("epoch").Uint32(&i.Epoch)
 	c.Name("index").Int(&i.Index)
 	c.Name("keyId").Bytes(&i.KeyID)
@@ -137,17 +125,8 @@ func (s *KeyShare) Seed(i int) ([]byte, error) {
 
 // Info returns the public data of the share.
 func (s *KeyShare) Info() *Info {
-	info := &Info{Identity: s.Identity(), PublicShares: make(map[int][]byte, len(s.Parties))}
-	for k, i := range s.Parties {
-		info.PublicShares[i] = s.PublicShares[k].Bytes()
-	}
-	return info
-}
-
-// Identity returns the public data of the share without the public shares.
-func (s *KeyShare) Identity() Identity {
 	address := s.Address()
-	return Identity{
+	return &Info{
 		Index:     s.Index,
 		Threshold: s.Threshold,
 		Parties:   slices.Clone(s.Parties),

@@ -120,12 +120,6 @@ export class Result {
     return checked(this.#fields.get(name), isArray, name).map((item) => checked(item, isText, name));
   }
 
-  /** A map from indices to byte strings. */
-  indexed(name: string): Map<number, Uint8Array> {
-    const entries = [...checked(this.#fields.get(name), isMap, name)];
-    return new Map(entries.map(([index, value]) => [checked(index, isInt, name), checked(value, isBytes, name)]));
-  }
-
   child(name: string): Result {
     return new Result(this.#fields.get(name));
   }

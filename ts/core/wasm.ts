@@ -51,12 +51,7 @@ export interface ShareInfo {
   keyId: Uint8Array;
   /** The BIP32 chain code, 32 bytes. */
   chainCode: Uint8Array;
-  /** The public share of each party, 33 bytes (SEC1, compressed). */
-  publicShares: Map<number, Uint8Array>;
 }
-
-/** The part of it that identifies the share and its key. */
-export type ShareIdentity = Omit<ShareInfo, 'publicShares'>;
 
 /** What a signature by three rounds begins with. */
 export interface Dkls23Params {
@@ -276,10 +271,10 @@ export class Tandem {
     path: string;
     request: Uint8Array;
     inputs: Uint8Array;
-  }): { response: Uint8Array; info: ShareIdentity } {
+  }): { response: Uint8Array; info: ShareInfo } {
     const { share, peer, digests, path, request, inputs } = input;
     const out = this.#call('onecall_respond', { share, peer, digests, path, request, inputs });
-    return { response: out.bytes('response'), info: shareIdentity(out.child('info')) };
+    return { response: out.bytes('response'), info: shareInfo(out.child('info')) };
   }
 
   /**
@@ -410,10 +405,6 @@ function dealStep(out: Result): DealStep {
 }
 
 function shareInfo(out: Result): ShareInfo {
-  return { ...shareIdentity(out), publicShares: out.indexed('publicShares') };
-}
-
-function shareIdentity(out: Result): ShareIdentity {
   return {
     index: out.int('index'),
     threshold: out.int('threshold'),

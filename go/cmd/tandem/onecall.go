@@ -78,7 +78,7 @@ func (in *onecallRespondInput) Fields(c *wire.Coder) {
 
 type onecallRespondOutput struct {
 	Response []byte
-	Info     deal.Identity
+	Info     deal.Info
 }
 
 // Fields names the fields to package wire.
@@ -99,7 +99,7 @@ func onecallRespond(in *onecallRespondInput) (*onecallRespondOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &onecallRespondOutput{response, share.Identity()}, nil
+	return &onecallRespondOutput{response, *share.Info()}, nil
 }
 
 type onecallCheckInput struct {

@@ -9,7 +9,7 @@ const maxBlock = 128
 
 // HMAC puts the HMAC of the parts, one after the other, in dst, which is as long as the hash. dst may be among the parts. It clears
 // the hash.
-func HMAC(dst []byte, hash sha2.Hash, key []byte, parts ...[]byte) {
+func HMAC[H sha2.Hash](dst []byte, hash H, key []byte, parts ...[]byte) {
 	defer hash.Clear()
 	var block [maxBlock]byte
 	defer clear(block[:])
