@@ -515,6 +515,7 @@ async function signOnce(store: FileStore): Promise<Sign> {
   const first = await signTimed(hot, async (request) => {
     const params = paramsOf(request, 1);
     const timed = await timedRun(runtime, action, params, REPEATS);
+    await untilQuiet();
     laps = timed.laps;
     const response = fromBase64((timed.answer as { ok: { response: string } }).ok.response);
     asked = params;
@@ -821,22 +822,28 @@ async function signTimed({ share, correlation, peer }: Signer, answer: (request:
   const asked = performance.now();
   const response = await answer(made.request);
   const answered = performance.now();
-  const finishing = await loadTandem();
-  finishing.onecallCheck({ session: made.session, response });
-  finishing.onecallFinish({ correlation, session: made.session, response });
+  tandem.onecallCheck({ session: made.session, response });
+  tandem.onecallFinish({ correlation, session: made.session, response });
   const finishMs = performance.now() - answered;
   return { ms: asked - start + finishMs, finishMs };
 }
 
 /** Milliseconds of processor time that the processes started by `work` use, each time; null if the system does not tell. */
 async function childCpuMs(times: number, work: () => Promise<unknown>): Promise<number | null> {
-  const untilGone = () => new Promise((resolve) => setTimeout(resolve, 200)); // the processes of calls that have ended
-  await untilGone();
+  await untilQuiet();
   const before = reapedCpuMs();
   for (let i = 0; i < times; i++) await work();
-  await untilGone();
+  await untilQuiet();
   const after = reapedCpuMs();
   return before === null || after === null ? null : (after - before) / times;
+}
+
+/**
+ * Until the process of a call has ended and the one for the next call has started: on a host of its own, where an action runs, they
+ * take none of this machine's time.
+ */
+function untilQuiet(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 300));
 }
 
 /** The processor time of all processes that this one started and that have ended. */

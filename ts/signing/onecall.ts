@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
-import type { Signature } from '../core/wasm.ts';
+import type { Signature, Tandem } from '../core/wasm.ts';
 import { StaleResponseError } from '../errors.ts';
 import { ask, Message } from '../runtime/ask.ts';
 import type { CorrelationKey, CorrelationName } from '../store/correlations.ts';
@@ -41,14 +41,15 @@ export async function signByOnecall(
   options: SignOptions,
 ): Promise<(Signed | SignedTransaction)[]> {
   const start = performance.now();
-  const { host, ...asked } = await request(opened, job, options);
+  const tandem = await opened.load(); // for the request and the finish: a session is one instance's
+  const { host, ...asked } = await request(tandem, opened, job, options);
   try {
     options.onProgress?.('asking the action');
     const { cid, source } = host;
     const params = paramsFor(opened, host, job, options, toBase64(asked.request), asked.address);
     const { response } = await ask(host.runtime, { cid, source }, params, Answer, options);
     options.onProgress?.('checking the signature');
-    const signatures = await finish(opened, job, asked, response, options);
+    const signatures = await finish(tandem, opened, job, asked, response, options);
     const made = { address: asked.address, protocol: 'onecall', calls: asked.calls + 1, start } as const;
     return job.items.map(({ intent }, i) => signedOf(intent, signatures[i] as Signature, made));
   } finally {
@@ -71,6 +72,7 @@ function paramsFor(
 
 /** Opens the share, gets a correlation, and makes the request from both. @throws UsageError if it does not fit a call */
 async function request(
+  tandem: Tandem,
   opened: Opened,
   job: Job,
   options: SignOptions,
@@ -84,12 +86,12 @@ async function request(
       const size = byteLength(JSON.stringify(params));
       return { params: size + inBase64(requestBytes(count)), response: 64 + inBase64(responseBytes(count)) };
     });
-    const hot = await hotShare(opened);
+    const hot = await hotShare(opened, tandem);
     try {
       options.signal?.throwIfAborted();
       const { correlation, key, calls } = await readyCorrelation(opened, host, hot, options);
       try {
-        const { session, request } = (await opened.load()).onecallRequest({
+        const { session, request } = tandem.onecallRequest({
           share: hot.share,
           correlation: correlation.bytes,
           peer: host.index,
@@ -114,13 +116,13 @@ async function request(
  * folder. It goes back only when all signatures are verified. Any other outcome from then on is a failed check.
  */
 async function finish(
+  tandem: Tandem,
   opened: Opened,
   { items }: Job,
   { session, correlation: name, key, address }: Asked,
   response: Uint8Array,
   options: SignOptions,
 ): Promise<Signature[]> {
-  const tandem = await opened.load();
   transported(() => tandem.onecallCheck({ session, response }));
   const hold = await holdOpened(opened, { signal: options.signal, isUnderWay: true });
   try {

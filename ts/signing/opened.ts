@@ -25,11 +25,15 @@ export function theParty(info: WalletInfo, role: PartyInfo['role']): PartyInfo {
   return party;
 }
 
-/** Opens a share and checks it against wallet.json. The caller clears it. */
-export async function openShare({ store, info, load }: Opened, index: number): Promise<OpenShare> {
+/**
+ * Opens a share and checks it against wallet.json. The caller clears it.
+ *
+ * @param tandem the caller's instance of the module, if it has one: starting another takes longer than to read a share
+ */
+export async function openShare({ store, info, load }: Opened, index: number, tandem?: Tandem): Promise<OpenShare> {
   const share = await readShare(store, info, index);
   try {
-    const known = (await load()).shareInfo(share);
+    const known = (tandem ?? (await load())).shareInfo(share);
     checkShare(store, info, index, known);
     return { share, known };
   } catch (error) {
@@ -38,9 +42,9 @@ export async function openShare({ store, info, load }: Opened, index: number): P
   }
 }
 
-/** The hot share, from memory if it was prepared. The caller clears it. */
-export async function hotShare(opened: Opened): Promise<OpenShare> {
-  return opened.prepared.get() ?? (await openShare(opened, theParty(opened.info, 'hot').index));
+/** The hot share, from memory if it was prepared, otherwise by {@link openShare}. The caller clears it. */
+export async function hotShare(opened: Opened, tandem?: Tandem): Promise<OpenShare> {
+  return opened.prepared.get() ?? (await openShare(opened, theParty(opened.info, 'hot').index, tandem));
 }
 
 /** The address of the key at a path. */
