@@ -461,8 +461,8 @@ func (r *Element) SquareTimes(a *Element, n int) {
 
 // modulus is p.
 var modulus = modinv.NewModulus(&[Size]byte{
-	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
-	255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 254, 255, 255, 0xfc, 0x2f,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe, 0xff, 0xff, 0xfc, 0x2f,
 })
 
 // Invert sets r = 1/a, or 0 if a is 0. a is weak.
@@ -473,7 +473,7 @@ func (r *Element) Invert(a *Element) {
 	r.PutBytes(b[:])
 	modulus.Invert(&b)
 	r.SetBytes(&b)
-	b = [Size]byte{}
+	clear(b[:])
 }
 
 // Sqrt sets r = a^((p+1)/4), a square root of a if it has one, and of -a if not. a is weak.

@@ -120,7 +120,7 @@ func (r *Element) Invert(a *Element) {
 	a.PutBytes(b[:])
 	modulus.Invert(&b)
 	r.SetBytes(&b)
-	b = [Size]byte{}
+	clear(b[:])
 }
 
 // Mul sets r = a·b.
