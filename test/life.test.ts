@@ -13,6 +13,7 @@ import { createWallet } from '../ts/deal/keygen.ts';
 import { migrateWallet } from '../ts/deal/migrate.ts';
 import { type ReshareOptions, reshareWallet } from '../ts/deal/reshare.ts';
 import { RefusedError, StoreError, UsageError, WalletError } from '../ts/errors.ts';
+import { type Permission, typedDataOf } from '../ts/protocol/permission.ts';
 import { LocalRuntime } from '../ts/runtime/local/runtime.ts';
 import type { Action, Runtime } from '../ts/runtime/types.ts';
 import { openWallet } from '../ts/signing/wallet.ts';
@@ -469,6 +470,35 @@ describe('another action', () => {
     const settled = await retire(store, changed, runtime);
     assert.equal(settled.action?.retired, undefined);
     await signs(settled);
+  });
+
+  test('another action stays revoked, and the new one allowed, beside a change that was begun before', async () => {
+    const old = await newWallet(guardian.address.toLowerCase() as Hex);
+    const next = {
+      runtime,
+      ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet: old.action?.wallet })),
+    };
+    let allowed: readonly string[] = [];
+    const told: Runtime = {
+      name: 'local',
+      createWallet: () => runtime.createWallet(),
+      permit: async (wallet, ...cids) => {
+        await runtime.permit(wallet, ...cids);
+        allowed = cids;
+      },
+      limits: () => runtime.limits(),
+      run: (...given) => runtime.run(...given),
+    };
+    const other = { runtime: told, ...(await buildCosigner('any')) };
+    const askAuthority = async (permission: Permission) => {
+      await reshare(old, { runtime: told, next: { ...next, runtime: told } });
+      assert.deepEqual(allowed, [next.cid]);
+      return { signature: await guardian.signTypedData(typedDataOf(permission) as never) };
+    };
+    const late = migrateWallet({ store, id: old.address, runtime: told, next: other, askAuthority });
+    await assert.rejects(late, failsWith('changed', /Another command/));
+    assert.deepEqual(allowed, [next.cid]);
+    await signs(await readWallet(store, old.address));
   });
 
   test('another action gets nothing if the old one refuses', async () => {

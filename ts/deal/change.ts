@@ -1,7 +1,7 @@
 import { commandLine } from '#command';
 import { StoreError, UsageError, WalletError } from '../errors.ts';
 import type { AskOptions } from '../runtime/ask.ts';
-import type { Runtime } from '../runtime/types.ts';
+import type { Action, Runtime } from '../runtime/types.ts';
 import { actionOf, actionsBeside } from '../store/action.ts';
 import { dropCommand, resharesOf, withMutex } from '../store/deals.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type WalletInfo,
 } from '../store/store.ts';
 import type { AskAuthority } from './permission.ts';
+import type { HostedAction } from './plan.ts';
 import { clear, fresh, type Load } from './play.ts';
 
 // What all changes of a wallet have in common: new shares, here or offline, and a migration of the action's share.
@@ -94,7 +95,7 @@ export async function settled(
 }
 
 /** Lets these actions use the host wallet, besides the actions of other keys that use it. */
-export async function permit(
+async function permit(
   runtime: Runtime,
   store: Store,
   info: WalletInfo,
@@ -102,6 +103,28 @@ export async function permit(
   ...cids: string[]
 ): Promise<void> {
   return runtime.permit(wallet, ...new Set([...cids, ...(await actionsBeside(store, info))]));
+}
+
+/**
+ * Lets the next action use the host wallet, beside the present one if that takes part. If another command has changed the wallet
+ * since, the host is not told: it would let the action that was revoked use the wallet again, and not the one that has the share.
+ *
+ * @throws StoreError changed
+ */
+export async function permitNext(
+  store: Store,
+  info: WalletInfo,
+  wallet: string,
+  present: Action | undefined,
+  next: HostedAction,
+): Promise<void> {
+  const hold = await holdWallet(store, info.address);
+  try {
+    await assertCurrent(store, info);
+    await permit(next.runtime, store, info, wallet, ...(present ? [present.cid] : []), next.cid);
+  } finally {
+    hold.release();
+  }
 }
 
 /**

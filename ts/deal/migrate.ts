@@ -3,7 +3,7 @@ import { permissionToMove } from '../protocol/permission.ts';
 import { type AskOptions, ask } from '../runtime/ask.ts';
 import { actionOf } from '../store/action.ts';
 import { draftChange, nextSealedName, type WalletInfo } from '../store/store.ts';
-import { besidesDeals, type Changed, type ChangeOptions, oldShares, permit, retire, settled } from './change.ts';
+import { besidesDeals, type Changed, type ChangeOptions, oldShares, permitNext, retire, settled } from './change.ts';
 import { describeAction } from './describe.ts';
 import { about, expiry, signedPermission } from './permission.ts';
 import { type HostedAction, nextAuthority } from './plan.ts';
@@ -28,7 +28,7 @@ export async function migrateWallet(options: ChangeOptions & { readonly next: Ho
     const permission = permissionToMove(about(old), sharing, { action: next.cid, authority, expires: expiry() });
     const tandem = await fresh(load);
     const authorization = await signedPermission(old, shares, permission, { ask: askAuthority, tandem });
-    await permit(next.runtime, store, old, wallet, holder.cid, next.cid);
+    await permitNext(store, old, wallet, holder, next);
     onProgress?.('the old action gives its share');
     const request = {
       op: 'migrate' as const,

@@ -4,7 +4,7 @@ import { permissionToDeal } from '../protocol/permission.ts';
 import { HOT } from '../protocol/roles.ts';
 import { actionOf } from '../store/action.ts';
 import { draftChange, nextSealedName, type PartyInfo, shareFileName, type WalletInfo } from '../store/store.ts';
-import { besidesDeals, type Changed, type ChangeOptions, oldShares, permit, retire, settled } from './change.ts';
+import { besidesDeals, type Changed, type ChangeOptions, oldShares, permitNext, retire, settled } from './change.ts';
 import { keepDealt } from './correlate.ts';
 import { describeAction, describeKey, type HeldBy } from './describe.ts';
 import { adopt } from './migrate.ts';
@@ -122,7 +122,7 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
   const described = next ?? old.action;
   if (holder === undefined || described === undefined) throw new UsageError('There is no action to hold a share.');
   const wallet = now?.wallet ?? (await holder.runtime.createWallet());
-  if (next) await permit(next.runtime, store, old, wallet, ...(now ? [now.cid] : []), next.cid);
+  if (next) await permitNext(store, old, wallet, now, next);
 
   const interactive = old.action?.interactive;
   const held: HeldBy = {
