@@ -501,6 +501,32 @@ describe('another action', () => {
     await signs(await readWallet(store, old.address));
   });
 
+  test('another action under another authority is another change, if it is the same action twice', async () => {
+    const old = await newWallet();
+    const next = { runtime, ...(await buildCosigner('any')) };
+    const silent: Runtime = {
+      name: 'local',
+      createWallet: () => runtime.createWallet(),
+      permit: async (wallet, ...cids) => {
+        if (cids.length === 1) throw new Error('the host does not answer');
+        await runtime.permit(wallet, ...cids);
+      },
+      limits: () => runtime.limits(),
+      run: (...given) => runtime.run(...given),
+    };
+    const migrate = (authority: string, at: Runtime) =>
+      migrateWallet({ store, id: old.address, runtime: at, next, authority });
+    await assert.rejects(migrate('cold', silent), /may still use it/);
+    const begun = await readWallet(store, old.address);
+    const opened = await openWallet(store, { id: old.address, runtime });
+    const { wallet } = await migrate(guardian.address, runtime);
+    assert.equal(wallet.action?.cid, begun.action?.cid);
+    await assert.rejects(retire(store, begun, runtime), /Another command/);
+    await assert.rejects(opened.signMessage('hello'), failsWith('changed', /Another command/));
+    assert.deepEqual(await readWallet(store, old.address), wallet);
+    await signs(wallet);
+  });
+
   test('another action gets nothing if the old one refuses', async () => {
     const old = await newWallet('none');
     const next = { runtime, ...(await buildCosigner('any')) };
