@@ -71,6 +71,12 @@ describe('audit 5: text from outside', () => {
     const plain = 'Two hold one key: é 漢字 🔑 "x"\\';
     assert.deepEqual([cleanLine(plain), cleanText(plain), cleanBlock(plain)], [plain, plain, plain]);
     assert.equal(cleanLine('a\r\n\t b\u00a0c\x1b[2K', 8), 'a b c\\u{…');
+    // Marks that would be stacked over other lines. Thai, Tibetan and pointed Hebrew have up to four on a letter.
+    for (const word of ['ที่', 'བསྒྲུབས', 'שָּׁ֑']) assert.equal(quoted(word), `"${word}"`);
+    const stack = `e${'\u0301'.repeat(40)}`;
+    for (const shown of [quoted(stack), cleanLine(stack), cleanText(stack), visibleJson(stack)])
+      assert.equal(/\p{M}+/u.exec(shown)?.[0], '\u0301'.repeat(4));
+    assert.equal(JSON.parse(visibleJson(stack)), stack);
   });
 
   test('audit 5: cannot be made a text of without being cleaned', () => {

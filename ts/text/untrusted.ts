@@ -2,8 +2,11 @@
 // show it (it moves the cursor, sets the clipboard, turns the direction of what follows), and people believe what stands on a
 // line of its own. So no such text is shown, stored or logged before it went through here.
 
-/** What is not seen, or moves what is: controls, formats, what is not assigned, line separators, blank letters. */
-const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+/**
+ * What is not seen, or moves or covers what is: controls, formats, what is not assigned, line separators, blank letters, and the
+ * combining marks after the fourth on one letter, which fonts stack over the lines above and below.
+ */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?<=\p{M}{4})\p{M}/gu;
 
 /** Line breaks with the blanks after them, or one blank of any width. */
 const BREAKS = /[\r\n\u0085\p{Zl}\p{Zp}\t\v\f][\s\u0085]*|\p{Zs}/gu;
