@@ -335,8 +335,7 @@ describe('the runtime', () => {
 
     await fails(runtime().permit(wallet, next.cid), 'permission', /only the key of the account/, /LIT_API_KEY/);
     const making = runtime({ accountKey: host.key });
-    await making.createWallet();
-    await fails(making.permit(wallet, next.cid), 'input', /is set up for the action/, /--policy messages/);
+    await fails(making.createWallet(next.cid), 'input', /is set up for the action/, /--policy messages/);
 
     const written: string[][] = [];
     const onPermit = (settings: CompleteSettings) => written.push(cidsOf(settings));

@@ -9,6 +9,7 @@ import { generateIdentity } from 'age-encryption';
 import { recoverMessageAddress } from 'viem';
 import { buildCosigner } from '../ts/build/cosigner.ts';
 import { createWallet } from '../ts/deal/keygen.ts';
+import { reshareWallet } from '../ts/deal/reshare.ts';
 import { messageIntent } from '../ts/intent/from.ts';
 import { LitAccount } from '../ts/runtime/chipotle/account.ts';
 import { LitHttp } from '../ts/runtime/chipotle/http.ts';
@@ -123,6 +124,43 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
     for (const made of [two, three]) {
       const { signature } = await (await open(made)).signMessage(message);
       assert.equal(await recoverMessageAddress({ message, signature }), made.wallet.address);
+    }
+    await lit.close();
+  });
+
+  test('another action takes the place of one that is not trusted, in the same set-up, for one key after the other', async () => {
+    const lit = await startStandIn();
+    const action = await buildCosigner('messages');
+    let settings: Settings = { LIT_API_URL: lit.url };
+    const save = (changed: Settings) => {
+      settings = changed;
+    };
+    const key = await newAccount(lit.url);
+    const account = new LitAccount(new LitHttp({ url: lit.url, key }));
+    await setUp(action, 'messages', { account, settings, save, onStep: () => {} });
+    const runtime = (accountKey?: string) => {
+      assert.ok(isComplete(settings));
+      return new ChipotleRuntime({ settings, accountKey, onPermit: save });
+    };
+    const identity = await generateIdentity();
+    const store = openStore(join(dir, 'distrust'), async () => ({ identities: [identity] }));
+    const keys = { store, action: { ...action, runtime: runtime() }, threshold: 2, parties: 3 };
+    const ids = [(await createWallet(keys)).wallet.address, (await createWallet(keys)).wallet.address];
+    const next = await buildCosigner('messages', 'chipotle', { minEpoch: 1 });
+    const recover = (id: string | undefined, accountKey?: string) => {
+      const at = runtime(accountKey);
+      return reshareWallet({ store, id, runtime: at, next: { ...next, runtime: at }, isActionGone: true });
+    };
+    const permitted = [`${action.cid} ${next.cid}`, next.cid];
+    await assert.rejects(recover(ids[0]), /only the key of the account may permit another action/);
+    for (const [i, id] of ids.entries()) {
+      const { wallet } = await recover(id, key);
+      assert.deepEqual([wallet.action?.cid, wallet.action?.retired], [next.cid, undefined]);
+      assert.deepEqual(settings.LIT_CID?.split(' ').sort(), permitted[i]?.split(' ').sort());
+      for (const of of ids) {
+        const { signature } = await (await openWallet(store, { id: of, runtime: runtime() })).signMessage('hello');
+        assert.equal(await recoverMessageAddress({ message: 'hello', signature }), of);
+      }
     }
     await lit.close();
   });

@@ -102,11 +102,11 @@ async function permit(
   wallet: string,
   ...cids: string[]
 ): Promise<void> {
-  return runtime.permit(wallet, ...new Set([...cids, ...(await actionsBeside(store, info))]));
+  return runtime.permit(wallet, ...new Set([...cids, ...(await actionsBeside(store, info, wallet))]));
 }
 
 /**
- * Lets the next action use the host wallet, beside the present one if that takes part. If another command has changed the wallet
+ * Lets the next action use the host wallet, beside the present one if that uses it. If another command has changed the wallet
  * since, the host is not told: it would let the action that was revoked use the wallet again, and not the one that has the share.
  *
  * @throws StoreError changed
@@ -115,7 +115,7 @@ export async function permitNext(
   store: Store,
   info: WalletInfo,
   wallet: string,
-  present: Action | undefined,
+  present: Pick<Action, 'cid'> | undefined,
   next: HostedAction,
 ): Promise<void> {
   const hold = await holdWallet(store, info.address);
@@ -140,7 +140,7 @@ export async function retire(store: Store, info: WalletInfo, runtime: Runtime | 
     await assertCurrent(store, info);
     const { runtime: host } = await actionOf(store, info, runtime);
     await permit(host, store, info, action.wallet, action.cid);
-    if ((await actionsBeside(store, info)).includes(action.retired)) {
+    if ((await actionsBeside(store, info, action.wallet)).includes(action.retired)) {
       throw new UsageError(
         'Another wallet of this store has its share with that action: reshare --revoke that one too.',
       );

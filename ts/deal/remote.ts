@@ -109,7 +109,7 @@ function texts(messages: Messages): Record<string, string> {
 /** A new wallet at the host, which this action alone may use. */
 export async function hostWallet({ runtime, cid }: HostedAction, { onProgress }: AskOptions): Promise<string> {
   onProgress?.('asking the host for a wallet');
-  const wallet = await runtime.createWallet();
+  const wallet = await runtime.createWallet(cid);
   await runtime.permit(wallet, cid);
   return wallet;
 }

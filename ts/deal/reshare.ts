@@ -2,7 +2,7 @@ import type { Messages } from '../core/wasm.ts';
 import { StoreError, UsageError, WalletError } from '../errors.ts';
 import { permissionToDeal } from '../protocol/permission.ts';
 import { HOT } from '../protocol/roles.ts';
-import { actionOf } from '../store/action.ts';
+import { actionOf, actionsBeside } from '../store/action.ts';
 import { draftChange, nextSealedName, type PartyInfo, shareFileName, type WalletInfo } from '../store/store.ts';
 import { besidesDeals, type Changed, type ChangeOptions, oldShares, permitNext, retire, settled } from './change.ts';
 import { keepDealt } from './correlate.ts';
@@ -20,7 +20,7 @@ export interface ReshareOptions extends ChangeOptions {
   readonly parties?: number | undefined;
   /** The next action for the share, if it changes. */
   readonly next?: HostedAction | undefined;
-  /** The old action or its host is gone, and is not asked for anything: `next` gets a new wallet at its own host. */
+  /** The old action or its host is gone, and is not asked for anything: `next` gets a wallet at its own host. */
   readonly isActionGone?: boolean | undefined;
 }
 
@@ -86,7 +86,11 @@ export async function reshareWallet(options: ReshareOptions): Promise<Changed> {
         { share: dealt.shares.get(HOT), correlation },
         place?.party.correlates ? options : {},
       );
-      return { wallet: await retire(store, info, runtime), from, calls: place?.calls ?? 0 };
+      return {
+        wallet: await retire(store, info, isActionGone ? options.next?.runtime : runtime),
+        from,
+        calls: place?.calls ?? 0,
+      };
     } finally {
       clear(dealt.shares);
     }
@@ -122,7 +126,11 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
   const described = next ?? old.action;
   if (holder === undefined || described === undefined) throw new UsageError('There is no action to hold a share.');
   const wallet = now?.wallet ?? (await holder.runtime.createWallet());
-  if (next) await permitNext(store, old, wallet, now, next);
+  // A host may have one wallet for all keys. There, an action that is not asked for anything can be revoked, unless another key has it.
+  const present = wallet === old.action?.wallet ? old.action : undefined;
+  if (next) await permitNext(store, old, wallet, present, next);
+  const others = isActionGone ? await actionsBeside(store, old, wallet) : [];
+  const retired = next && present && !others.includes(present.cid) ? present.cid : undefined;
 
   const interactive = old.action?.interactive;
   const held: HeldBy = {
@@ -132,7 +140,7 @@ async function placeOf(old: WalletInfo, options: ReshareOptions, { deal, parties
       authority,
       sealed: nextSealedName(old),
       interactive,
-      retired: next && now?.cid,
+      retired,
     }),
   };
   const after = { held, source: holder.source };

@@ -45,12 +45,13 @@ export interface Runtime {
   readonly name: (typeof RUNTIMES)[number];
 
   /**
-   * Makes a wallet (a PKP): the key under whose encryption an action's share is kept.
+   * Makes a wallet (a PKP): the key under whose encryption an action's share is kept. A host may have one for all keys of a store.
    *
+   * @param cid for a new key, its action, which {@link permit} then lets use the wallet alone
    * @returns its id, an address in lower-case hex: `0x` and 40 digits
    * @throws {RuntimeError}
    */
-  createWallet(): Promise<string>;
+  createWallet(cid?: string): Promise<string>;
 
   /**
    * Lets exactly these actions use the wallet: one, or two while a share moves from one to the other. Another call

@@ -43,11 +43,9 @@ export async function commonAction(store: Store, runtime: Runtime['name']): Prom
   return { cid, source };
 }
 
-/** The actions that hold shares of the store's other wallets under the same host wallet. */
-export async function actionsBeside(store: Store, { address, action }: WalletInfo): Promise<string[]> {
-  const others = (await allWallets(store)).filter(
-    (info) => info.address !== address && info.action?.wallet === action?.wallet,
-  );
+/** The actions that hold shares of the store's other wallets under a host wallet. */
+export async function actionsBeside(store: Store, { address }: WalletInfo, wallet: string): Promise<string[]> {
+  const others = (await allWallets(store)).filter((info) => info.address !== address && info.action?.wallet === wallet);
   return others.flatMap((info) => info.action?.cid ?? []);
 }
 

@@ -60,7 +60,6 @@ export class ChipotleRuntime implements Runtime {
   readonly #account: LitAccount;
   #settings: CompleteSettings;
   #limits: { readonly told: Promise<Limits>; readonly at: number } | undefined;
-  #hasNewKey = false;
 
   /** @throws {RuntimeError} `input` if the settings cannot be right */
   constructor(options: ChipotleOptions) {
@@ -71,27 +70,30 @@ export class ChipotleRuntime implements Runtime {
     this.#account = new LitAccount(this.#http);
   }
 
-  /** The wallet of the set-up: every key of the store has its share under the encryption of this one. */
-  async createWallet(): Promise<string> {
-    this.#hasNewKey = true;
-    return this.#settings.LIT_WALLET;
+  /**
+   * The wallet of the set-up: every key of the store has its share under the encryption of this one.
+   *
+   * @throws {RuntimeError} `input` if a new key's action is not the one of the set-up
+   */
+  async createWallet(cid?: string): Promise<string> {
+    const { LIT_POLICY: policy, LIT_WALLET: wallet } = this.#settings;
+    const permitted = cidsOf(this.#settings);
+    if (cid === undefined || cid === String(permitted)) return wallet;
+    // Another action would take the wallet from the keys that the store may have already.
+    throw new RuntimeError('input', `the store is set up for the action ${permitted}, not for ${cid}`, {
+      next: `give the policy of the set-up (--policy ${policy}), or set up another store`,
+    });
   }
 
   /** @throws {RuntimeError} `permission`, too, if another group or key lets others use the wallet */
   async permit(wallet: string, ...cids: string[]): Promise<void> {
     const { accountKey, onPermit } = this.#options;
-    const { LIT_GROUP: group, LIT_POLICY: policy } = this.#settings;
+    const { LIT_GROUP: group } = this.#settings;
     const permitted = cidsOf(this.#settings);
     const [cid, ...more] = cids;
     if (cid !== undefined && more.length === 0 && String(cids) === String(permitted)) {
       await this.check(wallet, cid);
       return assertOnlyWay(this.#account, this.#own);
-    }
-    if (this.#hasNewKey) {
-      // Another action would take the wallet from the keys that the store may have already.
-      throw new RuntimeError('input', `the store is set up for the action ${permitted}, not for ${cids}`, {
-        next: `give the policy of the set-up (--policy ${policy}), or set up another store`,
-      });
     }
     if (!accountKey) {
       throw new RuntimeError('permission', 'only the key of the account may permit another action', {
