@@ -551,7 +551,7 @@ async function notedFiles(store: Store, id: string): Promise<Noted> {
  */
 export async function assertCurrent(store: Store, info: WalletInfo): Promise<void> {
   const now = await readWallet(store, info.address);
-  // The same action may hold the share anew, under another authority: then its file has another name.
+  // The same action may hold the share under another authority: then its file has another name.
   const isSame = now.keyId === info.keyId && now.action?.cid === info.action?.cid;
   if (isSame && sealedFileName(now) === sealedFileName(info)) return;
   throw new StoreError('changed', `Another command gave the wallet ${info.address} new shares or another action.`, {
