@@ -162,6 +162,16 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
         assert.equal(await recoverMessageAddress({ message: 'hello', signature }), of);
       }
     }
+    // The account is gone: another one, whose set-up is for the action that the policy is built into.
+    const another = await newAccount(lit.url);
+    settings = { LIT_API_URL: lit.url };
+    const owner = new LitAccount(new LitHttp({ url: lit.url, key: another }));
+    await setUp(action, 'messages', { account: owner, settings, save, onStep: () => {} });
+    const at = runtime(another);
+    const later = { ...(await buildCosigner('messages', 'chipotle', { minEpoch: 2 })), runtime: at };
+    const { wallet } = await reshareWallet({ store, id: ids[0], runtime: at, next: later, isActionGone: true });
+    assert.deepEqual([settings.LIT_WALLET, settings.LIT_CID], [wallet.action?.wallet, later.cid]);
+    await (await openWallet(store, { id: wallet.address, runtime: at })).signMessage('hello');
     await lit.close();
   });
 
