@@ -11,8 +11,8 @@ import { run } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, reshare
-with revocation, a change of the policy, teardown. Each says what it did and how long it took. Takes 13 calls of the action, and leaves
-an empty wallet (PKP) in the account.
+with revocation, a change of the policy, another action without a word of the old one, teardown. Each says what it did and how long it
+took. Takes 16 calls of an action, and leaves an empty wallet (PKP) in the account.
 
 usage: LIT_API_KEY=… npm run try:lit
 
@@ -84,6 +84,9 @@ run('try-lit', async (signal) => {
     await refuse('the policy lets a raw digest pass', '--digest', DIGEST);
     await succeed(owner, 'migrate', '--policy', 'any', '--json');
     await succeed(daily, 'sign', '--digest', DIGEST, '--json');
+
+    await succeed(owner, 'recover', '--new-action', '--json');
+    await sign(address);
 
     await succeed(owner, 'setup', 'teardown');
     await refuse('the action still signs after the teardown');

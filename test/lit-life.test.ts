@@ -76,8 +76,16 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
       const { code, output } = await command('try-lit', [], { LIT_API_KEY: key, LIT_API_URL: at });
       assert.equal(code, 0, output);
       assert.match(output, /A wallet lived on http.*0x/);
-      assert.equal(output.match(/^ok {2}sign/gm)?.length, 6, output);
-      for (const step of ['sign.*--protocol dkls23', 'setup rotate', 'reshare --revoke', 'migrate', 'setup teardown']) {
+      assert.equal(output.match(/^ok {2}sign/gm)?.length, 7, output);
+      const steps = [
+        'sign.*--protocol dkls23',
+        'setup rotate',
+        'reshare --revoke',
+        'migrate',
+        'recover',
+        'setup teardown',
+      ];
+      for (const step of steps) {
         assert.match(output, new RegExp(`^ok {2}${step}`, 'm'));
       }
       assert.match(
