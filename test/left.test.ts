@@ -3,7 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { encodeErrorResult, type Hex, type PublicClient, parseAbi } from 'viem';
-import { areAuthorizationsUsed, isAuthorizationUsed, readerOf } from '../ts/adapters/x402.ts';
+import { readerOf } from '../ts/adapters/reader.ts';
+import { areAuthorizationsUsed, isAuthorizationUsed } from '../ts/adapters/x402.ts';
 import { makePolicy } from '../ts/index.ts';
 import { budgetLeft } from '../ts/mcp/left.ts';
 

@@ -34,7 +34,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'ts/deal/files': [...SHARED, 'ts/files', 'ts/runtime', 'ts/store', 'ts/deal'],
   'ts/adapters': [...SHARED, 'ts/signing'],
   'ts/provider': SHARED,
-  'ts/browser': [...SHARED, 'ts/runtime', 'ts/runtime/chipotle', 'ts/store', 'ts/signing', 'ts/deal', 'ts/provider'],
+  'ts/browser': [
+    ...SHARED,
+    'ts/runtime',
+    'ts/runtime/chipotle',
+    'ts/store',
+    'ts/signing',
+    'ts/deal',
+    'ts/adapters',
+    'ts/provider',
+  ],
   'ts/mcp': [...SHARED, 'ts/files', 'ts/runtime', 'ts/store', 'ts/signing', 'ts/adapters'],
   'ts/build': [...SHARED, 'ts/files', 'ts/runtime', 'ts/runtime/local', 'ts/deal'],
 };
@@ -192,6 +201,13 @@ describe('the structure', () => {
       named.filter(([file, name]) => name !== `'${file?.slice(0, -3)}'`),
       [],
     );
+  });
+
+  test('structure: what asks a node is made in one place, as it may ask nobody else', () => {
+    const makers = filesIn('ts').filter((file) =>
+      /\bcreate\w*Client\(/.test(readFileSync(join(root, file), 'utf8').replace(/\/\*.*?\*\/|\/\/[^\n]*/gs, '')),
+    );
+    assert.deepEqual(makers, ['ts/adapters/reader.ts']);
   });
 
   test('structure: the forms of a CID and of an address stand in ts/protocol/schema.ts alone', () => {

@@ -1,11 +1,9 @@
 import * as v from 'valibot';
 import {
   type Address,
-  createPublicClient,
   decodeFunctionData,
   getAddress,
   type Hex,
-  http,
   type PublicClient,
   parseAbi,
   parseEventLogs,
@@ -20,6 +18,7 @@ import type { Pace } from '../policy/schema.ts';
 import { paceOf, placeOf } from '../policy/sequences.ts';
 import { ADDRESS_FORM, Address as AnyAddress } from '../protocol/schema.ts';
 import type { Wallet } from '../signing/wallet.ts';
+import { readerOf } from './reader.ts';
 
 // Payments by x402 with counted nonces: each takes the lowest that the chain does not show as used, so that a pace holds. However
 // often one nonce is signed, the token takes it once. So nothing that a seller or a facilitator says moves on to the next one:
@@ -398,11 +397,6 @@ export function payableAssets(policy: Policy, rpc: CountedOptions['rpc']): reado
 
 function assetOf({ chain, address }: Pick<TokenSequence, 'chain' | 'address'>): string {
   return `eip155:${chain}/${address.toLowerCase()}`;
-}
-
-/** Asks the node at a URL, and nobody else: by EIP-3668 its answer could name other URLs, also of this machine and its network. */
-export function readerOf(url: string): PublicClient {
-  return createPublicClient({ transport: http(url), ccipRead: false });
 }
 
 /** Whether a token (ERC-3009) has taken an authorization of an account with this nonce. */

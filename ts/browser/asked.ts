@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { createPublicClient, http } from 'viem';
 import { prepareTransactionRequest } from 'viem/actions';
+import { readerOf } from '../adapters/reader.ts';
 import { fromHex } from '../core/evm.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { InputError, type Intent } from '../intent/intent.ts';
@@ -145,15 +145,12 @@ export async function askedTransaction(params: unknown, account: string, chain: 
     nonce: nonce === undefined ? undefined : Number(nonce),
     accessList,
   });
-  const filled = await prepareTransactionRequest(
-    createPublicClient({ transport: http(chain.rpcUrl, { retryCount: 1 }) }),
-    {
-      ...request,
-      account: account as `0x${string}`,
-      chainId: chain.id,
-      parameters: ['nonce', 'fees', 'gas', 'type'],
-    } as never,
-  ).catch((error: { shortMessage?: unknown; details?: unknown }) => {
+  const filled = await prepareTransactionRequest(readerOf(chain.rpcUrl, { retryCount: 1 }), {
+    ...request,
+    account: account as `0x${string}`,
+    chainId: chain.id,
+    parameters: ['nonce', 'fees', 'gas', 'type'],
+  } as never).catch((error: { shortMessage?: unknown; details?: unknown }) => {
     throw nodeError(chain, 'cannot prepare the transaction', error.details ?? error.shortMessage);
   });
   const { from: _, account: __, nonceManager: ___, chain: ____, ...transaction } = filled as Record<string, unknown>;
@@ -181,8 +178,8 @@ export function askedChain(params: unknown): Chain {
 
 /** @throws ProviderRpcError, if the node is of another chain, or there is none */
 export async function assertNode({ rpcUrl, id }: Chain): Promise<void> {
-  const client = createPublicClient({ transport: http(rpcUrl, { retryCount: 0, timeout: 10_000 }) });
-  const actual = await client.getChainId().catch(() => {
+  const reader = readerOf(rpcUrl, { retryCount: 0, timeout: 10_000 });
+  const actual = await reader.getChainId().catch(() => {
     throw new ProviderRpcError(RPC.invalidParams, 'The node of this chain does not answer.');
   });
   if (actual !== id) throw new ProviderRpcError(RPC.invalidParams, `The node is of chain ${actual}, not of ${id}.`);
@@ -190,8 +187,8 @@ export async function assertNode({ rpcUrl, id }: Chain): Promise<void> {
 
 /** Sends a signed transaction to the node of its chain. */
 export async function broadcast(chain: Chain, serializedTransaction: `0x${string}`): Promise<string> {
-  const client = createPublicClient({ transport: http(chain.rpcUrl, { retryCount: 1 }) });
-  return client.sendRawTransaction({ serializedTransaction }).catch((error: { details?: unknown }) => {
+  const reader = readerOf(chain.rpcUrl, { retryCount: 1 });
+  return reader.sendRawTransaction({ serializedTransaction }).catch((error: { details?: unknown }) => {
     throw nodeError(chain, 'does not take the transaction', error.details);
   });
 }

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Address, erc20Abi, type Hex, type PublicClient } from 'viem';
 import { recoverAddress } from 'viem/utils';
-import { ASSET, assertWithin, payableAssets, readerOf } from '../adapters/x402.ts';
+import { readerOf } from '../adapters/reader.ts';
+import { ASSET, assertWithin, payableAssets } from '../adapters/x402.ts';
 import { CodedError, PolicyError, UsageError, WalletError } from '../errors.ts';
 import { messageIntent, transactionIntent, typedDataIntent } from '../intent/from.ts';
 import { digestOf, type Intent } from '../intent/intent.ts';
