@@ -1,5 +1,6 @@
 // A wallet's page in a browser: the store, the worker, passkeys, the provider for dapps of other origins.
 
+export { DISTRUST_ADVICE } from './browser/advice.ts';
 export { type BackupKind, dropCold, makeBackup, restoreBackup, returnCold } from './browser/backup.ts';
 export { WalletClient, WorkerError } from './browser/client.ts';
 export { type Chain, type Connection, Connections } from './browser/connections.ts';

@@ -5,12 +5,13 @@ import type { SentError } from './messages.ts';
 
 // Most errors advise a command; a page has none.
 
-const DISTRUST =
+/** What to do once an answer of the action has failed a check, as an error's `next`: for a page that says so by itself. */
+export const DISTRUST_ADVICE =
   'do not trust this action. With a backup, the cold share and the recovery key, a computer gives the key another one (docs/browser.md).';
 
 const ADVICE: { readonly [code in ErrorCode]?: string } = {
-  locked: DISTRUST,
-  'check-failed': DISTRUST,
+  locked: DISTRUST_ADVICE,
+  'check-failed': DISTRUST_ADVICE,
   'stale-response': 'try again.',
   refused: 'check that this page is set up for the action of the wallet.',
   'store-missing': 'if the storage of this site was cleared, restore a backup, or recover with the cold share.',

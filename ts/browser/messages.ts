@@ -16,7 +16,7 @@ export interface WalletState {
   /** Whether the cold share lies in this browser still. */
   readonly hasCold: boolean;
   readonly hasHot: boolean;
-  /** Why the hot share signs no more with the action, if it does not. */
+  /** Whether the hot share signs no more with the action, because an answer failed a check. */
   readonly isLocked: boolean;
   readonly threshold: number | undefined;
   readonly parties: number | undefined;

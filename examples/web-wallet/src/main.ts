@@ -2,6 +2,7 @@ import {
   assertPasskeys,
   CodedError,
   Connections,
+  DISTRUST_ADVICE,
   makePasskey,
   type Prompt,
   type ProviderRpcError,
@@ -340,7 +341,8 @@ async function showHome(): Promise<void> {
       h(
         'div',
         { class: 'tag bad', role: 'alert' },
-        'An answer of the action failed a check: the share here signs no more with it. Do not trust this action: with a backup, the cold share and the recovery key, a computer gives the key another one.',
+        h('strong', {}, 'An answer of the action failed a check: the share here signs no more with it.'),
+        h('div', {}, `Next: ${DISTRUST_ADVICE}`),
       ),
     !state.hasHot &&
       h(
