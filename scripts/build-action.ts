@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type ActionParts, HOSTS, MODES } from '../ts/build.ts';
-import { cleanLine, commandLine, entryImports, readJson, wasmNeedsGlue } from '../ts/command/internals.ts';
+import {
+  cleanLine,
+  commandLine,
+  entryImports,
+  needsGlue,
+  readJson,
+  readWasm,
+  type WasmFile,
+} from '../ts/command/internals.ts';
 import { type Json, UsageError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
 import { buildFile, describeBuilt } from './built.ts';
@@ -80,18 +88,18 @@ function oneOf<T extends string>(name: string, value: string, choices: readonly 
 }
 
 /** The glue that is wanted; if none is named, what the module needs. */
-async function glueOf(named: string | undefined, wasm: string): Promise<Pick<ActionParts, 'glue' | 'wasi'>> {
+function glueOf(named: string | undefined, { imports }: WasmFile): Pick<ActionParts, 'glue' | 'wasi'> {
   if (named === 'wasi') return { wasi: true };
   if (named === 'none') return {};
   if (named !== undefined) return { glue: named };
-  if (await wasmNeedsGlue(wasm)) return { glue: `${buildPath}wasm_exec.js` };
+  if (needsGlue(imports)) return { glue: `${buildPath}wasm_exec.js` };
   tell('The module imports nothing from Go or WASI, so the action contains no glue (as with --glue none).');
   return {};
 }
 
 /** What the builder cannot check is said. */
-async function tellEntryImports(parts: ActionParts): Promise<void> {
-  const imports = await entryImports(parts);
+async function tellEntryImports(parts: ActionParts, module: WasmFile): Promise<void> {
+  const imports = await entryImports(parts, module);
   if (imports.length === 0) return;
   const listed = imports
     .slice(0, 3)
@@ -105,20 +113,21 @@ async function build(): Promise<void> {
   const { main, wasm, glue, mode, encoding, url, host, define, out, json, help } = read();
   if (help) return say(USAGE);
   if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
-  const parts: ActionParts = {
+  const given: ActionParts = {
     main,
     wasm,
     mode: oneOf('mode', mode, MODES),
     ...(host !== 'chipotle' && { host: oneOf('host', host, HOSTS) }),
     define: constants(define),
-    ...(await glueOf(glue, wasm)),
     ...(encoding !== undefined && { encoding: oneOf('encoding', encoding, ['deflate', 'plain']) }),
     ...(url !== undefined && { url }),
   };
+  const module = await readWasm(wasm);
+  const parts = { ...given, ...glueOf(glue, module) };
   if (parts.glue !== undefined && !existsSync(parts.glue))
     throw new Error(`${parts.glue} does not exist; run: make wasm`);
-  const built = await buildFile(parts, out);
-  await tellEntryImports(parts);
+  const built = await buildFile(parts, out, module);
+  await tellEntryImports(parts, module);
   if (json) return sayJson(built.result);
   say(describeBuilt(built));
 }

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ActionParts, type BuiltAction, buildWithToolchain, manifestOf, manifestPath } from '../ts/build.ts';
-import { cleanLine } from '../ts/command/internals.ts';
+import { cleanLine, type WasmFile } from '../ts/command/internals.ts';
 
 export interface BuiltFile {
   readonly out: string;
@@ -11,9 +11,9 @@ export interface BuiltFile {
   readonly result: Omit<BuiltAction, 'source'>;
 }
 
-/** Builds an action into a file, and its manifest beside it. */
-export async function buildFile(parts: ActionParts, out: string): Promise<BuiltFile> {
-  const built = await buildWithToolchain(parts);
+/** Builds an action into a file, and its manifest beside it. The module is read, unless it was before. */
+export async function buildFile(parts: ActionParts, out: string, wasm?: WasmFile): Promise<BuiltFile> {
+  const built = await buildWithToolchain(parts, undefined, wasm);
   mkdirSync(dirname(out), { recursive: true });
   writeFileSync(out, built.source);
   const manifest = manifestPath(out);

@@ -13,7 +13,7 @@ import { importBytes } from 'ipfs-unixfs-importer';
 import { fixedSize } from 'ipfs-unixfs-importer/chunker';
 import { balanced } from 'ipfs-unixfs-importer/layout';
 import { MAX_PARAMS, MAX_RESPONSE } from '../actions/template/action.ts';
-import { BuildError, buildAction, buildWithToolchain } from '../ts/build/action.ts';
+import { BuildError, buildAction, buildWithToolchain, readWasm } from '../ts/build/action.ts';
 import { fromBase64 } from '../ts/core/bytes.ts';
 import { buildPath } from '../ts/core/node.ts';
 import { cosigner } from '../ts/deal/cosigner.ts';
@@ -153,6 +153,15 @@ describe('building an action', () => {
     });
     assert.equal(second.source, first.source);
     assert.doesNotMatch(first.source, new RegExp(`${dir}|${root}|main\\.ts`));
+  });
+
+  test('building an action takes the module that was read before, whatever the file is by now', async () => {
+    const given = await parts('once');
+    const { cid } = await buildAction(given);
+    const read = await readWasm(given.wasm);
+    await writeFile(given.wasm, 'another');
+    assert.equal((await buildWithToolchain(given, undefined, read)).cid, cid);
+    await assert.rejects(buildAction(given), /is not a wasm module/);
   });
 
   test('building an action gives another CID for another constant', async () => {

@@ -13,7 +13,7 @@ import { esbuild } from '../runtime/peer.ts';
 import type { Json } from '../runtime/types.ts';
 import { bundleConstants } from './bundle.ts';
 import type { Configured } from './configure.ts';
-import { assertGlue, importsFromEntry, needsGlue } from './glue.ts';
+import { assertGlue, type Glue, importsFromEntry } from './glue.ts';
 
 export { BuildError } from '../errors.ts';
 
@@ -117,12 +117,18 @@ export async function buildAction(parts: ActionParts): Promise<BuiltAction> {
   return built;
 }
 
-/** Like {@link buildAction}, and tells what a manifest has to name. @throws {BuildError} */
+/**
+ * Like {@link buildAction}, and tells what a manifest has to name.
+ *
+ * @param wasm the module of `parts`, if it is read already
+ * @throws {BuildError}
+ */
 export async function buildWithToolchain(
   parts: ActionParts,
   configure: Configure = configureHere,
+  wasm?: WasmFile,
 ): Promise<BuiltAction & { toolchain: Toolchain }> {
-  const { slotted, constants, ...built } = await buildSlotted(parts, configure);
+  const { slotted, constants, ...built } = await buildSlotted(parts, configure, wasm);
   const { source, cid } = filled(slotted, constants);
   return { source, cid, bytes: Buffer.byteLength(source), sha256: sha256(source), ...built };
 }
@@ -131,6 +137,7 @@ export async function buildWithToolchain(
 export async function buildSlotted(
   parts: ActionParts,
   configure: Configure = configureHere,
+  given?: WasmFile,
 ): Promise<
   Pick<BuiltAction, 'wasmSha256' | 'modulesSha256'> & {
     readonly slotted: Slotted;
@@ -140,15 +147,15 @@ export async function buildSlotted(
 > {
   const { version } = await esbuild();
   const { mode = 'inline', encoding = 'deflate' } = parts;
-  const wasm = await module(parts.wasm);
-  assertGlue(wasm, await glueOf(parts));
+  const { bytes: wasm, imports } = given ?? (await readWasm(parts.wasm));
+  assertGlue(imports, await glueOf(parts));
   if (mode === 'inline' && parts.url !== undefined) throw new BuildError('an inlined module has no URL');
   if (mode !== 'inline' && parts.encoding !== undefined) throw new BuildError('a fetched module has no encoding');
   const imported = mode === 'import' ? await importedGlue(parts) : undefined;
   const { constants, modules: paths } = await configured(parts, configure);
   const further: [string, Uint8Array | undefined][] = [];
   for (const [name, path] of Object.entries(paths))
-    further.push([name, path === undefined ? path : await module(path)]);
+    further.push([name, path === undefined ? path : (await readWasm(path)).bytes]);
   const modules = {
     'tandem:action': entry(parts),
     'tandem:wasm': mode === 'inline' ? wasmModule(wasm, encoding) : wasmModule(wasm, 'fetch', wasmUrl(parts)),
@@ -173,17 +180,12 @@ export async function buildSlotted(
   };
 }
 
-/** Whether a wasm file needs glue: whether it imports anything from Go's runtime or from WASI. @throws {BuildError} */
-export async function wasmNeedsGlue(path: string): Promise<boolean> {
-  return needsGlue(await module(path));
-}
-
 /** What the wasm module of an action imports that only the entry file can provide, as `env.abort`. @throws {BuildError} */
-export async function entryImports(parts: ActionParts): Promise<string[]> {
-  return importsFromEntry(await module(parts.wasm), await glueOf(parts));
+export async function entryImports(parts: ActionParts, { imports }: WasmFile): Promise<string[]> {
+  return importsFromEntry(imports, await glueOf(parts));
 }
 
-async function glueOf({ wasi, glue }: ActionParts): Promise<{ readonly text: string } | 'wasi' | undefined> {
+async function glueOf({ wasi, glue }: ActionParts): Promise<Glue> {
   if (wasi) return 'wasi';
   return glue === undefined ? undefined : { text: await textOf(glue) };
 }
@@ -351,13 +353,23 @@ const configureHere: Configure = async (path, define) => {
   return configured(define);
 };
 
-async function module(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const wasm = await read(path);
-  if (isComponent(wasm)) {
+/** A wasm module, read and parsed. */
+export interface WasmFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly imports: readonly WebAssembly.ModuleImportDescriptor[];
+}
+
+/** Reads a wasm module. @throws {BuildError} if the file cannot be read, or is none */
+export async function readWasm(path: string): Promise<WasmFile> {
+  const bytes = await read(path);
+  if (isComponent(bytes)) {
     throw new BuildError(`${path} is a component of WASI preview 2, which no host of Lit runs: compile it for wasip1`);
   }
-  if (!WebAssembly.validate(wasm)) throw new BuildError(`${path} is not a wasm module`);
-  return wasm;
+  try {
+    return { bytes, imports: WebAssembly.Module.imports(new WebAssembly.Module(bytes)) };
+  } catch (cause) {
+    throw new BuildError(`${path} is not a wasm module`, { cause });
+  }
 }
 
 /** A file that has the header of wasm, but is not a module. */

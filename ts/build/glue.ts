@@ -5,6 +5,9 @@ import { BuildError } from '../errors.ts';
 
 type Import = WebAssembly.ModuleImportDescriptor;
 
+/** The text of the script; `wasi` for actions/template/wasi.ts; undefined if the entry file gives the imports. */
+export type Glue = { readonly text: string } | 'wasi' | undefined;
+
 /** The modules that Go and WASI import from. An entry file may provide others itself. */
 const GO = ['gojs', 'go'];
 const WASI = 'wasi_snapshot_preview1';
@@ -22,13 +25,11 @@ const WASI_NAMES = new Set(
 );
 
 /**
- * Checks that the glue gives what the module imports from Go's runtime or from WASI.
+ * Checks that the glue gives what a module imports from Go's runtime or from WASI.
  *
- * @param glue the text of the script; `wasi` for actions/template/wasi.ts; undefined if the entry file gives the imports
  * @throws {BuildError} that says what the module was made by, and which `--glue` it needs
  */
-export function assertGlue(wasm: Uint8Array<ArrayBuffer>, glue: { readonly text: string } | 'wasi' | undefined): void {
-  const imports = importsOf(wasm);
+export function assertGlue(imports: readonly Import[], glue: Glue): void {
   const missing = imports.filter((item) => !isGiven(item, glue));
   if (missing.length === 0) return;
   const { made, flag } = origin(imports);
@@ -41,21 +42,16 @@ export function assertGlue(wasm: Uint8Array<ArrayBuffer>, glue: { readonly text:
 }
 
 /** Whether a module needs glue: whether it imports anything from Go's runtime or from WASI. */
-export function needsGlue(wasm: Uint8Array<ArrayBuffer>): boolean {
-  return importsOf(wasm).some(({ module }) => isFromGlue(module));
+export function needsGlue(imports: readonly Import[]): boolean {
+  return imports.some(({ module }) => isFromGlue(module));
 }
 
 /**
  * What a module imports that only its entry file can provide, as `env.abort`. Whether the entry file does shows only when the action
  * runs.
- *
- * @param glue as for {@link assertGlue}
  */
-export function importsFromEntry(
-  wasm: Uint8Array<ArrayBuffer>,
-  glue: { readonly text: string } | 'wasi' | undefined,
-): string[] {
-  return importsOf(wasm)
+export function importsFromEntry(imports: readonly Import[], glue: Glue): string[] {
+  return imports
     .filter(({ module, name }) => {
       if (glue === undefined) return true;
       return !isFromGlue(module) && !(typeof glue === 'object' && names(glue.text, name));
@@ -63,15 +59,11 @@ export function importsFromEntry(
     .map(({ module, name }) => `${module}.${name}`);
 }
 
-function importsOf(wasm: Uint8Array<ArrayBuffer>): Import[] {
-  return WebAssembly.Module.imports(new WebAssembly.Module(wasm));
-}
-
 function isFromGlue(module: string): boolean {
   return GO.includes(module) || module === WASI || module === 'wasi_unstable';
 }
 
-function isGiven({ module, name }: Import, glue: { readonly text: string } | 'wasi' | undefined): boolean {
+function isGiven({ module, name }: Import, glue: Glue): boolean {
   if (GO.includes(module)) return typeof glue === 'object' && names(glue.text, name);
   if (module === WASI) {
     // An entry file may contain a shim of its own.

@@ -1,7 +1,8 @@
 // For Node. What commands need beyond the package's entry points: it is not among its exports, and may change with any version.
 
 export { commandLine } from '#command';
-export { entryImports, wasmNeedsGlue } from '../build/action.ts';
+export { entryImports, readWasm, type WasmFile } from '../build/action.ts';
+export { needsGlue } from '../build/glue.ts';
 export { fromBase64, toBase64 } from '../core/bytes.ts';
 export {
   addressOf,
