@@ -24,7 +24,9 @@ ${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 A share file that is not in the wallet's folder counts as lost. If the hot share is lost, put cold.age into the folder. If the cold
-share is lost, this works only with a guardian as the authority, or with another cold share in the folder. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+share is lost, this works only with a guardian as the authority, or with another cold share in the folder. At Lit,
+--new-action needs the account's key in LIT_API_KEY. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is
+asked for.`;
 
 run('recover', async (signal) => {
   const start = performance.now();
@@ -70,7 +72,7 @@ run('recover', async (signal) => {
     tell(
       `${coldAdvice(store.dir, changed.wallet)}\n${destroyAdvice(info.epoch)}\n` +
         'If a share was stolen, not lost: the old hot and cold share still sign together, and nothing but moving what the wallet holds ends that.' +
-        oldActionAdvice(info, isActionGone),
+        oldActionAdvice(info, changed.wallet, isActionGone),
     );
   } finally {
     progress.end();
@@ -79,8 +81,13 @@ run('recover', async (signal) => {
 });
 
 /** What the action from before may still do. One that was not asked for anything cannot be revoked by its successor. */
-function oldActionAdvice({ action, runtime }: WalletInfo, isActionGone: boolean): string {
+function oldActionAdvice({ action, runtime }: WalletInfo, now: WalletInfo, isActionGone: boolean): string {
   if (action === undefined) return '';
+  if (isActionGone && action.wallet === now.action?.wallet)
+    return (
+      '\nThe old action may not use the wallet any more, unless another key of this store still has its share there. ' +
+      'It can take the host an hour to forget that it did.'
+    );
   if (isActionGone)
     return '\nAs long as the old action runs, it signs with the old hot share: destroy all copies of that too.';
   const except = runtime === 'local' ? ', unless somebody has a copy of the local host' : '';

@@ -11,8 +11,8 @@ import { run } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Runs the life of a key on Lit, by the commands as a user would give them: setup, doctor, keygen, sign by both protocols, rotate, reshare
-with revocation, a change of the policy, another action without a word of the old one, teardown. Each says what it did and how long it
-took. Takes 16 calls of an action, and leaves an empty wallet (PKP) in the account.
+with revocation, a change of the policy, recovery with a new action, teardown. Each says what it did and how long it took. Takes 16 calls
+of actions, and leaves an empty wallet (PKP) in the account.
 
 usage: LIT_API_KEY=… npm run try:lit
 
@@ -70,23 +70,23 @@ run('try-lit', async (signal) => {
     await sign(address);
 
     const wallet = join(store, address);
-    const before = join(dir, 'before');
-    cpSync(wallet, before, { recursive: true });
-    await succeed(owner, 'reshare', '--revoke', '--json');
-    await sign(address);
-    const now = join(dir, 'now');
-    renameSync(wallet, now);
-    cpSync(before, wallet, { recursive: true });
-    await refuse('the old shares still sign after they were revoked');
-    rmSync(wallet, { recursive: true });
-    renameSync(now, wallet);
+    const replace = async (name: string, flag: string) => {
+      const [before, now] = [join(dir, `before ${name}`), join(dir, `after ${name}`)];
+      cpSync(wallet, before, { recursive: true });
+      await succeed(owner, name, flag, '--json');
+      await sign(address);
+      renameSync(wallet, now);
+      cpSync(before, wallet, { recursive: true });
+      await refuse(`the old shares still sign after ${name} ${flag}`);
+      rmSync(wallet, { recursive: true });
+      renameSync(now, wallet);
+    };
+    await replace('reshare', '--revoke');
 
     await refuse('the policy lets a raw digest pass', '--digest', DIGEST);
     await succeed(owner, 'migrate', '--policy', 'any', '--json');
     await succeed(daily, 'sign', '--digest', DIGEST, '--json');
-
-    await succeed(owner, 'recover', '--new-action', '--json');
-    await sign(address);
+    await replace('recover', '--new-action');
 
     await succeed(owner, 'setup', 'teardown');
     await refuse('the action still signs after the teardown');

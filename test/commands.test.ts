@@ -33,7 +33,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^mcp /, 'serves until it is ended: test/mcp.test.ts'],
   [/ NAME\b|…\)/, 'stands for several commands'],
   [/--approval 0x…/, "needs a guardian's signature: test/wallet.test.ts"],
-  [/^docs\/lit.md sign /, 'as docs/lit.md keygen'],
+  [/^docs\/lit.md (sign|recover) /, 'as docs/lit.md keygen'],
 ];
 
 const ACCOUNT = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8';

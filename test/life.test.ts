@@ -412,6 +412,53 @@ describe('another action', () => {
     await signs(wallet);
   });
 
+  test('another action ends the one that is gone, if the host gives it the same wallet: now or later', async () => {
+    const old = await newWallet();
+    const { wallet = '', cid: oldCid = '' } = old.action ?? {};
+    const permitted: (readonly string[])[] = [];
+    const shared: Runtime = {
+      name: 'local',
+      createWallet: async () => wallet,
+      permit: async (_, ...cids) => {
+        permitted.push(cids);
+        if (cids.length === 1) throw new Error('the host does not answer');
+        await runtime.permit(wallet, ...cids);
+      },
+      limits: () => runtime.limits(),
+      run: (...given) => runtime.run(...given),
+    };
+    const next = { runtime: shared, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
+    const changing = reshare(old, { next, isActionGone: true, runtime: undefined });
+    await assert.rejects(changing, new RegExp(`the old action ${oldCid} may still use it`));
+    assert.deepEqual(permitted, [[oldCid, next.cid], [next.cid]]);
+
+    const at = ['--store', store.dir, '--wallet', old.address];
+    json(await command('reshare', '--revoke', ...at, '--json'));
+    await signs(await readWallet(store, old.address));
+    const group = runtime.host.state.read()?.groups.find(({ wallets }) => wallets.includes(wallet));
+    assert.deepEqual(group?.cids, [next.cid]);
+  });
+
+  test('another action stays when another key moves to the same wallet of its host', async () => {
+    const [one, other] = [await newWallet(), await newWallet()];
+    const wallet = await runtime.createWallet();
+    const shared: Runtime = {
+      name: 'local',
+      createWallet: async () => wallet,
+      permit: (...given) => runtime.permit(...given),
+      limits: () => runtime.limits(),
+      run: (...given) => runtime.run(...given),
+    };
+    for (const [info, policy] of [
+      [one, 'messages'],
+      [other, 'any'],
+    ] as const) {
+      const next = { runtime: shared, ...(await buildCosigner(policy, 'chipotle', { minEpoch: 1 })) };
+      await reshare(info, { next, isActionGone: true });
+    }
+    for (const { address } of [one, other]) await signs(await readWallet(store, address));
+  });
+
   test('another action is revoked for one of two keys under the same encryption only once the other has left the old action too', async () => {
     const wallet = await runtime.createWallet();
     const shared: Runtime = {

@@ -82,7 +82,7 @@ describe('on Lit, as a server in another process has it,', { concurrency: true }
         'setup rotate',
         'reshare --revoke',
         'migrate',
-        'recover',
+        'recover --new-action',
         'setup teardown',
       ];
       for (const step of steps) {
