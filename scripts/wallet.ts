@@ -138,6 +138,9 @@ async function show(store: FileStore, id: string, json: boolean): Promise<void> 
       parties: `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`,
       runtime,
       ...(action && { action: action.cid, policy: action.policy, authority: action.authority }),
+      ...(action?.retired !== undefined && {
+        'old action': `${action.retired} may still use the wallet: ${commandLine('reshare')} --revoke ends that`,
+      }),
       shares: shares.map(({ file, here }) => `${file} ${here ? 'is here' : 'is not here'}`).join(', '),
       'hot share': locked ? 'locked' : 'not locked',
       'failed checks': failures,

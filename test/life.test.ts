@@ -412,7 +412,7 @@ describe('another action', () => {
     await signs(wallet);
   });
 
-  test('another action ends the one that is gone, if the host gives it the same wallet: now or later', async () => {
+  test('another action ends the one that is gone, if the host gives it the same wallet: now, or by the command that check names', async () => {
     const old = await newWallet();
     const { wallet = '', cid: oldCid = '' } = old.action ?? {};
     const permitted: (readonly string[])[] = [];
@@ -433,7 +433,11 @@ describe('another action', () => {
     assert.deepEqual(permitted, [[oldCid, next.cid], [next.cid]]);
 
     const at = ['--store', store.dir, '--wallet', old.address];
+    const ending = new RegExp(`old action.*${oldCid} may still use the wallet.*reshare\\S* --revoke`);
+    for (const name of ['check', 'show']) assert.match((await command('wallet', name, ...at)).stdout, ending);
     json(await command('reshare', '--revoke', ...at, '--json'));
+    for (const name of ['check', 'show'])
+      assert.doesNotMatch((await command('wallet', name, ...at)).stdout, /old action/);
     await signs(await readWallet(store, old.address));
     const group = runtime.host.state.read()?.groups.find(({ wallets }) => wallets.includes(wallet));
     assert.deepEqual(group?.cids, [next.cid]);

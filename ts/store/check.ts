@@ -116,12 +116,20 @@ export async function checkWallet(
   }
 }
 
-/** What moves a wallet to an action of this version, with the consent of its authority. */
-function moveAdvice(store: Store, { address, action }: WalletInfo): string {
+/**
+ * What a wallet's action leaves to do: to end what an old one may still do, or to move the share to one of this version, with the
+ * consent of the wallet's authority.
+ */
+function actionAdvice(store: Store, { address, action }: WalletInfo): string | undefined {
+  const of = `--store ${store.name} --wallet ${address}`;
+  if (action?.retired !== undefined) {
+    return `the old action ${action.retired} may still use the wallet. To end that: ${commandLine('reshare')} --revoke ${of}`;
+  }
+  if (action?.format !== undefined) return undefined;
   const policy = action?.policy.startsWith('0x') ? 'FILE (the present rules)' : action?.policy;
   return (
     'the action is of version 0.1.0 and signs by dkls18. To move the share to one of this version: ' +
-    `${commandLine('migrate')} --store ${store.name} --wallet ${address} --policy ${policy}`
+    `${commandLine('migrate')} ${of} --policy ${policy}`
   );
 }
 
@@ -247,8 +255,8 @@ async function checkFiles(
   if (info.action !== undefined && isAsking) {
     const opening = openAction(store, info); // once: to hash the source takes time
     const source = await checked(sealed, opening);
-    const isOld = info.action.format === undefined && source.state === 'sound';
-    checks.push(isOld ? { ...source, next: moveAdvice(store, info) } : source);
+    const next = source.state === 'sound' ? actionAdvice(store, info) : undefined;
+    checks.push(next === undefined ? source : { ...source, next });
     if (source.state === 'sound') {
       const reading = opening.then((action) => policyFrom(info, action.source));
       const policy = await checked('policy', reading);
