@@ -272,7 +272,12 @@ describe('new shares', () => {
       ),
     );
     cold();
-    await assert.rejects(reshare(old, { isActionGone: true }), failsWith('missing', /1 shares/));
+    await assert.rejects(reshare(old, { isActionGone: true }), failsWith('missing', /1 shares.*put 1 .*: hot\.age\./s));
+    const two = await newWallet('none', 2);
+    await assert.rejects(
+      reshare(two, { isActionGone: true }),
+      failsWith('missing', /1 shares.*fewer shares than its threshold: let the action deal too/s),
+    );
     const other = await newWallet();
     cpSync(file(other, 1), file(old, 1));
     await assert.rejects(reshare(old), failsWith('other-wallet', /hot\.age/));

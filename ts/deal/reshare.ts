@@ -186,6 +186,9 @@ function contributorsOf(
   const names = files.map(({ index }) => shareFileName({ parties, epoch }, index)).join(', ');
   const more = Math.max(threshold - here.length - action.length, 1);
   throw new StoreError('missing', `${here.length} shares of ${address} are here, which are not enough.`, {
-    next: `put ${more} of these files back into the folder of the wallet: ${names}. Files of another epoch do not count.`,
+    next:
+      files.length < more
+        ? 'without its action this wallet has fewer shares than its threshold: let the action deal too, if it still can.'
+        : `put ${more} of these files back into the folder of the wallet: ${names}. Files of another epoch do not count.`,
   });
 }
