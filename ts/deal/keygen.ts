@@ -32,8 +32,9 @@ export interface KeygenOptions extends AskOptions {
 }
 
 /**
- * Makes a wallet, in two calls of the action. The key is dealt so that nobody ever holds it, or it is a given private key. The shares of this machine and the action's sealed one appear in the store together, in one step, once
- * every party has confirmed its share.
+ * Makes a wallet, in two calls of the action. The key is dealt so that nobody ever holds it, or it is a given private key. The
+ * shares of this machine and the action's sealed one appear in the store together, in one step, once every party has confirmed
+ * its share.
  *
  * @returns what is public about the wallet, and how often the action was called
  * @throws UsageError, StoreError, RefusedError, ProtocolError (if a party broke the protocol); RuntimeError of the host

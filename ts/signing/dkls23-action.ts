@@ -8,9 +8,7 @@ import { fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { excess, type HostedSigner, inBase64 } from './action.ts';
 
-// The action as a signer by dkls23: three rounds in two calls.
-
-/** The action as a signer: three rounds in two calls. */
+/** The action as a signer by dkls23: three rounds in two calls. */
 export interface RemoteSigner {
   readonly index: number;
   /** The first call: the others' first messages. */

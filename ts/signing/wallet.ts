@@ -23,8 +23,8 @@ import type { Protocol, Signed, SignedTransaction } from './signed.ts';
 export type { SignOptions } from './job.ts';
 export type { Protocol, Signed, SignedTransaction } from './signed.ts';
 
-// Opening a wallet. A signature then goes from file to file: job.ts, hold.ts, a protocol (onecall.ts, dkls18.ts, dkls23.ts) and
-// its action's side, finish.ts, signed.ts.
+// Opening a wallet. A signature then goes from file to file: job.ts, hold.ts, a protocol (onecall.ts, dkls18.ts, dkls23.ts) with
+// the action as its co-signer (action.ts, dkls18-action.ts, dkls23-action.ts), failed-check.ts, signed.ts.
 
 export interface Wallet {
   readonly info: WalletInfo;

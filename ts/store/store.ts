@@ -26,6 +26,8 @@ import { AgeError, type Key, type KeyKind, keyKindOf, open, sealer } from './age
  *     0x…/actions/<cid>.js  the exact source of the action that holds it
  *     0x…/hot.locked      there if an answer of the action failed a check, or by hand: the hot share signs no more with it (JSON)
  *     0x…/correlation.json  how many answers failed a check, and the id of the correlation that may be used (JSON)
+ *     0x…/nonces.json     the next nonces of payments by x402: a lost file costs only requests to a chain (JSON)
+ *     0x…/mcp.log         what a model has asked the wallet for, by hashes; tandem-ecdsa/mcp writes it, in a folder on a disk
  *     0x…/signing-<index>.age  a party's session, between two rounds of dkls23 (age file holding CBOR); used once
  *     0x…/change.json     there while a change is under way: the files that it writes or removes, with their hashes (JSON)
  *     0x…/lock            the mutex of the wallet: there while a process uses it

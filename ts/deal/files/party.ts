@@ -63,7 +63,8 @@ import { phraseOf, round1PhraseOf } from './words.ts';
 // Offline deals: keys of parties on several machines, which exchange files: no share but its own is ever on a machine.
 //
 // Each file holds every message that its writer knows, so files may go round in any order. A machine goes as far as the
-// messages allow, replaces its session, and only then writes its own file, because a step must never be taken twice. Two machines, of which one runs the action:
+// messages allow, replaces its session, and only then writes its own file, because a step must never be taken twice. Two
+// machines, of which one runs the action:
 //
 //     hot, action → cold   round 1 of hot
 //     cold → hot, action   round 1 of cold

@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { commandLine } from '#command';
 import { readLimited, writeDurable } from '../../files/files.ts';
 import { RuntimeError } from '../errors.ts';
 import { type Settings, settingsSchema } from './settings.ts';
@@ -36,7 +37,9 @@ export function readSettings(storeDir: string): Settings | undefined {
   );
   if (result.success) return result.output;
   const reason = `${v.getDotPath(result.issues[0]) ?? 'a line'} is malformed or unknown`;
-  throw new RuntimeError('input', `${path}: ${reason}`, { next: 'restore it, or run setup.ts in another folder' });
+  throw new RuntimeError('input', `${path}: ${reason}`, {
+    next: `restore it, or run ${commandLine('setup')} in another folder`,
+  });
 }
 
 /** Writes the settings of a store, readable by their owner only; a crash leaves the old ones or the new. */
