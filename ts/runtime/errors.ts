@@ -47,3 +47,8 @@ export class RuntimeError extends CodedError {
     this.status = status;
   }
 }
+
+/** The error of a call that its caller ended. */
+export function aborted(signal: AbortSignal | undefined): RuntimeError {
+  return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
+}

@@ -4,7 +4,7 @@ import { byteLength } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
 import { hideSecret, Untrusted } from '../../text/untrusted.ts';
 import { sleep, withDeadline } from '../deadline.ts';
-import { RuntimeError, type RuntimeErrorKind } from '../errors.ts';
+import { aborted, RuntimeError, type RuntimeErrorKind } from '../errors.ts';
 import type { Json } from '../types.ts';
 
 const MAX_ANSWER = 8 * 1024 * 1024;
@@ -315,9 +315,4 @@ function errorOf(failure: Failure, { isRepeatable }: LitRequest, id: string, att
     ...(typeof result === 'number' && { status: result }),
     ...(next !== undefined && { next }),
   });
-}
-
-/** The error of a call that its caller ended. */
-export function aborted(signal: AbortSignal | undefined): RuntimeError {
-  return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
 }

@@ -3,13 +3,13 @@ import { commandLine } from '#command';
 import { byteLength } from '../../core/bytes.ts';
 import { actionHash } from '../../protocol/cid.ts';
 import { sleep } from '../deadline.ts';
-import { RuntimeError } from '../errors.ts';
+import { aborted, RuntimeError } from '../errors.ts';
 import { assertFits } from '../fits.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
 import { assertOnlyWay, type Own, setActions } from './access.ts';
 import { checked, LitAccount, usageKeyHash } from './account.ts';
-import { aborted, LitHttp, type LitHttpOptions } from './http.ts';
+import { LitHttp, type LitHttpOptions } from './http.ts';
 import { type CompleteSettings, changedNow, cidsOf } from './settings.ts';
 
 const LIMITS_MS = 10 * 60 * 1000;

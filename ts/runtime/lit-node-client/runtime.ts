@@ -1,6 +1,6 @@
 import { toHex } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
-import { RuntimeError } from '../errors.ts';
+import { aborted, RuntimeError } from '../errors.ts';
 import { STRICT_LIMITS } from '../limits.ts';
 import { assertSource } from '../source.ts';
 import type { Action, Json, Limits, RunOptions, Runtime } from '../types.ts';
@@ -56,7 +56,7 @@ export class LitNodeClientRuntime<S> implements Runtime {
     const call = sessionSigs().then((sigs) =>
       client.executeJs({ code: action.source, jsParams: { params }, sessionSigs: sigs }),
     );
-    const { success, response } = await Promise.race([call, aborted(signal)]).catch((error: unknown) => {
+    const { success, response } = await Promise.race([call, abortOf(signal)]).catch((error: unknown) => {
       throw error instanceof RuntimeError ? error : failed(error);
     });
     if (success === false) throw new RuntimeError('action', 'the nodes say that the action failed');
@@ -70,9 +70,9 @@ export class LitNodeClientRuntime<S> implements Runtime {
 }
 
 /** The package's client cannot be stopped; what it still answers is dropped. */
-function aborted(signal: AbortSignal | undefined): Promise<never> {
+function abortOf(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
-    const stop = () => reject(new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason }));
+    const stop = () => reject(aborted(signal));
     if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
   });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { packageRoot } from '../../core/root.ts';
 import { readJson } from '../../json.ts';
-import { RuntimeError } from '../errors.ts';
+import { aborted, RuntimeError } from '../errors.ts';
 import { peerMissing } from '../peer.ts';
 import type { Json, Limits } from '../types.ts';
 import type { Generation } from './generations.ts';
@@ -150,7 +150,7 @@ export class GuestProcess {
       reason ??= error;
       this.kill();
     };
-    const onAbort = () => stop(new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason }));
+    const onAbort = () => stop(aborted(signal));
     const timer = setTimeout(() => {
       stop(new RuntimeError('timeout', `the action exceeded the maximum time of ${timeoutMs} ms and was stopped`));
     }, timeoutMs);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import * as v from 'valibot';
 import { byteLength } from '../../core/bytes.ts';
 import { readJson } from '../../json.ts';
+import { CHUNK } from '../../protocol/cid.ts';
 import { Cid } from '../../protocol/schema.ts';
 import { RuntimeError } from '../errors.ts';
 import { assertFits, fits } from '../fits.ts';
@@ -66,9 +67,7 @@ export const CALLS_PER_PROCESSOR = 4;
 export const MAX_WAITING = 1000;
 const MAX_CIDS = 8;
 
-/** A source of this many bytes is one whole chunk and nothing else, and Lit's hosts fail when they hash it. */
-const FAILS_AT = 262_144;
-/** What to do then. */
+/** What to do with a source that {@link faultOf} refuses. */
 export const ANOTHER_LENGTH = 'add a byte, such as a line feed at the end: it is another action then';
 
 /**
@@ -318,11 +317,9 @@ class Session {
   }
 }
 
-/** Why Lit's hosts could not hash a source; undefined if they can. */
+/** Why Lit's hosts could not hash a source; undefined if they can. They fail on one that is one whole chunk and nothing else. */
 export function faultOf(source: string): string | undefined {
-  return Buffer.byteLength(source) === FAILS_AT
-    ? `Lit's hosts fail on a source of exactly ${FAILS_AT} bytes`
-    : undefined;
+  return Buffer.byteLength(source) === CHUNK ? `Lit's hosts fail on a source of exactly ${CHUNK} bytes` : undefined;
 }
 
 function oneGroupHolds(state: State, cid: string, wallet: string): boolean {

@@ -1,4 +1,4 @@
-import { RuntimeError } from '../errors.ts';
+import { aborted, RuntimeError } from '../errors.ts';
 
 /** A call that waits for its turn. */
 interface Waiting {
@@ -112,8 +112,4 @@ export class Turns {
       new RuntimeError('busy', 'the host has too many calls waiting', { next: 'try again in a few seconds' }),
     );
   }
-}
-
-function aborted(signal: AbortSignal | undefined): RuntimeError {
-  return new RuntimeError('aborted', 'the call was aborted', { cause: signal?.reason });
 }
