@@ -6,6 +6,7 @@ import { NOTE } from '../store/correlations.ts';
 import { memoryStore } from '../store/memory.ts';
 import {
   type Content,
+  LOCKED,
   listWallets,
   localParties,
   openAction,
@@ -24,7 +25,6 @@ import { KEY_FILES, KEYS, keepKeys } from './keys.ts';
 /** The most bytes of a backup, packed or not, and the most files. */
 const LIMIT = 64 * 1024 * 1024;
 const MAX_FILES = 64;
-const LOCKED = 'hot.locked';
 /** What a wallet's folder may hold, for a backup. */
 const OURS =
   /^(?:(?:hot|cold)(?:-[0-9]+)?(?:\.[0-9]+)?\.age|action(?:\.[0-9]+)?\.sealed|actions\/Qm[0-9A-Za-z]{44}\.js)$/;

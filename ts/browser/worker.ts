@@ -13,7 +13,7 @@ import type { Policy } from '../policy/policy.ts';
 import { openWallet, type Wallet } from '../signing/wallet.ts';
 import type { Key } from '../store/age.ts';
 import { openBrowserStore } from '../store/indexed-db.ts';
-import { listWallets, localParties, readWallet, type Store } from '../store/store.ts';
+import { LOCKED, listWallets, localParties, readWallet, type Store } from '../store/store.ts';
 import { sentError } from './advice.ts';
 import { dropCold, makeBackup, restoreBackup, returnCold } from './backup.ts';
 import { makeKeys, methodsOf, type NewMethods, newRecoveryKey, openKeys } from './keys.ts';
@@ -165,7 +165,7 @@ class Server {
       isOpen: this.#session !== undefined,
       hasHot: here.some(({ role }) => role === 'hot'),
       hasCold: here.some(({ role }) => role === 'cold'),
-      isLocked: id !== undefined && (await this.#store.has(`${id}/hot.locked`)),
+      isLocked: id !== undefined && (await this.#store.has(`${id}/${LOCKED}`)),
       threshold: info?.threshold,
       parties: info?.parties.length,
       host: info?.runtime,

@@ -9,7 +9,7 @@ import { StoreError } from '../errors.ts';
 import { readJson } from '../json.ts';
 import { Epoch, Hex, Index } from '../protocol/schema.ts';
 import { memoryStore } from './memory.ts';
-import { nameOf, type Store, type WalletInfo } from './store.ts';
+import { nameOf, noKey, type Store, type WalletInfo } from './store.ts';
 
 // Where correlations are between signatures. A correlation that has met a wrong answer must be gone everywhere: an action
 // that can guess at one Δ again and again learns the share. So correlations are not in a store, which people copy. Each one is
@@ -171,7 +171,7 @@ export class Correlations {
     this.#store = store;
     this.#info = info;
     this.#isLasting = shelf !== 'memory';
-    this.#shelf = shelf === 'memory' ? processMemory() : shelf;
+    this.#shelf = shelf === 'memory' ? memoryStore(noKey) : shelf;
   }
 
   /** Whether the next process finds them. */
@@ -212,7 +212,7 @@ export class Correlations {
       await put();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      [this.#shelf, this.#isLasting] = [processMemory(), false];
+      [this.#shelf, this.#isLasting] = [memoryStore(noKey), false];
       await put();
     }
     await this.#setAlive(name);
@@ -324,10 +324,4 @@ export class Correlations {
   #pathOf(name: CorrelationName): string {
     return `${FOLDER}/${this.#fileOf(name)}`;
   }
-}
-
-function processMemory(): Store {
-  return memoryStore(async () => {
-    throw new Error('there is no share in it');
-  });
 }

@@ -1,6 +1,15 @@
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb';
 import { StoreError } from '../errors.ts';
-import { type Change, type Content, type KeySource, type Mutex, type NewFolder, nameOf, type Store } from './store.ts';
+import {
+  type Change,
+  type Content,
+  type KeySource,
+  type Mutex,
+  type NewFolder,
+  nameOf,
+  noKey,
+  type Store,
+} from './store.ts';
 
 /** How long a mutex may be waited for. */
 const WAIT_MS = 30_000;
@@ -36,9 +45,7 @@ export function openBrowserStore(key: KeySource, database = 'tandem'): BrowserSt
 
 /** The store of this origin's state, in the same database as the wallets. */
 export function browserState(database = 'tandem'): BrowserStore {
-  return new Database(database, 'state', async () => {
-    throw new Error('there is no share in it');
-  });
+  return new Database(database, 'state', noKey);
 }
 
 class Database implements BrowserStore {

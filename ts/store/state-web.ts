@@ -1,6 +1,6 @@
 import { browserState, hasIndexedDb } from './indexed-db.ts';
 import { memoryStore } from './memory.ts';
-import type { Store } from './store.ts';
+import { noKey, type Store } from './store.ts';
 
 let state: Store | undefined;
 
@@ -9,10 +9,6 @@ let state: Store | undefined;
  * is none, it ends with the page.
  */
 export function stateStore(): Store {
-  state ??= hasIndexedDb()
-    ? browserState()
-    : memoryStore(async () => {
-        throw new Error('there is no share in it');
-      });
+  state ??= hasIndexedDb() ? browserState() : memoryStore(noKey);
   return state;
 }

@@ -112,6 +112,11 @@ export interface Mutex {
  */
 export type KeySource = (kind: KeyKind | 'any', what: string) => Promise<Key>;
 
+/** The key of a store of state, where no share is ever made or opened. */
+export const noKey: KeySource = async () => {
+  throw new Error('there is no share in it');
+};
+
 /** The name of a file in messages. */
 export function nameOf(store: Pick<Store, 'name'>, path: string): string {
   return `${store.name}/${path}`;
@@ -121,7 +126,8 @@ const VERSION = 1;
 /** The largest share file, in bytes. */
 export const SHARE_LIMIT = 64 * 1024;
 const LIMIT = { json: 64 * 1024, source: 16 * 1024 * 1024 };
-const LOCKED = 'hot.locked';
+/** There if the hot share is locked: its name, in the wallet's folder. */
+export const LOCKED = 'hot.locked';
 /** The note of a change, from before its first write until its last removal. */
 const CHANGE = 'change.json';
 /** The name of a wallet's mutex, in its folder. */
@@ -198,7 +204,6 @@ type Noted = v.InferOutput<typeof ChangeNote>['files'];
 /** What wallet.json holds; all of it public. */
 export type WalletInfo = v.InferOutput<typeof WalletInfo>;
 export type PartyInfo = v.InferOutput<typeof Party>;
-export type SealedShare = v.InferOutput<typeof SealedShare>;
 
 /** The wallets of a store, by address, in the order of their names. */
 export async function listWallets(store: Store): Promise<string[]> {
