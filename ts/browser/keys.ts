@@ -22,7 +22,7 @@ export const KEY_FILES: readonly string[] = [RECIPIENTS, SEALED.passkey, SEALED.
 
 const LIMIT = 16 * 1024;
 /** A passphrase of fewer characters is not taken: the sealed identity can be copied, and tried without end. */
-export const MIN_PASSPHRASE = 10;
+const MIN_PASSPHRASE = 10;
 
 export type Method = keyof typeof SEALED;
 

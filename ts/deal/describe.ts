@@ -1,12 +1,10 @@
 import { addressOf, toHex } from '../core/evm.ts';
 import type { ShareInfo } from '../core/wasm.ts';
 import { ProtocolError } from '../errors.ts';
-import type { NewWallet, PartyInfo } from '../store/store.ts';
+import type { PartyInfo, WalletInfo } from '../store/store.ts';
 import type { HostedAction } from './plan.ts';
 
 // What wallet.json says about a key that was dealt.
-
-type WalletInfo = NewWallet['info'];
 
 /** What wallet.json says about the action: it holds a share, or there is no action. */
 export type HeldBy = Pick<WalletInfo, 'runtime' | 'action'>;

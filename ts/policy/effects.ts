@@ -103,7 +103,7 @@ export interface CallEffect {
   readonly token?: readonly number[];
 }
 
-export const callEffects: readonly CallEffect[] = [
+const callEffects: readonly CallEffect[] = [
   { function: 'transfer(address,uint256)', amount: [1] },
   { function: 'approve(address,uint256)', amount: [1] },
   { function: 'increaseAllowance(address,uint256)', amount: [1] },

@@ -76,7 +76,7 @@ async function signersHere(store: Store, info: WalletInfo, count: number): Promi
 }
 
 /** What is signed, by whom: the same for all signers. */
-export interface Terms {
+interface Terms {
   /** The indices of all signers, ascending. */
   readonly signers: readonly number[];
   readonly digest: Uint8Array;
@@ -89,11 +89,11 @@ export interface Terms {
  * @param shares of the signers here, which the caller clears
  * @throws ProtocolError if a signer broke the protocol, which it names; what `remote` throws
  */
-export async function runDkls23(
+async function runDkls23(
   load: () => Promise<Tandem>,
   shares: ReadonlyMap<number, Uint8Array>,
   terms: Terms,
-  remote?: RemoteSigner | undefined,
+  remote: RemoteSigner | undefined,
 ): Promise<Signature> {
   let signers: Signer[] = [];
   try {
