@@ -3,7 +3,7 @@ import { byteLength, toBase64 } from '../core/bytes.ts';
 import type { Messages } from '../core/wasm.ts';
 import type { CosignerRequest, SignedPermission } from '../protocol/cosigner.ts';
 import { ACTION } from '../protocol/roles.ts';
-import { type AskOptions, ask, Message } from '../runtime/ask.ts';
+import { type AskOptions, ask, Message, messageTexts } from '../runtime/ask.ts';
 import { fits } from '../runtime/fits.ts';
 import { STRICT_LIMITS } from '../runtime/limits.ts';
 import type { Action, Runtime } from '../runtime/types.ts';
@@ -58,13 +58,13 @@ export function remoteParty(
       const brought = await part(round1);
       if (brought === undefined) return undefined;
       options.onProgress?.('first call of the action: it deals its part');
-      const request = requestOf(deal, under, brought, texts(round1));
+      const request = requestOf(deal, under, brought, messageTexts(round1));
       const { session, messages } = await ask(runtime, action, request, First, options);
       return { session, round1: messages.round1, round2: messages.round2 };
     },
     second: async (session, round2, round3, correlate) => {
       options.onProgress?.('second call of the action: it confirms and seals its share');
-      const messages = { round2: texts(round2), round3: texts(round3) };
+      const messages = { round2: messageTexts(round2), round3: messageTexts(round3) };
       const asked = { op: 'deal2' as const, wallet, session, messages };
       const both = { ...asked, ...(correlate && { correlate: toBase64(correlate) }) };
       // With many parties this may make the call too long.
@@ -99,11 +99,6 @@ function requestOf(
   if (kind === 'import') return { ...place, kind, contributors };
   if (part.key === undefined) throw new Error('new shares, of which key?');
   return { ...place, kind: 'receive', contributors, epoch, old: toBase64(part.key) };
-}
-
-/** Messages in the form that the action takes. */
-function texts(messages: Messages): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
 }
 
 /** A new wallet at the host, which this action alone may use. */

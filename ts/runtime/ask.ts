@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import { toBase64 } from '../core/bytes.ts';
+import type { Messages } from '../core/wasm.ts';
 import { PolicyError, ProtocolError, RefusedError } from '../errors.ts';
 import { base64Of, type CosignerRequest } from '../protocol/cosigner.ts';
 import { Untrusted } from '../text/untrusted.ts';
@@ -6,6 +8,11 @@ import type { Action, Json, Runtime } from './types.ts';
 
 /** A message of the action, of up to 750,000 bytes. */
 export const Message = base64Of(1_000_000);
+
+/** Messages by their sender, in the form that the action takes. */
+export function messageTexts(messages: Messages): Record<string, string> {
+  return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
+}
 
 export interface AskOptions {
   readonly signal?: AbortSignal | undefined;

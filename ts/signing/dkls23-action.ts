@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import { byteLength, toBase64 } from '../core/bytes.ts';
+import { byteLength } from '../core/bytes.ts';
 import type { Hex } from '../core/evm.ts';
 import type { Messages } from '../core/wasm.ts';
 import { UsageError } from '../errors.ts';
-import { type AskOptions, ask, Message } from '../runtime/ask.ts';
+import { type AskOptions, ask, Message, messageTexts } from '../runtime/ask.ts';
 import { fits } from '../runtime/fits.ts';
 import type { Limits } from '../runtime/types.ts';
 import { excess, type HostedSigner, inBase64 } from './action.ts';
@@ -46,22 +46,18 @@ export function actionSigner(
     join: async (round1) => {
       assertPossible(await runtime.limits(), job.signers.length - 1, byteLength(JSON.stringify(begin)));
       options.onProgress?.('first call of the action: it takes part');
-      const joined = await ask(runtime, action, { ...begin, messages: encodeAll(round1) }, Joined, options);
+      const joined = await ask(runtime, action, { ...begin, messages: messageTexts(round1) }, Joined, options);
       session = joined.session;
       return { round1: joined.messages.round1, round2: joined.messages.round2 };
     },
     finish: async (round2) => {
       options.onProgress?.('second call of the action: its share of the signature');
-      const finish = { op: 'dkls23Finish' as const, ...common, session, messages: encodeAll(round2) };
+      const finish = { op: 'dkls23Finish' as const, ...common, session, messages: messageTexts(round2) };
       const { message } = await ask(runtime, action, finish, Finished, options);
       session = '';
       return message;
     },
   };
-}
-
-function encodeAll(messages: Messages): Record<string, string> {
-  return Object.fromEntries([...messages].map(([index, message]) => [String(index), toBase64(message)]));
 }
 
 /** docs/protocol.md has the arithmetic: no coding makes it fit 64 KB with two others. */
