@@ -3,7 +3,7 @@ import { localParties } from '../store/store.ts';
 import { actionCosigner, type Cosigner } from './dkls18-action.ts';
 import { checked, failCheck } from './failed-check.ts';
 import { holdOpened } from './hold.ts';
-import type { Job, SignOptions } from './job.ts';
+import { isWithoutAction, type Job, type SignOptions } from './job.ts';
 import { addressAt, hotShare, type Opened, openShare, theParty } from './opened.ts';
 import { isBy, type Signed, type SignedTransaction, signedOf } from './signed.ts';
 
@@ -16,7 +16,7 @@ export async function signByDkls18(
 ): Promise<(Signed | SignedTransaction)[]> {
   const start = performance.now();
   const { items, path } = job;
-  const isRecovery = options.recovery === true || opened.info.action === undefined;
+  const isRecovery = isWithoutAction(opened.info, options);
   const hold = await holdOpened(opened, { signal: options.signal, isRecovery });
   let share: Uint8Array = new Uint8Array();
   const sessions: Uint8Array[] = [];

@@ -1,12 +1,12 @@
 import { TandemError } from '../core/errors.ts';
 import type { Dkls23Step, Messages, ShareInfo, Signature, Tandem } from '../core/wasm.ts';
 import { ProtocolError, UsageError } from '../errors.ts';
-import { checkShare, type PartyInfo, readShare, type Store, shareFileHash, type WalletInfo } from '../store/store.ts';
+import { checkShare, localParties, readShare, type Store, type WalletInfo } from '../store/store.ts';
 import { hostedAction } from './action.ts';
 import { actionSigner, type RemoteSigner } from './dkls23-action.ts';
 import { holdOpened } from './hold.ts';
-import { type Job, rootFor, type SignOptions } from './job.ts';
-import { addressAt, type Opened } from './opened.ts';
+import { isWithoutAction, type Job, rootFor, type SignOptions } from './job.ts';
+import { addressAt, type Opened, theParty } from './opened.ts';
 import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
 // A signature in three rounds between signers on this machine and, if it is one of them, the wallet's action.
@@ -24,7 +24,7 @@ export async function signByDkls23(
   if (item === undefined || more.length > 0) throw new UsageError('With dkls23 one thing is signed at a time.');
   const { intent, text, digest } = item;
   const { approval } = options;
-  const isRecovery = options.recovery === true || info.action === undefined;
+  const isRecovery = isWithoutAction(info, options);
   const host = isRecovery ? undefined : await interactiveAction(opened);
   const here = await signersHere(store, info, host ? info.threshold - 1 : info.threshold);
   const signers = (host ? [...here, host.index] : here).sort((a, b) => a - b);
@@ -67,12 +67,10 @@ async function interactiveAction(opened: Opened): ReturnType<typeof hostedAction
 
 /** Who signs here: the hot party, and cold parties, first those whose share is here. */
 async function signersHere(store: Store, info: WalletInfo, count: number): Promise<number[]> {
-  const indices = (role: PartyInfo['role']) => info.parties.filter((p) => p.role === role).map((p) => p.index);
-  const [here, away]: [number[], number[]] = [[], []];
-  for (const index of indices('cold')) {
-    ((await shareFileHash(store, info, index)) === undefined ? away : here).push(index);
-  }
-  return [...indices('hot'), ...here, ...away].slice(0, count);
+  const here = await localParties(store, info);
+  const cold = info.parties.filter(({ role }) => role === 'cold');
+  cold.sort((a, b) => Number(here.includes(b)) - Number(here.includes(a)));
+  return [theParty(info, 'hot'), ...cold].slice(0, count).map(({ index }) => index);
 }
 
 /** What is signed, by whom: the same for all signers. */

@@ -50,6 +50,11 @@ export function jobOf(intents: readonly Intent[], { path = 'm' }: Pick<SignOptio
   return { items, path, steps: parsePath(path) };
 }
 
+/** Whether the action takes no part in signing: it is not asked for, or there is none. */
+export function isWithoutAction({ action }: WalletInfo, { recovery }: Pick<SignOptions, 'recovery'>): boolean {
+  return recovery === true || action === undefined;
+}
+
 /** A guardian approves for the wallet's own address. The action does not know it if the key at a path signs, so it is sent. */
 export function rootFor({ address, action }: WalletInfo, path: string, approval: Hex | undefined): { root?: string } {
   return path !== 'm' && approval !== undefined && action?.format !== undefined ? { root: address } : {};

@@ -12,10 +12,10 @@ import {
   checkShare,
   findWallet,
   holdWallet,
+  localParties,
   readShare,
   readWallet,
   type Store,
-  shareFileHash,
   type WalletInfo,
 } from '../store/store.ts';
 import { brokenProtocol } from './dkls23.ts';
@@ -159,7 +159,8 @@ async function held<T>(options: RoundsOptions, step: (info: WalletInfo, party: n
   const { store } = options;
   const info = await readWallet(store, await findWallet(store, options.id));
   const local = info.parties.filter(({ role }) => role !== 'action').map(({ index }) => index);
-  const party = options.party ?? (await firstHere(store, info, local)) ?? local[0];
+  const [first] = await localParties(store, info);
+  const party = options.party ?? first?.index ?? local[0];
   if (party === undefined || !local.includes(party)) throw new UsageError(`Party ${party} has no share file here.`);
   const hold = await holdWallet(store, info.address);
   try {
@@ -168,11 +169,6 @@ async function held<T>(options: RoundsOptions, step: (info: WalletInfo, party: n
   } finally {
     hold.release();
   }
-}
-
-async function firstHere(store: Store, info: WalletInfo, parties: readonly number[]): Promise<number | undefined> {
-  for (const index of parties) if ((await shareFileHash(store, info, index)) !== undefined) return index;
-  return undefined;
 }
 
 /** The messages of a round by sender: one from each other signer, and no others. @throws UsageError */

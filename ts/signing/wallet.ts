@@ -14,7 +14,7 @@ import { readyCorrelation } from './correlate.ts';
 import { signByDkls18 } from './dkls18.ts';
 import { signByDkls23 } from './dkls23.ts';
 import { holdOpened } from './hold.ts';
-import { jobOf, type SignOptions } from './job.ts';
+import { isWithoutAction, jobOf, type SignOptions } from './job.ts';
 import { signByOnecall } from './onecall.ts';
 import { hotShare, type Opened } from './opened.ts';
 import { Prepared } from './prepared.ts';
@@ -140,9 +140,9 @@ const PROTOCOLS = { onecall: signByOnecall, dkls18: signByDkls18, dkls23: signBy
 
 /** The protocol that was asked for, or the one that suits the signers. @throws UsageError if the one asked for cannot be */
 function protocolOf(info: WalletInfo, options: Pick<SignOptions, 'protocol' | 'recovery'>): Protocol {
-  const { threshold, action, address } = info;
+  const { threshold, address } = info;
   const { protocol } = options;
-  const isRecovery = options.recovery === true || action === undefined;
+  const isRecovery = isWithoutAction(info, options);
   if (threshold !== 2) {
     if (protocol === undefined || protocol === 'dkls23') return 'dkls23';
     throw new UsageError(`${protocol} works with two shares, and this wallet has a threshold of ${threshold}.`, {
