@@ -54,7 +54,7 @@ const authority = v.union([v.picklist(['cold', 'none']), LowerAddress]);
 const indices = v.pipe(v.array(Index), v.minLength(1), v.maxLength(MAX_PARTIES));
 
 /** A permission in the form that the action takes: its expiry, which of the cold parties signed, and the signature in hex. */
-const signedPermission = v.strictObject({
+export const SignedPermission = v.strictObject({
   expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   by: v.optional(Index),
   signature: Signature,
@@ -128,7 +128,7 @@ export const requestSchema = v.variant('op', [
       share: sealed,
       /** The next action for the share, if it changes. */
       action: v.optional(Cid),
-      authorization: signedPermission,
+      authorization: SignedPermission,
     }),
   ]),
   /** A deal, second call: the others' second and third messages. */
@@ -147,7 +147,7 @@ export const requestSchema = v.variant('op', [
     share: sealed,
     action: Cid,
     authority,
-    authorization: signedPermission,
+    authorization: SignedPermission,
   }),
   /** A share that another action gave out for this one. */
   v.strictObject({ op: v.literal('adopt'), wallet: LowerAddress, share: sealed }),
@@ -188,7 +188,7 @@ export type Deal1Request = Parsed<'deal1'>;
 export type Deal2Request = Parsed<'deal2'>;
 export type MigrateRequest = Parsed<'migrate'>;
 export type AdoptRequest = Parsed<'adopt'>;
-export type SignedPermission = v.InferOutput<typeof signedPermission>;
+export type SignedPermission = v.InferOutput<typeof SignedPermission>;
 export type CorrelateRequest = Parsed<'correlate'>;
 export type OnecallRequest = Parsed<'onecall'>;
 export type SignRequest = Parsed<'sign'>;

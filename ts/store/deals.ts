@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { commandLine } from '#command';
 import { decodeCbor, encodeCbor } from '../core/cbor.ts';
 import { StoreError, UsageError } from '../errors.ts';
-import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES, Signature } from '../protocol/schema.ts';
+import { SignedPermission } from '../protocol/cosigner.ts';
+import { Address, Authority, Epoch, Hex, Index, MAX_PARTIES } from '../protocol/schema.ts';
 import { RUNTIMES } from '../runtime/types.ts';
 import { type Key, sealer } from './age.ts';
 import { ActionInfo, areRoles, DEALS, nameOf, openSealed, Party, type Store } from './store.ts';
@@ -58,13 +59,6 @@ export const DealMessages = v.pipe(
   v.check((all) => new Set(all.map(([round, sender]) => `${round}.${sender}`)).size === all.length, 'twice the same'),
 );
 
-/** A cold share's signature that permits the action to deal, and its expiry. */
-export const ColdPermission = v.strictObject({
-  by: v.optional(Index),
-  signature: Signature,
-  expires: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-});
-
 export const DealId = bytes(16, 16);
 
 /** What a machine keeps between two files, sealed like a share. */
@@ -81,7 +75,8 @@ const DealSession = v.strictObject({
   messages: DealMessages,
   /** New shares: the words of round 1 were compared. */
   isConfirmed: v.optional(v.boolean()),
-  authorization: v.optional(ColdPermission),
+  /** A cold share's, for the action to deal. */
+  authorization: v.optional(SignedPermission),
 });
 
 export type DealTerms = v.InferOutput<typeof DealTerms>;

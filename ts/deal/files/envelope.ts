@@ -1,16 +1,9 @@
 import * as v from 'valibot';
 import { encodeCbor } from '../../core/cbor.ts';
 import { readLimited, writeDurable } from '../../files/files.ts';
+import { SignedPermission } from '../../protocol/cosigner.ts';
 import { Index } from '../../protocol/schema.ts';
-import {
-  assertTerms,
-  ColdPermission,
-  DEAL_VERSION,
-  DealId,
-  DealMessages,
-  DealTerms,
-  parseDeal,
-} from '../../store/deals.ts';
+import { assertTerms, DEAL_VERSION, DealId, DealMessages, DealTerms, parseDeal } from '../../store/deals.ts';
 
 // For Node: the files that go between the machines of an offline deal.
 
@@ -29,7 +22,8 @@ const Envelope = v.strictObject({
   to: v.array(Index),
   terms: DealTerms,
   messages: DealMessages,
-  authorization: v.optional(ColdPermission),
+  /** A cold share's, for the action to deal. */
+  authorization: v.optional(SignedPermission),
 });
 
 export type Envelope = v.InferOutput<typeof Envelope>;
