@@ -1,3 +1,6 @@
+/** `0x` and hex digits. */
+export type Hex = `0x${string}`;
+
 /** Not every engine has it: Node 20 and the Deno of April 2026 don't. */
 const { fromBase64: decodeNatively = decodeByAtob } = Uint8Array as {
   fromBase64?: (text: string, options: { lastChunkHandling: 'strict' }) => Uint8Array<ArrayBuffer>;
@@ -47,7 +50,7 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Encodes bytes as `0x` and lower-case hex digits. */
-export function toHex(bytes: Uint8Array): string {
+export function toHex(bytes: Uint8Array): Hex {
   return `0x${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 

@@ -4,22 +4,27 @@ import { sha512 } from '@noble/hashes/sha2.js';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { UsageError, WalletError } from '../errors.ts';
+import { fromHex as decodeHex, type Hex, toHex } from './bytes.ts';
 
 // Ethereum's computations, with noble alone: a second opinion on what the wasm module computes.
 
-export type Hex = `0x${string}`;
+export { type Hex, toHex };
 
 const ORDER = secp256k1.Point.Fn.ORDER;
 const MAX_DEPTH = 255;
 
-export function toHex(bytes: Uint8Array): Hex {
-  return `0x${bytesToHex(bytes)}`;
-}
-
-/** The bytes of `0x` and an even number of hex digits. @throws UsageError */
-export function fromHex(hex: string, what = 'The value'): Uint8Array {
-  if (!/^0x([0-9a-fA-F]{2})*$/.test(hex)) throw new UsageError(`${what} is not 0x and an even number of hex digits.`);
-  return hexToBytes(hex.slice(2));
+/**
+ * The bytes of `0x` and an even number of hex digits, which somebody may have typed.
+ *
+ * @param what is named in the error
+ * @throws UsageError
+ */
+export function fromHex(hex: string, what = 'The value'): Uint8Array<ArrayBuffer> {
+  try {
+    return decodeHex(hex);
+  } catch (cause) {
+    throw new UsageError(`${what} is not 0x and an even number of hex digits.`, { cause });
+  }
 }
 
 /**

@@ -134,5 +134,5 @@ export function permittedAccount({ domain, primaryType, message }: TypedData): s
 
 /** SHA-256 of messages by their sender: a CBOR map. */
 export function hashOf(messages: Messages): Hex {
-  return sha256(toHex(encodeCbor(messages)) as Hex);
+  return sha256(toHex(encodeCbor(messages)));
 }
