@@ -26,7 +26,7 @@ export function sequenceOf(rule: Rule): Sequence | undefined {
   }
   if (rule.kind === 'message') return undefined;
   const effect = typedEffectOf(rule);
-  const pace = effect && constraintAt(rule.fields, effect.nonce)?.pace;
+  const pace = paceOf(rule);
   const place = placeOf(rule);
   if (effect === undefined || pace === undefined || place === undefined) return undefined;
   const pins = (effect.pins ?? []).map((field) => onlyOf(constraintAt(rule.fields, field)));
@@ -108,7 +108,7 @@ export function checkPaces({ rules, sum }: Policy): void {
 /** What of a pace makes no sense for the numbers of a contract that is known. */
 function checkNumbers(rule: RuleOf<'typedData'>, path: string): void {
   const effect = typedEffectOf(rule);
-  const pace = effect && constraintAt(rule.fields, effect.nonce)?.pace;
+  const pace = paceOf(rule);
   if (effect === undefined || pace === undefined) return;
   for (const field of effect.pins ?? []) {
     if (onlyOf(constraintAt(rule.fields, field)) === undefined) {

@@ -1,5 +1,5 @@
 // For Node, with its native scrypt.
-import { createCipheriv, createDecipheriv, pbkdf2, randomBytes, randomUUID, scrypt } from 'node:crypto';
+import { createCipheriv, createDecipheriv, pbkdf2, randomBytes, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import * as v from 'valibot';
@@ -7,6 +7,7 @@ import { equalBytes } from '../core/bytes.ts';
 import { addressOfKey, readPrivateKey, toHex } from '../core/evm.ts';
 import { WalletError } from '../errors.ts';
 import { readJson } from '../json.ts';
+import { nativeScrypt } from './scrypt.ts';
 
 /** geth's standard scrypt: 256 MiB and about a second. */
 const SCRYPT = { n: 2 ** 18, r: 8, p: 1, dklen: 32 };
@@ -22,10 +23,8 @@ export async function encryptKeystore(
   passphrase: string,
   random: (bytes: number) => Buffer = randomBytes,
 ): Promise<string> {
-  const { n, r, p, dklen } = SCRYPT;
   const salt = random(32);
-  const options = { N: n, r, p, maxmem: 2 * 128 * r * n };
-  const derived = await promisify<string, Buffer, number, object, Buffer>(scrypt)(passphrase, salt, dklen, options);
+  const derived = await nativeScrypt(passphrase, salt, SCRYPT);
   try {
     const iv = random(16);
     const ciphertext = createCipheriv('aes-128-ctr', derived.subarray(0, 16), iv).update(key);
@@ -154,7 +153,5 @@ function derive(crypto: KeystoreFile['crypto'], passphrase: string): Promise<Buf
     const { c, dklen, salt } = crypto.kdfparams;
     return promisify(pbkdf2)(passphrase, salt, c, dklen, 'sha256');
   }
-  const { n, r, p, dklen, salt } = crypto.kdfparams;
-  const options = { N: n, r, p, maxmem: 2 * 128 * r * (n + p) };
-  return promisify<string, Buffer, number, object, Buffer>(scrypt)(passphrase, salt, dklen, options);
+  return nativeScrypt(passphrase, crypto.kdfparams.salt, crypto.kdfparams);
 }

@@ -116,13 +116,22 @@ function scryptIdentity(passphrase: string): Identity {
 }
 
 function deriveKey(passphrase: string, salt: Uint8Array, logN: number): Promise<Buffer> {
-  const N = 2 ** logN;
-  return promisify<string, Buffer, number, object, Buffer>(scrypt)(
-    passphrase,
-    Buffer.concat([Buffer.from(SCRYPT_LABEL), salt]),
-    32,
-    { N, r: 8, p: 1, maxmem: 2 * 128 * 8 * N },
-  );
+  return nativeScrypt(passphrase, Buffer.concat([Buffer.from(SCRYPT_LABEL), salt]), {
+    n: 2 ** logN,
+    r: 8,
+    p: 1,
+    dklen: 32,
+  });
+}
+
+/** Node's scrypt (RFC 7914), on a thread of its own: `dklen` bytes, with as much memory as it takes. */
+export function nativeScrypt(
+  passphrase: string,
+  salt: Uint8Array,
+  { n, r, p, dklen }: { readonly n: number; readonly r: number; readonly p: number; readonly dklen: number },
+): Promise<Buffer> {
+  const options = { N: n, r, p, maxmem: 2 * 128 * r * (n + p) };
+  return promisify<string, Uint8Array, number, object, Buffer>(scrypt)(passphrase, salt, dklen, options);
 }
 
 function unpadded(bytes: Uint8Array): string {
