@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
-import { deriveAddresses, findWallet, readWallet, UsageError } from '../ts/index.ts';
-import { openStore } from '../ts/node.ts';
-import { environmentKey, print, run, wholeNumber } from './cli.ts';
+import { deriveAddresses, findWallet, readWallet } from '../ts/index.ts';
+import { print, run, storeOf, wholeNumber } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Lists the addresses that a wallet signs for: sign --path m/… signs for the one at that path.
@@ -31,10 +30,9 @@ run('address', async () => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
   const { path, json } = values;
+  const store = storeOf(values.store);
   const count = wholeNumber(values.count, 'count');
-  const store = openStore(values.store, environmentKey);
   const wallet = await findWallet(store, values.wallet);
   const { xpub, addresses } = await deriveAddresses(store, await readWallet(store, wallet), { path, count });
   const lines = Object.fromEntries(addresses.map((entry) => [entry.path, entry.address]));

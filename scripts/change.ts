@@ -15,15 +15,7 @@ import {
   UsageError,
   type WalletInfo,
 } from '../ts/index.ts';
-import { type FileStore, openStore } from '../ts/node.ts';
-import { environmentKey, print, progress } from './cli.ts';
-import { sharesOf } from './create.ts';
-
-/** The store of the command line. @throws UsageError */
-export function storeOf(dir: string | undefined): FileStore {
-  if (!dir) throw new UsageError('--store is needed.');
-  return openStore(dir, environmentKey);
-}
+import { print, progress, sharesOf } from './cli.ts';
 
 /** The next action for a wallet's share: of the policy asked for, or the one as now; of these shares and later ones only. */
 export async function nextAction(

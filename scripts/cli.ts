@@ -25,9 +25,9 @@ import {
   WalletError,
   type WalletInfo,
 } from '../ts/index.ts';
-import type { Finding, LogEntry } from '../ts/lit.ts';
+import type { CompleteSettings, Finding, LogEntry } from '../ts/lit.ts';
 import type { LitHostOptions } from '../ts/local.ts';
-import { readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
+import { type FileStore, openStore, readSettings, type Secret, type SecretSource, writeSettings } from '../ts/node.ts';
 import { promptPassphrase } from './prompt.ts';
 import { say, sayJson, status, tell } from './terminal.ts';
 
@@ -72,6 +72,17 @@ function describe(error: unknown): string {
   }
   if (error instanceof WalletError) return error.message;
   return cleanBlock(error instanceof Error ? error.message : String(error));
+}
+
+/** What an option has to say. @throws UsageError */
+export function needed(value: string | undefined, name: string): string {
+  if (!value) throw new UsageError(`--${name} is needed.`);
+  return value;
+}
+
+/** The store of the command line, which opens by {@link environmentKey}. @throws UsageError */
+export function storeOf(dir: string | undefined): FileStore {
+  return openStore(needed(dir, 'store'), environmentKey);
 }
 
 /** A whole number of the command line. @throws UsageError */
@@ -143,6 +154,11 @@ export function print(json: boolean, value: object, lines: Record<string, string
   }
   const width = Math.max(...Object.keys(lines).map((name) => name.length));
   for (const [name, text] of Object.entries(lines)) say(`${name.padEnd(width)}  ${cleanLine(String(text))}`);
+}
+
+/** The shares of a wallet, for a person. */
+export function sharesOf({ parties, threshold }: Pick<WalletInfo, 'parties' | 'threshold'>): string {
+  return `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`;
 }
 
 /** Shows what is being done: on a terminal only, only once it has taken two seconds, and not while something is asked. */
@@ -271,16 +287,20 @@ export async function connectTo({ runtime, action }: WalletInfo, storeDir: strin
   return connect(runtime, storeDir);
 }
 
-async function connectChipotle(storeDir: string): Promise<Runtime> {
-  const { ChipotleRuntime, isComplete } = await import('../ts/lit.ts');
+/** What setup has prepared for a store. @throws UsageError if it has not, or not to its end; RuntimeError if the file is not right */
+export async function settingsOf(storeDir: string): Promise<CompleteSettings> {
+  const { isComplete } = await import('../ts/lit.ts');
   const settings = readSettings(storeDir);
-  if (!isComplete(settings)) {
-    throw new UsageError(`The store ${storeDir} is not set up for Lit.`, {
-      next: `run: ${commandLine('setup')} --store ${storeDir}`,
-    });
-  }
+  if (isComplete(settings)) return settings;
+  throw new UsageError(`The store ${storeDir} is not set up for Lit.`, {
+    next: `run: ${commandLine('setup')} --store ${storeDir}`,
+  });
+}
+
+async function connectChipotle(storeDir: string): Promise<Runtime> {
+  const { ChipotleRuntime } = await import('../ts/lit.ts');
   return new ChipotleRuntime({
-    settings,
+    settings: await settingsOf(storeDir),
     accountKey: process.env.LIT_API_KEY,
     waitMs: waitMs(),
     onWait: (why) => {

@@ -4,16 +4,16 @@ import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { buildCosigner, hostKind } from '../ts/build.ts';
 import { shareFileName } from '../ts/command/internals.ts';
-import { createWallet, UsageError, type WalletInfo } from '../ts/index.ts';
-import { openStore } from '../ts/node.ts';
+import { createWallet, type WalletInfo } from '../ts/index.ts';
 import {
   authorityOf,
   connect,
   correlationOf,
-  environmentKey,
   localFolder,
   print,
   progress,
+  sharesOf,
+  storeOf,
   wholeNumber,
 } from './cli.ts';
 import { tell } from './terminal.ts';
@@ -62,8 +62,7 @@ interface Values {
 /** Makes a wallet as the command line says, with a new key or the one given, and prints what is public about it. */
 export async function create(values: Values, signal: AbortSignal, secret?: () => Promise<Uint8Array>): Promise<void> {
   const start = performance.now();
-  if (!values.store) throw new UsageError('--store is needed.');
-  const store = openStore(values.store, environmentKey);
+  const store = storeOf(values.store);
   const threshold = wholeNumber(values.threshold, 'threshold');
   const parties = wholeNumber(values.parties, 'parties');
   const authority = authorityOf(values.authority);
@@ -110,11 +109,6 @@ const BOUNDS_NOTHING: Readonly<Record<string, string>> = {
   messages: ', which signs every message and every transaction',
   any: ', which signs everything',
 };
-
-/** The shares of a wallet, for a person. */
-export function sharesOf({ parties, threshold }: WalletInfo): string {
-  return `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`;
-}
 
 /** An attacker who takes a machine with two shares has the whole key. */
 export function coldAdvice(dir: string, wallet: WalletInfo): string {

@@ -5,10 +5,10 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { buildCosigner } from '../ts/build.ts';
 import { commandLine, commonAction, packageRoot, packageVersion } from '../ts/command/internals.ts';
-import { listWallets, RuntimeError, readWallet, type Store, UsageError } from '../ts/index.ts';
-import { assertClock, type Finding, inspect, isComplete, LitAccount, LitHttp } from '../ts/lit.ts';
-import { buildPath, openStore, readSettings } from '../ts/node.ts';
-import { environmentKey, logAttempt, printFindings, run } from './cli.ts';
+import { listWallets, RuntimeError, readWallet, type Store } from '../ts/index.ts';
+import { assertClock, type Finding, inspect, LitAccount, LitHttp } from '../ts/lit.ts';
+import { buildPath } from '../ts/node.ts';
+import { logAttempt, printFindings, run, settingsOf, storeOf } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Checks the whole path from here to a signature on Lit, and prints a table. Nothing is changed, no action is run.
@@ -37,13 +37,8 @@ run('doctor', async (signal) => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
-  const settings = readSettings(values.store);
-  if (!isComplete(settings)) {
-    throw new UsageError(`The store ${values.store} is not set up for Lit.`, {
-      next: `run: ${commandLine('setup')} --store ${values.store}`,
-    });
-  }
+  const store = storeOf(values.store);
+  const settings = await settingsOf(store.dir);
   const { LIT_API_URL: url, LIT_USAGE_KEY, LIT_POLICY } = settings;
   const key = process.env.LIT_API_KEY || LIT_USAGE_KEY;
   const account = new LitAccount(new LitHttp({ url, key, onAttempt: logAttempt }), signal);
@@ -51,7 +46,6 @@ run('doctor', async (signal) => {
   const findings: Finding[] = [versions(), wasm()];
   findings.push({ what: 'host', found: `${url}, ${await latency(account)} ms for an answer` }, clock(account));
   findings.push(...(await told(account)));
-  const store = openStore(values.store, environmentKey);
   const held = await commonAction(store, 'chipotle');
   const action = held ?? (await buildCosigner(LIT_POLICY));
   findings.push(

@@ -11,8 +11,7 @@ import {
   type WalletInfo,
 } from '../ts/index.ts';
 import { assertBounded, openAudit, policyOf, serveTools, toolsOf } from '../ts/mcp.ts';
-import { openStore } from '../ts/node.ts';
-import { connectTo, environmentKey, run } from './cli.ts';
+import { connectTo, run, storeOf } from './cli.ts';
 import { say } from './terminal.ts';
 
 const USAGE = `Serves a wallet to a model, by the Model Context Protocol over stdin and stdout.
@@ -40,9 +39,8 @@ run('mcp', async () => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
+  const store = storeOf(values.store);
   const rpc = Object.fromEntries(values.rpc.map(rpcOf));
-  const store = openStore(values.store, environmentKey);
   const id = await findWallet(store, values.wallet);
   const info = await readWallet(store, id);
   const policy = await policyOf(store, info);

@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { commandLine } from '../ts/command/internals.ts';
 import { findWallet, migrateWallet, readWallet, UsageError } from '../ts/index.ts';
-import { nextAction, printChange, storeOf } from './change.ts';
-import { authorityOf, connectTo, progress, run } from './cli.ts';
+import { nextAction, printChange } from './change.ts';
+import { authorityOf, connectTo, progress, run, storeOf } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { say } from './terminal.ts';
 

@@ -10,10 +10,9 @@ import {
   dropDeal,
   type FileStore,
   finishDeal,
-  openStore,
   stepDeal,
 } from '../ts/node.ts';
-import { authorityOf, type Connection, connect, environmentKey, print, progress, run, wholeNumber } from './cli.ts';
+import { authorityOf, type Connection, connect, needed, print, progress, run, storeOf, wholeNumber } from './cli.ts';
 import { askByFiles, PERMISSION_USAGE, permissionOptions } from './permission.ts';
 import { promptLine } from './prompt.ts';
 import { say, tell } from './terminal.ts';
@@ -87,8 +86,7 @@ run('party', async (signal) => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
-  const store = openStore(values.store, environmentKey);
+  const store = storeOf(values.store);
   const [command, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`What is ${more.join(' ')}?`);
   const { json } = values;
@@ -102,7 +100,7 @@ run('party', async (signal) => {
   try {
     switch (command) {
       case 'begin': {
-        const out = needed(values.out, '--out');
+        const out = needed(values.out, 'out');
         const here = indices(values.here ?? '1', 'here');
         const authority = authorityOf(values.authority);
         if (values.reshare) {
@@ -144,13 +142,13 @@ run('party', async (signal) => {
         return show(json, await beginDeal({ ...options, threshold, parties, here, action, interactive, out }), out);
       }
       case 'step': {
-        const [files, out] = [values.in ?? [], needed(values.out, '--out')];
+        const [files, out] = [values.in ?? [], needed(values.out, 'out')];
         const here = optional(values.here, (list) => indices(list, 'here'));
         const askAuthority = askByFiles(values, signal);
         return show(json, await stepDeal({ ...options, files, here, connect: runtimeOf, askAuthority, out }), out);
       }
       case 'confirm': {
-        const [deal, out] = [await findDeal(store, values.deal), needed(values.out, '--out')];
+        const [deal, out] = [await findDeal(store, values.deal), needed(values.out, 'out')];
         const askAuthority = askByFiles(values, signal);
         const ask = async (state: DealState) => {
           explain(state);
@@ -182,7 +180,7 @@ another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
         return;
       }
       case 'list': {
-        const deals = (await listDeals(store)).map((deal) => Buffer.from(deal).toString('hex'));
+        const deals = (await listDeals(store)).map(dealName);
         return print(json, { deals }, Object.fromEntries(deals.map((deal) => [deal, 'under way'])));
       }
       case 'drop': {
@@ -200,11 +198,6 @@ another old one it still signs.${action ? REVOKE_ADVICE : ''}`);
     for (const { close } of connections) close();
   }
 });
-
-function needed(value: string | undefined, name: string): string {
-  if (!value) throw new UsageError(`${name} is needed.`);
-  return value;
-}
 
 const PHRASE_ADVICE = 'name them: --phrase "…"';
 

@@ -1,8 +1,7 @@
 import { parseArgs } from 'node:util';
 import { commandLine, MESSAGE_LIMIT, readLimited, writeDurable } from '../ts/command/internals.ts';
 import { beginRounds, finishRounds, nextRound, type Sent, UsageError } from '../ts/index.ts';
-import { openStore } from '../ts/node.ts';
-import { environmentKey, print, run, wholeNumber } from './cli.ts';
+import { needed, print, run, storeOf, wholeNumber } from './cli.ts';
 import { countOf, INTENT_USAGE, intentOf, intentOptions } from './intent.ts';
 import { say } from './terminal.ts';
 
@@ -52,9 +51,9 @@ run('rounds', async () => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
+  const store = storeOf(values.store);
   const party = values.party === undefined ? undefined : wholeNumber(values.party, 'party');
-  const options = { store: openStore(values.store, environmentKey), id: values.wallet, party };
+  const options = { store, id: values.wallet, party };
   const [command, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`What is ${more.join(' ')}?`);
   if (command !== 'begin' && (countOf(values) > 0 || values.signers !== undefined || values.path !== undefined)) {
@@ -102,9 +101,4 @@ async function send({ out, json }: { out?: string; json: boolean }, step: () => 
 function read(files: readonly string[] | undefined): Uint8Array[] {
   if (files === undefined) throw new UsageError('--in is needed, for each file of another signer.');
   return files.map((file) => readLimited(file, MESSAGE_LIMIT));
-}
-
-function needed(value: string | undefined, name: string): string {
-  if (!value) throw new UsageError(`--${name} is needed.`);
-  return value;
 }

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { commandLine, readJson, sourceOf } from '../ts/command/internals.ts';
 import { type Json, UsageError } from '../ts/index.ts';
 import { LitHost } from '../ts/local.ts';
-import { hostOptions, run } from './cli.ts';
+import { hostOptions, localFolder, run } from './cli.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
 const USAGE = `Runs an action once on this machine, as a Lit host would, and prints what it answers.
@@ -32,7 +31,7 @@ run('run-action', async (signal) => {
   const [file, text = 'null', ...rest] = positionals;
   if (file === undefined || rest.length > 0)
     throw new UsageError('An action file is needed, and after it its parameters.');
-  const host = await LitHost.open({ dir: join(values.store, 'local-lit'), ...hostOptions(values) });
+  const host = await LitHost.open({ dir: localFolder(values.store), ...hostOptions(values) });
   const call = { source: sourceOf(readFileSync(file)), params: parsed(text), showsRefusals: true, signal };
   const { response, logs } = await host.execute(call);
   if (logs !== '') tell(logs.replace(/\n$/, ''));

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanBlock, cleanLine, commandLine } from '../ts/command/internals.ts';
 import { UsageError } from '../ts/index.ts';
 import { LIMITS_MEMORY, LitServer } from '../ts/local.ts';
-import { hostOptions, run, wholeNumber } from './cli.ts';
+import { hostOptions, localFolder, run, wholeNumber } from './cli.ts';
 import { say, tell } from './terminal.ts';
 
 const USAGE = `Serves Lit's API on this machine: actions run in a real Deno, keys and groups are kept in a folder.
@@ -48,7 +47,7 @@ run('serve', async (signal) => {
   const concurrency = values.concurrency === undefined ? undefined : wholeNumber(values.concurrency, 'concurrency');
   if (concurrency === 0) throw new UsageError('--concurrency is at least 1.');
   const server = await LitServer.start({
-    dir: join(values.store, 'local-lit'),
+    dir: localFolder(values.store),
     ...hostOptions(values),
     spare: wholeNumber(values.spare, 'spare'),
     ...(concurrency !== undefined && { concurrency }),

@@ -2,8 +2,7 @@ import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { commandLine, forms } from '../ts/command/internals.ts';
 import { findWallet, type Hex, openWallet, readWallet, UsageError } from '../ts/index.ts';
-import { openStore } from '../ts/node.ts';
-import { connect, connectTo, correlationOf, environmentKey, print, progress, run } from './cli.ts';
+import { connect, connectTo, correlationOf, print, progress, run, storeOf } from './cli.ts';
 import { INTENT_USAGE, intentOf, intentOptions, textOf } from './intent.ts';
 import { say } from './terminal.ts';
 
@@ -49,7 +48,7 @@ run('sign', async (signal) => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
+  const store = storeOf(values.store);
   const { protocol } = values;
   const correlation = correlationOf(values.correlation);
   if (protocol !== undefined && protocol !== 'onecall' && protocol !== 'dkls18' && protocol !== 'dkls23') {
@@ -58,7 +57,6 @@ run('sign', async (signal) => {
   const intent = intentOf(values, true);
   const approval = values.approval === undefined ? undefined : approvalOf(values.approval);
 
-  const store = openStore(values.store, environmentKey);
   const id = await findWallet(store, values.wallet);
   const { recovery, path } = values;
   const { runtime, close } = recovery

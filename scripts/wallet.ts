@@ -26,8 +26,8 @@ import {
   WalletError,
   type WalletInfo,
 } from '../ts/index.ts';
-import { type FileStore, openStore } from '../ts/node.ts';
-import { connectTo, environmentKey, LOCAL, localFolder, print, progress, run } from './cli.ts';
+import type { FileStore } from '../ts/node.ts';
+import { connectTo, LOCAL, localFolder, print, progress, run, sharesOf, storeOf } from './cli.ts';
 import { promptLine } from './prompt.ts';
 import { say, sayJson, tell } from './terminal.ts';
 
@@ -62,8 +62,7 @@ run('wallet', async (signal) => {
     },
   });
   if (values.help) return say(USAGE);
-  if (!values.store) throw new UsageError('--store is needed.');
-  const store = openStore(values.store, environmentKey);
+  const store = storeOf(values.store);
   const [command, ...more] = positionals;
   if (more.length > 0) throw new UsageError(`What is ${more.join(' ')}?`);
   const { json, wallet, yes } = values;
@@ -124,7 +123,7 @@ async function show(store: FileStore, id: string, json: boolean): Promise<void> 
     .filter(({ role }) => role !== 'action')
     .map(({ index }) => shareFileName(info, index))
     .map((file) => ({ file, here: existsSync(join(store.dir, id, file)) }));
-  const { address, publicKey, keyId, threshold, parties, epoch, runtime, action, created } = info;
+  const { address, publicKey, keyId, epoch, runtime, action, created } = info;
   const { failures } = await readNote(store, id);
   const correlation = await new Correlations(store, info).isHere();
   print(
@@ -135,7 +134,7 @@ async function show(store: FileStore, id: string, json: boolean): Promise<void> 
       'public key': publicKey,
       'key id': keyId,
       epoch,
-      parties: `${parties.map(({ index, role }) => `${index} ${role}`).join(', ')}; ${threshold} of them sign`,
+      parties: sharesOf(info),
       runtime,
       ...(action && { action: action.cid, policy: action.policy, authority: action.authority }),
       ...(action?.retired !== undefined && {
