@@ -58,29 +58,6 @@ function constants(list: readonly string[]): Record<string, Json> {
   return Object.fromEntries(entries);
 }
 
-function read() {
-  try {
-    const { values } = parseArgs({
-      options: {
-        main: { type: 'string' },
-        wasm: { type: 'string' },
-        glue: { type: 'string' },
-        mode: { type: 'string', default: 'inline' },
-        encoding: { type: 'string' },
-        host: { type: 'string', default: 'chipotle' },
-        url: { type: 'string' },
-        define: { type: 'string', multiple: true, default: [] },
-        out: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        help: { type: 'boolean', default: false },
-      },
-    });
-    return values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
 function oneOf<T extends string>(name: string, value: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
   if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${value}`);
@@ -109,9 +86,24 @@ async function tellEntryImports(parts: ActionParts, module: WasmFile): Promise<v
   tell(`The module imports ${listed}${more}. The entry file has to provide that, and the builder cannot check it.`);
 }
 
-async function build(): Promise<void> {
-  const { main, wasm, glue, mode, encoding, url, host, define, out, json, help } = read();
-  if (help) return say(USAGE);
+run('build-action', async () => {
+  const { values } = parseArgs({
+    options: {
+      main: { type: 'string' },
+      wasm: { type: 'string' },
+      glue: { type: 'string' },
+      mode: { type: 'string', default: 'inline' },
+      encoding: { type: 'string' },
+      host: { type: 'string', default: 'chipotle' },
+      url: { type: 'string' },
+      define: { type: 'string', multiple: true, default: [] },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return say(USAGE);
+  const { main, wasm, glue, mode, encoding, url, host, define, out, json } = values;
   if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
   const given: ActionParts = {
     main,
@@ -130,6 +122,4 @@ async function build(): Promise<void> {
   await tellEntryImports(parts, module);
   if (json) return sayJson(built.result);
   say(describeBuilt(built));
-}
-
-run('build-action', build);
+});

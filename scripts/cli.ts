@@ -35,7 +35,8 @@ export const EXIT = { failure: 1, policy: 2, locked: 3, usage: 64, interrupted: 
 
 /**
  * Runs a command to its exit code: 2 if the policy refuses, 3 if the share is locked, 64 for wrong usage, 130 if it was
- * interrupted, 1 for anything else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly; the second kills.
+ * interrupted, 1 for anything else. Errors go to stderr. The first Ctrl-C aborts `signal`, so that what was begun ends cleanly;
+ * the second kills.
  *
  * @param name the command's own, for advice
  */

@@ -24,9 +24,8 @@ ${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 A share file that is not in the wallet's folder counts as lost. If the hot share is lost, put cold.age into the folder. If the cold
-share is lost, this works only with a guardian as the authority, or with another cold share in the folder. At Lit,
---new-action needs the account's key in LIT_API_KEY. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is
-asked for.`;
+share is lost, this works only with a guardian as the authority, or with another cold share in the folder. At Lit, --new-action
+needs the account's key in LIT_API_KEY. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
 run('recover', async (signal) => {
   const start = performance.now();

@@ -26,7 +26,8 @@ ${PERMISSION_USAGE}
   --json                print {wallet, address, publicKey, threshold, parties, epoch, from, cid, calls, ms} alone
 
 If the hot and a cold share are here, they deal, and the action only receives a share. If only one of them is here, the action deals
-too, and the wallet's authority has to permit that. At Lit, --revoke needs the account's key in LIT_API_KEY. The shares open with TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
+too, and the wallet's authority has to permit that. At Lit, --revoke needs the account's key in LIT_API_KEY. The shares open with
+TANDEM_IDENTITY, TANDEM_PASSPHRASE, or a passphrase that is asked for.`;
 
 run('reshare', async (signal) => {
   const start = performance.now();

@@ -20,15 +20,6 @@ is asked in a Deno without files, environment and network. Exit code 0: all as t
 
 const MAX_SOURCE = 16 * 1024 * 1024;
 
-function read() {
-  try {
-    const options = { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } as const;
-    return parseArgs({ options, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
 function manifestsIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder).filter((name) => name.endsWith('.manifest.json'));
@@ -56,8 +47,11 @@ async function fileDifferences(path: string, { cid }: Manifest): Promise<string[
   return found === cid ? [] : [cleanLine(`the CID of ${file} is ${found}`)];
 }
 
-async function verify(): Promise<void> {
-  const { values, positionals } = read();
+run('verify-action', async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+  });
   if (values.help) return say(USAGE);
   const [cid, ...given] = positionals;
   if (cid === undefined) throw new UsageError('Name the CID of the action first.');
@@ -71,6 +65,4 @@ async function verify(): Promise<void> {
   else tell(`${cid} is not what ${cleanLine(path)} builds:`);
   if (!values.json) for (const line of differences) tell(`  ${line}`);
   if (differences.length > 0) process.exitCode = EXIT.failure;
-}
-
-run('verify-action', verify);
+});
