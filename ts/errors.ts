@@ -49,6 +49,7 @@ export const CODES = [
   'internal',
 ] as const;
 
+/** One of {@link CODES}. */
 export type ErrorCode = (typeof CODES)[number];
 
 /**
@@ -85,6 +86,7 @@ export class WalletError extends CodedError {
   }
 }
 
+/** What is wrong with a store. */
 export type StoreErrorKind =
   | 'missing' // no such file, folder or wallet
   | 'passphrase' // the passphrase does not open the share

@@ -24,12 +24,15 @@ const NodeUrl = v.pipe(
   }, 'not an https URL'),
 );
 
+/** A chain, and the node that it is read by. */
 export const Chain = v.strictObject({ id: ChainId, name: Short, symbol: Short, rpcUrl: NodeUrl });
 export type Chain = v.InferOutput<typeof Chain>;
 
 const Connection = v.strictObject({ origin: v.pipe(v.string(), v.maxLength(512)), chainId: ChainId, since: Short });
+/** An origin that the user has connected, and the chain that it is on. `since` is a time in ISO 8601. */
 export type Connection = v.InferOutput<typeof Connection>;
 
+/** The origins that the wallet is connected to, and the chains, as the database of this origin has them. */
 export class Connections {
   readonly #store: Store;
   readonly #known: readonly Chain[];

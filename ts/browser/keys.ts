@@ -24,6 +24,7 @@ const LIMIT = 16 * 1024;
 /** A passphrase of fewer characters is not taken: the sealed identity can be copied, and tried without end. */
 const MIN_PASSPHRASE = 10;
 
+/** By what the keys of a browser open, besides the recovery key. */
 export type Method = keyof typeof SEALED;
 
 /** A passkey, by its name for age's WebAuthn, and what asks for it. */

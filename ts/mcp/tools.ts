@@ -24,9 +24,12 @@ import { budgetLeft } from './left.ts';
 
 // What a model may ask of a wallet. No tool shows a share, changes a policy or a key, or reads a file.
 
+/** A wallet, and what its tools may reach. */
 export interface ToolOptions {
   readonly wallet: Wallet;
+  /** The wallet's own policy. */
   readonly policy: Policy;
+  /** Where the wallet is: it keeps the next nonces of payments. */
   readonly store: Store;
   /** A node for each chain, by the chain's id. */
   readonly rpc: Readonly<Record<string, string>>;
@@ -34,6 +37,7 @@ export interface ToolOptions {
   readonly isLocal?: boolean;
 }
 
+/** A tool of a model, by its name and the arguments that it takes. */
 export interface Tool {
   readonly name: string;
   readonly description: string;
@@ -77,6 +81,11 @@ const transaction = { chainId, to: address, value: wei, data };
 const object = (properties: InputSchema['properties'], required: readonly string[] = Object.keys(properties)) =>
   ({ type: 'object', properties, required, additionalProperties: false }) as const;
 
+/**
+ * The tools of a wallet, for `serveTools`. What the policy refuses is refused here, before the action is asked.
+ *
+ * The URLs of `rpc` are secrets of this process from now on: they are left out of every text that is shown.
+ */
 export function toolsOf(options: ToolOptions): readonly Tool[] {
   const { wallet, policy, rpc } = options;
   const account = wallet.info.address as Address;

@@ -29,6 +29,7 @@ export interface AssetBudget {
   readonly spending: readonly Spending[];
 }
 
+/** The sum that a policy bounds, per asset; or that it bounds none. */
 export type Budget =
   | { readonly assets: readonly AssetBudget[] }
   /** Why no sum can be stated: at least one reason, and each begins with the rule's name if it is one rule's. */

@@ -30,6 +30,7 @@ export interface Context {
   readonly onRead?: ((value: bigint) => void) | undefined;
 }
 
+/** What a policy says of an intent: the name of the rule that allows it, or why none does. */
 export type Verdict = { readonly allowed: true; readonly rule: string } | Refusal;
 
 export interface Refusal {

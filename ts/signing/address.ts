@@ -5,6 +5,7 @@ import { StoreError, UsageError } from '../errors.ts';
 import { openShareInfo } from '../store/check.ts';
 import { localParties, type Store, type WalletInfo } from '../store/store.ts';
 
+/** The addresses at a path of a wallet and right below it. */
 export interface Derived {
   /** The extended public key at the path: anybody who has it finds all addresses below, and can sign for none. */
   readonly xpub: string;

@@ -27,6 +27,7 @@ import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 // The session is deleted, durably, before the resulting message leaves. So a step that fails ends the signature for this
 // party.
 
+/** Which party of which wallet signs. */
 export interface RoundsOptions {
   readonly store: Store;
   /** The wallet's address; may be left out if the store has only one. */

@@ -26,9 +26,14 @@ export type { Protocol, Signed, SignedTransaction } from './signed.ts';
 // Opening a wallet. A signature then goes from file to file: job.ts, hold.ts, a protocol (onecall.ts, dkls18.ts, dkls23.ts) with
 // the action as its co-signer (action.ts, dkls18-action.ts, dkls23-action.ts), failed-check.ts, signed.ts.
 
+/**
+ * An opened wallet, from {@link openWallet}, which says what signing throws. It may sign several things at the same time, in several
+ * processes too: one signature at a time uses the share.
+ */
 export interface Wallet {
+  /** What is public about it. */
   readonly info: WalletInfo;
-  /** Signs an intent, made by ts/intent; see {@link SignOptions} for who signs. */
+  /** Signs an intent, such as `messageIntent` makes; see {@link SignOptions} for who signs. */
   sign(intent: Intent, options?: SignOptions): Promise<Signed | SignedTransaction>;
   /** Signs as personal_sign does (EIP-191). */
   signMessage(message: SignableMessage, options?: SignOptions): Promise<Signed>;

@@ -47,7 +47,9 @@ export interface CheckedWallet {
   readonly cleaned: readonly string[];
 }
 
+/** What a check of a store found. */
 export interface CheckedStore {
+  /** Whether every file is in order, or away. */
   readonly ok: boolean;
   readonly wallets: readonly CheckedWallet[];
   /** What dead processes had left beside the wallets. */
