@@ -1,4 +1,6 @@
 import { UsageError } from '../errors.ts';
+import { MAX_JSON_SIZE } from '../intent/read/json.ts';
+import { isRecord } from '../intent/read/loose.ts';
 
 /** What a tool takes, in as much of JSON Schema as is needed here. */
 export interface InputSchema {
@@ -21,14 +23,11 @@ type Field = {
   | { readonly type: 'object' }
 );
 
-/** The longest JSON of an object that is given. */
-const MAX_OBJECT = 131_072;
-
 export type Input = { readonly [name: string]: string | number | object | undefined };
 
 /** What a model gives a tool, if it is as the schema says. @throws UsageError */
 export function readInput({ properties, required = [] }: InputSchema, given: unknown): Input {
-  const input = isObject(given) ? given : {};
+  const input = isRecord(given) ? given : {};
   const known = Object.keys(properties);
   for (const name of Object.keys(input)) {
     if (Object.hasOwn(properties, name)) continue;
@@ -65,10 +64,6 @@ function fits(field: Field, value: unknown): boolean {
     case 'integer':
       return Number.isSafeInteger(value) && Number(value) >= field.minimum && Number(value) <= field.maximum;
     case 'object':
-      return isObject(value) && JSON.stringify(value).length <= MAX_OBJECT;
+      return isRecord(value) && JSON.stringify(value).length <= MAX_JSON_SIZE;
   }
-}
-
-function isObject(value: unknown): value is { readonly [name: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,12 +1,12 @@
 import { TandemError } from '../core/errors.ts';
 import type { Dkls23Step, Messages, ShareInfo, Signature, Tandem } from '../core/wasm.ts';
 import { ProtocolError, UsageError } from '../errors.ts';
-import { checkShare, localParties, readShare, type Store, type WalletInfo } from '../store/store.ts';
+import { localParties, type Store, type WalletInfo } from '../store/store.ts';
 import { hostedAction } from './action.ts';
 import { actionSigner, type RemoteSigner } from './dkls23-action.ts';
 import { holdOpened } from './hold.ts';
 import { isWithoutAction, type Job, rootFor, type SignOptions } from './job.ts';
-import { addressAt, type Opened, theParty } from './opened.ts';
+import { addressAt, type Opened, openShare, theParty } from './opened.ts';
 import { type Signed, type SignedTransaction, signedBy } from './signed.ts';
 
 // A signature in three rounds between signers on this machine and, if it is one of them, the wallet's action.
@@ -34,10 +34,9 @@ export async function signByDkls23(
   try {
     const known: ShareInfo[] = [];
     for (const index of here) {
-      const share = await readShare(store, info, index);
-      shares.set(index, share);
-      known.push((await load()).shareInfo(share));
-      checkShare(store, info, index, known.at(-1) as ShareInfo);
+      const opening = await openShare(opened, index);
+      shares.set(index, opening.share);
+      known.push(opening.known);
     }
     const [first] = known as [ShareInfo];
     const account = addressAt(first, steps);

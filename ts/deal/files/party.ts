@@ -231,7 +231,7 @@ async function goOn(session: Live, key: Key, options: GoOnOptions): Promise<Deal
  */
 export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phrase: Phrase }): Promise<DealState> {
   const { store, deal, phrase } = options;
-  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
+  await assertHere(store, deal);
   return withMutex(store, deal, async () => {
     const { session, key } = await readSession(store, deal);
     try {
@@ -259,6 +259,11 @@ export async function confirmDeal(options: GoOnOptions & { deal: Uint8Array; phr
       forget(session);
     }
   });
+}
+
+/** @throws UsageError if this machine takes no part in the deal */
+async function assertHere(store: Store, deal: Uint8Array): Promise<void> {
+  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
 }
 
 /**
@@ -302,7 +307,7 @@ export async function finishDeal(
   options: PartyOptions & { deal: Uint8Array; phrase?: Phrase | undefined },
 ): Promise<WalletInfo> {
   const { store, deal, phrase = '' } = options;
-  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
+  await assertHere(store, deal);
   return withMutex(store, deal, async () => {
     const { session } = await readSession(store, deal);
     const dealt = await finished(session, options);
@@ -362,7 +367,7 @@ async function removeVoid(store: Store, { account, keyId }: NonNullable<DealTerm
  * @throws WalletError if the others may rely on it; UsageError, StoreError
  */
 export async function dropDeal(store: Store, deal: Uint8Array, isLost = false): Promise<void> {
-  if (!(await hasSession(store, deal))) throw new UsageError('There is no such deal here.');
+  await assertHere(store, deal);
   await withMutex(store, deal, async () => {
     if (!isLost && (await hasConfirmed(store, deal))) {
       throw new WalletError(
