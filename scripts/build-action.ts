@@ -10,7 +10,7 @@ import {
   readWasm,
   type WasmFile,
 } from '../ts/command/internals.ts';
-import { type Json, UsageError } from '../ts/index.ts';
+import { type Json, UsageError, WalletError } from '../ts/index.ts';
 import { buildPath } from '../ts/node.ts';
 import { buildFile, describeBuilt } from './built.ts';
 import { run } from './cli.ts';
@@ -40,12 +40,12 @@ Beside the source comes FILE's manifest (action.manifest.json for action.js), fr
 
 function constant(argument: string): [string, Json] {
   const [, name, type, value] = /^([^=:]+)(?::(text|json))?=(.*)$/s.exec(argument) ?? [];
-  if (name === undefined || value === undefined) throw new UsageError(`--define takes NAME=VALUE, not ${argument}`);
+  if (name === undefined || value === undefined) throw new UsageError(`--define takes NAME=VALUE, not ${argument}.`);
   if (type === 'text') return [name, value];
   try {
     return [name, readJson(value) as Json];
   } catch {
-    if (type === 'json') throw new UsageError(`--define ${name}: not JSON: ${value}`);
+    if (type === 'json') throw new UsageError(`--define ${name} takes JSON, not ${value}.`);
     return [name, value];
   }
 }
@@ -54,13 +54,13 @@ function constants(list: readonly string[]): Record<string, Json> {
   const entries = list.map(constant);
   const names = entries.map(([name]) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new UsageError(`--define ${twice} is given twice`);
+  if (twice !== undefined) throw new UsageError(`--define ${twice} is given twice.`);
   return Object.fromEntries(entries);
 }
 
 function oneOf<T extends string>(name: string, value: string, choices: readonly T[]): T {
   const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${value}`);
+  if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not ${value}.`);
   return choice;
 }
 
@@ -104,7 +104,7 @@ run('build-action', async () => {
   });
   if (values.help) return say(USAGE);
   const { main, wasm, glue, mode, encoding, url, host, define, out, json } = values;
-  if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed');
+  if (!main || !wasm || !out) throw new UsageError('--main, --wasm and --out are needed.');
   const given: ActionParts = {
     main,
     wasm,
@@ -116,8 +116,10 @@ run('build-action', async () => {
   };
   const module = await readWasm(wasm);
   const parts = { ...given, ...glueOf(glue, module) };
-  if (parts.glue !== undefined && !existsSync(parts.glue))
-    throw new Error(`${parts.glue} does not exist; run: make wasm`);
+  if (parts.glue !== undefined && !existsSync(parts.glue)) {
+    const next = glue === undefined ? 'run: make wasm' : 'check the path that --glue names.';
+    throw new WalletError(`${parts.glue} does not exist.`, { next });
+  }
   const built = await buildFile(parts, out, module);
   await tellEntryImports(parts, module);
   if (json) return sayJson(built.result);

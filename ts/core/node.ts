@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInThisContext } from 'node:vm';
+import { WalletError } from '../errors.ts';
 import { type Glue, globalGlue } from './glue.ts';
 import { packageRoot } from './root.ts';
 import { instantiate, type Tandem } from './wasm.ts';
@@ -14,7 +15,7 @@ let loaded: Promise<WebAssembly.Module> | undefined;
 /**
  * Starts a fresh instance of build/tandem.wasm, to serve one session. The file is read and compiled once.
  *
- * @throws Error that names the remedy if the module was not built
+ * @throws WalletError if the module was not built
  */
 export async function loadTandem(): Promise<Tandem> {
   loaded ??= loadModule('tandem');
@@ -37,6 +38,6 @@ function built(name: string): Buffer<ArrayBuffer> {
   try {
     return readFileSync(buildPath + name);
   } catch (cause) {
-    throw new Error('the wasm module is not built; run: make wasm', { cause });
+    throw new WalletError(`${name} is not built.`, { next: 'run: make wasm', cause });
   }
 }
