@@ -411,6 +411,25 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
       const { digest, signature } = await unpacked.signMessage('hello', { recovery: true });
       assert.equal((await recoverAddress({ hash: digest, signature })).toLowerCase(), address.toLowerCase());
 
+      // What the worker itself says of the wallet.
+      await page.addInitScript(() => {
+        const { Worker } = globalThis;
+        globalThis.Worker = class extends Worker {
+          constructor(...given: ConstructorParameters<typeof Worker>) {
+            super(...given);
+            Object.assign(globalThis, { worker: this });
+          }
+        };
+      });
+      const state = () =>
+        page.evaluate(() => {
+          const { worker } = globalThis as unknown as { worker: Worker };
+          const id = 1e6;
+          return new Promise<{ isOpen: boolean }>((resolve) => {
+            worker.addEventListener('message', ({ data }) => data.id === id && resolve(data.ok));
+            worker.postMessage({ call: 'state', id, args: {} });
+          });
+        });
       await clearStorage(page);
       await page.getByText('I have a wallet already').click();
       await page.getByLabel('The file of the backup').setInputFiles(backup);
@@ -428,6 +447,7 @@ describe('in Chromium', { skip: CHROMIUM === undefined && NO_CHROMIUM, timeout: 
         .getByRole('alert')
         .filter({ hasText: /identit.* opens/ })
         .waitFor();
+      assert.equal((await state()).isOpen, true);
       const nextKey = await recover(page, { recoveryKey, file: cold, passkey: true });
       assert.equal(await addressAt(page), address);
       const nextCold = await saved(page, 'Save the cold share');

@@ -278,9 +278,10 @@ class Server {
       else await returnCold(this.#store, zip);
     }
     const id = await this.#id();
-    this.#session?.wallet.close();
-    this.#session = undefined;
-    this.#key = await openKeys(this.#store, { recovery: recoveryKey });
+    const key = await openKeys(this.#store, { recovery: recoveryKey });
+    const [session, before] = [this.#session, this.#key];
+    this.#key = key;
+    let hasNewShares = false;
     try {
       const { runtime } = await this.#options.action();
       const { load } = this.#options;
@@ -288,13 +289,17 @@ class Server {
       const keys = await makeKeys(this.#store, this.#methods(args), args.recovery);
       this.#nextKey = keys.key;
       const { wallet } = await reshareWallet({ store: this.#store, id, runtime, load, onProgress: report });
-      // Only now: if it fails before, all opens as it did. If it ends just here, the new recovery key opens the new shares.
+      hasNewShares = true;
+      session?.wallet.close();
+      this.#session = undefined;
+      // Only now: if it fails before, all opens as it did, and what is open stays so. If it ends just here, the new recovery key opens
+      // the new shares.
       await keys.keep();
       this.#key = keys.key;
       await this.#begin(wallet.address);
       return { address: id };
     } catch (error) {
-      this.#key = undefined;
+      this.#key = hasNewShares ? undefined : before;
       throw error;
     } finally {
       this.#nextKey = undefined;
