@@ -263,7 +263,7 @@ async function measureHost(dir: string): Promise<{ startMs: number; overheadMs: 
     const http = anyone.withKey(await owner.addUsageKey('bench', group)); // only such keys run actions
     const calls: { start: number; all: number }[] = [];
     for (let i = 0; i < 21; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 300)); // for the next process to be ready
+      await untilQuiet();
       const begin = performance.timeOrigin + performance.now();
       const { response } = (await http.send('POST', 'lit_action', { body, isRepeatable: false })) as {
         response: number;

@@ -54,6 +54,25 @@ async function newWallet(authority: 'cold' | 'none' | Hex = 'cold', parties = 3)
 const reshare = async (info: WalletInfo, options: Partial<ReshareOptions> = {}) =>
   reshareWallet({ store, id: info.address, runtime, ...options });
 
+/** The host, except for what is given. */
+const hostWith = (other: Partial<Runtime>): Runtime => ({
+  name: 'local',
+  createWallet: () => runtime.createWallet(),
+  permit: (...given) => runtime.permit(...given),
+  limits: () => runtime.limits(),
+  run: (...given) => runtime.run(...given),
+  ...other,
+});
+
+/** The host, which does not answer where it is to permit some actions. */
+const failing = (which: (cids: readonly string[]) => boolean): Runtime =>
+  hostWith({
+    permit: async (wallet, ...cids) => {
+      if (which(cids)) throw new Error('the host does not answer');
+      await runtime.permit(wallet, ...cids);
+    },
+  });
+
 const file = (info: WalletInfo, index: number) => join(store.dir, info.address, shareFileName(info, index));
 
 /** Takes a share file away, and puts it back. */
@@ -157,16 +176,12 @@ describe('new shares', () => {
 
     // Of the old hot share, the old cold share and the old wallet.json, each in the place of the new one.
     let asked = 0;
-    const watching: Runtime = {
-      name: 'local',
-      createWallet: () => runtime.createWallet(),
-      permit: (...given) => runtime.permit(...given),
-      limits: () => runtime.limits(),
+    const watching = hostWith({
       run: (...given) => {
         asked++;
         return runtime.run(...given);
       },
-    };
+    });
     const signing = async (recovery: boolean) =>
       (await openWallet(store, { id: old.address, runtime: watching })).signMessage('x', { recovery });
     for (const [index, name, recovery] of [
@@ -403,13 +418,9 @@ describe('another action', () => {
     const hold = await holdWallet(store, old.address);
     await hold.lockHot('an answer of the action failed a check');
     hold.release();
-    const gone: Runtime = {
-      name: 'local',
-      createWallet: () => runtime.createWallet(),
-      permit: (...given) => runtime.permit(...given),
-      limits: () => runtime.limits(),
+    const gone = hostWith({
       run: async (of, params) => (of.cid === action.cid ? assert.fail('it is gone') : runtime.run(of, params)),
-    };
+    });
     const next = { runtime: gone, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
     const { wallet, calls } = await reshare(old, { next, isActionGone: true, runtime: undefined });
     assert.equal(calls, 2);
@@ -421,17 +432,14 @@ describe('another action', () => {
     const old = await newWallet();
     const { wallet = '', cid: oldCid = '' } = old.action ?? {};
     const permitted: (readonly string[])[] = [];
-    const shared: Runtime = {
-      name: 'local',
+    const shared = hostWith({
       createWallet: async () => wallet,
       permit: async (_, ...cids) => {
         permitted.push(cids);
         if (cids.length === 1) throw new Error('the host does not answer');
         await runtime.permit(wallet, ...cids);
       },
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    };
+    });
     const next = { runtime: shared, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1 })) };
     const changing = reshare(old, { next, isActionGone: true, runtime: undefined });
     await assert.rejects(changing, new RegExp(`the old action ${oldCid} may still use it`));
@@ -451,13 +459,7 @@ describe('another action', () => {
   test('another action stays when another key moves to the same wallet of its host', async () => {
     const [one, other] = [await newWallet(), await newWallet()];
     const wallet = await runtime.createWallet();
-    const shared: Runtime = {
-      name: 'local',
-      createWallet: async () => wallet,
-      permit: (...given) => runtime.permit(...given),
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    };
+    const shared = hostWith({ createWallet: async () => wallet });
     for (const [info, policy] of [
       [one, 'messages'],
       [other, 'any'],
@@ -470,13 +472,7 @@ describe('another action', () => {
 
   test('another action is revoked for one of two keys under the same encryption only once the other has left the old action too', async () => {
     const wallet = await runtime.createWallet();
-    const shared: Runtime = {
-      name: 'local',
-      createWallet: async () => wallet,
-      permit: (...given) => runtime.permit(...given),
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    };
+    const shared = hostWith({ createWallet: async () => wallet });
     const make = () => createWallet({ store, action: { runtime: shared, ...action }, threshold: 2, parties: 3 });
     const [one, other] = [(await make()).wallet, (await make()).wallet];
     const next = { runtime, ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet })) };
@@ -499,16 +495,6 @@ describe('another action', () => {
       runtime,
       ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet: old.action?.wallet })),
     };
-    const failing = (which: (cids: readonly string[]) => boolean): Runtime => ({
-      name: 'local',
-      createWallet: () => runtime.createWallet(),
-      permit: async (wallet, ...cids) => {
-        if (which(cids)) throw new Error('the host does not answer');
-        await runtime.permit(wallet, ...cids);
-      },
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    });
     const both = failing((cids) => cids.length === 2);
     await assert.rejects(reshare(old, { runtime: both, next: { ...next, runtime: both } }), /does not answer/);
     assert.deepEqual(await readWallet(store, old.address), old);
@@ -535,16 +521,12 @@ describe('another action', () => {
       ...(await buildCosigner('messages', 'chipotle', { minEpoch: 1, wallet: old.action?.wallet })),
     };
     let allowed: readonly string[] = [];
-    const told: Runtime = {
-      name: 'local',
-      createWallet: () => runtime.createWallet(),
+    const told = hostWith({
       permit: async (wallet, ...cids) => {
         await runtime.permit(wallet, ...cids);
         allowed = cids;
       },
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    };
+    });
     const other = { runtime: told, ...(await buildCosigner('any')) };
     const askAuthority = async (permission: Permission) => {
       await reshare(old, { runtime: told, next: { ...next, runtime: told } });
@@ -560,16 +542,7 @@ describe('another action', () => {
   test('another action under another authority is another change, if it is the same action twice', async () => {
     const old = await newWallet();
     const next = { runtime, ...(await buildCosigner('any')) };
-    const silent: Runtime = {
-      name: 'local',
-      createWallet: () => runtime.createWallet(),
-      permit: async (wallet, ...cids) => {
-        if (cids.length === 1) throw new Error('the host does not answer');
-        await runtime.permit(wallet, ...cids);
-      },
-      limits: () => runtime.limits(),
-      run: (...given) => runtime.run(...given),
-    };
+    const silent = failing((cids) => cids.length === 1);
     const migrate = (authority: string, at: Runtime) =>
       migrateWallet({ store, id: old.address, runtime: at, next, authority });
     await assert.rejects(migrate('cold', silent), /may still use it/);
